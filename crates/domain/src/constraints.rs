@@ -1,0 +1,136 @@
+//! Constraints on the values of one property, compiled once and checked for every record.
+
+use regex::Regex;
+
+use crate::validation::Incoming;
+use crate::value::accepted_text;
+use crate::violation::abbreviate;
+use crate::{DataType, Value, ValueRef, ViolationCode};
+
+/// What a value must satisfy beyond its type. All limits are inclusive.
+#[derive(Debug, Clone, Default)]
+pub struct Constraints {
+    /// Fewest characters (Unicode scalar values) of a `string`.
+    pub min_length: Option<u64>,
+    /// Most characters (Unicode scalar values) of a `string`.
+    pub max_length: Option<u64>,
+    /// A regular expression (Rust `regex` syntax) that must match somewhere in a `string`.
+    pub pattern: Option<Regex>,
+    /// The values allowed, of the property's type; empty when any is.
+    pub allowed: Vec<Value>,
+    /// The least value allowed, of the property's type.
+    pub minimum: Option<Value>,
+    /// The greatest value allowed, of the property's type.
+    pub maximum: Option<Value>,
+}
+
+impl PartialEq for Constraints {
+    fn eq(&self, other: &Self) -> bool {
+        self.min_length == other.min_length
+            && self.max_length == other.max_length
+            && self.pattern.as_ref().map(Regex::as_str) == other.pattern.as_ref().map(Regex::as_str)
+            && self.allowed == other.allowed
+            && self.minimum == other.minimum
+            && self.maximum == other.maximum
+    }
+}
+
+impl Constraints {
+    /// Whether there is nothing to check.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Checks a value that already is of the property's type.
+    ///
+    /// # Errors
+    /// The first constraint that the value breaks, with a sentence for a person.
+    pub fn check(&self, data_type: DataType, value: &ValueRef<'_>) -> Result<(), (ViolationCode, String)> {
+        if let ValueRef::Text(text) = value {
+            self.check_text(text)?;
+        }
+        if !self.allowed.is_empty() && !self.allowed.contains(value) {
+            return Err((
+                ViolationCode::NotInEnum,
+                format!("the value is not one of the {} allowed", self.allowed.len()),
+            ));
+        }
+        if let Some(minimum) = &self.minimum
+            && value.compare(minimum).is_some_and(std::cmp::Ordering::is_lt)
+        {
+            let limit = minimum.text(data_type).unwrap_or_default();
+            return Err((ViolationCode::BelowMinimum, format!("the value is less than the minimum {limit}")));
+        }
+        if let Some(maximum) = &self.maximum
+            && value.compare(maximum).is_some_and(std::cmp::Ordering::is_gt)
+        {
+            let limit = maximum.text(data_type).unwrap_or_default();
+            return Err((ViolationCode::AboveMaximum, format!("the value is greater than the maximum {limit}")));
+        }
+        Ok(())
+    }
+
+    fn check_text(&self, text: &str) -> Result<(), (ViolationCode, String)> {
+        if self.min_length.is_some() || self.max_length.is_some() {
+            let chars = text.chars().count() as u64;
+            if let Some(least) = self.min_length.filter(|least| chars < *least) {
+                return Err((
+                    ViolationCode::TooShort,
+                    format!("the text has {chars} characters, the least is {least}"),
+                ));
+            }
+            if let Some(most) = self.max_length.filter(|most| chars > *most) {
+                return Err((ViolationCode::TooLong, format!("the text has {chars} characters, the most is {most}")));
+            }
+        }
+        match &self.pattern {
+            Some(pattern) if !pattern.is_match(text) => Err((
+                ViolationCode::PatternMismatch,
+                format!("the text does not match `{}`", abbreviate(pattern.as_str())),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Brings a token of a document to a property's type.
+///
+/// # Errors
+/// A code of the type's own ([`ViolationCode::TypeMismatch`], [`ViolationCode::OutOfRange`],
+/// [`ViolationCode::InvalidValue`]) with a sentence for a person.
+pub(crate) fn typed(data_type: DataType, token: Incoming<'_>) -> Result<ValueRef<'_>, (ViolationCode, String)> {
+    let mismatch =
+        |found: &str| (ViolationCode::TypeMismatch, format!("expected {}, found {found}", accepted_text(data_type)));
+    let out_of_range = || (ViolationCode::OutOfRange, format!("expected {}", accepted_text(data_type)));
+    match (data_type, token) {
+        (_, Incoming::Null) => Ok(ValueRef::Null),
+        (DataType::String, Incoming::Text(text)) => Ok(ValueRef::Text(text)),
+        (DataType::Boolean, Incoming::Boolean(value)) => Ok(ValueRef::Boolean(value)),
+        (DataType::Integer, Incoming::Integer(value)) => Ok(ValueRef::Integer(value)),
+        (DataType::Integer, Incoming::Number(value)) if value == 0.0 && value.is_sign_negative() => {
+            Ok(ValueRef::Integer(0))
+        }
+        (DataType::Integer, Incoming::Number(value)) if value.fract() == 0.0 && value.abs() >= 9.2e18 => {
+            Err(out_of_range())
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a JSON number for a double is read as the nearest double")]
+        (DataType::Number, Incoming::Integer(value)) => Ok(ValueRef::Number(value as f64)),
+        #[expect(clippy::cast_precision_loss, reason = "a JSON number for a double is read as the nearest double")]
+        (DataType::Number, Incoming::Unsigned(value)) => Ok(ValueRef::Number(value as f64)),
+        (DataType::Number, Incoming::Number(value)) if value.is_finite() => Ok(ValueRef::Number(value)),
+        (DataType::Integer, Incoming::Unsigned(_)) | (DataType::Number, Incoming::Number(_)) => Err(out_of_range()),
+        (DataType::Object, Incoming::Object(json)) | (DataType::Array, Incoming::Array(json)) => {
+            Ok(ValueRef::Json(json))
+        }
+        (DataType::Decimal { .. }, Incoming::Integer(value)) => {
+            ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
+        }
+        (
+            DataType::Decimal { .. } | DataType::Date | DataType::Time | DataType::Datetime | DataType::Uuid,
+            Incoming::Text(text),
+        ) => ValueRef::parse(data_type, &text)
+            .map(ValueRef::into_owned)
+            .map_err(|error| (ViolationCode::InvalidValue, error.to_string())),
+        (_, token) => Err(mismatch(token.kind())),
+    }
+}

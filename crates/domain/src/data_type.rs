@@ -1,0 +1,117 @@
+//! The abstract types of properties and how each looks as an Arrow column.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
+use arrow_schema::{DataType as ArrowType, Field as ArrowField, TimeUnit};
+
+/// Most digits that a `decimal` may have in all.
+pub const MAX_DECIMAL_PRECISION: u8 = 38;
+
+/// The type of a property, independent of any storage engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// Unicode text.
+    String,
+    /// 64-bit signed integer.
+    Integer,
+    /// IEEE 754 double, finite.
+    Number,
+    /// Exact decimal number; a JSON string on the wire.
+    Decimal {
+        /// Digits in all, 1 to [`MAX_DECIMAL_PRECISION`].
+        precision: u8,
+        /// Digits after the point, 0 to `precision`.
+        scale: u8,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// Calendar date, years 0000 to 9999.
+    Date,
+    /// Time of day in microseconds.
+    Time,
+    /// Instant in microseconds, UTC, years 0000 to 9999.
+    Datetime,
+    /// UUID of any version.
+    Uuid,
+    /// Any JSON object.
+    Object,
+    /// Any JSON array.
+    Array,
+}
+
+impl DataType {
+    /// Names of all types as schemas spell them.
+    pub const NAMES: [&'static str; 11] =
+        ["string", "integer", "number", "decimal", "boolean", "date", "time", "datetime", "uuid", "object", "array"];
+
+    /// The name as schemas spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Decimal { .. } => "decimal",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Datetime => "datetime",
+            Self::Uuid => "uuid",
+            Self::Object => "object",
+            Self::Array => "array",
+        }
+    }
+
+    /// Whether values have an order that `gt`, `minimum` and the like may use.
+    pub fn is_ordered(self) -> bool {
+        !matches!(self, Self::Boolean | Self::Object | Self::Array)
+    }
+
+    /// Whether values may be compared for equality, indexed and sorted by; nested JSON may not.
+    pub fn is_comparable(self) -> bool {
+        !matches!(self, Self::Object | Self::Array)
+    }
+
+    /// The Arrow type of a column of this type.
+    ///
+    /// `uuid` is the canonical extension `arrow.uuid` over 16 bytes, `object` and `array` are `arrow.json`
+    /// over text (Arrow specification, canonical extension types); see [`DataType::arrow_field`].
+    pub fn arrow_type(self) -> ArrowType {
+        match self {
+            Self::String | Self::Object | Self::Array => ArrowType::Utf8,
+            Self::Integer => ArrowType::Int64,
+            Self::Number => ArrowType::Float64,
+            Self::Decimal { precision, scale } => ArrowType::Decimal128(precision, scale.cast_signed()),
+            Self::Boolean => ArrowType::Boolean,
+            Self::Date => ArrowType::Date32,
+            Self::Time => ArrowType::Time64(TimeUnit::Microsecond),
+            Self::Datetime => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Uuid => ArrowType::FixedSizeBinary(16),
+        }
+    }
+
+    /// The Arrow field of a column of this type, with the extension metadata that the type carries.
+    pub fn arrow_field(self, name: &str, nullable: bool) -> ArrowField {
+        let field = ArrowField::new(name, self.arrow_type(), nullable);
+        let extension = |name: &str| HashMap::from([(EXTENSION_TYPE_NAME_KEY.to_owned(), name.to_owned())]);
+        match self {
+            Self::Uuid => field.with_metadata(extension("arrow.uuid")),
+            Self::Object | Self::Array => {
+                let mut metadata = extension("arrow.json");
+                metadata.insert(EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new());
+                field.with_metadata(metadata)
+            }
+            _ => field,
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            other => f.write_str(other.name()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What the author of a schema writes, parsed from and written to JSON.
+
+mod parse;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::{Constraints, DataType, Property, SchemaName, Value, Violation};
+
+/// Most properties that a schema may have.
+pub const MAX_PROPERTIES: usize = 1_000;
+/// Longest description of a schema or a property, in characters.
+pub const MAX_DESCRIPTION_CHARS: usize = 2_000;
+
+/// A valid definition: at least one property, no name twice, constraints and defaults that fit their types.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaDefinition {
+    name: SchemaName,
+    description: Option<String>,
+    properties: Vec<Property>,
+}
+
+impl SchemaDefinition {
+    /// Parses a definition from its JSON form.
+    ///
+    /// # Errors
+    /// Every violation found, each with a JSON Pointer into `document`.
+    pub fn parse(document: &Json) -> Result<Self, Vec<Violation>> {
+        parse::definition(document)
+    }
+
+    /// The schema's name.
+    pub fn name(&self) -> &SchemaName {
+        &self.name
+    }
+
+    /// For people.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// 1 to [`MAX_PROPERTIES`] properties with different names.
+    pub fn properties(&self) -> &[Property] {
+        &self.properties
+    }
+
+    /// The JSON form, which [`SchemaDefinition::parse`] reads back as the same definition.
+    pub fn to_json(&self) -> Json {
+        let mut document = Map::new();
+        document.insert("name".into(), self.name.as_str().into());
+        if let Some(description) = &self.description {
+            document.insert("description".into(), description.as_str().into());
+        }
+        document.insert("properties".into(), self.properties.iter().map(property_json).collect());
+        Json::Object(document)
+    }
+}
+
+fn property_json(property: &Property) -> Json {
+    let mut document = Map::new();
+    document.insert("name".into(), property.name.as_str().into());
+    document.insert("type".into(), property.data_type.name().into());
+    if let DataType::Decimal { precision, scale } = property.data_type {
+        document.insert("precision".into(), precision.into());
+        document.insert("scale".into(), scale.into());
+    }
+    document.insert("required".into(), property.is_required.into());
+    document.insert("is_indexed".into(), property.is_indexed.into());
+    document.insert("is_unique".into(), property.is_unique.into());
+    if let Some(description) = &property.description {
+        document.insert("description".into(), description.as_str().into());
+    }
+    if let Some(default) = &property.default {
+        document.insert("default".into(), value_json(property.data_type, default));
+    }
+    if !property.constraints.is_empty() {
+        document.insert("constraints".into(), constraints_json(property.data_type, &property.constraints));
+    }
+    Json::Object(document)
+}
+
+fn constraints_json(data_type: DataType, constraints: &Constraints) -> Json {
+    let mut document = Map::new();
+    if let Some(least) = constraints.min_length {
+        document.insert("min_length".into(), least.into());
+    }
+    if let Some(most) = constraints.max_length {
+        document.insert("max_length".into(), most.into());
+    }
+    if let Some(pattern) = &constraints.pattern {
+        document.insert("pattern".into(), pattern.as_str().into());
+    }
+    if !constraints.allowed.is_empty() {
+        let allowed = constraints.allowed.iter().map(|value| value_json(data_type, value)).collect();
+        document.insert("enum".into(), allowed);
+    }
+    if let Some(minimum) = &constraints.minimum {
+        document.insert("minimum".into(), value_json(data_type, minimum));
+    }
+    if let Some(maximum) = &constraints.maximum {
+        document.insert("maximum".into(), value_json(data_type, maximum));
+    }
+    Json::Object(document)
+}
+
+/// A value as it stands in a JSON document of the given type.
+fn value_json(data_type: DataType, value: &Value) -> Json {
+    match value {
+        Value::Integer(number) => json!(number),
+        Value::Number(number) => json!(number),
+        Value::Boolean(boolean) => json!(boolean),
+        Value::Json(text) => serde_json::from_str(text).unwrap_or(Json::Null),
+        other => other.text(data_type).map_or(Json::Null, Json::String),
+    }
+}
+
+#[cfg(test)]
+mod tests;

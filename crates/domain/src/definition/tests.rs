@@ -1,0 +1,134 @@
+//! Definitions that are accepted, and everything that is refused with its pointer and code.
+
+use serde_json::json;
+
+use super::*;
+use crate::ViolationCode;
+
+fn codes(document: &Json) -> Vec<(String, ViolationCode)> {
+    let violations = SchemaDefinition::parse(document).unwrap_err();
+    violations.into_iter().map(|v| (v.pointer, v.code)).collect()
+}
+
+fn property(extra: Json) -> Json {
+    let mut property = json!({"name": "p", "type": "string"});
+    property.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    json!({"name": "s", "properties": [property]})
+}
+
+#[test]
+fn a_definition_survives_its_json_form() {
+    let document = json!({
+        "name": "flights",
+        "description": "Departures",
+        "properties": [
+            {"name": "carrier", "type": "string", "required": true, "is_indexed": true,
+             "constraints": {"min_length": 2, "max_length": 2, "pattern": "^[A-Z0-9]+$", "enum": ["UA", "AA"]}},
+            {"name": "flight", "type": "integer", "constraints": {"minimum": 1, "maximum": 9999}},
+            {"name": "fare", "type": "decimal", "precision": 10, "scale": 2, "default": "12.50", "constraints": {"minimum": "0.01"}},
+            {"name": "day", "type": "date", "constraints": {"minimum": "2013-01-01"}},
+            {"name": "extra", "type": "object", "default": {"a": [1, {"b": null}]}},
+            {"name": "mean", "type": "number", "default": 1.5},
+            {"name": "code", "type": "uuid", "is_unique": true}
+        ]
+    });
+    let definition = SchemaDefinition::parse(&document).unwrap();
+    assert_eq!(SchemaDefinition::parse(&definition.to_json()).unwrap(), definition);
+    assert_eq!(definition.to_json()["properties"][2]["default"], "12.50");
+}
+
+#[test]
+fn every_violation_is_reported_at_once() {
+    let document = json!({
+        "name": "\"; drop table",
+        "propertys": [],
+        "properties": [
+            {"name": "id", "type": "string"},
+            {"name": "a", "type": "strng"},
+            {"name": "b", "type": "string", "required": "yes"},
+            {"name": "B", "type": "integer"},
+            {"type": "integer"},
+            7
+        ]
+    });
+    assert_eq!(
+        codes(&document),
+        [
+            ("/propertys".to_owned(), ViolationCode::UnknownKey),
+            ("/name".to_owned(), ViolationCode::InvalidName),
+            ("/properties/0/name".to_owned(), ViolationCode::ReservedName),
+            ("/properties/1/type".to_owned(), ViolationCode::UnknownType),
+            ("/properties/2/required".to_owned(), ViolationCode::TypeMismatch),
+            ("/properties/3/name".to_owned(), ViolationCode::DuplicateName),
+            ("/properties/4/name".to_owned(), ViolationCode::RequiredMissing),
+            ("/properties/5".to_owned(), ViolationCode::TypeMismatch),
+        ]
+    );
+}
+
+#[test]
+fn a_schema_has_one_to_a_thousand_properties() {
+    let with = |count: usize| {
+        let properties: Vec<_> = (0..count).map(|i| json!({"name": format!("p{i}"), "type": "integer"})).collect();
+        json!({"name": "s", "properties": properties})
+    };
+    assert_eq!(codes(&with(0)), [("/properties".to_owned(), ViolationCode::WrongCount)]);
+    assert!(SchemaDefinition::parse(&with(1)).is_ok());
+    assert!(SchemaDefinition::parse(&with(MAX_PROPERTIES)).is_ok());
+    assert_eq!(codes(&with(MAX_PROPERTIES + 1)), [("/properties".to_owned(), ViolationCode::WrongCount)]);
+    assert_eq!(codes(&json!({"name": "s"})), [("/properties".to_owned(), ViolationCode::RequiredMissing)]);
+}
+
+#[test]
+fn constraints_fit_the_type_and_each_other() {
+    for (extra, pointer) in [
+        (json!({"constraints": {"minimum": 1}}), "/properties/0/constraints/minimum"),
+        (json!({"constraints": {"pattern": "("}}), "/properties/0/constraints/pattern"),
+        (json!({"constraints": {"pattern": "(a{1000}){1000}"}}), "/properties/0/constraints/pattern"),
+        (json!({"constraints": {"min_length": -1}}), "/properties/0/constraints/min_length"),
+        (json!({"constraints": {"min_length": 3, "max_length": 2}}), "/properties/0/constraints"),
+        (json!({"constraints": {"enum": []}}), "/properties/0/constraints/enum"),
+        (json!({"constraints": {"enum": ["a", 1]}}), "/properties/0/constraints/enum/1"),
+        (json!({"type": "integer", "constraints": {"minimum": 1.5}}), "/properties/0/constraints/minimum"),
+        (json!({"type": "integer", "constraints": {"minimum": 2, "maximum": 1}}), "/properties/0/constraints"),
+        (json!({"type": "boolean", "constraints": {"enum": [true]}}), "/properties/0/constraints/enum"),
+        (json!({"precision": 3}), "/properties/0/precision"),
+    ] {
+        assert_eq!(
+            codes(&property(extra.clone())),
+            [(pointer.to_owned(), ViolationCode::InvalidConstraint)],
+            "{extra}"
+        );
+    }
+}
+
+#[test]
+fn a_default_is_a_value_that_the_property_accepts() {
+    for extra in [
+        json!({"default": 1}),
+        json!({"default": "abc", "constraints": {"max_length": 2}}),
+        json!({"type": "date", "default": "2013-02-30"}),
+    ] {
+        assert_eq!(
+            codes(&property(extra.clone())),
+            [("/properties/0/default".to_owned(), ViolationCode::InvalidDefault)],
+            "{extra}"
+        );
+    }
+}
+
+#[test]
+fn nested_json_is_neither_indexed_nor_unique() {
+    for key in ["is_indexed", "is_unique"] {
+        let document = property(json!({"type": "object", key: true}));
+        assert_eq!(codes(&document), [(format!("/properties/0/{key}"), ViolationCode::NotIndexable)]);
+    }
+}
+
+#[test]
+fn a_hostile_key_is_escaped_and_shortened_in_its_pointer() {
+    let document = json!({"name": "s", "properties": [{"name": "p", "type": "string", "a/b~c": 1}]});
+    assert_eq!(codes(&document), [("/properties/0/a~1b~0c".to_owned(), ViolationCode::UnknownKey)]);
+    let long = "k".repeat(10_000);
+    assert!(codes(&json!({"name": "s", "properties": [{"name": "p", "type": "string"}], long: 1}))[0].0.len() < 200);
+}

@@ -1,0 +1,40 @@
+//! One typed property of a schema.
+
+use crate::{Constraints, DataType, PropertyName, Value};
+
+/// A property: its name, its type and what its values must satisfy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Property {
+    /// Unique within its schema, without regard to case.
+    pub name: PropertyName,
+    /// The type of its values.
+    pub data_type: DataType,
+    /// Refuses null and missing.
+    pub is_required: bool,
+    /// Whether the store keeps an index for equality.
+    pub is_indexed: bool,
+    /// Whether the store refuses a second record with the same value; nulls do not count.
+    pub is_unique: bool,
+    /// For people.
+    pub description: Option<String>,
+    /// Takes the place of a missing value; a null that is sent stays null.
+    pub default: Option<Value>,
+    /// What values must satisfy beyond their type.
+    pub constraints: Constraints,
+}
+
+impl Property {
+    /// A property of a type, with nothing else asked of it.
+    pub fn new(name: PropertyName, data_type: DataType) -> Self {
+        Self {
+            name,
+            data_type,
+            is_required: false,
+            is_indexed: false,
+            is_unique: false,
+            description: None,
+            default: None,
+            constraints: Constraints::default(),
+        }
+    }
+}

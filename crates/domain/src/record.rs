@@ -1,0 +1,83 @@
+//! The fields that every record has of its own.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::temporal;
+
+/// The identity of a record: any UUID, a `UUIDv7` where the server made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(Uuid);
+
+/// The text is not a UUID in its hyphenated form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a UUID such as `01890a5d-ac96-774b-bcce-b302099a8057`")]
+pub struct RecordIdError;
+
+impl RecordId {
+    /// Wraps a UUID.
+    pub fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// Parses the hyphenated form (RFC 9562), in either case.
+    ///
+    /// # Errors
+    /// [`RecordIdError`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, RecordIdError> {
+        parse_uuid(text).map(Self).ok_or(RecordIdError)
+    }
+
+    /// The UUID itself.
+    pub fn as_uuid(&self) -> &Uuid {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// Parses a UUID in its hyphenated form alone: no braces, no `urn:`, no bare hexadecimal.
+pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
+    if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
+}
+
+/// An instant in microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Wraps microseconds since the epoch, UTC.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch, UTC.
+    pub fn as_micros(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&temporal::datetime_text(self.0))
+    }
+}
+
+/// How often a record has been written; 1 when it is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(i64);
+
+impl Version {
+    /// The version of a new record.
+    pub const FIRST: Self = Self(1);
+
+    /// The number itself.
+    pub fn as_i64(self) -> i64 {
+        self.0
+    }
+}

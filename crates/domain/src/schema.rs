@@ -1,0 +1,102 @@
+//! A schema: the typed properties that its records have.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{Schema as ArrowSchema, SchemaRef};
+
+use crate::violation::abbreviate;
+use crate::{Field, Property, SchemaDefinition, SchemaName, SystemField, Timestamp, UnknownField, nearest};
+
+/// Columns of a record batch that come before the properties.
+pub const RECORD_FIELD_COUNT: usize = SystemField::ALL.len();
+
+/// A schema as the catalog holds it. It cannot be built invalid: it comes from a [`SchemaDefinition`].
+#[derive(Debug)]
+pub struct Schema {
+    definition: SchemaDefinition,
+    version: u32,
+    created_at: Timestamp,
+    arrow: SchemaRef,
+    positions: HashMap<String, usize>,
+}
+
+impl Schema {
+    /// A schema from its definition, at a version (1 when created) and with the time of its creation.
+    pub fn new(definition: SchemaDefinition, version: u32, created_at: Timestamp) -> Self {
+        let system = SystemField::ALL.map(|field| field.data_type().arrow_field(field.name(), false));
+        let properties = definition.properties().iter();
+        let columns = properties.map(|p| p.data_type.arrow_field(p.name.as_str(), !p.is_required));
+        let arrow = Arc::new(ArrowSchema::new(system.into_iter().chain(columns).collect::<Vec<_>>()));
+        let positions = definition.properties().iter().enumerate().map(|(i, p)| (p.name.key(), i)).collect();
+        Self { definition, version, created_at, arrow, positions }
+    }
+
+    /// What its author wrote.
+    pub fn definition(&self) -> &SchemaDefinition {
+        &self.definition
+    }
+
+    /// The schema's name.
+    pub fn name(&self) -> &SchemaName {
+        self.definition.name()
+    }
+
+    /// The properties, in the order of the definition.
+    pub fn properties(&self) -> &[Property] {
+        self.definition.properties()
+    }
+
+    /// How often the schema has been written; 1 when created.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// When the schema was created.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// The Arrow schema of whole records: `id`, `created_at`, `updated_at`, `version` (none nullable), then
+    /// the properties in schema order, nullable unless required.
+    pub fn arrow(&self) -> &SchemaRef {
+        &self.arrow
+    }
+
+    /// The place of a property by name, without regard to case.
+    pub fn property_index(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).or_else(|| self.positions.get(&name.to_ascii_lowercase())).copied()
+    }
+
+    /// The field of a name, without regard to case: one of the record's own or a property.
+    ///
+    /// # Errors
+    /// [`UnknownField`] with the nearest name there is.
+    pub fn field(&self, name: &str) -> Result<Field, UnknownField> {
+        let system = SystemField::ALL.into_iter().find(|field| field.name().eq_ignore_ascii_case(name));
+        if let Some(field) = system {
+            return Ok(Field::System(field));
+        }
+        match self.property_index(name) {
+            Some(index) => Ok(self.property_field(index)),
+            None => Err(self.unknown_field(name)),
+        }
+    }
+
+    /// Every field of a record, in record order.
+    pub fn fields(&self) -> Vec<Field> {
+        let system = SystemField::ALL.into_iter().map(Field::System);
+        system.chain((0..self.properties().len()).map(|index| self.property_field(index))).collect()
+    }
+
+    fn property_field(&self, index: usize) -> Field {
+        let property = &self.properties()[index];
+        Field::Property { name: property.name.clone(), data_type: property.data_type, index }
+    }
+
+    fn unknown_field(&self, name: &str) -> UnknownField {
+        let known = SystemField::ALL.into_iter().map(|field| -> &str { field.name() });
+        let known = known.chain(self.properties().iter().map(|p| p.name.as_str()));
+        UnknownField { name: abbreviate(name), suggestion: nearest(name, known).map(str::to_owned) }
+    }
+}

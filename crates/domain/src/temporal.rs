@@ -1,0 +1,203 @@
+//! Dates, times and instants as text: RFC 3339, microseconds, UTC.
+//!
+//! Parsing is strict: what a typed store would otherwise round or reinterpret is refused. Formatting writes
+//! into a caller's buffer, because a stream formats millions of values.
+
+use chrono::{Datelike, NaiveDate};
+
+/// Microseconds in a second.
+const MICROS: i64 = 1_000_000;
+/// Microseconds in a day.
+const MICROS_PER_DAY: i64 = 86_400 * MICROS;
+/// Days from 0001-01-01 (day 1 of chrono's count) to 1970-01-01.
+const EPOCH_DAY: i32 = 719_163;
+
+/// Parses `YYYY-MM-DD` into days since 1970-01-01.
+pub fn parse_date(text: &str) -> Option<i32> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let (year, month, day) = (digits(&bytes[..4])?, digits(&bytes[5..7])?, digits(&bytes[8..])?);
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some(date.num_days_from_ce() - EPOCH_DAY)
+}
+
+/// Parses `HH:MM:SS` with up to six decimals into microseconds since midnight.
+///
+/// Further decimals are accepted when they are zero, since nothing is lost.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 8 || bytes[2] != b':' || bytes[5] != b':' {
+        return None;
+    }
+    let (hour, minute, second) = (digits(&bytes[..2])?, digits(&bytes[3..5])?, digits(&bytes[6..8])?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let micros = match &bytes[8..] {
+        [] => 0,
+        [b'.', fraction @ ..] => fraction_micros(fraction)?,
+        _ => return None,
+    };
+    Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * MICROS + micros)
+}
+
+/// Parses an RFC 3339 date-time with offset into microseconds since 1970-01-01T00:00:00Z.
+///
+/// The result lies in the years 0000 to 9999. Leap seconds (`:60`) are refused.
+pub fn parse_datetime(text: &str) -> Option<i64> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (time, offset_minutes) = if let Some(time) = rest.strip_suffix(['Z', 'z']) {
+        (time, 0)
+    } else {
+        let (time, offset) = rest.split_at_checked(rest.len().checked_sub(6)?)?;
+        (time, parse_offset(offset.as_bytes())?)
+    };
+    let days = i64::from(parse_date(date)?);
+    let micros = days * MICROS_PER_DAY + parse_time(time)? - offset_minutes * 60 * MICROS;
+    is_in_range(micros).then_some(micros)
+}
+
+/// Whether an instant lies in the years 0000 to 9999, which RFC 3339 can write.
+pub fn is_in_range(micros: i64) -> bool {
+    (-62_167_219_200 * MICROS..253_402_300_800 * MICROS).contains(&micros)
+}
+
+fn parse_offset(bytes: &[u8]) -> Option<i64> {
+    let sign = match bytes[0] {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = (digits(&bytes[1..3])?, digits(&bytes[4..6])?);
+    (bytes[3] == b':' && hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 60 + minutes))
+}
+
+fn digits(bytes: &[u8]) -> Option<u32> {
+    bytes.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+}
+
+fn fraction_micros(fraction: &[u8]) -> Option<i64> {
+    let (kept, rest) = fraction.split_at(fraction.len().min(6));
+    if kept.is_empty() || rest.iter().any(|b| *b != b'0') {
+        return None;
+    }
+    let scale = 10_i64.pow(6 - u32::try_from(kept.len()).ok()?);
+    Some(i64::from(digits(kept)?) * scale)
+}
+
+/// Appends `YYYY-MM-DD` for days since 1970-01-01.
+pub fn write_date(out: &mut Vec<u8>, days: i32) {
+    let date = days.checked_add(EPOCH_DAY).and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or(NaiveDate::MIN);
+    write_padded(out, date.year().unsigned_abs(), 4);
+    out.push(b'-');
+    write_padded(out, date.month(), 2);
+    out.push(b'-');
+    write_padded(out, date.day(), 2);
+}
+
+/// Appends `HH:MM:SS.ffffff` for microseconds since midnight.
+pub fn write_time(out: &mut Vec<u8>, micros: i64) {
+    let fraction = u32::try_from(micros.rem_euclid(MICROS)).unwrap_or(0);
+    let seconds = u32::try_from(micros.div_euclid(MICROS)).unwrap_or(0);
+    write_padded(out, seconds / 3600, 2);
+    out.push(b':');
+    write_padded(out, seconds / 60 % 60, 2);
+    out.push(b':');
+    write_padded(out, seconds % 60, 2);
+    out.push(b'.');
+    write_padded(out, fraction, 6);
+}
+
+/// Appends `YYYY-MM-DDTHH:MM:SS.ffffffZ` for microseconds since 1970-01-01T00:00:00Z.
+pub fn write_datetime(out: &mut Vec<u8>, micros: i64) {
+    write_date(out, i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN));
+    out.push(b'T');
+    write_time(out, micros.rem_euclid(MICROS_PER_DAY));
+    out.push(b'Z');
+}
+
+fn write_padded(out: &mut Vec<u8>, mut number: u32, width: usize) {
+    let start = out.len();
+    out.resize(start + width, b'0');
+    for place in out[start..].iter_mut().rev() {
+        *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+    }
+}
+
+fn text_of(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::with_capacity(27);
+    write(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// `YYYY-MM-DD` for days since 1970-01-01.
+pub fn date_text(days: i32) -> String {
+    text_of(|out| write_date(out, days))
+}
+
+/// `HH:MM:SS.ffffff` for microseconds since midnight.
+pub fn time_text(micros: i64) -> String {
+    text_of(|out| write_time(out, micros))
+}
+
+/// `YYYY-MM-DDTHH:MM:SS.ffffffZ` for microseconds since 1970-01-01T00:00:00Z.
+pub fn datetime_text(micros: i64) -> String {
+    text_of(|out| write_datetime(out, micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_offset_moves_the_instant() {
+        assert_eq!(parse_datetime("1970-01-01T01:00:00+01:00"), Some(0));
+        assert_eq!(parse_datetime("1969-12-31T23:59:59.999999Z"), Some(-1));
+    }
+
+    #[test]
+    fn what_would_be_rounded_or_guessed_is_refused() {
+        for text in [
+            "2013-02-30T00:00:00Z",
+            "2013-01-01T00:00:60Z",
+            "2013-01-01T24:00:00Z",
+            "2013-01-01T00:00:00",
+            "2013-01-01",
+            "2013-01-01T00:00:00.1234567Z",
+            "2013-01-01T00:00:00.Z",
+            "2013-1-01T00:00:00Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "２013-01-01T00:00:00Z",
+            "1356998400000000",
+        ] {
+            assert_eq!(parse_datetime(text), None, "{text}");
+        }
+        assert_eq!(parse_date("2013-02-30"), None);
+        assert_eq!(parse_time("12:30"), None);
+    }
+
+    #[test]
+    fn trailing_zeros_beyond_microseconds_lose_nothing() {
+        assert_eq!(parse_time("00:00:00.123456000"), Some(123_456));
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_datetime_parses_to_itself(seconds in -62_167_219_200_i64..253_402_300_800, micros in 0..MICROS) {
+            let instant = seconds * MICROS + micros;
+            prop_assert_eq!(parse_datetime(&datetime_text(instant)), Some(instant));
+        }
+
+        #[test]
+        fn a_written_date_parses_to_itself(days in -719_528_i32..2_932_897) {
+            prop_assert_eq!(parse_date(&date_text(days)), Some(days));
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The rules that every record passes, whatever format it came in.
+//!
+//! A reader of a format walks over a record and tells a [`RecordCheck`] of each key and each value. The check
+//! says where the value belongs and what it is once typed, and collects everything that is wrong. It keeps no
+//! values: a record costs no object.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use crate::constraints::typed;
+use crate::violation::{abbreviate, pointer_to};
+use crate::{
+    Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef, Violation, ViolationCode, nearest,
+};
+
+/// A token of a record, before it has the type of its property.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Incoming<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number of 64 bits with sign.
+    Integer(i64),
+    /// A whole number above `i64::MAX`.
+    Unsigned(u64),
+    /// Any other number.
+    Number(f64),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A JSON object, as its text.
+    Object(Cow<'a, str>),
+    /// A JSON array, as its text.
+    Array(Cow<'a, str>),
+}
+
+impl<'a> Incoming<'a> {
+    /// The token of a parsed JSON value; nested JSON becomes text again.
+    pub fn from_json(value: &'a Json) -> Self {
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Boolean(*value),
+            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(value), _) => Self::Integer(value),
+                (None, Some(value)) => Self::Unsigned(value),
+                (None, None) => Self::Number(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::String(text) => Self::Text(Cow::Borrowed(text)),
+            Json::Array(_) => Self::Array(Cow::Owned(value.to_string())),
+            Json::Object(_) => Self::Object(Cow::Owned(value.to_string())),
+        }
+    }
+
+    /// What the token is, in JSON's terms; `integer` for a number without fraction.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "boolean",
+            Self::Integer(_) | Self::Unsigned(_) => "integer",
+            Self::Number(_) => "number",
+            Self::Text(_) => "string",
+            Self::Object(_) => "object",
+            Self::Array(_) => "array",
+        }
+    }
+}
+
+/// Where a value of a record belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The record's id.
+    Id,
+    /// The property at this place in the schema.
+    Property(usize),
+}
+
+/// The rules of one schema, ready to check any number of records.
+#[derive(Debug)]
+pub struct RecordValidator<'s> {
+    schema: &'s Schema,
+}
+
+impl<'s> RecordValidator<'s> {
+    /// The rules of `schema`.
+    pub fn new(schema: &'s Schema) -> Self {
+        Self { schema }
+    }
+
+    /// A check that is used for one record after another.
+    pub fn check(&self) -> RecordCheck<'s> {
+        RecordCheck {
+            schema: self.schema,
+            seen: vec![false; self.schema.properties().len()],
+            has_id: false,
+            expected_next: 0,
+            violations: Vec::new(),
+        }
+    }
+}
+
+/// The state of checking one record.
+#[derive(Debug)]
+pub struct RecordCheck<'s> {
+    schema: &'s Schema,
+    seen: Vec<bool>,
+    has_id: bool,
+    /// The property that follows the last one: records mostly come in schema order.
+    expected_next: usize,
+    violations: Vec<Violation>,
+}
+
+impl<'s> RecordCheck<'s> {
+    /// Says where the value of `key` belongs. `None`: nowhere, and the violation is noted; skip the value.
+    pub fn key(&mut self, key: &str) -> Option<Slot> {
+        let properties = self.schema.properties();
+        let index = match properties.get(self.expected_next) {
+            Some(property) if property.name.as_str() == key => Some(self.expected_next),
+            _ => self.schema.property_index(key),
+        };
+        if let Some(index) = index {
+            self.expected_next = index + 1;
+            if std::mem::replace(&mut self.seen[index], true) {
+                self.note_duplicate(key);
+                return None;
+            }
+            return Some(Slot::Property(index));
+        }
+        self.key_outside_properties(key)
+    }
+
+    fn key_outside_properties(&mut self, key: &str) -> Option<Slot> {
+        match SystemField::ALL.into_iter().find(|field| field.name().eq_ignore_ascii_case(key)) {
+            Some(SystemField::Id) => {
+                if std::mem::replace(&mut self.has_id, true) {
+                    self.note_duplicate(key);
+                    return None;
+                }
+                return Some(Slot::Id);
+            }
+            Some(field) => {
+                let detail = format!("`{}` is kept by the server and may not be sent", field.name());
+                self.note(pointer_to("", key), ViolationCode::ReadOnly, detail);
+            }
+            None => {
+                let names = self.schema.properties().iter().map(|p| p.name.as_str());
+                let hint = nearest(key, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+                let detail = format!("the schema has no property `{}`{hint}", abbreviate(key));
+                self.note(pointer_to("", key), ViolationCode::UnknownProperty, detail);
+            }
+        }
+        None
+    }
+
+    /// Types and checks the value of a slot. `None`: it was refused, and the violation is noted.
+    pub fn value<'a>(&mut self, slot: Slot, token: Incoming<'a>) -> Option<ValueRef<'a>> {
+        match slot {
+            Slot::Id => self.id(&token),
+            Slot::Property(index) => self.property(&self.schema.properties()[index], token),
+        }
+    }
+
+    fn id<'a>(&mut self, token: &Incoming<'_>) -> Option<ValueRef<'a>> {
+        match token {
+            Incoming::Null => return Some(ValueRef::Null),
+            Incoming::Text(text) => match RecordId::parse(text) {
+                Ok(id) => return Some(ValueRef::Uuid(*id.as_uuid())),
+                Err(error) => self.note("/id".to_owned(), ViolationCode::InvalidValue, error.to_string()),
+            },
+            other => self.note_mismatch("/id".to_owned(), "uuid".to_owned(), other.kind(), RecordIdError.to_string()),
+        }
+        None
+    }
+
+    fn property<'a>(&mut self, property: &'s Property, token: Incoming<'a>) -> Option<ValueRef<'a>> {
+        let found = token.kind();
+        match typed(property.data_type, token) {
+            Ok(ValueRef::Null) if property.is_required => {
+                self.note_required(property);
+                None
+            }
+            Ok(ValueRef::Null) => Some(ValueRef::Null),
+            Ok(value) => match property.constraints.check(property.data_type, &value) {
+                Ok(()) => Some(value),
+                Err((code, detail)) => {
+                    self.note(pointer_to("", property.name.as_str()), code, detail);
+                    None
+                }
+            },
+            Err((ViolationCode::TypeMismatch, detail)) => {
+                self.note_mismatch(
+                    pointer_to("", property.name.as_str()),
+                    property.data_type.to_string(),
+                    found,
+                    detail,
+                );
+                None
+            }
+            Err((code, detail)) => {
+                self.note(pointer_to("", property.name.as_str()), code, detail);
+                None
+            }
+        }
+    }
+
+    /// Notes a violation that only the reader of the format can see, such as malformed JSON.
+    pub fn note(&mut self, pointer: String, code: ViolationCode, detail: String) {
+        self.violations.push(Violation::new(pointer, code, detail));
+    }
+
+    /// The pointer to the value of a slot.
+    pub fn pointer(&self, slot: Slot) -> String {
+        match slot {
+            Slot::Id => "/id".to_owned(),
+            Slot::Property(index) => pointer_to("", self.schema.properties()[index].name.as_str()),
+        }
+    }
+
+    /// Ends the record: notes what is missing, hands out the violations and makes ready for the next record.
+    ///
+    /// An empty list means that the record is valid.
+    pub fn finish(&mut self) -> Vec<Violation> {
+        for (index, property) in self.schema.properties().iter().enumerate() {
+            if !self.seen[index] && property.is_required && property.default.is_none() {
+                self.note_required(property);
+            }
+        }
+        self.abandon()
+    }
+
+    /// Ends a record that could not be read to its end: what is missing is not known.
+    pub fn abandon(&mut self) -> Vec<Violation> {
+        self.seen.fill(false);
+        self.has_id = false;
+        self.expected_next = 0;
+        std::mem::take(&mut self.violations)
+    }
+
+    /// The value that a property without a value takes: its default, or null.
+    pub fn missing_value(property: &Property) -> ValueRef<'_> {
+        property.default.as_ref().map_or(ValueRef::Null, Value::borrowed)
+    }
+
+    fn note_duplicate(&mut self, key: &str) {
+        let detail = format!("the key `{}` is given twice; case does not count", abbreviate(key));
+        self.note(pointer_to("", key), ViolationCode::DuplicateKey, detail);
+    }
+
+    fn note_required(&mut self, property: &Property) {
+        let detail = format!("`{}` is required", property.name);
+        self.note(pointer_to("", property.name.as_str()), ViolationCode::RequiredMissing, detail);
+    }
+
+    fn note_mismatch(&mut self, pointer: String, expected: String, actual: &'static str, detail: String) {
+        let mut violation = Violation::new(pointer, ViolationCode::TypeMismatch, detail);
+        violation.expected = Some(expected);
+        violation.actual = Some(actual);
+        self.violations.push(violation);
+    }
+}
+
+#[cfg(test)]
+mod tests;
