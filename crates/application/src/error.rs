@@ -1,0 +1,192 @@
+//! What a use case reports when it fails, and the stable codes that clients see.
+
+use std::fmt;
+
+use eider_domain::{CursorError, RecordId, SchemaName, Violation};
+
+use crate::{StoreError, StoreErrorKind};
+
+macro_rules! error_codes {
+    ($($variant:ident = $code:literal, $title:literal;)*) => {
+        /// The stable code of a failure, independent of HTTP.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code as it stands on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+
+            /// A short sentence that is the same for every occurrence (RFC 9457, `title`).
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    MalformedJson = "malformed_json", "The body is not valid JSON";
+    MalformedRequest = "malformed_request", "The request cannot be read";
+    UnknownParameter = "unknown_parameter", "The request has a parameter that does not exist";
+    InvalidParameter = "invalid_parameter", "A parameter has a value that it cannot have";
+    UnknownProperty = "unknown_property", "The query names a property that the schema does not have";
+    UnknownOperator = "unknown_operator", "The query names an operator that does not exist";
+    InvalidFilter = "invalid_filter", "A filter does not fit its property";
+    InvalidLimit = "invalid_limit", "The limit is not one that a page can have";
+    InvalidCursor = "invalid_cursor", "The cursor does not belong to this query";
+    QueryTooComplex = "query_too_complex", "The query has more parts than a query may have";
+    RouteNotFound = "route_not_found", "There is nothing at this path";
+    SchemaNotFound = "schema_not_found", "There is no schema of this name";
+    RecordNotFound = "record_not_found", "There is no record with this id";
+    MethodNotAllowed = "method_not_allowed", "The path does not answer this method";
+    NotAcceptable = "not_acceptable", "None of the accepted media types can be produced";
+    RequestTimeout = "request_timeout", "The request did not arrive in time";
+    SchemaExists = "schema_exists", "A schema of this name exists";
+    DuplicateId = "duplicate_id", "A record with this id exists";
+    UniqueViolation = "unique_violation", "A record with this value of a unique property exists";
+    WriteConflict = "write_conflict", "Another writer changed the same data first";
+    PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
+    TooManyRecords = "too_many_records", "The body has more records than one call may have";
+    UnsupportedMediaType = "unsupported_media_type", "The body has a media type that is not read here";
+    SchemaInvalid = "schema_invalid", "The schema definition is not valid";
+    ValidationFailed = "validation_failed", "At least one record was refused by the schema";
+    Unsupported = "unsupported", "The store behind this server cannot do this";
+    Internal = "internal", "The server failed";
+    StoreCorrupt = "store_corrupt", "The stored data is damaged";
+    Overloaded = "overloaded", "A budget of the server is used up";
+    Timeout = "timeout", "The query took longer than it may";
+    StorageFull = "storage_full", "The disk is full";
+}
+
+impl ErrorCode {
+    /// Whether the same request may succeed later without being changed.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded | Self::Timeout | Self::WriteConflict | Self::RequestTimeout | Self::StorageFull
+        )
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No schema has the name.
+    #[error("there is no schema `{name}`")]
+    SchemaNotFound {
+        /// The name asked for.
+        name: SchemaName,
+    },
+    /// A schema has the name.
+    #[error("there already is a schema `{name}`")]
+    SchemaExists {
+        /// The name asked for.
+        name: SchemaName,
+    },
+    /// The definition is not valid.
+    #[error("the schema definition has {} violations", .0.len())]
+    SchemaInvalid(Vec<Violation>),
+    /// No record has the id.
+    #[error("there is no record with the id `{id}`")]
+    RecordNotFound {
+        /// The id asked for.
+        id: RecordId,
+    },
+    /// The record is refused by its schema.
+    #[error("the record has {} violations", .0.len())]
+    RecordInvalid(Vec<Violation>),
+    /// The record would be the second with its id or a unique value.
+    #[error("the record shares a key with another record")]
+    KeyConflict(Vec<Violation>),
+    /// The body is not JSON, or not the JSON that is read here.
+    #[error("{detail}")]
+    MalformedJson {
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// The body is larger than it may be.
+    #[error("the body is larger than {limit_bytes} bytes")]
+    BodyTooLarge {
+        /// The limit that holds.
+        limit_bytes: u64,
+    },
+    /// The body has more records than one call may have.
+    #[error("the body has more than {limit} records")]
+    TooManyRecords {
+        /// The limit that holds.
+        limit: u64,
+    },
+    /// The body did not arrive in time.
+    #[error("the body stopped arriving before its end")]
+    BodyTimeout,
+    /// The body broke off or was not what its headers said.
+    #[error("the body could not be read to its end")]
+    BodyUnreadable,
+    /// The cursor does not belong to the query.
+    #[error(transparent)]
+    InvalidCursor(#[from] CursorError),
+    /// A page lies beyond what page numbers reach.
+    #[error("page numbers reach to record {limit}; use the cursor in `page.next` beyond it")]
+    OffsetTooLarge {
+        /// The greatest offset that a page number may lead to.
+        limit: u64,
+    },
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::SchemaNotFound { .. } => ErrorCode::SchemaNotFound,
+            Self::SchemaExists { .. } => ErrorCode::SchemaExists,
+            Self::SchemaInvalid(_) => ErrorCode::SchemaInvalid,
+            Self::RecordNotFound { .. } => ErrorCode::RecordNotFound,
+            Self::RecordInvalid(_) => ErrorCode::ValidationFailed,
+            Self::KeyConflict(violations) => match violations.first().map(|v| v.code) {
+                Some(eider_domain::ViolationCode::DuplicateId) => ErrorCode::DuplicateId,
+                _ => ErrorCode::UniqueViolation,
+            },
+            Self::MalformedJson { .. } => ErrorCode::MalformedJson,
+            Self::BodyTooLarge { .. } => ErrorCode::PayloadTooLarge,
+            Self::TooManyRecords { .. } => ErrorCode::TooManyRecords,
+            Self::BodyTimeout => ErrorCode::RequestTimeout,
+            Self::BodyUnreadable => ErrorCode::MalformedRequest,
+            Self::InvalidCursor(_) => ErrorCode::InvalidCursor,
+            Self::OffsetTooLarge { .. } => ErrorCode::InvalidParameter,
+            Self::Store(error) => match error.kind() {
+                StoreErrorKind::NotFound => ErrorCode::SchemaNotFound,
+                StoreErrorKind::Conflict => ErrorCode::WriteConflict,
+                StoreErrorKind::Unsupported => ErrorCode::Unsupported,
+                StoreErrorKind::Unavailable => ErrorCode::Overloaded,
+                StoreErrorKind::Timeout => ErrorCode::Timeout,
+                StoreErrorKind::StorageFull => ErrorCode::StorageFull,
+                StoreErrorKind::Corrupt => ErrorCode::StoreCorrupt,
+                StoreErrorKind::InvalidInput | StoreErrorKind::Cancelled | StoreErrorKind::Internal => {
+                    ErrorCode::Internal
+                }
+            },
+        }
+    }
+}

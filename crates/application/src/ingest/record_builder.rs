@@ -1,0 +1,159 @@
+//! Typed columns that grow record by record and become record batches.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    ArrayBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder,
+    Int64Builder, StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+};
+use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_buffer::Buffer;
+use eider_domain::{DataType, RecordId, Schema, Timestamp, ValueRef, Version};
+use uuid::Uuid;
+
+use super::DecodedBatch;
+use super::arrow_fault;
+use crate::{IdGenerator, IdOrigin, StoreError};
+
+/// Collects valid records into columns.
+#[derive(Debug)]
+pub(super) struct RecordBuilder {
+    schema: Arc<Schema>,
+    /// The ids that clients gave.
+    ids: Vec<Option<Uuid>>,
+    columns: Vec<Column>,
+    bytes: usize,
+}
+
+impl RecordBuilder {
+    pub(super) fn new(schema: Arc<Schema>) -> Self {
+        let columns = schema.properties().iter().map(|property| Column::new(property.data_type)).collect();
+        Self { schema, ids: Vec::new(), columns, bytes: 0 }
+    }
+
+    /// Appends a record: its id, if the client gave one, and one value per property, of the property's type.
+    pub(super) fn append(&mut self, id: Option<Uuid>, values: &mut Vec<ValueRef<'_>>) {
+        self.ids.push(id);
+        for (column, value) in self.columns.iter_mut().zip(values.drain(..)) {
+            self.bytes += column.append(value);
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Roughly the bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Turns what was collected into a batch of new records, created at `now`, and begins anew.
+    pub(super) fn finish(&mut self, now: Timestamp, generator: &dyn IdGenerator) -> Result<DecodedBatch, StoreError> {
+        let given = std::mem::take(&mut self.ids);
+        let rows = given.len();
+        let missing = given.iter().filter(|id| id.is_none()).count();
+        let ids = if missing == rows { IdOrigin::Generated } else { IdOrigin::Client };
+        let mut generated = generator.next_ids(missing).into_iter();
+        let mut id_bytes = Vec::with_capacity(rows * 16);
+        for id in given {
+            let id = id.or_else(|| generated.next().as_ref().map(RecordId::as_uuid).copied()).unwrap_or_default();
+            id_bytes.extend_from_slice(id.as_bytes());
+        }
+        let times = || Arc::new(TimestampMicrosecondArray::from(vec![now.as_micros(); rows]).with_timezone("UTC"));
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(id_bytes), None)),
+            times(),
+            times(),
+            Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
+        ];
+        columns.extend(self.columns.iter_mut().map(Column::finish));
+        self.bytes = 0;
+        let records = RecordBatch::try_new(Arc::clone(self.schema.arrow()), columns).map_err(arrow_fault)?;
+        Ok(DecodedBatch { records, ids })
+    }
+}
+
+#[derive(Debug)]
+enum Column {
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Decimal(Decimal128Builder),
+    Boolean(BooleanBuilder),
+    Date(Date32Builder),
+    Time(Time64MicrosecondBuilder),
+    Datetime(TimestampMicrosecondBuilder),
+    Uuid(FixedSizeBinaryBuilder),
+}
+
+impl Column {
+    fn new(data_type: DataType) -> Self {
+        match data_type {
+            DataType::String | DataType::Object | DataType::Array => Self::Text(StringBuilder::new()),
+            DataType::Integer => Self::Integer(Int64Builder::new()),
+            DataType::Number => Self::Number(Float64Builder::new()),
+            DataType::Decimal { .. } => Self::Decimal(Decimal128Builder::new().with_data_type(data_type.arrow_type())),
+            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
+            DataType::Date => Self::Date(Date32Builder::new()),
+            DataType::Time => Self::Time(Time64MicrosecondBuilder::new()),
+            DataType::Datetime => {
+                Self::Datetime(TimestampMicrosecondBuilder::new().with_data_type(data_type.arrow_type()))
+            }
+            DataType::Uuid => Self::Uuid(FixedSizeBinaryBuilder::new(16)),
+        }
+    }
+
+    /// Appends a value and returns roughly how many bytes it takes. A value of another type, which the
+    /// validation before this has excluded, becomes null.
+    fn append(&mut self, value: ValueRef<'_>) -> usize {
+        match (self, value) {
+            (Self::Text(column), ValueRef::Text(text) | ValueRef::Json(text)) => {
+                column.append_value(&text);
+                return text.len() + 4;
+            }
+            (Self::Integer(column), ValueRef::Integer(value)) => column.append_value(value),
+            (Self::Number(column), ValueRef::Number(value)) => column.append_value(value),
+            (Self::Decimal(column), ValueRef::Decimal(value)) => column.append_value(value),
+            (Self::Boolean(column), ValueRef::Boolean(value)) => column.append_value(value),
+            (Self::Date(column), ValueRef::Date(value)) => column.append_value(value),
+            (Self::Time(column), ValueRef::Time(value)) => column.append_value(value),
+            (Self::Datetime(column), ValueRef::Datetime(value)) => column.append_value(value),
+            (Self::Uuid(column), ValueRef::Uuid(value)) => {
+                // The width is the builder's own, so this cannot fail.
+                let _ = column.append_value(value.as_bytes());
+            }
+            (column, _) => column.append_null(),
+        }
+        8
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Text(column) => column.append_null(),
+            Self::Integer(column) => column.append_null(),
+            Self::Number(column) => column.append_null(),
+            Self::Decimal(column) => column.append_null(),
+            Self::Boolean(column) => column.append_null(),
+            Self::Date(column) => column.append_null(),
+            Self::Time(column) => column.append_null(),
+            Self::Datetime(column) => column.append_null(),
+            Self::Uuid(column) => column.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        let builder: &mut dyn ArrayBuilder = match self {
+            Self::Text(column) => column,
+            Self::Integer(column) => column,
+            Self::Number(column) => column,
+            Self::Decimal(column) => column,
+            Self::Boolean(column) => column,
+            Self::Date(column) => column,
+            Self::Time(column) => column,
+            Self::Datetime(column) => column,
+            Self::Uuid(column) => column,
+        };
+        builder.finish()
+    }
+}

@@ -1,0 +1,58 @@
+//! The port to the schemas.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eider_domain::{Schema, SchemaName};
+
+use crate::StoreError;
+
+/// Keeps schemas. One adapter object implements this and [`crate::RecordStore`], so that a schema, its table
+/// and its indexes change in one transaction.
+#[async_trait]
+pub trait SchemaCatalog: fmt::Debug + Send + Sync + 'static {
+    /// Stores a schema and makes its table and indexes: all or nothing.
+    ///
+    /// # Errors
+    /// `Conflict` when a schema has the name, in any case.
+    async fn create(&self, schema: Schema) -> Result<Arc<Schema>, StoreError>;
+
+    /// The schema of a name, in any case.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn get(&self, name: &SchemaName) -> Result<Arc<Schema>, StoreError>;
+
+    /// Every schema, ordered by name.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    async fn list(&self) -> Result<Vec<Arc<Schema>>, StoreError>;
+
+    /// Removes a schema with its table, indexes and records: all or nothing. Scans that run keep their snapshot.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn remove(&self, name: &SchemaName) -> Result<(), StoreError>;
+}
+
+/// What a schema holds, as its store counts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaStatistics {
+    /// Records visible now.
+    pub record_count: u64,
+    /// Bytes of the table on disk, without indexes; what was written since the last checkpoint may be missing.
+    pub size_bytes: u64,
+    /// The indexes that exist, in schema order.
+    pub indexes: Vec<IndexStatistics>,
+}
+
+/// An index that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexStatistics {
+    /// The indexed property.
+    pub property: String,
+    /// Whether it refuses a second record with the same value.
+    pub is_unique: bool,
+}

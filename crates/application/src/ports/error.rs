@@ -1,0 +1,76 @@
+//! What a store's failure means to its caller.
+
+use std::error::Error as StdError;
+
+/// What the caller of a store should do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// What was named does not exist: tell the client.
+    NotFound,
+    /// Something of this name or key exists, or another writer was first: tell the client, who may try again.
+    Conflict,
+    /// The request breaks the port's contract or the schema: do not try again.
+    InvalidInput,
+    /// This store cannot do it: see [`crate::StoreCapabilities`].
+    Unsupported,
+    /// A budget is used up for now: try again later.
+    Unavailable,
+    /// It took longer than it may: try again with less.
+    Timeout,
+    /// The caller went away: nobody is left to tell.
+    Cancelled,
+    /// The disk is full: reading goes on.
+    StorageFull,
+    /// The stored data is damaged: an operator is needed.
+    Corrupt,
+    /// A fault of the store: an operator should look.
+    Internal,
+}
+
+impl StoreErrorKind {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Conflict | Self::Unavailable | Self::Timeout)
+    }
+}
+
+/// A failure of a store. The message and the source are for operators and never reach a client.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    budget: Option<&'static str>,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl StoreError {
+    /// A failure with a message: lower case, no full stop, without record values.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), budget: None, source: None }
+    }
+
+    /// A budget that is used up, such as `pool`; clients are told its name.
+    pub fn unavailable(budget: &'static str, message: impl Into<String>) -> Self {
+        Self { kind: StoreErrorKind::Unavailable, message: message.into(), budget: Some(budget), source: None }
+    }
+
+    /// The same failure with what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What the caller should do.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// The budget that is used up, where one is.
+    pub fn budget(&self) -> Option<&'static str> {
+        self.budget
+    }
+}

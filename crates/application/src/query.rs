@@ -1,0 +1,171 @@
+//! Use cases that read records.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, RecordBatch};
+use arrow_select::concat::concat_batches;
+use eider_domain::{Condition, Cursor, Filter, Position, RecordId, RecordQuery, Schema, SortKey, Value};
+use futures::TryStreamExt;
+use tracing::instrument;
+
+use crate::{Error, RecordStore, RecordStream, ScanRequest};
+
+mod cell;
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageStart {
+    /// At the first record, or after the one that a cursor names.
+    Cursor(Option<String>),
+    /// After so many records; pages made so answer how many there are in all.
+    Offset(OffsetPage),
+}
+
+/// A page by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetPage {
+    /// Records to pass over.
+    pub offset: u64,
+    /// The greatest offset that is answered.
+    pub max_offset: u64,
+}
+
+/// A page of records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageRequest {
+    /// Which records, in which order, with which fields.
+    pub query: RecordQuery,
+    /// Records at most, at least 1.
+    pub limit: u64,
+    /// Where it begins.
+    pub start: PageStart,
+    /// Whether to count every match.
+    pub counts_total: bool,
+}
+
+/// Some records and where the next ones are.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The records, with the columns of the projection.
+    pub records: RecordBatch,
+    /// Whether more records follow.
+    pub has_more: bool,
+    /// The cursor of the next page, when more records follow.
+    pub next: Option<String>,
+    /// How many records match in all, when that was asked for.
+    pub total: Option<u64>,
+}
+
+/// Reads records: one, a page, a count or all of them.
+#[derive(Debug, Clone)]
+pub struct QueryService {
+    store: Arc<dyn RecordStore>,
+}
+
+impl QueryService {
+    /// A service over a store.
+    pub fn new(store: Arc<dyn RecordStore>) -> Self {
+        Self { store }
+    }
+
+    /// One record by id, as a batch of one row with every field.
+    ///
+    /// # Errors
+    /// [`Error::RecordNotFound`], [`Error::Store`].
+    #[instrument(name = "records.get", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn get(&self, schema: &Arc<Schema>, id: RecordId) -> Result<RecordBatch, Error> {
+        let mut query = RecordQuery::everything(schema);
+        query.filter = Condition::id_equals(id).into();
+        let mut request = ScanRequest::new(query);
+        request.limit = Some(1);
+        let record = self.collect(schema, request).await?;
+        if record.num_rows() == 0 { Err(Error::RecordNotFound { id }) } else { Ok(record) }
+    }
+
+    /// How many records match.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[instrument(name = "records.count", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, Error> {
+        Ok(self.store.count(schema, filter).await?)
+    }
+
+    /// A page of records. Pages by cursor show each record once, however many are written meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::Store`].
+    #[instrument(name = "records.page", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
+    pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
+        let PageRequest { query, limit, start, counts_total } = request;
+        let fingerprint = query.fingerprint(schema);
+        let (after, offset) = match &start {
+            PageStart::Cursor(None) => (None, 0),
+            PageStart::Cursor(Some(cursor)) => (Some(Cursor::decode(cursor, &fingerprint, &query.sort)?), 0),
+            PageStart::Offset(page) if page.offset > page.max_offset => {
+                return Err(Error::OffsetTooLarge { limit: page.max_offset });
+            }
+            PageStart::Offset(page) => (None, page.offset),
+        };
+        let total = if counts_total { Some(self.store.count(schema, &query.filter).await?) } else { None };
+
+        let sort = query.sort.clone();
+        let columns = query.projection.fields().len();
+        let scan = ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true };
+        let rows = self.collect(schema, scan).await?;
+
+        let shown = rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
+        let has_more = rows.num_rows() > shown;
+        let next = if has_more && shown > 0 {
+            Some(Cursor::encode(&fingerprint, &sort, &position(&rows, &sort, columns, shown - 1)))
+        } else {
+            None
+        };
+        let visible: Vec<usize> = (0..columns).collect();
+        let records = rows.slice(0, shown).project(&visible).map_err(crate::ingest::arrow_fault)?;
+        Ok(Page { records, has_more, next, total })
+    }
+
+    /// Every matching record, or the first `limit` of them, from one snapshot in constant memory.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for what fails before the first batch; the stream yields what fails later.
+    #[instrument(name = "records.stream", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn stream(
+        &self,
+        schema: &Arc<Schema>,
+        query: RecordQuery,
+        limit: Option<u64>,
+    ) -> Result<RecordStream, Error> {
+        let mut request = ScanRequest::new(query);
+        request.limit = limit;
+        Ok(self.store.scan(schema, request).await?)
+    }
+
+    /// Succeeds when the store can answer queries.
+    ///
+    /// # Errors
+    /// [`Error::Store`] with what keeps it from answering.
+    pub async fn check(&self) -> Result<(), Error> {
+        Ok(self.store.check().await?)
+    }
+
+    async fn collect(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordBatch, Error> {
+        let stream = self.store.scan(schema, request).await?;
+        let columns = Arc::clone(stream.schema());
+        let batches: Vec<RecordBatch> = stream.try_collect().await?;
+        concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
+    }
+}
+
+/// The position of a row of a scan with positions whose projection has `columns` columns.
+fn position(rows: &RecordBatch, sort: &[SortKey], columns: usize, row: usize) -> Position {
+    let keys = sort.iter().enumerate().map(|(index, key)| {
+        let column = rows.column(columns + index);
+        if column.is_null(row) { Value::Null } else { cell::value(key.field.data_type(), column, row) }
+    });
+    let sequence = rows.column(columns + sort.len()).as_primitive::<Int64Type>().value(row);
+    Position { keys: keys.collect(), sequence }
+}
