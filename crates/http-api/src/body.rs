@@ -1,0 +1,105 @@
+//! Bodies of requests, within their limit and never waited for without end.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::{HttpRequest, web};
+use async_stream::stream;
+use bytes::{Bytes, BytesMut};
+use eider_application::{BodyError, BodyFormat, Error, ErrorCode};
+use futures::{Stream, StreamExt};
+
+use crate::error::ApiError;
+
+/// The pieces of a body as they arrive; ends after the first `Err`.
+///
+/// # Errors
+/// At once, before anything is read, when the request declares a body over `limit_bytes` or an encoding that
+/// is not read here.
+pub(crate) fn pieces(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit_bytes: u64,
+    timeout: Duration,
+) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(encoding) = header(&CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        let shown: String = encoding.chars().take(32).collect();
+        return Err(ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            format!("the content encoding `{shown}` is not read here"),
+        ));
+    }
+    let declared = header(&CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit_bytes) {
+        return Err(Error::BodyTooLarge { limit_bytes }.into());
+    }
+    Ok(stream! {
+        let mut payload = payload;
+        let mut received: u64 = 0;
+        loop {
+            match tokio::time::timeout(timeout, payload.next()).await {
+                Err(_) => {
+                    yield Err(BodyError::Timeout);
+                    return;
+                }
+                Ok(None) => return,
+                Ok(Some(Err(_))) => {
+                    yield Err(BodyError::Unreadable);
+                    return;
+                }
+                Ok(Some(Ok(piece))) => {
+                    received += piece.len() as u64;
+                    if received > limit_bytes {
+                        yield Err(BodyError::TooLarge { limit_bytes });
+                        return;
+                    }
+                    yield Ok(piece);
+                }
+            }
+        }
+    })
+}
+
+/// A whole JSON body, held in memory.
+pub(crate) async fn json_bytes(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit_bytes: u64,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    match media_type(request)?.as_str() {
+        "" | "application/json" => {}
+        other => return Err(unsupported(other, "application/json")),
+    }
+    let pieces = pieces(request, payload, limit_bytes, timeout)?;
+    let mut pieces = std::pin::pin!(pieces);
+    let mut body = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        body.extend_from_slice(&piece.map_err(Error::from)?);
+    }
+    Ok(body.freeze())
+}
+
+/// The format of a bulk body by its `Content-Type`.
+pub(crate) fn bulk_format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
+    match media_type(request)?.as_str() {
+        "application/json" => Ok(BodyFormat::JsonArray),
+        "application/x-ndjson" | "application/jsonl" => Ok(BodyFormat::Ndjson),
+        other => Err(unsupported(other, "application/json, application/x-ndjson")),
+    }
+}
+
+/// The media type of the body in lower case, without its parameters; empty when none is given.
+fn media_type(request: &HttpRequest) -> Result<String, ApiError> {
+    let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(String::new()) };
+    let text = value.to_str().map_err(|_| unsupported("(not text)", "application/json"))?;
+    Ok(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+fn unsupported(found: &str, accepted: &str) -> ApiError {
+    let shown: String = found.chars().take(64).collect();
+    let found =
+        if shown.is_empty() { "there is no Content-Type".to_owned() } else { format!("`{shown}` is not read here") };
+    ApiError::new(ErrorCode::UnsupportedMediaType, format!("{found}; send {accepted}"))
+}

@@ -1,0 +1,5 @@
+//! Record batches as JSON text.
+
+mod json;
+
+pub use json::RecordEncoder;

@@ -1,0 +1,186 @@
+//! Failures as RFC 9457 problem details. The one place that knows which code has which HTTP status.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use eider_application::{Error, ErrorCode};
+use eider_domain::{FilterError, NameError, UnknownField, UnknownOperator, Violation};
+use serde_json::{Map, Value as Json, json};
+
+/// Seconds after which a client may try again when a budget is used up.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The HTTP status of a code.
+pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::MalformedJson
+        | ErrorCode::MalformedRequest
+        | ErrorCode::UnknownParameter
+        | ErrorCode::InvalidParameter
+        | ErrorCode::UnknownProperty
+        | ErrorCode::UnknownOperator
+        | ErrorCode::InvalidFilter
+        | ErrorCode::InvalidLimit
+        | ErrorCode::InvalidCursor
+        | ErrorCode::QueryTooComplex => StatusCode::BAD_REQUEST,
+        ErrorCode::RouteNotFound | ErrorCode::SchemaNotFound | ErrorCode::RecordNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::SchemaExists | ErrorCode::DuplicateId | ErrorCode::UniqueViolation | ErrorCode::WriteConflict => {
+            StatusCode::CONFLICT
+        }
+        ErrorCode::PayloadTooLarge | ErrorCode::TooManyRecords => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode::SchemaInvalid | ErrorCode::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::Unsupported => StatusCode::NOT_IMPLEMENTED,
+        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        // `Internal`, `StoreCorrupt`, and codes that are younger than this table.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A failure on its way to a client. Holds nothing that a client may not see; what operators need is logged
+/// where the failure is turned into this.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    detail: String,
+    errors: Vec<Violation>,
+    /// Members beyond those of every problem.
+    members: Option<Box<Map<String, Json>>>,
+    allow: Option<&'static str>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), members: None, allow: None }
+    }
+
+    pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
+        Self::new(ErrorCode::InvalidParameter, format!("the parameter `{name}` is not valid: {detail}"))
+    }
+
+    pub(crate) fn not_a_schema(error: &NameError) -> Self {
+        Self::new(ErrorCode::SchemaNotFound, format!("there is no such schema: {error}"))
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let mut error = Self::new(ErrorCode::MethodNotAllowed, format!("this path answers {allow}"));
+        error.allow = Some(allow);
+        error
+    }
+
+    /// The same problem with the members of `document`, which must be an object.
+    pub(crate) fn with_members(mut self, document: Json) -> Self {
+        if let Json::Object(members) = document {
+            self.members.get_or_insert_default().extend(members);
+        }
+        self
+    }
+
+    pub(crate) fn with_errors(mut self, errors: Vec<Violation>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// The problem document; `instance` is the id of the request.
+    pub(crate) fn problem(&self, request_id: &str) -> Json {
+        let mut problem = json!({
+            "type": format!("/errors/{}", self.code),
+            "title": self.code.title(),
+            "status": status_of(self.code).as_u16(),
+            "detail": self.detail,
+            "instance": request_id,
+            "code": self.code.as_str(),
+            "retryable": self.code.is_retryable(),
+        });
+        if let Json::Object(problem) = &mut problem {
+            if !self.errors.is_empty() {
+                problem.insert("errors".to_owned(), json!(self.errors));
+            }
+            problem.extend(self.members.iter().flat_map(|members| (**members).clone()));
+        }
+        problem
+    }
+
+    pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(status_of(self.code));
+        response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        if self.code == ErrorCode::Overloaded {
+            response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+        }
+        response.body(self.problem(request_id).to_string())
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        status_of(self.code)
+    }
+
+    /// Without the request's id, which the middleware puts in.
+    fn error_response(&self) -> HttpResponse {
+        self.response("")
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        match error {
+            Error::Store(source) => {
+                if status_of(code).is_server_error() {
+                    let cause = std::error::Error::source(&source).map(ToString::to_string);
+                    tracing::error!(error.code = %code, error.kind = ?source.kind(), error.message = %source, error.cause = cause, "the store failed");
+                }
+                match source.budget() {
+                    Some(budget) => Self::new(code, format!("the budget `{budget}` is used up; try again later"))
+                        .with_members(json!({"budget": budget})),
+                    None => Self::new(code, format!("{}.", code.title())),
+                }
+            }
+            Error::SchemaInvalid(violations) | Error::RecordInvalid(violations) | Error::KeyConflict(violations) => {
+                let detail = match violations.as_slice() {
+                    [only] => only.detail.clone(),
+                    several => format!("there are {} violations; see `errors`", several.len()),
+                };
+                Self::new(code, detail).with_errors(violations)
+            }
+            other => Self::new(code, other.to_string()),
+        }
+    }
+}
+
+impl From<UnknownField> for ApiError {
+    fn from(error: UnknownField) -> Self {
+        Self::new(ErrorCode::UnknownProperty, error.to_string())
+    }
+}
+
+impl From<UnknownOperator> for ApiError {
+    fn from(error: UnknownOperator) -> Self {
+        Self::new(ErrorCode::UnknownOperator, error.to_string())
+    }
+}
+
+impl From<FilterError> for ApiError {
+    fn from(error: FilterError) -> Self {
+        Self::new(ErrorCode::InvalidFilter, error.to_string())
+    }
+}

@@ -1,0 +1,20 @@
+//! The REST API: routes, media types, and errors as HTTP.
+//!
+//! A handler parses a request into domain types, calls one use case and writes its result; it decides nothing.
+//! Nothing here knows which store answers.
+
+mod accept;
+mod body;
+mod encode;
+mod error;
+mod middleware;
+mod query_string;
+mod routes;
+mod serve;
+mod settings;
+mod state;
+
+pub use encode::RecordEncoder;
+pub use serve::{HttpServer, Stopper};
+pub use settings::HttpSettings;
+pub use state::Services;

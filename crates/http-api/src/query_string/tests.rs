@@ -1,0 +1,1 @@
+//! Query strings that are understood, and the message for each that is not.

@@ -1,0 +1,64 @@
+//! Which path and method is answered by what.
+
+mod aliases;
+mod bulk;
+mod health;
+mod pages;
+mod records;
+mod schemas;
+mod stream;
+
+use actix_web::{HttpRequest, Resource, Route, web};
+use eider_application::ErrorCode;
+
+use crate::error::ApiError;
+
+/// The prefix of every versioned route.
+const BASE: &str = "/api/v1";
+
+/// Adds every route of the API.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/health/live", "GET", [web::get().to(health::live)]))
+        .service(resource("/health/ready", "GET", [web::get().to(health::ready)]))
+        .service(
+            web::scope(BASE)
+                .service(resource(
+                    "/schemas",
+                    "GET, POST",
+                    [web::get().to(schemas::list), web::post().to(schemas::create)],
+                ))
+                .service(resource(
+                    "/schemas/{schema}",
+                    "GET, DELETE",
+                    [web::get().to(schemas::describe), web::delete().to(schemas::remove)],
+                ))
+                .service(resource("/records", "POST", [web::post().to(aliases::create)]))
+                .service(resource("/records/bulk", "POST", [web::post().to(aliases::bulk)]))
+                .service(resource(
+                    "/records/{schema}",
+                    "GET, POST",
+                    [web::get().to(pages::page), web::post().to(records::create)],
+                ))
+                .service(resource("/records/{schema}/bulk", "POST", [web::post().to(bulk::create)]))
+                .service(resource("/records/{schema}/stream", "GET", [web::get().to(stream::records)]))
+                .service(resource("/records/{schema}/count", "GET", [web::get().to(pages::count)]))
+                .service(resource(
+                    "/records/{schema}/{id}",
+                    "GET, DELETE",
+                    [web::get().to(records::get), web::delete().to(records::remove)],
+                )),
+        )
+        .default_service(web::to(not_found));
+}
+
+/// A path whose other methods are answered with a problem that names those it has.
+fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> Resource {
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    resource.default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
+}
+
+async fn not_found(request: HttpRequest) -> Result<String, ApiError> {
+    let shown: String = request.path().chars().take(128).collect();
+    Err(ApiError::new(ErrorCode::RouteNotFound, format!("there is nothing at `{shown}`; the API is below {BASE}")))
+}

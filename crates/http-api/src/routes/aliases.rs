@@ -1,0 +1,60 @@
+//! `POST /records` and `POST /records/bulk`: routes of the predecessor, which name the schema in the body.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use eider_application::BodyFormat;
+use futures::stream;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{bulk as bulk_route, records, schemas};
+use crate::body;
+use crate::error::ApiError;
+use crate::query_string::Parameters;
+use crate::state::ApiState;
+
+/// The body of both routes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'b> {
+    schema_name: String,
+    #[serde(borrow)]
+    data: &'b RawValue,
+}
+
+/// An envelope taken apart; the data shares the body's memory.
+struct Opened {
+    schema_name: String,
+    data: Bytes,
+}
+
+fn open(body: &Bytes) -> Result<Opened, ApiError> {
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| schemas::malformed(&error))?;
+    Ok(Opened { schema_name: envelope.schema_name, data: body.slice_ref(envelope.data.get().as_bytes()) })
+}
+
+pub(super) async fn create(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let settings = &state.settings;
+    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let Opened { schema_name, data } = open(&body)?;
+    let schema = state.schema(&schema_name).await?;
+    records::create_one(&state, &schema, data).await
+}
+
+pub(super) async fn bulk(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    bulk_route::check_controls(&request)?;
+    let settings = &state.settings;
+    let body = body::json_bytes(&request, payload, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
+    let Opened { schema_name, data } = open(&body)?;
+    let schema = state.schema(&schema_name).await?;
+    bulk_route::store(&state, &schema, BodyFormat::JsonArray, stream::iter([Ok(data)])).await
+}

@@ -1,0 +1,84 @@
+//! `/schemas`.
+
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, web};
+use eider_application::{Error, ErrorCode, SchemaDescription};
+use eider_domain::{Schema, SchemaName};
+use serde_json::{Value as Json, json};
+
+use super::BASE;
+use crate::body;
+use crate::error::ApiError;
+use crate::query_string::Parameters;
+use crate::state::ApiState;
+
+pub(super) async fn create(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let settings = &state.settings;
+    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let document: Json = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
+    let schema = state.services.schemas.create(&document).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("{BASE}/schemas/{}", schema.name())))
+        .insert_header((ETAG, etag(&schema)))
+        .json(document_of(&schema)))
+}
+
+pub(super) async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let schemas = state.services.schemas.list().await?;
+    let data: Vec<Json> = schemas.iter().map(|schema| document_of(schema)).collect();
+    Ok(HttpResponse::Ok().json(json!({"data": data})))
+}
+
+pub(super) async fn describe(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let SchemaDescription { schema, statistics } = state.services.schemas.describe(&parse(&name)?).await?;
+    let indexes = statistics.indexes.iter().map(|index| json!({"property": index.property, "unique": index.is_unique}));
+    let mut document = document_of(&schema);
+    document["record_count"] = statistics.record_count.into();
+    document["size_bytes"] = statistics.size_bytes.into();
+    document["indexes"] = indexes.collect();
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag(&schema))).json(document))
+}
+
+pub(super) async fn remove(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    state.services.schemas.remove(&parse(&name)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn parse(name: &str) -> Result<SchemaName, ApiError> {
+    SchemaName::parse(name).map_err(|error| ApiError::not_a_schema(&error))
+}
+
+fn document_of(schema: &Schema) -> Json {
+    let mut document = schema.definition().to_json();
+    document["version"] = schema.version().into();
+    document["created_at"] = schema.created_at().to_string().into();
+    document
+}
+
+fn etag(schema: &Schema) -> String {
+    format!("\"{}\"", schema.version())
+}
+
+/// Where a JSON document stops being one.
+pub(super) fn malformed(error: &serde_json::Error) -> ApiError {
+    if error.is_data() {
+        return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {error}"));
+    }
+    Error::MalformedJson { detail: format!("the body is not valid JSON: {error}") }.into()
+}

@@ -1,0 +1,54 @@
+//! The limits and times that hold at the edge.
+
+use std::time::Duration;
+
+/// What a request may ask for and how long it may take. `Default` is what `eider serve` uses unconfigured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Threads that serve connections.
+    pub workers: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long the headers of a request may take to arrive.
+    pub header_timeout: Duration,
+    /// How long a body may pause before it counts as lost.
+    pub body_timeout: Duration,
+    /// How long running requests may go on after a stop was asked for.
+    pub shutdown_grace: Duration,
+    /// Largest body of a single record or a schema, in bytes.
+    pub max_body_bytes: u64,
+    /// Largest body of a bulk call, in bytes.
+    pub max_bulk_bytes: u64,
+    /// Largest body of a bulk call that names its schema in the body and so is held in memory, in bytes.
+    pub max_buffered_bulk_bytes: u64,
+    /// Records on a page that asks for no number.
+    pub default_page_limit: u64,
+    /// Most records on a page.
+    pub max_page_limit: u64,
+    /// The greatest offset that a page number may lead to.
+    pub max_offset: u64,
+    /// Most conditions in a query.
+    pub max_conditions: usize,
+    /// Most sort keys in a query.
+    pub max_sort_keys: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            keep_alive: Duration::from_secs(75),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(30),
+            max_body_bytes: 16 << 20,
+            max_bulk_bytes: 1 << 30,
+            max_buffered_bulk_bytes: 64 << 20,
+            default_page_limit: 100,
+            max_page_limit: 10_000,
+            max_offset: 10_000,
+            max_conditions: 100,
+            max_sort_keys: 20,
+        }
+    }
+}
