@@ -233,3 +233,6 @@ fn recycle<'b>(mut row: Vec<ValueRef<'_>>) -> Vec<ValueRef<'b>> {
     row.clear();
     row.into_iter().map(|_| ValueRef::Null).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Bodies that become batches, and the exact report of those that do not.
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use eider_domain::SchemaDefinition;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::UuidV7Generator;
+
+fn schema() -> Arc<Schema> {
+    let document = json!({"name": "s", "properties": [
+        {"name": "carrier", "type": "string", "required": true},
+        {"name": "flight", "type": "integer"},
+        {"name": "delay", "type": "number", "default": 0.5},
+        {"name": "extra", "type": "object"},
+        {"name": "tags", "type": "array"}]});
+    Arc::new(Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0)))
+}
+
+fn decoder(format: BodyFormat, limits: IngestLimits) -> RecordDecoder {
+    RecordDecoder::new(schema(), format, limits, Timestamp::from_micros(0), Arc::new(UuidV7Generator))
+}
+
+/// Decodes a body in pieces and returns the decoder, its batches and its failures.
+fn decode_in(
+    format: BodyFormat,
+    limits: IngestLimits,
+    body: &[u8],
+    step: usize,
+) -> Result<(RecordDecoder, Vec<DecodedBatch>, Vec<Violation>), Error> {
+    let mut decoder = decoder(format, limits);
+    let (mut batches, mut failures) = (Vec::new(), Vec::new());
+    for piece in body.chunks(step) {
+        let block = decoder.decode(piece)?;
+        batches.extend(block.batches);
+        failures.extend(block.failures);
+    }
+    let block = decoder.finish()?;
+    batches.extend(block.batches);
+    failures.extend(block.failures);
+    Ok((decoder, batches, failures))
+}
+
+fn decode(format: BodyFormat, body: &str) -> (RecordDecoder, Vec<DecodedBatch>, Vec<Violation>) {
+    decode_in(format, IngestLimits::default(), body.as_bytes(), 7).unwrap()
+}
+
+fn report(failures: &[Violation]) -> Vec<(u64, &str, ViolationCode)> {
+    failures.iter().map(|v| (v.line.unwrap(), v.pointer.as_str(), v.code)).collect()
+}
+
+#[test]
+fn values_arrive_in_their_columns() {
+    let body = r#"{"carrier":"UA","flight":1,"delay":2,"extra":{"a": [1, " x "]},"tags":[ 1e400 ]}
+{"delay":null,"carrier":"A\u0041"}"#;
+    let (decoder, batches, failures) = decode(BodyFormat::Ndjson, body);
+    assert_eq!(failures, []);
+    assert_eq!((decoder.received(), decoder.failed(), batches.len()), (2, 0, 1));
+    let batch = &batches[0];
+    assert_eq!(batch.ids, IdOrigin::Generated);
+    let column = |index: usize| batch.records.column(4 + index);
+    assert_eq!(column(0).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("UA"), Some("AA")]);
+    assert_eq!(column(1).as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(1), None]);
+    assert_eq!(column(2).as_primitive::<Float64Type>().iter().collect::<Vec<_>>(), [Some(2.0), None]);
+    assert_eq!(column(3).as_string::<i32>().value(0), r#"{"a":[1," x "]}"#);
+    assert_eq!(column(4).as_string::<i32>().value(0), "[1e400]");
+    assert!(column(4).is_null(1));
+}
+
+#[test]
+fn a_missing_property_takes_its_default() {
+    let (_, batches, _) = decode(BodyFormat::Ndjson, r#"{"carrier":"UA"}"#);
+    assert_eq!(batches[0].records.column(6).as_primitive::<Float64Type>().value(0), 0.5);
+}
+
+#[test]
+fn every_failure_names_line_pointer_and_code() {
+    let lines = [
+        r#"{"carrier":"UA","flight":"12"}"#,
+        r#"{"flight":1.5,"delay":true}"#,
+        r#"{"carrier":"UA"}"#,
+        r#"{"carrier":"UA","flight":9223372036854775808}"#,
+        r#"{"carrier":"UA","delay":NaN}"#,
+        r#"{"carrier":"UA","delay":1e400}"#,
+        r#"{"carrier":"UA","carrier":"AA"}"#,
+        r#"{"carrier":"UA","planet":"Mars","version":2}"#,
+        r#"{"carrier":"UA","extra":[1],"tags":{}}"#,
+        "[1]",
+        "7",
+        r#"{"carrier":"UA""#,
+        r#"{"carrier":"UA"} x"#,
+        r#"{"carrier":{"a":1},"flight":[2]}"#,
+        r#"{"carrier":"\ud800"}"#,
+    ];
+    let expected = [
+        (1, "/flight", ViolationCode::TypeMismatch),
+        (2, "/flight", ViolationCode::TypeMismatch),
+        (2, "/delay", ViolationCode::TypeMismatch),
+        (2, "/carrier", ViolationCode::RequiredMissing),
+        (4, "/flight", ViolationCode::OutOfRange),
+        (5, "/delay", ViolationCode::MalformedJson),
+        (6, "/delay", ViolationCode::OutOfRange),
+        (7, "/carrier", ViolationCode::DuplicateKey),
+        (8, "/planet", ViolationCode::UnknownProperty),
+        (8, "/version", ViolationCode::ReadOnly),
+        (9, "/extra", ViolationCode::TypeMismatch),
+        (9, "/tags", ViolationCode::TypeMismatch),
+        (10, "", ViolationCode::NotAnObject),
+        (11, "", ViolationCode::NotAnObject),
+        (12, "", ViolationCode::MalformedJson),
+        (13, "", ViolationCode::MalformedJson),
+        (14, "/carrier", ViolationCode::TypeMismatch),
+        (14, "/flight", ViolationCode::TypeMismatch),
+        (15, "/carrier", ViolationCode::MalformedJson),
+    ];
+    let (decoder, _, failures) = decode(BodyFormat::Ndjson, &lines.join("\n"));
+    assert_eq!(report(&failures), expected);
+    assert_eq!((decoder.received(), decoder.failed()), (15, 14));
+
+    // The same report for an array, but for what is not one element there: lines 12 and 13.
+    let elements: Vec<&str> =
+        lines.iter().enumerate().filter(|(index, _)| !matches!(index, 11 | 12)).map(|(_, l)| *l).collect();
+    let (_, _, failures) = decode(BodyFormat::JsonArray, &format!("[{}]", elements.join(",")));
+    let expected: Vec<_> = expected
+        .into_iter()
+        .filter(|(line, ..)| !matches!(line, 12 | 13))
+        .map(|(line, pointer, code)| (if line > 13 { line - 2 } else { line }, pointer, code))
+        .collect();
+    assert_eq!(report(&failures), expected);
+}
+
+#[test]
+fn messages_hold_no_engine_and_no_foreign_text() {
+    let (_, _, failures) = decode(BodyFormat::Ndjson, "{\"carrier\": sekret}");
+    assert_eq!(failures[0].detail, "the record is not valid JSON: expected value, at line 1 column 13 of the record");
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_malformed() {
+    let body = b"{\"carrier\":\"\xff\"}\n{\"carrier\":\"UA\"}";
+    let (_, batches, failures) = decode_in(BodyFormat::Ndjson, IngestLimits::default(), body, 5).unwrap();
+    assert_eq!(report(&failures), [(1, "/carrier", ViolationCode::MalformedJson)]);
+    assert_eq!(batches[0].records.num_rows(), 1);
+}
+
+#[test]
+fn failures_beyond_the_cap_are_counted() {
+    let limits = IngestLimits { max_failures: 3, ..IngestLimits::default() };
+    let body = "{}\n".repeat(10);
+    let (decoder, _, failures) = decode_in(BodyFormat::Ndjson, limits, body.as_bytes(), 4).unwrap();
+    assert_eq!((failures.len(), decoder.failed(), decoder.are_failures_truncated()), (3, 10, true));
+}
+
+#[test]
+fn rows_know_the_line_they_came_from() {
+    let (decoder, _, _) =
+        decode(BodyFormat::Ndjson, "\n{\"carrier\":\"a\"}\n{\"carrier\":\"b\"}\n\n{}\n{\"carrier\":\"c\"}\n");
+    assert_eq!([0, 1, 2].map(|row| decoder.line_of_row(row)), [2, 3, 6]);
+    let (decoder, _, _) = decode(BodyFormat::JsonArray, r#"[{"carrier":"a"},{"carrier":"b"}]"#);
+    assert_eq!([0, 1].map(|row| decoder.line_of_row(row)), [1, 2]);
+}
+
+#[test]
+fn one_record_too_many_refuses_the_body() {
+    let limits = IngestLimits { max_records: 2, ..IngestLimits::default() };
+    let body = "{\"carrier\":\"a\"}\n".repeat(3);
+    let refused = decode_in(BodyFormat::Ndjson, limits, body.as_bytes(), 100);
+    assert!(matches!(refused, Err(Error::TooManyRecords { limit: 2 })));
+}
+
+#[test]
+fn batches_end_at_their_bounds() {
+    let body = "{\"carrier\":\"abcdefgh\"}\n".repeat(10);
+    for limits in [
+        IngestLimits { batch_rows: 4, ..IngestLimits::default() },
+        IngestLimits { batch_bytes: 4 * 44, ..IngestLimits::default() },
+    ] {
+        let (_, batches, _) = decode_in(BodyFormat::Ndjson, limits, body.as_bytes(), 1000).unwrap();
+        assert_eq!(batches.iter().map(|batch| batch.records.num_rows()).collect::<Vec<_>>(), [4, 4, 2]);
+    }
+}
+
+#[test]
+fn an_id_of_the_client_marks_its_batch() {
+    let body = "{\"carrier\":\"a\"}\n{\"carrier\":\"b\",\"id\":\"01890a5d-ac96-774b-bcce-b302099a8057\"}";
+    let (_, batches, _) = decode(BodyFormat::Ndjson, body);
+    assert_eq!(batches[0].ids, IdOrigin::Client);
+    let ids = batches[0].records.column(0).as_fixed_size_binary();
+    assert_eq!(ids.value(1)[..4], [0x01, 0x89, 0x0a, 0x5d]);
+    assert_eq!(ids.value(0)[6] >> 4, 7, "the other id is a UUIDv7");
+}
+
+#[test]
+fn a_single_record_tells_malformed_from_invalid() {
+    let mut decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
+    assert!(matches!(decoder.decode_single(b"{"), Err(Error::MalformedJson { .. })));
+    assert!(matches!(decoder.decode_single(b""), Err(Error::MalformedJson { .. })));
+    assert!(matches!(decoder.decode_single(b"[]"), Err(Error::RecordInvalid(_))));
+    assert!(matches!(decoder.decode_single(b"{}"), Err(Error::RecordInvalid(violations)) if violations.len() == 1));
+    let pretty = decoder.decode_single(b"{\n  \"carrier\": \"UA\",\n  \"extra\": {\n \"a\": 1 }\n}\n").unwrap();
+    assert_eq!(pretty.records.column(7).as_string::<i32>().value(0), r#"{"a":1}"#);
+}
+
+proptest! {
+    #[test]
+    fn the_report_does_not_depend_on_where_the_pieces_end(
+        records in proptest::collection::vec(prop_oneof![
+            Just("{\"carrier\":\"UA\"}"), Just("{\"carrier\":\"\\\"}{\"}"), Just("{}"), Just("{\"carrier\":1}"), Just("nonsense"),
+        ], 0..12),
+        step in 1_usize..40,
+    ) {
+        let body = records.join("\n");
+        let whole = decode_in(BodyFormat::Ndjson, IngestLimits::default(), body.as_bytes(), body.len().max(1)).unwrap();
+        let pieces = decode_in(BodyFormat::Ndjson, IngestLimits::default(), body.as_bytes(), step).unwrap();
+        prop_assert_eq!(whole.2, pieces.2);
+        prop_assert_eq!(whole.0.received(), pieces.0.received());
+        let rows = |batches: &[DecodedBatch]| batches.iter().map(|b| b.records.num_rows()).sum::<usize>();
+        prop_assert_eq!(rows(&whole.1), rows(&pieces.1));
+    }
+}
