@@ -1,0 +1,58 @@
+# Every habit of the project; CI runs these same recipes. `just` is on PyPI as rust-just.
+
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", env("HOME") / ".cache/eider-target")
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Fetches what the other recipes need.
+setup:
+    cargo fetch --locked
+
+# Starts the server; arguments go to `eider serve`.
+run *args:
+    cargo run --locked -- serve {{ args }}
+
+# Loads the sample, shows the API, and goes on serving.
+demo *args:
+    cargo run --locked -- demo {{ args }}
+
+# Runs every test.
+test *args:
+    cargo test --locked --workspace {{ args }}
+
+# Runs the tests that need no engine: minutes less on a cold machine.
+test-fast *args:
+    cargo test --locked -p eider-domain -p eider-application -p eider-http-api -p eider-testkit {{ args }}
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# Fails where the code is not formatted.
+fmt-check:
+    cargo fmt --all --check
+
+# Fails on any warning of the compiler or of clippy.
+lint:
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Builds the documentation of the code; fails on a broken link.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+# Checks licences, advisories, sources and who may depend on what (needs cargo-deny and the network).
+deny:
+    cargo deny check
+
+# Measures the parts that do the work; arguments go to criterion.
+bench *args:
+    cargo bench --locked -p eider-benches {{ args }}
+
+# Measures a server under load; see load-tests/README.md.
+load *args:
+    cargo run --locked -p eider-load-tests -- {{ args }}
+
+# What CI runs.
+ci: test fmt-check lint doc
