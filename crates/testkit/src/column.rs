@@ -1,0 +1,116 @@
+//! Between Arrow columns, typed values and JSON.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
+};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array,
+    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+};
+use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::{DataType as ArrowType, Field as ArrowField};
+use eider_domain::{DataType, Value};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+/// The type of the values in an Arrow column; `object` for nested JSON of either kind.
+pub(crate) fn data_type_of(field: &ArrowField) -> DataType {
+    match field.data_type() {
+        ArrowType::Utf8 if field.metadata().contains_key(EXTENSION_TYPE_NAME_KEY) => DataType::Object,
+        ArrowType::Utf8 => DataType::String,
+        ArrowType::Int64 => DataType::Integer,
+        ArrowType::Float64 => DataType::Number,
+        ArrowType::Decimal128(precision, scale) => {
+            DataType::Decimal { precision: *precision, scale: scale.cast_unsigned() }
+        }
+        ArrowType::Boolean => DataType::Boolean,
+        ArrowType::Date32 => DataType::Date,
+        ArrowType::Time64(_) => DataType::Time,
+        ArrowType::Timestamp(..) => DataType::Datetime,
+        ArrowType::FixedSizeBinary(16) => DataType::Uuid,
+        other => panic!("no property is stored as {other}"),
+    }
+}
+
+/// The value of a row, in a column of the Arrow type that `data_type` has.
+pub(crate) fn value_at(data_type: DataType, column: &dyn Array, row: usize) -> Value {
+    if column.is_null(row) {
+        return Value::Null;
+    }
+    match data_type {
+        DataType::String => Value::Text(column.as_string::<i32>().value(row).to_owned().into()),
+        DataType::Object | DataType::Array => Value::Json(column.as_string::<i32>().value(row).to_owned().into()),
+        DataType::Integer => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Number => Value::Number(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal { .. } => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row)),
+        DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
+        DataType::Date => Value::Date(column.as_primitive::<Date32Type>().value(row)),
+        DataType::Time => Value::Time(column.as_primitive::<Time64MicrosecondType>().value(row)),
+        DataType::Datetime => Value::Datetime(column.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::Uuid => {
+            let bytes = column.as_fixed_size_binary().value(row);
+            Value::Uuid(Uuid::from_slice(bytes).expect("the column has 16 bytes per value"))
+        }
+    }
+}
+
+/// The rows of a batch, each with one value per column.
+pub(crate) fn rows_of(batch: &RecordBatch) -> Vec<Vec<Value>> {
+    let schema = batch.schema();
+    let types: Vec<DataType> = schema.fields().iter().map(|field| data_type_of(field)).collect();
+    let row = |row| types.iter().zip(batch.columns()).map(|(ty, column)| value_at(*ty, column, row)).collect();
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// Maps nulls to `None` and values of one kind to `Some`; any other value is a fault of the test.
+macro_rules! typed {
+    ($values:expr, $($kind:ident)|+ ($value:ident) => $inner:expr) => {
+        $values.iter().map(|value| match value {
+            Value::Null => None,
+            $(Value::$kind($value))|+ => Some($inner),
+            other => panic!("{other:?} is not of the column's type"),
+        })
+    };
+}
+
+/// A column of values of one type.
+pub(crate) fn column_of(data_type: DataType, values: &[&Value]) -> ArrayRef {
+    match data_type {
+        DataType::String | DataType::Object | DataType::Array => {
+            Arc::new(typed!(values, Text | Json(text) => text.as_ref()).collect::<StringArray>())
+        }
+        DataType::Integer => Arc::new(typed!(values, Integer(value) => *value).collect::<Int64Array>()),
+        DataType::Number => Arc::new(typed!(values, Number(value) => *value).collect::<Float64Array>()),
+        DataType::Decimal { .. } => {
+            let column = typed!(values, Decimal(value) => *value).collect::<Decimal128Array>();
+            Arc::new(column.with_data_type(data_type.arrow_type()))
+        }
+        DataType::Boolean => Arc::new(typed!(values, Boolean(value) => *value).collect::<BooleanArray>()),
+        DataType::Date => Arc::new(typed!(values, Date(value) => *value).collect::<Date32Array>()),
+        DataType::Time => Arc::new(typed!(values, Time(value) => *value).collect::<Time64MicrosecondArray>()),
+        DataType::Datetime => {
+            let column = typed!(values, Datetime(value) => *value).collect::<TimestampMicrosecondArray>();
+            Arc::new(column.with_timezone("UTC"))
+        }
+        DataType::Uuid => {
+            let bytes = typed!(values, Uuid(uuid) => uuid.as_bytes());
+            let column = FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, 16);
+            Arc::new(column.expect("every UUID has 16 bytes"))
+        }
+    }
+}
+
+/// A value as a record shows it in JSON.
+pub(crate) fn json_of(data_type: DataType, value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Integer(number) => Json::from(*number),
+        Value::Number(number) => Json::from(*number),
+        Value::Boolean(value) => Json::from(*value),
+        Value::Json(text) => serde_json::from_str(text).expect("nested JSON is valid"),
+        other => other.text(data_type).into(),
+    }
+}

@@ -1,0 +1,166 @@
+//! What every store does, as cases that run against any of them.
+//!
+//! A case is a function of a [`Fixture`]: a store that is new and empty, and whatever keeps it alive.
+//! [`record_store_contract!`](crate::record_store_contract) makes a test of each. A store that does more than
+//! the ports say is not wrong, so no case asks for it.
+
+#![expect(clippy::missing_panics_doc, reason = "a case panics when the store fails it")]
+
+pub mod catalog;
+pub mod concurrency;
+pub mod conflicts;
+pub mod differential;
+pub mod filters;
+mod fixture;
+pub mod order;
+pub mod pages;
+pub mod round_trip;
+pub mod snapshots;
+pub mod writes;
+
+use std::time::Duration;
+
+pub use fixture::{Fixture, collect};
+use tokio::runtime;
+
+/// After so long a case has not merely been slow: it hangs.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Runs one case against one new store, on a runtime of its own, for two minutes at most.
+pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture)) {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime starts").block_on(async {
+        let fixture = make().await;
+        tokio::time::timeout(PATIENCE, case(fixture)).await.expect("the case ends within two minutes");
+    });
+}
+
+/// Makes one `#[test]` of each case of the [`contract`](crate::contract).
+///
+/// The argument is the path of a function `async fn() -> Fixture` that makes a new, empty store:
+///
+/// ```
+/// # mod tests {
+/// use std::sync::Arc;
+///
+/// use eider_testkit::{Fixture, MemoryStore, record_store_contract};
+///
+/// async fn fixture() -> Fixture {
+///     Fixture::new(Arc::new(MemoryStore::new()))
+/// }
+///
+/// record_store_contract!(fixture);
+/// # }
+/// ```
+///
+/// A store on disk hands its directory to [`Fixture::keeping`](crate::Fixture::keeping). Give each store a
+/// module of its own: the tests have the names of the cases.
+#[macro_export]
+macro_rules! record_store_contract {
+    ($make:path) => {
+        $crate::record_store_contract! { @cases $make;
+            catalog: [
+                a_schema_is_found_by_its_name_in_any_case
+                schemas_are_listed_by_name
+                a_name_is_taken_in_any_case
+                what_does_not_exist_is_not_found
+                a_removed_schema_takes_its_records_with_it
+                a_schema_made_anew_is_another_schema
+                a_definition_comes_back_as_it_was_written
+                words_of_sql_are_names_like_any_other
+                five_hundred_properties_work
+                statistics_count_records_and_name_the_indexes
+                the_store_answers_a_check
+            ]
+            round_trip: [
+                values_of_every_type_come_back
+                the_edges_of_every_type_come_back
+                nulls_come_back
+                hostile_text_comes_back
+                nested_json_comes_back_letter_by_letter
+                an_empty_result_has_its_columns
+                every_batch_has_the_schema_of_its_stream
+            ]
+            writes: [
+                a_write_is_invisible_until_its_commit
+                dropping_the_writer_discards_rows
+                rows_of_a_write_are_neighbours_in_order
+                records_come_in_the_order_of_commit
+                a_commit_counts_its_rows
+                commit_numbers_increase
+                a_write_without_batches_changes_nothing
+                a_batch_with_other_columns_is_refused
+                a_commit_after_the_removal_of_the_schema_stores_nothing
+                deleting_takes_the_matching_records
+                a_deleted_key_is_free_again
+            ]
+            conflicts: [
+                an_id_in_one_write_twice_conflicts_with_the_first
+                an_id_that_is_stored_conflicts
+                nothing_is_stored_after_a_conflict
+                a_unique_value_may_not_come_twice
+                unique_values_of_every_type_conflict
+                nulls_never_conflict
+                unique_text_counts_case
+                all_conflicting_rows_are_counted_and_few_are_named
+                a_row_that_conflicts_twice_counts_once
+                conflicts_span_the_batches_of_a_write
+            ]
+            filters: [
+                comparisons_select_by_value
+                comparisons_work_for_every_type
+                in_selects_from_a_list
+                like_matches_whole_texts
+                ilike_ignores_case
+                null_tests_select_by_presence
+                a_null_never_matches_a_comparison
+                logic_has_three_values
+                empty_lists_of_parts_decide
+                hostile_operands_are_only_values
+                the_records_own_fields_can_be_compared
+                count_counts_what_a_scan_yields
+            ]
+            order: [
+                values_of_every_type_are_ordered
+                text_is_ordered_by_code_point
+                nulls_come_last_in_both_directions
+                ties_are_in_the_order_of_commit
+                keys_have_their_own_directions
+                the_records_own_fields_can_be_sorted_by
+            ]
+            pages: [
+                offset_and_limit_cut_the_result
+                fields_come_in_the_order_of_the_projection
+                positions_stand_behind_the_fields
+                pages_after_positions_show_each_record_once
+                pages_in_the_order_of_commit_show_each_record_once
+                a_position_outlives_its_record
+                records_written_between_pages_do_not_move_the_others
+            ]
+            snapshots: [
+                a_scan_does_not_see_later_writes
+                a_scan_does_not_see_later_deletes
+                a_scan_outlives_its_schema
+                dropping_a_stream_frees_its_connection
+                dropping_a_writer_frees_its_connection
+            ]
+            concurrency: [
+                writers_of_one_schema_all_succeed
+                of_two_writers_of_one_key_one_is_refused
+                of_concurrent_creations_one_succeeds
+                readers_see_whole_writes
+            ]
+            differential: [
+                generated_queries_agree_with_the_memory_store
+            ]
+        }
+    };
+    (@cases $make:path; $($group:ident: [$($case:ident)*])*) => {
+        $($(
+            #[test]
+            fn $case() {
+                $crate::contract::run($make, $crate::contract::$group::$case);
+            }
+        )*)*
+    };
+}

@@ -1,0 +1,131 @@
+//! A store under test and the few calls that every case makes.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use arrow_select::concat::concat_batches;
+use eider_application::{
+    CommitOutcome, CommitReceipt, IdOrigin, KeyConflicts, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    StoreError, WriteRequest,
+};
+use eider_domain::{Filter, RecordQuery, Schema};
+use futures::StreamExt;
+use serde_json::Value as Json;
+
+/// A store that is new and empty, behind both of its ports.
+#[derive(Clone)]
+pub struct Fixture {
+    /// The store as its records' port.
+    pub store: Arc<dyn RecordStore>,
+    /// The same store as its schemas' port.
+    pub catalog: Arc<dyn SchemaCatalog>,
+    /// Dropped after the store.
+    kept: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Fixture {
+    /// A fixture of a store.
+    pub fn new<S: RecordStore + SchemaCatalog>(store: Arc<S>) -> Self {
+        Self { store: Arc::clone(&store) as Arc<dyn RecordStore>, catalog: store, kept: Vec::new() }
+    }
+
+    /// The same fixture, which keeps something alive for as long as the store: its directory, say.
+    #[must_use]
+    pub fn keeping(mut self, kept: impl Any + Send + Sync) -> Self {
+        self.kept.push(Arc::new(kept));
+        self
+    }
+
+    /// Creates a schema from the JSON form of its definition.
+    pub async fn create(&self, document: Json) -> Arc<Schema> {
+        self.catalog.create(crate::schema(document)).await.expect("the schema is new")
+    }
+
+    /// Commits records in one write, as [`crate::batch()`] reads them.
+    pub async fn write(&self, schema: &Arc<Schema>, records: Json) -> CommitReceipt {
+        self.write_batch(schema, crate::batch(schema, records)).await
+    }
+
+    /// Commits a batch in one write.
+    pub async fn write_batch(&self, schema: &Arc<Schema>, batch: RecordBatch) -> CommitReceipt {
+        match self.commit(schema, &[batch], usize::MAX).await {
+            CommitOutcome::Committed(receipt) => receipt,
+            CommitOutcome::Refused(conflicts) => panic!("the write was refused: {conflicts:?}"),
+        }
+    }
+
+    /// Ends a write of batches and hands out how. Every id counts as the client's.
+    pub async fn commit(&self, schema: &Arc<Schema>, batches: &[RecordBatch], conflict_limit: usize) -> CommitOutcome {
+        let request = WriteRequest { schema: Arc::clone(schema), conflict_limit };
+        let mut writer = self.store.begin_write(request).await.expect("a write begins");
+        for batch in batches {
+            writer.append(batch.clone(), IdOrigin::Client).await.expect("the batch is taken");
+        }
+        writer.commit().await.expect("the commit ends")
+    }
+
+    /// The conflicts of a write that is refused, of which at most `conflict_limit` are named.
+    pub async fn refused(&self, schema: &Arc<Schema>, records: Json, conflict_limit: usize) -> KeyConflicts {
+        match self.commit(schema, &[crate::batch(schema, records)], conflict_limit).await {
+            CommitOutcome::Refused(conflicts) => conflicts,
+            CommitOutcome::Committed(receipt) => panic!("the write was committed: {receipt:?}"),
+        }
+    }
+
+    /// What a scan yields, as one batch.
+    pub async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> RecordBatch {
+        let stream = self.store.scan(schema, request).await.expect("the scan begins");
+        collect(stream).await.expect("the scan ends")
+    }
+
+    /// The records that a filter selects, in the order of commit, as [`crate::rows`] shows them.
+    pub async fn matching(&self, schema: &Arc<Schema>, filter: Filter) -> Vec<Json> {
+        let query = RecordQuery { filter, ..RecordQuery::everything(schema) };
+        crate::rows(&self.scan(schema, ScanRequest::new(query)).await)
+    }
+
+    /// Every record, in the order of commit.
+    pub async fn records(&self, schema: &Arc<Schema>) -> Vec<Json> {
+        self.matching(schema, Filter::everything()).await
+    }
+
+    /// Every record, in an order written as for [`crate::sort`].
+    pub async fn sorted(&self, schema: &Arc<Schema>, order: &str) -> Vec<Json> {
+        let query = RecordQuery { sort: crate::sort(schema, order), ..RecordQuery::everything(schema) };
+        crate::rows(&self.scan(schema, ScanRequest::new(query)).await)
+    }
+}
+
+impl fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixture").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Reads a stream to its end into one batch.
+///
+/// Every batch must have the schema of the stream, and nothing may follow an error.
+///
+/// # Errors
+/// The first error of the stream.
+pub async fn collect(mut stream: RecordStream) -> Result<RecordBatch, StoreError> {
+    let schema = Arc::clone(stream.schema());
+    let mut batches = Vec::new();
+    while let Some(batch) = stream.next().await {
+        match batch {
+            Ok(batch) => {
+                assert_eq!(batch.schema(), schema, "every batch has the schema of its stream");
+                batches.push(batch);
+            }
+            Err(error) => {
+                assert!(stream.next().await.is_none(), "a stream ends after its first error");
+                return Err(error);
+            }
+        }
+    }
+    let whole: Result<RecordBatch, ArrowError> = concat_batches(&schema, &batches);
+    Ok(whole.expect("batches of one schema are one batch"))
+}

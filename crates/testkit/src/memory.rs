@@ -1,0 +1,13 @@
+//! A store in memory that does what the ports say in the simplest way: the oracle for every other store.
+
+mod conflicts;
+mod faults;
+mod order;
+mod predicate;
+mod scan;
+mod store;
+mod table;
+mod writer;
+
+pub use faults::{Operation, ScanGate};
+pub use store::MemoryStore;

@@ -1,0 +1,24 @@
+//! The order of records within a query.
+
+use std::cmp::Ordering;
+
+use eider_domain::{Direction, Position, SortKey, Value};
+
+/// Compares two places in an order: key by key, then by the order of commit. Nulls come last in both directions.
+pub(super) fn compare(sort: &[SortKey], left: &Position, right: &Position) -> Ordering {
+    let keys = sort.iter().zip(left.keys.iter().zip(&right.keys));
+    let by_keys = keys.map(|(key, (left, right))| compare_key(key.direction, left, right));
+    by_keys.fold(Ordering::Equal, Ordering::then).then(left.sequence.cmp(&right.sequence))
+}
+
+fn compare_key(direction: Direction, left: &Value, right: &Value) -> Ordering {
+    match (left, right) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Null, _) => Ordering::Greater,
+        (_, Value::Null) => Ordering::Less,
+        _ => {
+            let ascending = left.compare(right).expect("a sort key has values of one ordered type");
+            if direction == Direction::Ascending { ascending } else { ascending.reverse() }
+        }
+    }
+}

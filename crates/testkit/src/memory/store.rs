@@ -1,0 +1,204 @@
+//! The store itself.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use eider_application::{
+    BatchWriter, CommitReceipt, Durability, IndexStatistics, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteRequest,
+};
+use eider_domain::{Filter, Property, Schema, SchemaName};
+use tokio::sync::watch;
+
+use super::faults::{Faults, Operation, ScanGate, lock};
+use super::scan::{OpenScan, Scan};
+use super::table::Table;
+use super::writer::MemoryWriter;
+
+/// Rows per batch unless a test asks for more: few, so that consumers meet batch boundaries.
+const BATCH_ROWS: usize = 3;
+
+/// Keeps schemas and records in memory, as the ports say. Clones share everything but the batch size.
+///
+/// Scans yield batches of 3 rows unless [`MemoryStore::with_batch_rows`] says otherwise. Faults can be planted
+/// with [`MemoryStore::fail_next`], [`MemoryStore::fail_scan_after`] and [`MemoryStore::hold_scan_after`]; they
+/// queue, and each strikes once.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    batch_rows: usize,
+}
+
+/// What clones and writers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    tables: Mutex<Tables>,
+    pub(super) faults: Faults,
+    open_scans: Arc<watch::Sender<usize>>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    /// By the lower case of the schema's name.
+    by_key: BTreeMap<String, Table>,
+    incarnations: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        let open_scans = Arc::new(watch::Sender::new(0));
+        let shared = Shared { tables: Mutex::default(), faults: Faults::default(), open_scans };
+        Self { shared: Arc::new(shared), batch_rows: BATCH_ROWS }
+    }
+
+    /// The same store with scans that yield batches of at most `rows` rows.
+    ///
+    /// # Panics
+    /// When `rows` is 0.
+    #[must_use]
+    pub fn with_batch_rows(mut self, rows: usize) -> Self {
+        assert!(rows > 0, "a batch has at least one row");
+        self.batch_rows = rows;
+        self
+    }
+
+    /// Makes the next call of an operation fail; nothing is changed by that call.
+    pub fn fail_next(&self, operation: Operation, error: StoreError) {
+        self.shared.faults.plant(operation, error);
+    }
+
+    /// Makes the next scan yield `rows` rows, or all it has if they are fewer, and then an error.
+    ///
+    /// After 0 rows, `RecordStore::scan` itself fails, as the port says.
+    pub fn fail_scan_after(&self, rows: usize, error: StoreError) {
+        self.shared.faults.plant_scan_failure(rows, error);
+    }
+
+    /// Makes the next scan yield `rows` rows, or all it has if they are fewer, and then wait for the gate.
+    ///
+    /// After 0 rows, `RecordStore::scan` itself waits.
+    pub fn hold_scan_after(&self, rows: usize) -> ScanGate {
+        self.shared.faults.plant_scan_gate(rows)
+    }
+
+    /// How many scans have been opened and neither read to their end nor dropped.
+    pub fn open_scans(&self) -> usize {
+        *self.shared.open_scans.borrow()
+    }
+
+    /// Waits until exactly `count` scans are open.
+    ///
+    /// # Panics
+    /// Never: the store outlives the call.
+    pub async fn wait_for_open_scans(&self, count: usize) {
+        let mut open_scans = self.shared.open_scans.subscribe();
+        open_scans.wait_for(|open| *open == count).await.expect("the store holds the sender");
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shared {
+    /// Works on the table of `schema`; `NotFound` when it was removed, also when another took its name.
+    pub(super) fn with_table<T>(&self, schema: &Schema, work: impl FnOnce(&mut Table) -> T) -> Result<T, StoreError> {
+        let mut tables = lock(&self.tables);
+        match tables.by_key.get_mut(&schema.name().key()) {
+            Some(table) if table.belongs_to(schema) => Ok(work(table)),
+            _ => Err(not_found(schema.name())),
+        }
+    }
+}
+
+fn not_found(name: &SchemaName) -> StoreError {
+    StoreError::new(StoreErrorKind::NotFound, format!("there is no schema `{name}`"))
+}
+
+#[async_trait]
+impl SchemaCatalog for MemoryStore {
+    async fn create(&self, schema: Schema) -> Result<Arc<Schema>, StoreError> {
+        self.shared.faults.strike(Operation::CreateSchema)?;
+        let mut tables = lock(&self.shared.tables);
+        tables.incarnations += 1;
+        let incarnation = tables.incarnations;
+        match tables.by_key.entry(schema.name().key()) {
+            Entry::Occupied(_) => {
+                Err(StoreError::new(StoreErrorKind::Conflict, format!("there is a schema `{}`", schema.name())))
+            }
+            Entry::Vacant(entry) => {
+                let schema = Arc::new(schema);
+                entry.insert(Table::new(Arc::clone(&schema), incarnation));
+                Ok(schema)
+            }
+        }
+    }
+
+    async fn get(&self, name: &SchemaName) -> Result<Arc<Schema>, StoreError> {
+        self.shared.faults.strike(Operation::GetSchema)?;
+        let tables = lock(&self.shared.tables);
+        tables.by_key.get(&name.key()).map(|table| Arc::clone(&table.schema)).ok_or_else(|| not_found(name))
+    }
+
+    async fn list(&self) -> Result<Vec<Arc<Schema>>, StoreError> {
+        self.shared.faults.strike(Operation::ListSchemas)?;
+        Ok(lock(&self.shared.tables).by_key.values().map(|table| Arc::clone(&table.schema)).collect())
+    }
+
+    async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {
+        self.shared.faults.strike(Operation::RemoveSchema)?;
+        lock(&self.shared.tables).by_key.remove(&name.key()).map(drop).ok_or_else(|| not_found(name))
+    }
+}
+
+#[async_trait]
+impl RecordStore for MemoryStore {
+    async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
+        self.shared.faults.strike(Operation::Scan)?;
+        let found = self.shared.with_table(schema, |table| table.find(&request))?;
+        let fault = self.shared.faults.next_scan();
+        let open = OpenScan::new(&self.shared.open_scans);
+        Scan::new(schema, request, found, self.batch_rows, fault, open).into_stream().await
+    }
+
+    async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
+        self.shared.faults.strike(Operation::Count)?;
+        self.shared.with_table(schema, |table| table.count(filter))
+    }
+
+    async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
+        self.shared.faults.strike(Operation::BeginWrite)?;
+        let incarnation = self.shared.with_table(&request.schema, |table| table.incarnation)?;
+        let shared = Arc::clone(&self.shared);
+        Ok(Box::new(MemoryWriter { shared, request, incarnation, rows: Vec::new(), is_lost: false }))
+    }
+
+    async fn delete(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<CommitReceipt, StoreError> {
+        self.shared.faults.strike(Operation::Delete)?;
+        self.shared.with_table(schema, |table| table.delete(filter))
+    }
+
+    /// Nothing lies on a disk, so the size is 0.
+    async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
+        self.shared.faults.strike(Operation::Statistics)?;
+        self.shared.with_table(schema, |table| {
+            let properties = table.schema.properties().iter().filter(|p| p.is_indexed || p.is_unique);
+            let index = |p: &Property| IndexStatistics { property: p.name.as_str().to_owned(), is_unique: p.is_unique };
+            let indexes = properties.map(index).collect();
+            SchemaStatistics { record_count: table.records.len() as u64, size_bytes: 0, indexes }
+        })
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.shared.faults.strike(Operation::Check)
+    }
+
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities { has_unique_keys: true, durability: Durability::Memory }
+    }
+}

@@ -1,0 +1,99 @@
+//! Schemas and their records.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use eider_domain::{DataType, MAX_DECIMAL_PRECISION, Property, Schema, SchemaDefinition, Value};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::value::{instant, value};
+use crate::batch::batch_of;
+
+/// Any of the eleven types, decimals of any precision and scale.
+pub fn data_type() -> impl Strategy<Value = DataType> {
+    let decimal = (1..=MAX_DECIMAL_PRECISION)
+        .prop_flat_map(|precision| (Just(precision), 0..=precision))
+        .prop_map(|(precision, scale)| DataType::Decimal { precision, scale });
+    let plain = proptest::sample::select(vec![
+        DataType::String,
+        DataType::Integer,
+        DataType::Number,
+        DataType::Boolean,
+        DataType::Date,
+        DataType::Time,
+        DataType::Datetime,
+        DataType::Uuid,
+        DataType::Object,
+        DataType::Array,
+    ]);
+    prop_oneof![10 => plain, 1 => decimal]
+}
+
+/// A valid definition of 1 to 8 properties, some with words of SQL as their names, some required, indexed or unique.
+///
+/// It has no constraints and no defaults: stores take records that have passed both.
+pub fn definition() -> impl Strategy<Value = SchemaDefinition> {
+    vec(property(), 1..=8).prop_map(|mut properties| {
+        let mut keys = HashSet::new();
+        properties.retain(|property| keys.insert(property["name"].as_str().map(str::to_ascii_lowercase)));
+        parsed(&json!({"name": "generated", "properties": properties}))
+    })
+}
+
+fn parsed(document: &Json) -> SchemaDefinition {
+    SchemaDefinition::parse(document).expect("the generator makes valid definitions")
+}
+
+fn property() -> impl Strategy<Value = Json> {
+    (name(), data_type(), flag(), flag(), flag()).prop_map(|(name, data_type, is_required, is_indexed, is_unique)| {
+        let mut document = json!({"name": name, "type": data_type.name(), "required": is_required});
+        if data_type.is_comparable() {
+            document["is_indexed"] = is_indexed.into();
+            document["is_unique"] = is_unique.into();
+        }
+        if let DataType::Decimal { precision, scale } = data_type {
+            document["precision"] = precision.into();
+            document["scale"] = scale.into();
+        }
+        document
+    })
+}
+
+/// True now and then.
+fn flag() -> impl Strategy<Value = bool> {
+    proptest::bool::weighted(0.1)
+}
+
+fn name() -> impl Strategy<Value = String> {
+    let words = ["select", "Order", "group", "table", "rowid", "sequence", "commit_seq", "default", "user", "x"];
+    prop_oneof![
+        1 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
+        // The last letter keeps reserved names out.
+        2 => "[A-Za-z][A-Za-z0-9_]{0,6}z",
+    ]
+}
+
+/// A batch of whole records of a schema with distinct ids, a fifth of its values null.
+///
+/// # Panics
+/// When the range holds 0: a batch has at least one row.
+pub fn records(schema: Arc<Schema>, rows: Range<usize>) -> BoxedStrategy<RecordBatch> {
+    assert!(rows.start > 0, "a batch has at least one row");
+    let properties: Vec<BoxedStrategy<Value>> = schema.properties().iter().map(property_value).collect();
+    let system = (any::<u128>(), instant(), instant(), 1..4_i64).prop_map(|(id, created, updated, version)| {
+        let id = Value::Uuid(Uuid::from_u128(id));
+        vec![id, Value::Datetime(created), Value::Datetime(updated), Value::Integer(version)]
+    });
+    let row = (system, properties).prop_map(|(system, properties)| [system, properties].concat());
+    vec(row, rows).prop_map(move |rows| batch_of(&schema, &rows)).boxed()
+}
+
+fn property_value(property: &Property) -> BoxedStrategy<Value> {
+    let value = value(property.data_type);
+    if property.is_required { value } else { prop_oneof![1 => Just(Value::Null), 4 => value].boxed() }
+}

@@ -1,0 +1,181 @@
+//! Who may depend on whom: the table of `ARCHITECTURE.md`, checked against `cargo metadata`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fmt, fs};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// The crates and the workspace crates that each depends on, no more and no fewer.
+const EDGES: &[(&str, &[&str])] = &[
+    ("eider-domain", &[]),
+    ("eider-application", &["eider-domain"]),
+    ("eider-store-duckdb", &["eider-domain", "eider-application"]),
+    ("eider-http-api", &["eider-domain", "eider-application"]),
+    ("eider", &["eider-domain", "eider-application", "eider-store-duckdb", "eider-http-api"]),
+    ("eider-testkit", &["eider-domain", "eider-application"]),
+];
+
+/// Third-party crates that only some crates may use. A name that ends in `-` stands for all that begin with it.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("duckdb", &["eider-store-duckdb"]),
+    ("deadpool", &["eider-store-duckdb"]),
+    ("actix-", &["eider-http-api"]),
+    ("clap", &["eider"]),
+    ("figment", &["eider"]),
+    ("tracing-subscriber", &["eider"]),
+    ("tracing-bunyan-formatter", &["eider"]),
+];
+
+/// Everything that the domain may use: nothing here is async, reads a clock or does I/O.
+const DOMAIN_LIBRARIES: &[&str] =
+    &["arrow-schema", "base64", "chrono", "regex", "serde", "serde_json", "sha2", "strsim", "thiserror", "uuid"];
+
+/// A dependency as a manifest states it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Edge {
+    from: String,
+    to: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// What the crate itself is built with; build scripts count.
+    Normal,
+    /// What only its tests use.
+    Dev,
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {} ({:?})", self.from, self.to, self.kind)
+    }
+}
+
+fn edge(from: &str, to: &str, kind: Kind) -> Edge {
+    Edge { from: from.to_owned(), to: to.to_owned(), kind }
+}
+
+pub(crate) fn metadata() -> Metadata {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo reads the manifests")
+}
+
+/// The members of the workspace and every dependency that they state.
+fn workspace() -> (BTreeSet<String>, Vec<Edge>) {
+    let metadata = metadata();
+    let members = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    let edges = metadata.packages.iter().flat_map(|package| {
+        package.dependencies.iter().map(|dependency| {
+            let kind = if dependency.kind == DependencyKind::Development { Kind::Dev } else { Kind::Normal };
+            edge(&package.name, &dependency.name, kind)
+        })
+    });
+    (members, edges.collect())
+}
+
+/// Everything that differs from the tables. Members that the tables do not name are leaves: they may depend on
+/// anything, and nothing may depend on them.
+fn differences(members: &BTreeSet<String>, edges: &[Edge]) -> Vec<String> {
+    let is_member = |name: &str| members.contains(name);
+    let allowed = |from: &str| EDGES.iter().find(|(name, _)| *name == from).map(|(_, to)| *to);
+    let mut differences = Vec::new();
+    for (from, targets) in EDGES {
+        let is_stated = |to: &&&str| edges.contains(&edge(from, to, Kind::Normal));
+        let missing = targets.iter().filter(|to| !is_stated(to));
+        differences.extend(missing.map(|to| format!("{from} -> {to} is in the table but in no manifest")));
+    }
+    for edge in edges {
+        let Some(targets) = allowed(&edge.from) else { continue };
+        let to = edge.to.as_str();
+        let is_allowed = match (is_member(to), edge.kind) {
+            (true, Kind::Normal) => targets.contains(&to),
+            (true, Kind::Dev) => targets.contains(&to) || (to == "eider-testkit" && edge.from != "eider-domain"),
+            (false, kind) => may_use(&edge.from, to, kind),
+        };
+        if !is_allowed {
+            differences.push(format!("{edge} is not allowed"));
+        }
+    }
+    differences
+}
+
+/// Whether a crate may use a third-party crate.
+fn may_use(from: &str, library: &str, kind: Kind) -> bool {
+    let is_reserved = |name: &str| name == library || (name.ends_with('-') && library.starts_with(name));
+    let owns = OWNERS.iter().filter(|(name, _)| is_reserved(name)).all(|(_, owners)| owners.contains(&from));
+    let is_pure = from != "eider-domain" || DOMAIN_LIBRARIES.contains(&library);
+    let is_generator = library == "proptest" && from != "eider-testkit";
+    match kind {
+        Kind::Normal => owns && is_pure && !is_generator,
+        Kind::Dev => owns,
+    }
+}
+
+#[test]
+fn workspace_edges_are_exactly_those_allowed() {
+    let (members, edges) = workspace();
+    assert!(EDGES.iter().all(|(name, _)| members.contains(*name)), "the table names a crate that does not exist");
+    let differences = differences(&members, &edges);
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// The same table for people: a row per crate, `crate`, what it depends on, what it owns.
+#[test]
+fn the_architecture_page_shows_the_same_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
+    let page = fs::read_to_string(path).expect("the page can be read");
+    for (name, targets) in EDGES {
+        let short: Vec<&str> = targets.iter().map(|to| to.trim_start_matches("eider-")).collect();
+        let short = if short.is_empty() { "–".to_owned() } else { short.join(", ") };
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` | {short} |")));
+        let row = row.unwrap_or_else(|| panic!("`{name}` has no row that says it depends on {short}"));
+        for (library, owners) in OWNERS {
+            assert_eq!(row.contains(&format!("`{library}")), owners.contains(name), "`{name}` and `{library}`");
+        }
+    }
+}
+
+#[test]
+fn nothing_depends_on_a_leaf() {
+    let (members, edges) = workspace();
+    let leaves: Vec<&String> =
+        members.iter().filter(|name| EDGES.iter().all(|(known, _)| known != &name.as_str())).collect();
+    assert!(!leaves.is_empty(), "benches and load-tests are leaves");
+    let dependants: Vec<&Edge> = edges.iter().filter(|edge| leaves.contains(&&edge.to)).collect();
+    assert!(dependants.is_empty(), "{dependants:?}");
+}
+
+#[test]
+fn the_checker_refuses_what_the_architecture_forbids() {
+    let (members, edges) = workspace();
+    for forbidden in [
+        edge("eider-domain", "eider-application", Kind::Normal),
+        edge("eider-application", "eider-store-duckdb", Kind::Normal),
+        edge("eider-http-api", "eider-store-duckdb", Kind::Normal),
+        edge("eider-http-api", "eider-store-duckdb", Kind::Dev),
+        edge("eider", "eider-testkit", Kind::Normal),
+        edge("eider-domain", "eider-testkit", Kind::Dev),
+        edge("eider-testkit", "eider-store-duckdb", Kind::Normal),
+        edge("eider-application", "duckdb", Kind::Normal),
+        edge("eider-http-api", "duckdb", Kind::Dev),
+        edge("eider-application", "actix-web", Kind::Normal),
+        edge("eider", "actix-http", Kind::Normal),
+        edge("eider-http-api", "tracing-subscriber", Kind::Normal),
+        edge("eider-store-duckdb", "clap", Kind::Normal),
+        edge("eider-application", "proptest", Kind::Normal),
+        edge("eider-domain", "tokio", Kind::Normal),
+    ] {
+        let doctored = [edges.as_slice(), std::slice::from_ref(&forbidden)].concat();
+        assert!(!differences(&members, &doctored).is_empty(), "{forbidden} should be refused");
+    }
+}
+
+#[test]
+fn the_checker_notices_a_stale_row_of_the_table() {
+    let (members, edges) = workspace();
+    let gone = edge("eider-http-api", "eider-application", Kind::Normal);
+    let without: Vec<Edge> = edges.into_iter().filter(|edge| *edge != gone).collect();
+    assert!(!differences(&members, &without).is_empty());
+}

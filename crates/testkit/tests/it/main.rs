@@ -1,0 +1,5 @@
+//! Tests of the testkit, of the architecture and of the tidiness of every crate.
+
+mod architecture;
+mod memory_store;
+mod tidy;
