@@ -1,1 +1,24 @@
-//! stub
+//! The embedded store: DuckDB behind the ports of `eider-application`.
+//!
+//! One instance, opened on one file, a pool of connections cloned from it, and one module ([`worker`]) through
+//! which every engine call leaves the event loop.
+
+mod catalog;
+mod commit;
+mod engine;
+mod error;
+mod ident;
+mod interrupt;
+mod keys;
+mod pool;
+mod scan;
+mod settings;
+mod sql;
+mod staging;
+mod store;
+mod worker;
+mod writer;
+
+pub use pool::PoolStatus;
+pub use settings::{PoolSettings, StoreSettings};
+pub use store::DuckDbStore;

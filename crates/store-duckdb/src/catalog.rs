@@ -1,0 +1,147 @@
+//! The catalog tables: which schemas there are, and how far each has been written.
+
+use duckdb::{Connection, params};
+use eider_application::{StoreError, StoreErrorKind};
+use eider_domain::{Schema, SchemaDefinition, Timestamp};
+
+use crate::error::store_error;
+use crate::ident::{self, CATALOG};
+use crate::sql;
+
+/// Version of the layout of the file. A file with another is not opened.
+const FORMAT_VERSION: i32 = 1;
+
+/// How far the records of a schema have been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// The number of the last commit.
+    pub(crate) commit_seq: i64,
+    /// The place that the next record takes in the order of commit.
+    pub(crate) next_sequence: i64,
+}
+
+impl Counters {
+    pub(crate) const NEW: Self = Self { commit_seq: 0, next_sequence: 1 };
+
+    /// The counters after one more commit, of `rows` new records.
+    pub(crate) fn after(self, rows: i64) -> Self {
+        Self { commit_seq: self.commit_seq + 1, next_sequence: self.next_sequence + rows }
+    }
+}
+
+/// A schema as the file has it.
+#[derive(Debug)]
+pub(crate) struct StoredSchema {
+    pub(crate) schema: Schema,
+    pub(crate) counters: Counters,
+}
+
+/// Reads the catalog, or makes it in a file that is new.
+///
+/// # Errors
+/// `Unsupported` for a DuckDB file that is not ours or of another format, `Corrupt` for a catalog that cannot be read.
+pub(crate) fn load(connection: &Connection) -> Result<Vec<StoredSchema>, StoreError> {
+    if !has_catalog(connection)? {
+        create(connection)?;
+        return Ok(Vec::new());
+    }
+    let format: i32 = connection
+        .query_row(&format!("SELECT version FROM {CATALOG}.format"), [], |row| row.get(0))
+        .map_err(store_error)?;
+    if format != FORMAT_VERSION {
+        let message = format!("the file has format {format}, this version reads format {FORMAT_VERSION}");
+        return Err(StoreError::new(StoreErrorKind::Unsupported, message));
+    }
+    let mut statement = connection
+        .prepare(&format!(
+            "SELECT definition, version, created_at, commit_seq, next_sequence \
+             FROM {CATALOG}.schemas JOIN {CATALOG}.counters USING (\"key\")"
+        ))
+        .map_err(store_error)?;
+    let rows = statement
+        .query_map([], |row| {
+            let counters = Counters { commit_seq: row.get(3)?, next_sequence: row.get(4)? };
+            Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, counters))
+        })
+        .map_err(store_error)?;
+    rows.map(|row| {
+        let (definition, version, created_at, counters) = row.map_err(store_error)?;
+        let definition = parse(&definition)?;
+        Ok(StoredSchema { schema: Schema::new(definition, version, Timestamp::from_micros(created_at)), counters })
+    })
+    .collect()
+}
+
+fn parse(definition: &str) -> Result<SchemaDefinition, StoreError> {
+    let damaged = || StoreError::new(StoreErrorKind::Corrupt, "the catalog holds a schema that cannot be read");
+    let document = serde_json::from_str(definition).map_err(|error| damaged().with_source(error))?;
+    SchemaDefinition::parse(&document).map_err(|_| damaged())
+}
+
+fn has_catalog(connection: &Connection) -> Result<bool, StoreError> {
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(store_error);
+    if count("SELECT count(*) FROM duckdb_tables() WHERE schema_name = '$catalog' AND table_name = 'format'")? > 0 {
+        return Ok(true);
+    }
+    if count("SELECT count(*) FROM duckdb_tables()")? > 0 {
+        return Err(StoreError::new(StoreErrorKind::Unsupported, "the file is a DuckDB database of another program"));
+    }
+    Ok(false)
+}
+
+fn create(connection: &Connection) -> Result<(), StoreError> {
+    let statements = format!(
+        "BEGIN TRANSACTION;
+         CREATE SCHEMA {records};
+         CREATE SCHEMA {CATALOG};
+         CREATE TABLE {CATALOG}.format (version INTEGER NOT NULL);
+         CREATE TABLE {CATALOG}.schemas (\"key\" VARCHAR NOT NULL, definition VARCHAR NOT NULL, version UINTEGER NOT NULL, created_at BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, commit_seq BIGINT NOT NULL, next_sequence BIGINT NOT NULL);
+         INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
+         COMMIT;",
+        records = ident::quoted(ident::RECORDS),
+    );
+    connection.execute_batch(&statements).map_err(store_error)
+}
+
+/// Stores a schema and makes its table and indexes; to be run in a transaction.
+pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let key = schema.name().key();
+    let definition = schema.definition().to_json().to_string();
+    let created_at = schema.created_at().as_micros();
+    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    connection
+        .execute(
+            &format!("INSERT INTO {CATALOG}.schemas VALUES (?, ?, ?, ?)"),
+            params![key, definition, schema.version(), created_at],
+        )
+        .map_err(store_error)?;
+    let Counters { commit_seq, next_sequence } = Counters::NEW;
+    connection
+        .execute(&format!("INSERT INTO {CATALOG}.counters VALUES (?, ?, ?)"), params![key, commit_seq, next_sequence])
+        .map_err(store_error)?;
+    execute(&sql::create_table(schema))?;
+    sql::create_indexes(schema).iter().try_for_each(|statement| execute(statement))
+}
+
+/// Removes a schema, its table and its indexes; to be run in a transaction.
+pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let key = schema.name().key();
+    connection.execute_batch(&sql::drop_table(schema)).map_err(store_error)?;
+    for table in ["schemas", "counters"] {
+        let sql = format!("DELETE FROM {CATALOG}.{table} WHERE \"key\" = ?");
+        connection.execute(&sql, params![key]).map_err(store_error)?;
+    }
+    Ok(())
+}
+
+/// Stores how far a schema has been written; to be run in the transaction that writes.
+pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counters) -> Result<(), StoreError> {
+    connection
+        .execute(
+            &format!("UPDATE {CATALOG}.counters SET commit_seq = ?, next_sequence = ? WHERE \"key\" = ?"),
+            params![counters.commit_seq, counters.next_sequence, schema.name().key()],
+        )
+        .map(|_| ())
+        .map_err(store_error)
+}

@@ -1,0 +1,114 @@
+//! Opening the instance.
+
+use std::fs;
+use std::path::Path;
+
+use duckdb::Connection;
+use eider_application::{StoreError, StoreErrorKind};
+
+use crate::StoreSettings;
+use crate::error::{staging_error, store_error};
+
+/// Opens the file, or creates it, and puts the settings in force.
+///
+/// # Errors
+/// `Unavailable` when another process has the file, `Corrupt` when it is no store; it is never made anew.
+pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
+    fs::create_dir_all(&settings.temp_directory).map_err(staging_error)?;
+    let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
+    connection.execute_batch(&settings.statements()).map_err(store_error)?;
+    Ok(connection)
+}
+
+fn open_error(path: &Path, error: duckdb::Error) -> StoreError {
+    let text = error.to_string();
+    let path = path.display();
+    if text.contains("lock") {
+        let message = format!("{path} is in use by another process; stop it, or choose another data directory");
+        return StoreError::new(StoreErrorKind::Unavailable, message).with_source(error);
+    }
+    if text.contains("not a valid DuckDB database")
+        || text.contains("Corrupt")
+        || text.contains("checksum")
+        || text.contains("storage version")
+        || text.contains("Serialization")
+    {
+        let message = format!(
+            "{path} is damaged, or was not written by this version; it was left as it is: move it away to begin anew, or restore a copy"
+        );
+        return StoreError::new(StoreErrorKind::Corrupt, message).with_source(error);
+    }
+    StoreError::new(StoreErrorKind::Internal, format!("{path} cannot be opened")).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(connection: &Connection, name: &str) -> String {
+        connection.query_row("SELECT value FROM duckdb_settings() WHERE name = ?", [name], |row| row.get(0)).unwrap()
+    }
+
+    fn settings_in(directory: &Path) -> StoreSettings {
+        let mut settings = StoreSettings::new(directory.join("eider.duckdb"), directory.join("tmp"));
+        settings.memory_limit_bytes = 300 << 20;
+        settings.threads = 3;
+        settings.checkpoint_threshold_bytes = 128 << 20;
+        settings
+    }
+
+    #[test]
+    fn settings_are_in_force_on_every_connection() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings_in(directory.path());
+        let instance = open(&settings).unwrap();
+        let clone = instance.try_clone().unwrap();
+        for (name, value) in [
+            ("memory_limit", "300.0 MiB"),
+            ("threads", "3"),
+            ("checkpoint_threshold", "128.0 MiB"),
+            ("temp_directory", settings.temp_directory.to_str().unwrap()),
+            ("preserve_insertion_order", "true"),
+            ("enable_external_access", "false"),
+            ("autoinstall_known_extensions", "false"),
+            ("autoload_known_extensions", "false"),
+            ("lock_configuration", "true"),
+        ] {
+            assert_eq!(setting(&clone, name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_statement_reaches_beyond_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open(&settings_in(directory.path())).unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        fs::write(&elsewhere, "a\n1\n").unwrap();
+        let elsewhere = elsewhere.display();
+        for sql in [
+            format!("COPY (SELECT 1) TO '{elsewhere}.csv'"),
+            format!("SELECT * FROM read_csv('{elsewhere}')"),
+            format!("SELECT * FROM read_json('{elsewhere}')"),
+            format!("SELECT * FROM '{elsewhere}.csv'"),
+            format!("ATTACH '{elsewhere}.duckdb'"),
+            "INSTALL httpfs".to_owned(),
+            "LOAD httpfs".to_owned(),
+            "SET threads = 1".to_owned(),
+            "SET enable_external_access = true".to_owned(),
+        ] {
+            connection.execute_batch(&sql).expect_err(&sql);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_store_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings_in(directory.path());
+        let content = b"this is not a database";
+        fs::write(&settings.path, content).unwrap();
+        let error = open(&settings).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        assert!(error.to_string().contains("move it away"), "{error}");
+        assert_eq!(fs::read(&settings.path).unwrap(), content);
+    }
+}

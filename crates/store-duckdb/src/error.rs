@@ -1,0 +1,58 @@
+//! What the engine's errors mean to a caller.
+
+use eider_application::{StoreError, StoreErrorKind};
+
+/// Maps an engine error. The engine's own text goes along as the source, for the log alone.
+pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
+    let text = error.to_string();
+    let contains = |part: &str| text.contains(part);
+    let (kind, message) = if contains("INTERRUPT Error") || contains("Interrupted!") {
+        (StoreErrorKind::Cancelled, "the query was cancelled")
+    } else if contains("No space left on device") || contains("max_temp_directory_size") {
+        (StoreErrorKind::StorageFull, "the disk is full")
+    } else if contains("Out of Memory Error") {
+        return StoreError::unavailable("engine_memory", "the engine's memory limit is reached").with_source(error);
+    } else if contains("TransactionContext Error") || contains("Conflict on") || contains("write-write conflict") {
+        (StoreErrorKind::Conflict, "another transaction was first")
+    } else if contains("Constraint Error") {
+        (StoreErrorKind::Conflict, "a constraint of the table does not hold")
+    } else if contains("Corrupt")
+        || contains("checksum")
+        || contains("not a valid DuckDB database")
+        || contains("Serialization Error")
+    {
+        (StoreErrorKind::Corrupt, "the file is damaged")
+    } else if contains("FATAL Error") {
+        (StoreErrorKind::Corrupt, "the engine stopped after a fatal error; restart the server")
+    } else {
+        (StoreErrorKind::Internal, "the engine failed")
+    };
+    StoreError::new(kind, message).with_source(error)
+}
+
+/// A failure of the code around the engine.
+pub(crate) fn internal(message: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Internal, message)
+}
+
+/// A failure of a temporary file.
+pub(crate) fn staging_error(error: std::io::Error) -> StoreError {
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreErrorKind::StorageFull,
+        _ => StoreErrorKind::Internal,
+    };
+    StoreError::new(kind, "a write could not be staged").with_source(error)
+}
+
+/// Arrow refused columns that belong together.
+pub(crate) fn arrow_error(error: arrow_schema::ArrowError) -> StoreError {
+    match error {
+        arrow_schema::ArrowError::IoError(_, error) => staging_error(error),
+        error => StoreError::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error),
+    }
+}
+
+/// The engine has no transaction, table or schema of the name any more.
+pub(crate) fn schema_removed() -> StoreError {
+    StoreError::new(StoreErrorKind::NotFound, "the schema was removed")
+}

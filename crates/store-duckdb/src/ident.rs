@@ -1,0 +1,54 @@
+//! Quoting. No other module puts a name or a literal into SQL.
+
+use eider_domain::{Field, Schema, SchemaName};
+
+/// The bare name of the namespace of the tables of records. A name with `$` cannot be that of the file, which the
+/// engine takes for the name of the database.
+pub(crate) const RECORDS: &str = "$records";
+
+/// The quoted namespace of the catalog.
+pub(crate) const CATALOG: &str = "\"$catalog\"";
+
+/// The hidden column that numbers records in the order of commit.
+pub(crate) const SEQUENCE: &str = "\"$sequence\"";
+
+/// A name as a quoted identifier.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as a string literal; for settings, which cannot be bound.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The bare name of the table of a schema, below [`RECORDS`].
+pub(crate) fn table_name(name: &SchemaName) -> String {
+    name.key()
+}
+
+/// The qualified, quoted name of the table of a schema.
+pub(crate) fn table(schema: &Schema) -> String {
+    format!("{}.{}", quoted(RECORDS), quoted(&table_name(schema.name())))
+}
+
+/// The quoted column of a field.
+pub(crate) fn column(field: &Field) -> String {
+    quoted(field.name())
+}
+
+/// The bare name of the index on a property.
+pub(crate) fn index_name(name: &SchemaName, property: &str) -> String {
+    format!("{}${}", name.key(), property.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_cannot_end_what_is_quoted() {
+        assert_eq!(quoted("a\"; DROP TABLE b; --"), "\"a\"\"; DROP TABLE b; --\"");
+        assert_eq!(literal("a'b"), "'a''b'");
+    }
+}

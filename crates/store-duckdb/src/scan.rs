@@ -1,0 +1,167 @@
+//! A scan: a query on a thread and a connection of its own, whose batches wait in a short channel.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int8Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef};
+use arrow_select::concat::concat_batches;
+use async_stream::stream;
+use duckdb::{Connection, params_from_iter};
+use eider_application::{POSITION_SEQUENCE, RecordStream, ScanRequest, StoreError, blocking, position_key};
+use eider_domain::Schema;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+
+use crate::error::{arrow_error, store_error};
+use crate::interrupt::cancellation;
+use crate::pool::Pool;
+use crate::sql::Statement;
+use crate::worker;
+
+/// Rows of a batch that goes out. The engine's own have 2,048, too few to cross a channel one by one.
+const BATCH_ROWS: usize = 8_192;
+/// Bytes after which a batch goes out with fewer rows.
+const BATCH_BYTES: usize = 1 << 20;
+/// Batches that wait for a slow reader.
+const WAITING_BATCHES: usize = 2;
+
+type Batches = mpsc::Sender<Result<RecordBatch, StoreError>>;
+
+/// The columns of a scan.
+pub(crate) fn scan_schema(schema: &Schema, request: &ScanRequest) -> SchemaRef {
+    let projected = request.query.projection.arrow(schema);
+    if !request.with_positions {
+        return projected;
+    }
+    let keys = request.query.sort.iter().enumerate();
+    let keys = keys.map(|(index, key)| {
+        let source = schema.arrow().field(key.field.column());
+        source.clone().with_name(position_key(index))
+    });
+    let sequence = Field::new(POSITION_SEQUENCE, DataType::Int64, false);
+    let projected = projected.fields().iter().map(|field| field.as_ref().clone());
+    Arc::new(ArrowSchema::new(projected.chain(keys).chain([sequence]).collect::<Vec<_>>()))
+}
+
+/// Runs a query and returns once its first batch is read.
+pub(crate) async fn scan(pool: &Pool, statement: Statement, schema: SchemaRef) -> Result<RecordStream, StoreError> {
+    let pooled = worker::connection(pool).await?;
+    let (cancel, disarm) = cancellation(&pooled.connection);
+    let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
+    let columns = Arc::clone(&schema);
+    let query = tokio::spawn(blocking::run(move || {
+        worker::lend(pooled, disarm, |connection| run(connection, &statement, &columns, &sender));
+    }));
+
+    let first = receiver.recv().await;
+    if let Some(Err(error)) = first {
+        return Err(error);
+    }
+    let batches = stream! {
+        let _cancel = cancel;
+        let mut next = first;
+        while let Some(batch) = next {
+            let is_last = batch.is_err();
+            yield batch;
+            if is_last {
+                return;
+            }
+            next = receiver.recv().await;
+        }
+        // The channel also closes when the thread panics.
+        if let Ok(Err(error)) = query.await {
+            yield Err(error);
+        }
+    };
+    Ok(RecordStream::new(schema, batches.boxed()))
+}
+
+/// Sends the result in batches until it ends, fails, or nobody listens any more.
+fn run(connection: &Connection, statement: &Statement, schema: &SchemaRef, sender: &Batches) {
+    let started = Instant::now();
+    let mut rows: u64 = 0;
+    let outcome = match send_all(connection, statement, schema, sender, &mut rows) {
+        Ok(true) => "completed",
+        Ok(false) => "abandoned",
+        Err(error) => {
+            // When nobody listens, nobody needs to know.
+            let _ = sender.blocking_send(Err(error));
+            "failed"
+        }
+    };
+    tracing::info!(scan.rows = rows, duration_ms = started.elapsed().as_secs_f64() * 1e3, outcome, "store scan");
+}
+
+fn send_all(
+    connection: &Connection,
+    statement: &Statement,
+    schema: &SchemaRef,
+    sender: &Batches,
+    rows: &mut u64,
+) -> Result<bool, StoreError> {
+    let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
+    let stream = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
+    let mut gathered = Gathered::default();
+    for batch in stream {
+        let batch = port_batch(&batch.map_err(store_error)?, schema)?;
+        *rows += batch.num_rows() as u64;
+        gathered.push(batch);
+        if gathered.is_full() && sender.blocking_send(gathered.take(schema)).is_err() {
+            return Ok(false);
+        }
+    }
+    if gathered.rows > 0 {
+        return Ok(sender.blocking_send(gathered.take(schema)).is_ok());
+    }
+    Ok(true)
+}
+
+/// Batches of the engine on their way to one of ours.
+#[derive(Default)]
+struct Gathered {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+    /// Whether the first batch has gone out; it goes as it is, so that the reader can begin.
+    has_begun: bool,
+}
+
+impl Gathered {
+    fn push(&mut self, batch: RecordBatch) {
+        self.rows += batch.num_rows();
+        self.bytes += batch.get_array_memory_size();
+        self.batches.push(batch);
+    }
+
+    fn is_full(&self) -> bool {
+        !self.has_begun || self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
+        let whole = concat_batches(schema, &self.batches).map_err(arrow_error);
+        *self = Self { has_begun: true, ..Self::default() };
+        whole
+    }
+}
+
+/// A batch with the types that the port promises: instants with their zone, Booleans as bits.
+fn port_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| port_array(array, field));
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(arrow_error)
+}
+
+fn port_array(array: &ArrayRef, field: &Field) -> ArrayRef {
+    match (array.data_type(), field.data_type()) {
+        (DataType::Timestamp(..), DataType::Timestamp(_, Some(zone))) => {
+            Arc::new(array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone(Arc::clone(zone)))
+        }
+        (DataType::Int8, DataType::Boolean) => {
+            let values = array.as_primitive::<Int8Type>();
+            Arc::new(values.iter().map(|value| value.map(|value| value != 0)).collect::<BooleanArray>())
+        }
+        _ => Arc::clone(array),
+    }
+}

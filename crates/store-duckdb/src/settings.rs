@@ -1,0 +1,91 @@
+//! What an operator may set about the engine and its connections, and the one place that tells the engine.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::ident;
+
+/// Settings of the store. Applied when it is opened; the engine's configuration is locked afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The file that holds everything. Created when it does not exist; its directory must.
+    pub path: PathBuf,
+    /// Where sorts spill and large writes are staged. Created when it does not exist.
+    pub temp_directory: PathBuf,
+    /// Bytes that the engine's buffers may take; its peak is some 80 MB above.
+    pub memory_limit_bytes: u64,
+    /// Threads that one query may use.
+    pub threads: usize,
+    /// Bytes of the write-ahead log after which a commit checkpoints.
+    pub checkpoint_threshold_bytes: u64,
+    /// Bytes of a write that are held in memory before its batches go to a temporary file.
+    pub staging_memory_bytes: usize,
+    /// How long a write waits for its turn on a schema.
+    pub writer_wait: Duration,
+    /// The connections.
+    pub pool: PoolSettings,
+}
+
+/// Settings of the connection pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// Connections at most. A stream holds one for as long as its client reads.
+    pub size: usize,
+    /// How long a caller waits for a connection.
+    pub wait_timeout: Duration,
+    /// Idle time after which a connection is tried with a query before it is used again.
+    pub check_after_idle: Duration,
+}
+
+impl StoreSettings {
+    /// Settings with defaults for everything but the places: 1 GiB of engine memory, a thread for each core,
+    /// a checkpoint every 256 MiB, 32 MiB of staging memory, 32 connections.
+    pub fn new(path: impl Into<PathBuf>, temp_directory: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            temp_directory: temp_directory.into(),
+            memory_limit_bytes: 1 << 30,
+            threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            checkpoint_threshold_bytes: 256 << 20,
+            staging_memory_bytes: 32 << 20,
+            writer_wait: Duration::from_secs(30),
+            pool: PoolSettings::default(),
+        }
+    }
+
+    /// The statements that put the settings in force on a fresh instance, and lock it.
+    ///
+    /// Extensions and files are closed to SQL, so that no statement can reach beyond the store
+    /// (DuckDB documentation, "Securing DuckDB"). The temporary directory is set before that.
+    pub(crate) fn statements(&self) -> String {
+        let temp_directory = ident::literal(&self.temp_directory.to_string_lossy());
+        let mut sql = String::new();
+        let settings = [
+            ("memory_limit", format!("'{}B'", self.memory_limit_bytes)),
+            ("threads", self.threads.max(1).to_string()),
+            ("temp_directory", temp_directory),
+            ("checkpoint_threshold", format!("'{}B'", self.checkpoint_threshold_bytes)),
+            // Scans without ORDER BY come in the order of commit.
+            ("preserve_insertion_order", "true".to_owned()),
+            // UUIDs cross as 16 bytes, not as text.
+            ("arrow_lossless_conversion", "true".to_owned()),
+            ("autoinstall_known_extensions", "false".to_owned()),
+            ("autoload_known_extensions", "false".to_owned()),
+            ("allow_community_extensions", "false".to_owned()),
+            ("enable_external_access", "false".to_owned()),
+            ("lock_configuration", "true".to_owned()),
+        ];
+        for (name, value) in settings {
+            // Writing to a string cannot fail.
+            let _ = writeln!(sql, "SET GLOBAL {name} = {value};");
+        }
+        sql
+    }
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { size: 32, wait_timeout: Duration::from_secs(5), check_after_idle: Duration::from_mins(1) }
+    }
+}

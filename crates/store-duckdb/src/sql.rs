@@ -1,0 +1,75 @@
+//! Domain queries as SQL with bound values.
+
+mod ddl;
+mod filter;
+mod order;
+mod select;
+
+use duckdb::types::{TimeUnit, Value as EngineValue};
+use eider_domain::{DataType, Value};
+
+pub(crate) use ddl::{create_indexes, create_table, drop_table};
+pub(crate) use select::{count, delete, scan};
+
+/// A statement and the values of its parameters, in order.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<EngineValue>,
+}
+
+impl Statement {
+    fn push(&mut self, sql: &str) {
+        self.sql.push_str(sql);
+    }
+
+    /// Appends a parameter of a type and binds a value to it.
+    fn bind(&mut self, data_type: DataType, value: &Value) {
+        self.sql.push_str(&parameter(data_type));
+        self.values.push(engine_value(data_type, value));
+    }
+}
+
+/// A parameter as it stands in SQL: what the client library cannot bind natively is bound as text and cast.
+fn parameter(data_type: DataType) -> String {
+    match data_type {
+        DataType::Uuid | DataType::Decimal { .. } => format!("?::{}", column_type(data_type)),
+        _ => "?".to_owned(),
+    }
+}
+
+/// A value as the client library binds it.
+fn engine_value(data_type: DataType, value: &Value) -> EngineValue {
+    match value {
+        Value::Null => EngineValue::Null,
+        Value::Text(text) | Value::Json(text) => EngineValue::Text(text.clone().into_owned()),
+        Value::Integer(number) => EngineValue::BigInt(*number),
+        Value::Number(number) => EngineValue::Double(*number),
+        Value::Boolean(boolean) => EngineValue::Boolean(*boolean),
+        Value::Date(days) => EngineValue::Date32(*days),
+        Value::Time(micros) => EngineValue::Time64(TimeUnit::Microsecond, *micros),
+        Value::Datetime(micros) => EngineValue::Timestamp(TimeUnit::Microsecond, *micros),
+        Value::Decimal(_) | Value::Uuid(_) => EngineValue::Text(value.text(data_type).unwrap_or_default()),
+    }
+}
+
+/// The engine's type for a property's.
+///
+/// `datetime` is a TIMESTAMP in UTC: TIMESTAMP WITH TIME ZONE would need the ICU extension to be compared.
+/// `object` and `array` are text, which keeps numbers and the order of keys as they were sent.
+pub(crate) fn column_type(data_type: DataType) -> String {
+    match data_type {
+        DataType::String | DataType::Object | DataType::Array => "VARCHAR".to_owned(),
+        DataType::Integer => "BIGINT".to_owned(),
+        DataType::Number => "DOUBLE".to_owned(),
+        DataType::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Date => "DATE".to_owned(),
+        DataType::Time => "TIME".to_owned(),
+        DataType::Datetime => "TIMESTAMP".to_owned(),
+        DataType::Uuid => "UUID".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

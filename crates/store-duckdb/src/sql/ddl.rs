@@ -1,0 +1,40 @@
+//! The table and the indexes of a schema.
+
+use eider_domain::{Schema, SystemField};
+
+use super::column_type;
+use crate::ident;
+
+/// The table of a schema. The id has no index: see the decision on identity.
+pub(crate) fn create_table(schema: &Schema) -> String {
+    let system = SystemField::ALL
+        .map(|field| format!("{} {} NOT NULL", ident::quoted(field.name()), column_type(field.data_type())));
+    let properties = schema.properties().iter().map(|property| {
+        let constraint = if property.is_required { " NOT NULL" } else { "" };
+        format!("{} {}{constraint}", ident::quoted(property.name.as_str()), column_type(property.data_type))
+    });
+    let columns: Vec<String> =
+        system.into_iter().chain(properties).chain([format!("{} BIGINT NOT NULL", ident::SEQUENCE)]).collect();
+    format!("CREATE TABLE {} ({})", ident::table(schema), columns.join(", "))
+}
+
+/// An index for each property that is indexed or unique; one serves both.
+pub(crate) fn create_indexes(schema: &Schema) -> Vec<String> {
+    let indexed = schema.properties().iter().filter(|property| property.is_indexed || property.is_unique);
+    let statements = indexed.map(|property| {
+        let unique = if property.is_unique { "UNIQUE " } else { "" };
+        let name = property.name.as_str();
+        format!(
+            "CREATE {unique}INDEX {} ON {} ({})",
+            ident::quoted(&ident::index_name(schema.name(), name)),
+            ident::table(schema),
+            ident::quoted(name)
+        )
+    });
+    statements.collect()
+}
+
+/// Removes the table with its indexes.
+pub(crate) fn drop_table(schema: &Schema) -> String {
+    format!("DROP TABLE {}", ident::table(schema))
+}

@@ -1,0 +1,63 @@
+//! Statements that read and delete.
+
+use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
+use eider_domain::{Filter, Schema};
+
+use super::Statement;
+use super::filter::push_filter;
+use super::order::{push_after, push_order};
+use crate::ident;
+
+/// A scan. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
+/// engine preserves the order of insertion. So a page ends as soon as it is full.
+pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
+    let query = &request.query;
+    let mut columns: Vec<String> = query.projection.fields().iter().map(ident::column).collect();
+    if request.with_positions {
+        let keys = query.sort.iter().enumerate();
+        columns.extend(
+            keys.map(|(index, key)| {
+                format!("{} AS {}", ident::column(&key.field), ident::quoted(&position_key(index)))
+            }),
+        );
+        columns.push(format!("{} AS {}", ident::SEQUENCE, ident::quoted(POSITION_SEQUENCE)));
+    }
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
+    push_where(&mut statement, &query.filter);
+    if let Some(position) = &request.after {
+        statement.push(if query.filter.is_everything() { " WHERE " } else { " AND " });
+        push_after(&mut statement, &query.sort, position);
+    }
+    push_order(&mut statement, &query.sort);
+    if let Some(limit) = request.limit {
+        statement.push(&format!(" LIMIT {limit}"));
+    }
+    if request.offset > 0 {
+        statement.push(&format!(" OFFSET {}", request.offset));
+    }
+    statement
+}
+
+/// How many records a filter matches.
+pub(crate) fn count(schema: &Schema, filter: &Filter) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT count(*) FROM {}", ident::table(schema)));
+    push_where(&mut statement, filter);
+    statement
+}
+
+/// Deletes the records that a filter matches.
+pub(crate) fn delete(schema: &Schema, filter: &Filter) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!("DELETE FROM {}", ident::table(schema)));
+    push_where(&mut statement, filter);
+    statement
+}
+
+fn push_where(statement: &mut Statement, filter: &Filter) {
+    if !filter.is_everything() {
+        statement.push(" WHERE ");
+        push_filter(statement, filter);
+    }
+}

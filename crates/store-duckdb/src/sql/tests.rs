@@ -1,0 +1,81 @@
+//! Generated SQL, as snapshots.
+
+use eider_application::ScanRequest;
+use eider_domain::{
+    Condition, Direction, Filter, Operator, Position, RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp,
+};
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::*;
+
+fn schema() -> Schema {
+    let document = json!({"name": "Flights", "properties": [
+        {"name": "carrier", "type": "string", "required": true, "is_indexed": true},
+        {"name": "delay", "type": "number"},
+        {"name": "fare", "type": "decimal", "precision": 10, "scale": 2},
+        {"name": "code", "type": "uuid", "is_unique": true},
+        {"name": "at", "type": "datetime"},
+        {"name": "Order", "type": "object"}]});
+    Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0))
+}
+
+fn condition(field: &str, operator: &str, text: &str) -> Filter {
+    let field = schema().field(field).unwrap();
+    Condition::from_text(field, Operator::parse(operator).unwrap(), text).unwrap().into()
+}
+
+#[test]
+fn a_schema_becomes_a_table_and_its_indexes() {
+    let mut statements = vec![create_table(&schema())];
+    statements.extend(create_indexes(&schema()));
+    statements.push(drop_table(&schema()));
+    assert_snapshot!(statements.join("\n"));
+}
+
+#[test]
+fn filters_bind_every_value() {
+    let filter = Filter::And(vec![
+        condition("carrier", "in", "UA,'; DROP TABLE x; --"),
+        Filter::Or(vec![condition("delay", "gte", "60"), Filter::Not(Box::new(condition("at", "is_null", "true")))]),
+        condition("fare", "lt", "12.5"),
+        condition("id", "eq", "01890a5d-ac96-774b-bcce-b302099a8057"),
+        condition("carrier", "ilike", "u%"),
+        Filter::Or(Vec::new()),
+    ]);
+    let statement = count(&schema(), &filter);
+    assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
+}
+
+#[test]
+fn a_page_of_a_mixed_order_begins_behind_its_position() {
+    let schema = schema();
+    let key = |name: &str, direction| SortKey { field: schema.field(name).unwrap(), direction };
+    let mut query = RecordQuery::everything(&schema);
+    query.projection = eider_domain::Projection::of(&schema, vec![schema.field("carrier").unwrap()]);
+    query.filter = condition("delay", "gt", "0");
+    query.sort = vec![
+        key("carrier", Direction::Ascending),
+        key("delay", Direction::Descending),
+        key("at", Direction::Ascending),
+    ];
+    let mut request = ScanRequest::new(query);
+    request.with_positions = true;
+    request.limit = Some(101);
+    request.after =
+        Some(Position { keys: vec![Value::Text("UA".into()), Value::Number(5.0), Value::Null], sequence: 7 });
+    let statement = scan(&schema, &request);
+    assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
+}
+
+#[test]
+fn the_order_of_commit_needs_no_sort() {
+    let schema = schema();
+    let mut request = ScanRequest::new(RecordQuery::everything(&schema));
+    request.query.projection = eider_domain::Projection::of(&schema, vec![schema.field("id").unwrap()]);
+    request.with_positions = true;
+    request.limit = Some(3);
+    request.offset = 2;
+    request.after = Some(Position { keys: Vec::new(), sequence: 7 });
+    assert_snapshot!(scan(&schema, &request).sql);
+}

@@ -1,0 +1,312 @@
+//! The adapter: both ports on one instance.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use duckdb::params_from_iter;
+use eider_application::{
+    BatchWriter, CommitReceipt, Durability, IndexStatistics, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteRequest, blocking,
+};
+use eider_domain::{Filter, Schema, SchemaName};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tracing::instrument;
+
+use crate::catalog::{self, Counters, StoredSchema};
+use crate::error::{internal, schema_removed, store_error};
+use crate::pool::{Pool, PoolStatus};
+use crate::scan::scan_schema;
+use crate::worker::{Decision, transaction};
+use crate::writer::StagedWriter;
+use crate::{StoreSettings, engine, ident, pool, scan, sql, worker};
+
+/// A store in one DuckDB file.
+#[derive(Debug, Clone)]
+pub struct DuckDbStore {
+    shared: Arc<Shared>,
+}
+
+/// What writers and readers share.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) settings: StoreSettings,
+    /// The schemas by key. Writes to it hold `catalog_gate`.
+    tables: RwLock<BTreeMap<String, Table>>,
+    /// Lets one change of the catalog at a time be under way.
+    catalog_gate: AsyncMutex<()>,
+}
+
+/// A schema and the gate that its writers pass one by one.
+#[derive(Debug, Clone)]
+struct Table {
+    schema: Arc<Schema>,
+    gate: Arc<AsyncMutex<Counters>>,
+}
+
+impl Table {
+    fn new(schema: Schema, counters: Counters) -> Self {
+        Self { schema: Arc::new(schema), gate: Arc::new(AsyncMutex::new(counters)) }
+    }
+}
+
+/// The turn of one writer on a schema.
+#[derive(Debug)]
+pub(crate) struct Turn(OwnedMutexGuard<Counters>);
+
+impl Turn {
+    pub(crate) fn counters(&mut self) -> &mut Counters {
+        &mut self.0
+    }
+
+    /// The receipt of a write that changes nothing.
+    pub(crate) fn unchanged(&self) -> CommitReceipt {
+        CommitReceipt { rows: 0, commit_seq: self.0.commit_seq.unsigned_abs() }
+    }
+}
+
+impl Shared {
+    fn table(&self, key: &str) -> Result<Table, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.get(key).cloned().ok_or_else(schema_removed)
+    }
+
+    /// The table of exactly this schema: not of one that was made anew under its name.
+    fn table_of(&self, schema: &Arc<Schema>) -> Result<Table, StoreError> {
+        let table = self.table(&schema.name().key())?;
+        if Arc::ptr_eq(&table.schema, schema) { Ok(table) } else { Err(schema_removed()) }
+    }
+
+    /// Waits for the turn to write to a schema. Never held while waiting for a client.
+    ///
+    /// # Errors
+    /// `Unavailable` with the budget `writer`, `NotFound`.
+    pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
+        let gate = self.table_of(schema)?.gate;
+        let turn = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+            .await
+            .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
+        // It may have been removed while this waited.
+        self.table_of(schema)?;
+        Ok(Turn(turn))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl DuckDbStore {
+    /// Opens the file of the settings, or creates it.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process has the file, `Corrupt` when it is damaged, `Unsupported` when it belongs to
+    /// another program or version. Nothing is ever recreated.
+    #[instrument(name = "store.open", skip_all)]
+    pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
+        let opening = settings.clone();
+        let (connection, stored) = blocking::run(move || {
+            let connection = engine::open(&opening)?;
+            let stored = catalog::load(&connection)?;
+            Ok::<_, StoreError>((connection, stored))
+        })
+        .await??;
+        let tables = stored
+            .into_iter()
+            .map(|StoredSchema { schema, counters }| (schema.name().key(), Table::new(schema, counters)));
+        let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
+        let shared =
+            Shared { pool, settings, tables: RwLock::new(tables.collect()), catalog_gate: AsyncMutex::new(()) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Checkpoints and refuses further work. What still runs keeps its connection until it ends.
+    ///
+    /// # Errors
+    /// When the checkpoint fails; what was acknowledged is in the log and safe all the same.
+    #[instrument(name = "store.close", skip_all)]
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let started = Instant::now();
+        let checkpointed =
+            worker::write(&self.shared.pool, |connection| connection.execute_batch("CHECKPOINT").map_err(store_error))
+                .await;
+        self.shared.pool.close();
+        tracing::info!(
+            duration_ms = started.elapsed().as_secs_f64() * 1e3,
+            is_checkpointed = checkpointed.is_ok(),
+            "store closed"
+        );
+        checkpointed
+    }
+
+    /// How the connections are used right now.
+    pub fn pool_status(&self) -> PoolStatus {
+        pool::status(&self.shared.pool)
+    }
+
+    /// The engine's plan of a scan, in its own words; for operators and tests.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`].
+    pub async fn explain(&self, schema: &Arc<Schema>, request: &ScanRequest) -> Result<String, StoreError> {
+        self.shared.table_of(schema)?;
+        let statement = sql::scan(schema, request);
+        worker::read(&self.shared.pool, move |connection| {
+            let mut prepared = connection.prepare(&format!("EXPLAIN {}", statement.sql)).map_err(store_error)?;
+            let plan = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(1));
+            plan.map_err(store_error)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl SchemaCatalog for DuckDbStore {
+    #[instrument(name = "store.create_schema", skip_all, fields(schema.name = %schema.name()))]
+    async fn create(&self, schema: Schema) -> Result<Arc<Schema>, StoreError> {
+        let _one_at_a_time = self.shared.catalog_gate.lock().await;
+        let key = schema.name().key();
+        if self.shared.table(&key).is_ok() {
+            return Err(StoreError::new(StoreErrorKind::Conflict, "a schema of this name exists"));
+        }
+        let table = Table::new(schema, Counters::NEW);
+        let schema = Arc::clone(&table.schema);
+        let shared = Arc::clone(&self.shared);
+        worker::write(&self.shared.pool, move |connection| {
+            transaction(connection, || catalog::insert(connection, &table.schema).map(Decision::Commit))?;
+            shared.tables.write().unwrap_or_else(PoisonError::into_inner).insert(key, table);
+            Ok(())
+        })
+        .await?;
+        Ok(schema)
+    }
+
+    async fn get(&self, name: &SchemaName) -> Result<Arc<Schema>, StoreError> {
+        Ok(self.shared.table(&name.key())?.schema)
+    }
+
+    async fn list(&self) -> Result<Vec<Arc<Schema>>, StoreError> {
+        let tables = self.shared.tables.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tables.values().map(|table| Arc::clone(&table.schema)).collect())
+    }
+
+    #[instrument(name = "store.remove_schema", skip_all, fields(schema.name = %name))]
+    async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {
+        let _one_at_a_time = self.shared.catalog_gate.lock().await;
+        let schema = self.shared.table(&name.key())?.schema;
+        let turn = self.shared.turn(&schema).await?;
+        let shared = Arc::clone(&self.shared);
+        worker::write(&self.shared.pool, move |connection| {
+            let _turn = turn;
+            transaction(connection, || catalog::remove(connection, &schema).map(Decision::Commit))?;
+            shared.tables.write().unwrap_or_else(PoisonError::into_inner).remove(&schema.name().key());
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl RecordStore for DuckDbStore {
+    #[instrument(name = "store.scan", skip_all, fields(schema.name = %schema.name()))]
+    async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
+        self.shared.table_of(schema)?;
+        scan::scan(&self.shared.pool, sql::scan(schema, &request), scan_schema(schema, &request)).await
+    }
+
+    #[instrument(name = "store.count", skip_all, fields(schema.name = %schema.name()))]
+    async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
+        self.shared.table_of(schema)?;
+        let started = Instant::now();
+        let statement = sql::count(schema, filter);
+        let count = worker::read(&self.shared.pool, move |connection| {
+            let count =
+                connection.query_row(&statement.sql, params_from_iter(statement.values.iter()), |row| row.get(0));
+            count.map_err(store_error)
+        })
+        .await?;
+        tracing::info!(count.rows = count, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store count");
+        Ok(count)
+    }
+
+    async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
+        self.shared.table_of(&request.schema)?;
+        Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request)))
+    }
+
+    #[instrument(name = "store.delete", skip_all, fields(schema.name = %schema.name()))]
+    async fn delete(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<CommitReceipt, StoreError> {
+        let started = Instant::now();
+        let statement = sql::delete(schema, filter);
+        let mut turn = self.shared.turn(schema).await?;
+        let schema = Arc::clone(schema);
+        let receipt = worker::write(&self.shared.pool, move |connection| {
+            let next = turn.counters().after(0);
+            let rows = transaction(connection, || {
+                let rows = connection
+                    .execute(&statement.sql, params_from_iter(statement.values.iter()))
+                    .map_err(store_error)?;
+                if rows == 0 {
+                    return Ok(Decision::RollBack(0));
+                }
+                catalog::advance(connection, &schema, next)?;
+                Ok(Decision::Commit(rows))
+            })?;
+            if rows == 0 {
+                return Ok(turn.unchanged());
+            }
+            *turn.counters() = next;
+            Ok(CommitReceipt { rows: rows as u64, commit_seq: next.commit_seq.unsigned_abs() })
+        })
+        .await?;
+        tracing::info!(delete.rows = receipt.rows, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store delete");
+        Ok(receipt)
+    }
+
+    #[instrument(name = "store.statistics", skip_all, fields(schema.name = %schema.name()))]
+    async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
+        self.shared.table_of(schema)?;
+        let schema = Arc::clone(schema);
+        worker::read(&self.shared.pool, move |connection| statistics(connection, &schema)).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        worker::read(&self.shared.pool, |connection| connection.execute_batch("SELECT 1").map_err(store_error)).await
+    }
+
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities { has_unique_keys: true, durability: Durability::Fsync }
+    }
+}
+
+fn statistics(connection: &duckdb::Connection, schema: &Schema) -> Result<SchemaStatistics, StoreError> {
+    let statement = sql::count(schema, &Filter::everything());
+    let record_count = connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)?;
+    // Segments that share a block name it each; a block counts once.
+    let blocks = format!(
+        "SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) \
+         FROM pragma_storage_info({}) WHERE persistent AND block_id >= 0",
+        ident::literal(&ident::table(schema)),
+    );
+    let size_bytes: i64 = connection.query_row(&blocks, [], |row| row.get(0)).map_err(store_error)?;
+    let mut existing = connection
+        .prepare("SELECT index_name, is_unique FROM duckdb_indexes() WHERE schema_name = ? AND lower(table_name) = ?")
+        .map_err(store_error)?;
+    let rows = existing
+        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?))
+        })
+        .map_err(store_error)?;
+    let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
+    let indexes = schema.properties().iter().filter_map(|property| {
+        let name = property.name.as_str();
+        let is_unique = *found.get(&ident::index_name(schema.name(), name))?;
+        Some(IndexStatistics { property: name.to_owned(), is_unique })
+    });
+    let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
+    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect() })
+}

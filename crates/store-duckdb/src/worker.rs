@@ -1,0 +1,74 @@
+//! The way from the event loop to the engine: every call takes a connection and a blocking thread.
+
+use duckdb::Connection;
+use eider_application::{StoreError, blocking};
+
+use crate::interrupt::{CancelOnDrop, Disarm, cancellation};
+use crate::pool::{Pool, PooledConnection, pool_error};
+
+/// A connection out of the pool.
+///
+/// # Errors
+/// `Unavailable` with the budget `pool` when none is free in time.
+pub(crate) async fn connection(pool: &Pool) -> Result<PooledConnection, StoreError> {
+    pool.get().await.map_err(pool_error)
+}
+
+/// Runs a query. Dropping the future interrupts it.
+pub(crate) async fn read<T: Send + 'static>(
+    pool: &Pool,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let pooled = connection(pool).await?;
+    let (_cancel, disarm): (CancelOnDrop, Disarm) = cancellation(&pooled.connection);
+    blocking::run(move || lend(pooled, disarm, work)).await?
+}
+
+/// Runs a transaction, to its end even when the future is dropped.
+pub(crate) async fn write<T: Send + 'static>(
+    pool: &Pool,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let pooled = connection(pool).await?;
+    blocking::run(move || lend(pooled, (), work)).await?
+}
+
+/// Gives a connection to `work` on the thread that this is called on, and back to the pool afterwards; `ended` is
+/// dropped in between. A connection that `work` panicked on is thrown away.
+pub(crate) fn lend<T, E>(mut pooled: PooledConnection, ended: E, work: impl FnOnce(&Connection) -> T) -> T {
+    pooled.is_suspect = true;
+    let result = work(&pooled.connection);
+    pooled.is_suspect = false;
+    drop(ended);
+    result
+}
+
+/// Runs `work` in a transaction that is rolled back when it fails or says so.
+pub(crate) fn transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<Decision<T>, StoreError>,
+) -> Result<T, StoreError> {
+    let run = |sql: &str| connection.execute_batch(sql).map_err(crate::error::store_error);
+    run("BEGIN TRANSACTION")?;
+    match work() {
+        Ok(Decision::Commit(value)) => match run("COMMIT") {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                // A failed commit has rolled back already, unless it never began.
+                let _ = run("ROLLBACK");
+                Err(error)
+            }
+        },
+        Ok(Decision::RollBack(value)) => run("ROLLBACK").map(|()| value),
+        Err(error) => {
+            let _ = run("ROLLBACK");
+            Err(error)
+        }
+    }
+}
+
+/// How a transaction ends.
+pub(crate) enum Decision<T> {
+    Commit(T),
+    RollBack(T),
+}

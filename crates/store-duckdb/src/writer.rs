@@ -1,0 +1,79 @@
+//! A write from its first batch to its commit.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use eider_application::{BatchWriter, CommitOutcome, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking};
+use tracing::instrument;
+
+use crate::commit::commit;
+use crate::error::internal;
+use crate::staging::Staging;
+use crate::store::Shared;
+use crate::worker;
+
+/// Stages batches without a connection; takes one, and the gate of the schema, only to commit.
+#[derive(Debug)]
+pub(crate) struct StagedWriter {
+    shared: Arc<Shared>,
+    request: WriteRequest,
+    /// Empty once a batch was refused or could not be staged: the write is then lost.
+    staging: Option<Staging>,
+}
+
+impl StagedWriter {
+    pub(crate) fn new(shared: Arc<Shared>, request: WriteRequest) -> Self {
+        let settings = &shared.settings;
+        let staging = Staging::new(settings.staging_memory_bytes, settings.temp_directory.clone());
+        Self { shared, request, staging: Some(staging) }
+    }
+}
+
+#[async_trait]
+impl BatchWriter for StagedWriter {
+    async fn append(&mut self, batch: RecordBatch, ids: IdOrigin) -> Result<(), StoreError> {
+        let mut staging = self.staging.take().ok_or_else(lost)?;
+        if batch.schema_ref() != self.request.schema.arrow() {
+            return Err(StoreError::new(StoreErrorKind::InvalidInput, "the batch has other columns than the schema"));
+        }
+        let staging = if staging.holds(&batch) {
+            staging.push(batch, ids)?;
+            staging
+        } else {
+            blocking::run(move || staging.push(batch, ids).map(|()| staging)).await??
+        };
+        self.staging = Some(staging);
+        Ok(())
+    }
+
+    #[instrument(name = "store.commit", skip_all, fields(schema.name = %self.request.schema.name()))]
+    async fn commit(self: Box<Self>) -> Result<CommitOutcome, StoreError> {
+        let Self { shared, request: WriteRequest { schema, conflict_limit }, staging } = *self;
+        let staging = staging.ok_or_else(lost)?;
+        let rows = staging.rows();
+        let started = Instant::now();
+        let mut turn = shared.turn(&schema).await?;
+        let waited = started.elapsed();
+        let outcome = worker::write(&shared.pool, move |connection| {
+            if rows == 0 {
+                return Ok(CommitOutcome::Committed(turn.unchanged()));
+            }
+            commit(connection, &schema, staging, conflict_limit, turn.counters())
+        })
+        .await?;
+        tracing::info!(
+            batch.rows = rows,
+            is_committed = matches!(outcome, CommitOutcome::Committed(_)),
+            turn_wait_ms = waited.as_secs_f64() * 1e3,
+            duration_ms = started.elapsed().as_secs_f64() * 1e3,
+            "store commit"
+        );
+        Ok(outcome)
+    }
+}
+
+fn lost() -> StoreError {
+    internal("the write was lost when a batch was refused")
+}

@@ -1,0 +1,3 @@
+//! The DuckDB store from outside.
+
+mod contract;
