@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The `eider` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    eider::command_line::run()
+}

@@ -151,7 +151,7 @@ impl IngestService {
                 }
             }
         }
-        receipt.elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
+        receipt.elapsed_ms = (started.elapsed().as_secs_f64() * 1e4).round() / 10.0;
         Ok(if receipt.failed == 0 { BulkOutcome::Stored(receipt) } else { BulkOutcome::Refused(receipt) })
     }
 

@@ -1,0 +1,172 @@
+//! Layers of configuration: defaults, file, environment, flags. The later wins, key by key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+
+use crate::settings::Settings;
+
+/// What every variable of the environment begins with.
+const PREFIX: &str = "EIDER_";
+/// Names the configuration file; not a setting itself.
+pub const CONFIG_VARIABLE: &str = "EIDER_CONFIG";
+/// Shorter names of the two settings that are set most.
+const SHORT_VARIABLES: [(&str, &str); 2] = [("EIDER_LISTEN", "server.listen"), ("EIDER_DATA_DIR", "storage.data_dir")];
+
+/// The keys of all settings, as `section.key`, in the order of their definition.
+pub fn known_keys() -> Vec<String> {
+    let defaults = toml::Table::try_from(Settings::default()).unwrap_or_default();
+    keys_of(&defaults)
+}
+
+fn keys_of(table: &toml::Table) -> Vec<String> {
+    let keys = table.iter().flat_map(|(section, value)| match value {
+        toml::Value::Table(keys) => keys.keys().map(|key| format!("{section}.{key}")).collect(),
+        _ => vec![section.clone()],
+    });
+    keys.collect()
+}
+
+/// The variables that set a key: `EIDER_SECTION_KEY`, and a shorter name where there is one.
+pub fn variables_of(key: &str) -> Vec<String> {
+    let long = format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase());
+    let short = SHORT_VARIABLES.iter().filter(|(_, short)| *short == key).map(|(name, _)| (*name).to_owned());
+    [long].into_iter().chain(short).collect()
+}
+
+/// Reads the settings: `file` if there is one, then the environment, then `flags` (pairs of key and value).
+///
+/// # Errors
+/// An unknown key in the file or the environment, with the nearest that there is; a value that a key cannot have.
+pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Settings> {
+    let known = known_keys();
+    let mut layers = Figment::from(Serialized::defaults(Settings::default()));
+    if let Some(path) = file {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        check_file(path, &text, &known)?;
+        layers = layers.merge(Toml::file_exact(PathBuf::from(path)));
+    }
+    check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()), &known)?;
+    for key in &known {
+        for variable in variables_of(key) {
+            let path = key.clone();
+            let provider = Env::raw().only(&[variable.as_str()]).map(move |_| path.clone().into()).split(".");
+            layers = layers.merge(provider);
+        }
+    }
+    for (key, value) in flags {
+        layers = layers.merge(Serialized::default(key, value));
+    }
+    layers.extract().map_err(|error| anyhow::anyhow!("the configuration is not valid: {error}"))
+}
+
+fn check_file(path: &Path, text: &str, known: &[String]) -> Result<()> {
+    let table: toml::Table = toml::from_str(text).with_context(|| format!("{} is not valid TOML", path.display()))?;
+    for key in keys_of(&table) {
+        if !known.contains(&key) {
+            let line = line_of(text, key.rsplit('.').next().unwrap_or(&key));
+            bail!(
+                "{}{line}: there is no setting `{key}`{}",
+                path.display(),
+                hint(&key, known.iter().map(String::as_str))
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `:n` for the first line that begins with a key, or nothing.
+fn line_of(text: &str, key: &str) -> String {
+    let begins = |line: &&str| line.trim_start().trim_start_matches(['[', '"']).starts_with(key);
+    let number = text.lines().collect::<Vec<_>>().iter().position(begins);
+    number.map_or_else(String::new, |index| format!(":{}", index + 1))
+}
+
+fn check_environment(names: impl Iterator<Item = String>, known: &[String]) -> Result<()> {
+    let variables: Vec<String> = known.iter().flat_map(|key| variables_of(key)).collect();
+    for name in names.filter(|name| name.starts_with(PREFIX) && name != CONFIG_VARIABLE) {
+        if !variables.contains(&name) {
+            bail!("the environment variable {name} sets nothing{}", hint(&name, variables.iter().map(String::as_str)));
+        }
+    }
+    Ok(())
+}
+
+fn hint<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let nearest = known.map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min();
+    nearest.map_or_else(String::new, |(_, key)| format!("; did you mean `{key}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use figment::Jail;
+
+    use super::*;
+
+    #[test]
+    fn later_layers_win_key_by_key() {
+        Jail::expect_with(|jail| {
+            jail.create_file("eider.toml", "[pool]\nsize = 3\nwait_timeout = \"7s\"\n[limits]\nmax_page = 5\n")?;
+            jail.set_env("EIDER_POOL_SIZE", "4");
+            jail.set_env("EIDER_STORAGE_MEMORY_LIMIT", "300MiB");
+            jail.set_env("EIDER_LISTEN", "127.0.0.1:1");
+            let flags = [("server.listen", "127.0.0.1:2".to_owned())];
+            let settings = load(Some(Path::new("eider.toml")), &flags).unwrap();
+            assert_eq!(settings.pool.size, 4);
+            assert_eq!(settings.pool.wait_timeout.as_secs(), 7);
+            assert_eq!(settings.limits.max_page, 5);
+            assert_eq!(settings.store().memory_limit_bytes, 300 << 20);
+            assert_eq!(settings.server.listen.port(), 2);
+            assert_eq!(settings.limits.conditions, Settings::default().limits.conditions);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        Jail::expect_with(|jail| {
+            jail.create_file("eider.toml", "[pool]\nsize = 3\nwait_timout = \"7s\"\n")?;
+            let error = load(Some(Path::new("eider.toml")), &[]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "eider.toml:3: there is no setting `pool.wait_timout`; did you mean `pool.wait_timeout`?"
+            );
+            jail.create_file("eider.toml", "[pol]\nsize = 3\n")?;
+            let error = load(Some(Path::new("eider.toml")), &[]).unwrap_err();
+            assert_eq!(error.to_string(), "eider.toml:2: there is no setting `pol.size`; did you mean `pool.size`?");
+            jail.set_env("EIDER_LISTN", "127.0.0.1:1");
+            let error = load(None, &[]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "the environment variable EIDER_LISTN sets nothing; did you mean `EIDER_LISTEN`?"
+            );
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_bad_value_names_its_key_and_where_it_stands() {
+        Jail::expect_with(|jail| {
+            jail.set_env("EIDER_STORAGE_THREADS", "many");
+            let error = load(None, &[]).unwrap_err().to_string();
+            assert!(
+                error.contains("storage.threads") && error.contains("many") && error.contains("environment"),
+                "{error}"
+            );
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn every_key_has_a_variable_of_its_own() {
+        let mut variables: Vec<String> = known_keys().iter().flat_map(|key| variables_of(key)).collect();
+        let all = variables.len();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), all);
+    }
+}

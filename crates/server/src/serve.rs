@@ -1,0 +1,92 @@
+//! The composition root: a store, the use cases over it, the HTTP API over those.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use eider_application::{
+    IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
+};
+use eider_http_api::{HttpServer, Services, Stopper};
+use eider_store_duckdb::DuckDbStore;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::settings::Settings;
+
+/// A server that is bound to its address and has its store open.
+pub(crate) struct Server {
+    store: DuckDbStore,
+    http: HttpServer,
+}
+
+impl Server {
+    /// Binds the address, opens the store and puts everything together.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self> {
+        let listen = settings.server.listen;
+        let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        let data_dir = &settings.storage.data_dir;
+        fs::create_dir_all(data_dir)
+            .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
+        let store = DuckDbStore::open(settings.store()).await.context("cannot open the store")?;
+        let services = services(&store, settings);
+        let http = HttpServer::new(listener, services, settings.http()).context("cannot start the HTTP server")?;
+        Ok(Self { store, http })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    pub(crate) fn stopper(&self) -> Stopper {
+        self.http.stopper()
+    }
+
+    /// Serves until stopped, then closes the store with a checkpoint.
+    pub(crate) async fn run(self) -> Result<()> {
+        let address = self.address();
+        tracing::info!(server.address = %address, "listening on http://{address}");
+        self.http.run().await.context("the HTTP server failed")?;
+        self.store.close().await.context("the store did not close as it should")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn services(store: &DuckDbStore, settings: &Settings) -> Services {
+    let store = Arc::new(store.clone());
+    let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
+    let clock = Arc::new(SystemClock);
+    Services {
+        schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
+        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), settings.ingest()),
+        query: QueryService::new(records),
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn serve(settings: &Settings) -> Result<()> {
+    let server = Server::open(settings).await?;
+    let stopper = server.stopper();
+    let mut stopped = Box::pin(stop_signal()?);
+    let mut running = Box::pin(server.run());
+    tokio::select! {
+        result = &mut running => return result,
+        () = &mut stopped => {}
+    }
+    tracing::info!("stopping: no new connections, running requests may end");
+    let (result, ()) = tokio::join!(running, stopper.stop());
+    result
+}
+
+/// Ends when the process is asked to stop.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

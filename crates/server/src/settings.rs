@@ -1,0 +1,269 @@
+//! Every setting, with its default. `config/default.toml` says what each is for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use eider_application::IngestLimits;
+use eider_http_api::HttpSettings;
+use eider_store_duckdb::{PoolSettings, StoreSettings};
+use serde::{Deserialize, Serialize};
+
+use crate::memory;
+
+/// All settings, section by section.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Connections.
+    pub server: Server,
+    /// The file and the engine.
+    pub storage: Storage,
+    /// Connections to the engine.
+    pub pool: Pool,
+    /// What a request may ask for.
+    pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// Connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Server {
+    pub listen: SocketAddr,
+    #[serde(with = "auto")]
+    pub workers: Option<usize>,
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+}
+
+/// The file and the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Storage {
+    pub data_dir: PathBuf,
+    #[serde(with = "auto")]
+    pub temp_directory: Option<String>,
+    #[serde(with = "auto")]
+    pub memory_limit: Option<ByteSize>,
+    #[serde(with = "auto")]
+    pub threads: Option<usize>,
+    pub checkpoint_threshold: ByteSize,
+    pub staging_memory: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub writer_wait: Duration,
+}
+
+/// Connections to the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Pool {
+    pub size: usize,
+    #[serde(with = "humantime_serde")]
+    pub wait_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub check_after_idle: Duration,
+}
+
+/// What a request may ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Limits {
+    pub body_size: ByteSize,
+    pub bulk_size: ByteSize,
+    pub buffered_bulk_size: ByteSize,
+    pub record_size: ByteSize,
+    pub bulk_records: u64,
+    pub reported_failures: usize,
+    pub default_page: u64,
+    pub max_page: u64,
+    pub max_offset: u64,
+    pub conditions: usize,
+    pub sort_keys: usize,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// Bunyan's JSON, a line each.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let HttpSettings { keep_alive, header_timeout, body_timeout, shutdown_grace, .. } = HttpSettings::default();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        Self { listen, workers: None, keep_alive, header_timeout, body_timeout, shutdown_grace }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        let StoreSettings { checkpoint_threshold_bytes, staging_memory_bytes, writer_wait, .. } =
+            StoreSettings::new("", "");
+        Self {
+            data_dir: "./data".into(),
+            temp_directory: None,
+            memory_limit: None,
+            threads: None,
+            checkpoint_threshold: ByteSize(checkpoint_threshold_bytes),
+            staging_memory: ByteSize(staging_memory_bytes as u64),
+            writer_wait,
+        }
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let PoolSettings { size, wait_timeout, check_after_idle } = PoolSettings::default();
+        Self { size, wait_timeout, check_after_idle }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (http, ingest) = (HttpSettings::default(), IngestLimits::default());
+        Self {
+            body_size: ByteSize(http.max_body_bytes),
+            bulk_size: ByteSize(http.max_bulk_bytes),
+            buffered_bulk_size: ByteSize(http.max_buffered_bulk_bytes),
+            record_size: ByteSize(ingest.max_record_bytes as u64),
+            bulk_records: ingest.max_records,
+            reported_failures: ingest.max_failures,
+            default_page: http.default_page_limit,
+            max_page: http.max_page_limit,
+            max_offset: http.max_offset,
+            conditions: http.max_conditions,
+            sort_keys: http.max_sort_keys,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+    }
+}
+
+impl Settings {
+    /// What the edge is told.
+    pub fn http(&self) -> HttpSettings {
+        let defaults = HttpSettings::default();
+        HttpSettings {
+            workers: self.server.workers.unwrap_or(defaults.workers).max(1),
+            keep_alive: self.server.keep_alive,
+            header_timeout: self.server.header_timeout,
+            body_timeout: self.server.body_timeout,
+            shutdown_grace: self.server.shutdown_grace,
+            max_body_bytes: self.limits.body_size.as_u64(),
+            max_bulk_bytes: self.limits.bulk_size.as_u64(),
+            max_buffered_bulk_bytes: self.limits.buffered_bulk_size.as_u64(),
+            default_page_limit: self.limits.default_page,
+            max_page_limit: self.limits.max_page,
+            max_offset: self.limits.max_offset,
+            max_conditions: self.limits.conditions,
+            max_sort_keys: self.limits.sort_keys,
+        }
+    }
+
+    /// What every write keeps.
+    pub fn ingest(&self) -> IngestLimits {
+        IngestLimits {
+            max_record_bytes: bytes(self.limits.record_size),
+            max_records: self.limits.bulk_records,
+            max_failures: self.limits.reported_failures,
+            ..IngestLimits::default()
+        }
+    }
+
+    /// What the store is told. `auto` becomes a share of the memory that this process may use.
+    pub fn store(&self) -> StoreSettings {
+        let storage = &self.storage;
+        let temp_directory =
+            storage.temp_directory.as_ref().map_or_else(|| storage.data_dir.join("tmp"), PathBuf::from);
+        let defaults = StoreSettings::new(storage.data_dir.join("eider.duckdb"), temp_directory);
+        StoreSettings {
+            memory_limit_bytes: storage.memory_limit.map_or_else(memory::default_engine_memory, |limit| limit.as_u64()),
+            threads: storage.threads.unwrap_or(defaults.threads).max(1),
+            checkpoint_threshold_bytes: storage.checkpoint_threshold.as_u64(),
+            staging_memory_bytes: bytes(storage.staging_memory),
+            writer_wait: storage.writer_wait,
+            pool: PoolSettings {
+                size: self.pool.size,
+                wait_timeout: self.pool.wait_timeout,
+                check_after_idle: self.pool.check_after_idle,
+            },
+            ..defaults
+        }
+    }
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
+/// Settings that are found out when they are `auto`.
+mod auto {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            None => serializer.serialize_str("auto"),
+            Some(value) => serializer.collect_str(value),
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u64),
+        Text(String),
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr,
+        T::Err: Display,
+        D: Deserializer<'de>,
+    {
+        let text = match Given::deserialize(deserializer)? {
+            Given::Number(number) => number.to_string(),
+            Given::Text(text) => text,
+        };
+        if text == "auto" {
+            return Ok(None);
+        }
+        text.parse()
+            .map(Some)
+            .map_err(|error| de::Error::custom(format!("`{text}` is neither `auto` nor valid: {error}")))
+    }
+}

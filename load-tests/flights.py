@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Loads flights into a server and reads them back: are they the same, how fast, in how much memory, beside DuckDB?
+
+    cargo build
+    python3 -m venv venv && venv/bin/pip install duckdb==2.0.0
+    venv/bin/python load-tests/flights.py --binary TARGET/debug/eider [--flights FILE.ndjson[.gz]] [--copies N]
+
+Without --flights it takes samples/flights.ndjson. Every figure comes from this one run, and so does DuckDB's beside it.
+"""
+import argparse, gzip, json, os, pathlib, re, socket, subprocess, tempfile, threading, time, http.client
+
+import duckdb
+
+HERE = pathlib.Path(__file__).resolve().parent
+CALL = 100_001
+OWN_FIELDS = ("id", "created_at", "updated_at", "version")
+
+
+class Server:
+    """The binary on a free port and a new directory."""
+
+    def __init__(self, binary, directory):
+        self.process = subprocess.Popen([binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", directory, "--log-format", "json"],
+                                        stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if found := re.search(r"listening on http://127.0.0.1:(\d+)", line):
+                self.port = int(found[1])
+                break
+        else:
+            raise SystemExit("the server did not start")
+        threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
+
+    def call(self, method, path, body=None, media_type="application/json"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request(method, "/api/v1" + path, body, {"Content-Type": media_type} if body is not None else {})
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        if response.status >= 300:
+            raise SystemExit(f"{method} {path} answered {response.status}: {content[:500]!r}")
+        return content
+
+    def resident(self):
+        """Resident memory in MB: anonymous and file pages of the process."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(60)
+
+
+class Peak:
+    """The greatest resident memory of a server while a block runs, sampled every 10 ms."""
+
+    def __init__(self, server):
+        self.server, self.value, self.done = server, 0, threading.Event()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.sample)
+        self.thread.start()
+        return self
+
+    def sample(self):
+        while not self.done.is_set():
+            self.value = max(self.value, self.server.resident())
+            time.sleep(0.01)
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+
+
+def lines_of(path):
+    opened = gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb")
+    with opened as file:
+        return file.read().splitlines(keepends=True)
+
+
+def read_slowly(port, seconds):
+    """Reads a stream at about a megabyte a second, through a small window, for so many seconds."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET /api/v1/records/flights/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and connection.recv(64 << 10):
+            time.sleep(0.06)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--binary", required=True)
+    arguments.add_argument("--flights", default=HERE.parent / "samples/flights.ndjson")
+    arguments.add_argument("--copies", type=int, default=1, help="load the file so many times")
+    given = arguments.parse_args()
+
+    source = lines_of(given.flights)
+    lines = source * given.copies
+    size = sum(map(len, lines))
+    work = tempfile.TemporaryDirectory()
+    plain = os.path.join(work.name, "flights.ndjson")
+    pathlib.Path(plain).write_bytes(b"".join(lines))
+    calls = [b"".join(lines[start:start + CALL]) for start in range(0, len(lines), CALL)]
+    print(f"{len(lines):,} flights, {size / 1e6:.0f} MB of NDJSON, {len(calls)} bulk calls of up to {CALL:,} records")
+
+    server = Server(given.binary, os.path.join(work.name, "data"))
+    server.call("POST", "/schemas", (HERE.parent / "samples/flights.schema.json").read_bytes())
+    time.sleep(0.5)
+    idle = server.resident()
+
+    with Peak(server) as bulk:
+        started = time.perf_counter()
+        for body in calls:
+            receipt = json.loads(server.call("POST", "/records/flights/bulk", body, "application/x-ndjson"))
+            assert receipt["created"] == body.count(b"\n"), receipt
+        loading = time.perf_counter() - started
+
+    before = server.resident()
+    with Peak(server) as streaming:
+        started = time.perf_counter()
+        streamed = server.call("GET", "/records/flights/stream")
+        reading = time.perf_counter() - started
+    with Peak(server) as slow:
+        readers = [threading.Thread(target=read_slowly, args=(server.port, 8)) for _ in range(10)]
+        [reader.start() for reader in readers]
+        [reader.join() for reader in readers]
+
+    # Correctness: the stream against the source, counts and means against DuckDB over the source file.
+    canonical = lambda record: json.dumps(record, sort_keys=True)
+    normal = lambda record: record | {"time_hour": record["time_hour"].replace(".000000Z", "Z")}
+    back = sorted(canonical(normal({k: v for k, v in json.loads(line).items() if k not in OWN_FIELDS})) for line in streamed.splitlines())
+    assert back == sorted(canonical(json.loads(line)) for line in lines), "the stream differs from the source"
+    engine = duckdb.connect()
+    table = f"read_json('{plain}', format='newline_delimited')"
+    for carrier, count in engine.sql(f"SELECT carrier, count(*) FROM {table} GROUP BY carrier").fetchall():
+        assert json.loads(server.call("GET", f"/records/flights/count?carrier.eq={carrier}"))["count"] == count, carrier
+    delays = [json.loads(line)["dep_delay"] for line in streamed.splitlines()]
+    delays = [delay for delay in delays if delay is not None]
+    mean = engine.sql(f"SELECT avg(dep_delay) FROM {table}").fetchall()[0][0]
+    assert abs(sum(delays) / len(delays) - mean) < 1e-9
+    print(f"the same: every line of the stream, the count of each carrier, the mean dep_delay ({mean:.6f})")
+    assert server.stop() == 0
+
+    # DuckDB beside it, with its own JSON reader and writer and as many threads, into a file and out of it.
+    store = duckdb.connect(os.path.join(work.name, "peer.duckdb"))
+    started = time.perf_counter()
+    store.execute(f"CREATE TABLE flights AS SELECT * FROM {table}")
+    peer_loading = time.perf_counter() - started
+    started = time.perf_counter()
+    store.execute(f"COPY flights TO '{os.path.join(work.name, 'out.ndjson')}' (FORMAT json)")
+    peer_reading = time.perf_counter() - started
+
+    rate = lambda seconds: f"{len(lines) / seconds / 1e6:.2f} M rows/s, {size / seconds / 1e6:.0f} MB/s"
+    print(f"bulk      {rate(loading)}; DuckDB read_json into a table {rate(peer_loading)}; ratio {peer_loading / loading:.2f}")
+    print(f"stream    {rate(reading)}; DuckDB COPY (FORMAT json) {rate(peer_reading)}; ratio {peer_reading / reading:.2f} (MB of the source)")
+    print(f"resident  idle {idle:.0f} MB; bulk +{bulk.value - idle:.0f}; stream +{streaming.value - idle:.0f} "
+          f"(before it {before:.0f}); ten slow streams {slow.value:.0f} in all, +{slow.value - idle:.0f}")
+
+
+main()
