@@ -61,7 +61,26 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Settings> {
     for (key, value) in flags {
         layers = layers.merge(Serialized::default(key, value));
     }
-    layers.extract().map_err(|error| anyhow::anyhow!("the configuration is not valid: {error}"))
+    layers.extract().map_err(|error| {
+        let values: Vec<String> = error.into_iter().map(|error| explain(&error)).collect();
+        anyhow::anyhow!("the configuration is not valid: {}", values.join("; "))
+    })
+}
+
+/// One bad value: its key, what is wrong with it, and the layer that it comes from.
+fn explain(error: &figment::Error) -> String {
+    let key = error.path.join(".");
+    let layer = error.metadata.as_ref().map(|metadata| match &metadata.source {
+        Some(figment::Source::File(path)) => path.display().to_string(),
+        _ if metadata.name.starts_with("environment") => {
+            format!("the environment, as {}", variables_of(&key).join(" or "))
+        }
+        _ => "the command line".to_owned(),
+    });
+    layer.map_or_else(
+        || format!("`{key}`: {}", error.kind),
+        |layer| format!("`{key}`: {} (given by {layer})", error.kind),
+    )
 }
 
 fn check_file(path: &Path, text: &str, known: &[String]) -> Result<()> {
@@ -153,10 +172,15 @@ mod tests {
         Jail::expect_with(|jail| {
             jail.set_env("EIDER_STORAGE_THREADS", "many");
             let error = load(None, &[]).unwrap_err().to_string();
-            assert!(
-                error.contains("storage.threads") && error.contains("many") && error.contains("environment"),
-                "{error}"
+            assert_eq!(
+                error,
+                "the configuration is not valid: `storage.threads`: `many` is neither `auto` nor valid: invalid digit \
+                 found in string (given by the environment, as EIDER_STORAGE_THREADS)"
             );
+            jail.create_file("eider.toml", "[pool]\nsize = \"few\"\n")?;
+            jail.set_env("EIDER_STORAGE_THREADS", "1");
+            let error = load(Some(Path::new("eider.toml")), &[]).unwrap_err().to_string();
+            assert!(error.contains("`pool.size`") && error.contains("eider.toml"), "{error}");
             Ok(())
         });
     }
