@@ -81,6 +81,3 @@ fn unknown(key: &str, controls: &[&'static str], takes_filters: bool) -> ApiErro
     };
     ApiError::new(ErrorCode::UnknownParameter, format!("there is no parameter `{shown}`; {hint}"))
 }
-
-#[cfg(test)]
-mod tests;

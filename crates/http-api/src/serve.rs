@@ -11,6 +11,10 @@ use actix_web::{App, HttpServer as ActixServer, web};
 use crate::state::ApiState;
 use crate::{HttpSettings, Services, middleware, routes};
 
+/// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
+/// this of what it has already written.
+const WRITE_BUFFER_BYTES: usize = 1024;
+
 /// A server that is bound and not yet running.
 pub struct HttpServer {
     address: SocketAddr,
@@ -39,6 +43,10 @@ impl HttpServer {
         .keep_alive(keep_alive)
         .client_request_timeout(header_timeout)
         .shutdown_timeout(grace.as_secs())
+        .tcp_nodelay(true)
+        .h1_write_buffer_size(WRITE_BUFFER_BYTES)
+        // A client that closes its side has left: its query ends at once, not at the next write.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .listen(listener)?
         .run();

@@ -1,6 +1,6 @@
 //! `GET /records/{schema}/stream`: every matching record, from one snapshot, in constant memory.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_array::RecordBatch;
@@ -17,6 +17,9 @@ use crate::error::ApiError;
 use crate::middleware::request_id;
 use crate::query_string::{Parameters, record_query, stream_limit};
 use crate::state::ApiState;
+
+/// How long the connection stays open behind the line that says why it breaks.
+const TIME_TO_SEND_LAST_LINE: Duration = Duration::from_millis(50);
 
 pub(super) async fn records(
     state: web::Data<ApiState>,
@@ -50,6 +53,8 @@ fn lines(mut records: RecordStream, request_id: String) -> impl Stream<Item = Re
                     let kind = error.kind();
                     let problem = ApiError::from(Error::Store(error)).problem(&request_id);
                     yield Ok(Bytes::from(format!("{}\n", json!({"$error": problem}))));
+                    // A body that fails takes what was not sent yet with it.
+                    tokio::time::sleep(TIME_TO_SEND_LAST_LINE).await;
                     yield Err(StoreError::new(kind, "the stream broke off"));
                     return;
                 }

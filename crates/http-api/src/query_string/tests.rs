@@ -1,1 +1,0 @@
-//! Query strings that are understood, and the message for each that is not.

@@ -1,0 +1,104 @@
+//! One record at a time.
+
+use reqwest::header::IF_NONE_MATCH;
+use serde_json::json;
+
+use crate::app::TestApp;
+
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+#[tokio::test]
+async fn a_record_is_created_read_and_deleted() {
+    let app = TestApp::with_flights().await;
+    let record =
+        json!({"carrier": "UA", "flight": 1, "time_hour": "2013-01-01T05:00:00-05:00", "extra": {"a": [1, null]}});
+    let created = app.post("/api/v1/records/flights", &record).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    assert_eq!(created.header("etag"), "\"1\"");
+    let document = created.json();
+    let keys: Vec<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    let order = [
+        "id",
+        "created_at",
+        "updated_at",
+        "version",
+        "carrier",
+        "flight",
+        "dep_delay",
+        "time_hour",
+        "confirmation",
+        "extra",
+    ];
+    assert_eq!(keys, order);
+    assert_eq!(document["time_hour"], "2013-01-01T10:00:00.000000Z");
+    assert_eq!(
+        (&document["dep_delay"], &document["extra"], &document["version"]),
+        (&json!(null), &json!({"a": [1, null]}), &json!(1))
+    );
+
+    let location = created.header("location").to_owned();
+    assert_eq!(location, format!("/api/v1/records/flights/{}", document["id"].as_str().unwrap()));
+    let read = app.get(&location).await;
+    assert_eq!((read.status, read.json()), (200, document));
+    assert_eq!(app.delete(&location).await.status, 204);
+    assert_eq!(app.get(&location).await.problem(), (404, "record_not_found".to_owned()));
+    assert_eq!(app.delete(&location).await.problem(), (404, "record_not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_known_version_is_not_sent_again() {
+    let app = TestApp::with_flights().await;
+    app.post("/api/v1/records/flights", &json!({"id": ID, "carrier": "UA"})).await;
+    let path = format!("/api/v1/records/flights/{ID}");
+    for known in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
+        let answer = app.send(app.request("GET", &path).header(IF_NONE_MATCH, known)).await;
+        assert_eq!((answer.status, answer.text.as_str(), answer.header("etag")), (304, "", "\"1\""), "{known}");
+    }
+    let answer = app.send(app.request("GET", &path).header(IF_NONE_MATCH, "\"2\"")).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn an_id_is_taken_once() {
+    let app = TestApp::with_flights().await;
+    let record = json!({"id": ID.to_uppercase(), "carrier": "UA"});
+    let created = app.post("/api/v1/records/flights", &record).await;
+    assert_eq!((created.status, &created.json()["id"]), (201, &json!(ID)));
+    let again = app.post("/api/v1/records/flights", &record).await;
+    assert_eq!(again.problem(), (409, "duplicate_id".to_owned()));
+    assert_eq!(again.json()["errors"][0]["pointer"], "/id");
+}
+
+#[tokio::test]
+async fn a_unique_value_is_taken_once_and_nulls_are_not_values() {
+    let app = TestApp::with_flights().await;
+    let record = json!({"carrier": "UA", "confirmation": "X"});
+    assert_eq!(app.post("/api/v1/records/flights", &record).await.status, 201);
+    let again = app.post("/api/v1/records/flights", &record).await;
+    assert_eq!(again.problem(), (409, "unique_violation".to_owned()));
+    for _ in 0..2 {
+        assert_eq!(app.post("/api/v1/records/flights", &json!({"carrier": "UA"})).await.status, 201);
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_id_finds_nothing() {
+    let app = TestApp::with_flights().await;
+    for id in ["cuont", "1", "01890a5dac96774bbcceb302099a8057", "%22%3B%20drop%20table"] {
+        let answer = app.get(&format!("/api/v1/records/flights/{id}")).await;
+        assert_eq!(answer.problem(), (404, "record_not_found".to_owned()), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_predecessors_route_names_the_schema_in_the_body() {
+    let app = TestApp::with_flights().await;
+    let created = app.post("/api/v1/records", &json!({"schema_name": "flights", "data": {"carrier": "UA"}})).await;
+    assert_eq!((created.status, &created.json()["carrier"]), (201, &json!("UA")));
+    let answer = app.post("/api/v1/records", &json!({"schema_name": "ships", "data": {}})).await;
+    assert_eq!(answer.problem(), (404, "schema_not_found".to_owned()));
+    for body in [json!({"schema_name": "flights"}), json!([]), json!({"schema_name": "flights", "data": {}, "more": 1})]
+    {
+        assert_eq!(app.post("/api/v1/records", &body).await.problem(), (400, "malformed_request".to_owned()), "{body}");
+    }
+}
