@@ -69,6 +69,7 @@ mod tests {
             ("checkpoint_threshold", "128.0 MiB"),
             ("temp_directory", settings.temp_directory.to_str().unwrap()),
             ("preserve_insertion_order", "true"),
+            ("streaming_buffer_size", "1.0 MiB"),
             ("enable_external_access", "false"),
             ("autoinstall_known_extensions", "false"),
             ("autoload_known_extensions", "false"),

@@ -68,6 +68,8 @@ impl StoreSettings {
             ("checkpoint_threshold", format!("'{}B'", self.checkpoint_threshold_bytes)),
             // Scans without ORDER BY come in the order of commit.
             ("preserve_insertion_order", "true".to_owned()),
+            // What the engine produces ahead of a slow reader, for each stream; 10 MB if nothing is said.
+            ("streaming_buffer_size", "'1MiB'".to_owned()),
             // UUIDs cross as 16 bytes, not as text.
             ("arrow_lossless_conversion", "true".to_owned()),
             ("autoinstall_known_extensions", "false".to_owned()),
