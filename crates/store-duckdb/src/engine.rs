@@ -8,6 +8,7 @@ use eider_application::{StoreError, StoreErrorKind};
 
 use crate::StoreSettings;
 use crate::error::{staging_error, store_error};
+use crate::settings::CONNECTION_STATEMENTS;
 
 /// Opens the file, or creates it, and puts the settings in force.
 ///
@@ -17,6 +18,13 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
     fs::create_dir_all(&settings.temp_directory).map_err(staging_error)?;
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
+    Ok(connection)
+}
+
+/// A new connection to the instance.
+pub(crate) fn connect(instance: &Connection) -> Result<Connection, StoreError> {
+    let connection = instance.try_clone().map_err(store_error)?;
+    connection.execute_batch(CONNECTION_STATEMENTS).map_err(store_error)?;
     Ok(connection)
 }
 
@@ -62,7 +70,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let settings = settings_in(directory.path());
         let instance = open(&settings).unwrap();
-        let clone = instance.try_clone().unwrap();
+        let clone = connect(&instance).unwrap();
         for (name, value) in [
             ("memory_limit", "300.0 MiB"),
             ("threads", "3"),

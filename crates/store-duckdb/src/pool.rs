@@ -9,8 +9,8 @@ use deadpool::{Runtime, managed::TimeoutType};
 use duckdb::Connection;
 use eider_application::{StoreError, StoreErrorKind, blocking};
 
-use crate::PoolSettings;
 use crate::error::{internal, store_error};
+use crate::{PoolSettings, engine};
 
 pub(crate) type Pool = managed::Pool<ConnectionSource>;
 pub(crate) type PooledConnection = managed::Object<ConnectionSource>;
@@ -41,8 +41,8 @@ impl managed::Manager for ConnectionSource {
 
     async fn create(&self) -> Result<EngineConnection, StoreError> {
         let instance = Arc::clone(&self.instance);
-        let clone = move || instance.lock().unwrap_or_else(PoisonError::into_inner).try_clone();
-        let connection = blocking::run(clone).await?.map_err(store_error)?;
+        let connect = move || engine::connect(&instance.lock().unwrap_or_else(PoisonError::into_inner));
+        let connection = blocking::run(connect).await??;
         Ok(EngineConnection { connection, is_suspect: false })
     }
 

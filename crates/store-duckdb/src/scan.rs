@@ -14,6 +14,7 @@ use eider_application::{POSITION_SEQUENCE, RecordStream, ScanRequest, StoreError
 use eider_domain::Schema;
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use crate::error::{arrow_error, store_error};
 use crate::interrupt::cancellation;
@@ -52,9 +53,8 @@ pub(crate) async fn scan(pool: &Pool, statement: Statement, schema: SchemaRef) -
     let (cancel, disarm) = cancellation(&pooled.connection);
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
     let columns = Arc::clone(&schema);
-    let query = tokio::spawn(blocking::run(move || {
-        worker::lend(pooled, disarm, |connection| run(connection, &statement, &columns, &sender));
-    }));
+    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &statement, &columns, &sender));
+    let query = tokio::spawn(blocking::run(work).in_current_span());
 
     let first = receiver.recv().await;
     if let Some(Err(error)) = first {

@@ -38,6 +38,10 @@ pub struct PoolSettings {
     pub check_after_idle: Duration,
 }
 
+/// What the engine knows for each connection only, and is set again on each: how much a stream produces ahead of a
+/// slow reader (10 MiB if nothing is said).
+pub(crate) const CONNECTION_STATEMENTS: &str = "SET SESSION streaming_buffer_size = '1MiB'";
+
 impl StoreSettings {
     /// Settings with defaults for everything but the places: 1 GiB of engine memory, a thread for each core,
     /// a checkpoint every 256 MiB, 32 MiB of staging memory, 32 connections.
@@ -68,14 +72,13 @@ impl StoreSettings {
             ("checkpoint_threshold", format!("'{}B'", self.checkpoint_threshold_bytes)),
             // Scans without ORDER BY come in the order of commit.
             ("preserve_insertion_order", "true".to_owned()),
-            // What the engine produces ahead of a slow reader, for each stream; 10 MB if nothing is said.
-            ("streaming_buffer_size", "'1MiB'".to_owned()),
             // UUIDs cross as 16 bytes, not as text.
             ("arrow_lossless_conversion", "true".to_owned()),
             ("autoinstall_known_extensions", "false".to_owned()),
             ("autoload_known_extensions", "false".to_owned()),
             ("allow_community_extensions", "false".to_owned()),
             ("enable_external_access", "false".to_owned()),
+            ("allowed_configs", "['streaming_buffer_size']".to_owned()),
             ("lock_configuration", "true".to_owned()),
         ];
         for (name, value) in settings {

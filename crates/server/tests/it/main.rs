@@ -1,0 +1,9 @@
+//! Tests of the binary: what a person or a supervisor does with it.
+
+mod command_line;
+mod configuration;
+mod demo;
+mod event_loop;
+mod operation;
+mod process;
+mod sample;

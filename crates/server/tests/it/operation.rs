@@ -1,0 +1,97 @@
+//! Starting, stopping, and what stands in the way of it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use crate::process::{FLIGHTS, Server, fails, json_of};
+
+fn serve_fails(data_dir: &Path) -> String {
+    fails(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()])
+}
+
+#[tokio::test]
+async fn a_server_that_was_stopped_has_its_records_when_it_starts_again() {
+    let directory = tempfile::tempdir().unwrap();
+    for (round, signal) in ["TERM", "INT"].iter().enumerate() {
+        let server =
+            if round == 0 { Server::with_flights(directory.path()).await } else { Server::start(directory.path()) };
+        assert_eq!(server.count().await, FLIGHTS.lines().count());
+        assert_eq!(server.stop(signal), Some(0), "{signal}");
+    }
+    let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!files.iter().any(|name| name.to_string_lossy().ends_with(".wal")), "no checkpoint: {files:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_has_every_record_that_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(directory.path()).await;
+    assert_eq!(server.stop("KILL"), None);
+    let server = Server::start(directory.path());
+    assert_eq!(server.count().await, FLIGHTS.lines().count());
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_refused_and_the_first_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(directory.path()).await;
+    let message = serve_fails(directory.path());
+    assert!(message.contains("eider.duckdb is in use by another process"), "{message}");
+    assert_eq!(server.count().await, FLIGHTS.lines().count());
+    assert_eq!(server.stop("TERM"), Some(0));
+    assert_eq!(Server::start(directory.path()).count().await, FLIGHTS.lines().count());
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(directory.path()).await;
+    assert_eq!(server.stop("TERM"), Some(0));
+    let file = directory.path().join("eider.duckdb");
+    let mut content = fs::read(&file).unwrap();
+    content[..8192].fill(0x5a);
+    fs::write(&file, &content).unwrap();
+    let message = serve_fails(directory.path());
+    assert!(message.contains("is damaged") && message.contains("move it away"), "{message}");
+    assert_eq!(fs::read(&file).unwrap(), content);
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let address = server.base.strip_prefix("http://").unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let message = fails(&["serve", "--listen", address, "--data-dir", other.path().to_str().unwrap()]);
+    assert!(message.contains(&format!("cannot listen on {address}")), "{message}");
+}
+
+#[tokio::test]
+async fn health_says_that_the_store_answers() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    assert_eq!(json_of(server.get("/health/live"), 200).await["status"], "live");
+    assert_eq!(json_of(server.get("/health/ready"), 200).await["status"], "ready");
+}
+
+#[tokio::test]
+async fn the_log_has_duration_and_rows_of_every_store_operation() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(directory.path()).await;
+    let streamed = server.get("/api/v1/records/flights/stream?limit=1500").send().await.unwrap();
+    let request_id = streamed.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(streamed.text().await.unwrap().lines().count(), 1500);
+    let lines = server.logged();
+    for (operation, rows_key, rows) in
+        [("store commit", "batch.rows", FLIGHTS.lines().count()), ("store scan", "scan.rows", 1500)]
+    {
+        let has_ended = |line: &&Json| line["msg"].as_str().unwrap().ends_with(operation);
+        let line = lines.iter().find(has_ended).unwrap_or_else(|| panic!("no {operation} in {lines:#?}"));
+        assert_eq!(line[rows_key], rows, "{line}");
+        assert!(line["duration_ms"].as_f64().unwrap() > 0.0, "{line}");
+        assert_eq!(line["schema.name"], "flights", "{line}");
+        assert_eq!(line["request_id"] == request_id.as_str(), operation == "store scan", "{line}");
+    }
+}
