@@ -148,7 +148,8 @@ impl DuckDbStore {
         pool::status(&self.shared.pool)
     }
 
-    /// The engine's plan of a scan, in its own words; for operators and tests.
+    /// How the engine ran a scan, in its own words; for operators and tests. It runs the scan, because the engine
+    /// decides while it runs whether an index serves it.
     ///
     /// # Errors
     /// As [`RecordStore::scan`].
@@ -156,7 +157,8 @@ impl DuckDbStore {
         self.shared.table_of(schema)?;
         let statement = sql::scan(schema, request);
         worker::read(&self.shared.pool, move |connection| {
-            let mut prepared = connection.prepare(&format!("EXPLAIN {}", statement.sql)).map_err(store_error)?;
+            let mut prepared =
+                connection.prepare(&format!("EXPLAIN ANALYZE {}", statement.sql)).map_err(store_error)?;
             let plan = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(1));
             plan.map_err(store_error)
         })

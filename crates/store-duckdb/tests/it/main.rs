@@ -1,3 +1,7 @@
 //! The DuckDB store from outside.
 
 mod contract;
+mod fixture;
+mod persistence;
+mod plans;
+mod pooling;
