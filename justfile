@@ -46,9 +46,9 @@ doc:
 deny:
     cargo deny check
 
-# Measures the parts that do the work; arguments choose among them, as in `just bench --bench decode`.
-bench *args:
-    cargo bench --locked --workspace --profile dev {{ args }}
+# Measures the parts that do the work: all, or the one named (decode, encode, store); arguments go to criterion.
+bench name="*" *args:
+    cargo bench --locked --workspace --profile dev --bench '{{ name }}' -- {{ args }}
 
 # Measures a server under load; see load-tests/README.md.
 load *args:

@@ -16,6 +16,10 @@ CALL = 100_001
 OWN_FIELDS = ("id", "created_at", "updated_at", "version")
 
 
+# A property that the sample's schema has an index on, and one that it has none on.
+LOOKUPS = {"tailnum": "N14228", "flight": "1545"}
+
+
 class Server:
     """The binary on a free port and a new directory."""
 
@@ -52,6 +56,18 @@ class Server:
                                 check=True, capture_output=True, text=True).stdout
         return tuple(map(float, timing.split()))
 
+    def lookup(self, field, value, times=200):
+        """Milliseconds that a filter by equality takes on one connection, the median."""
+        connection, seconds = http.client.HTTPConnection("127.0.0.1", self.port), []
+        for _ in range(times):
+            started = time.perf_counter()
+            connection.request("GET", f"/api/v1/records/flights/count?{field}.eq={value}")
+            response = connection.getresponse()
+            assert response.status == 200, response.read()
+            response.read()
+            seconds.append(time.perf_counter() - started)
+        return sorted(seconds)[times // 2] * 1e3
+
     def stop(self):
         self.process.terminate()
         return self.process.wait(60)
@@ -82,6 +98,13 @@ def lines_of(path):
     opened = gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb")
     with opened as file:
         return file.read().splitlines(keepends=True)
+
+
+def plan_of(path, field, value):
+    """The kind of scan that the engine chooses for a filter by equality."""
+    with duckdb.connect(path, read_only=True) as engine:
+        plan = engine.execute(f'EXPLAIN ANALYZE SELECT * FROM "$records".flights WHERE {field} = ?', [value]).fetchall()[0][1]
+    return re.search(r"Type: (\w+ Scan)", plan)[1]
 
 
 def read_slowly(port, seconds):
@@ -152,7 +175,10 @@ def main():
     mean = engine.sql(f"SELECT avg(dep_delay) FROM {table}").fetchall()[0][0]
     assert abs(sum(delays) / len(delays) - mean) < 1e-9
     print(f"the same: every line of the stream, the count of each carrier, the mean dep_delay ({mean:.6f})")
+    lookups = {field: server.lookup(field, value) for field, value in LOOKUPS.items()}
     assert server.stop() == 0
+    # The file is closed: the same engine says how it runs these queries.
+    plans = {field: plan_of(os.path.join(data, "eider.duckdb"), field, value) for field, value in LOOKUPS.items()}
 
     # DuckDB beside it, with its own JSON reader and writer and as many threads, into a file and out of it.
     store = duckdb.connect(os.path.join(work.name, "peer.duckdb"))
@@ -167,6 +193,7 @@ def main():
     print(f"bulk      {rate(loading)}; DuckDB read_json into a table {rate(peer_loading)}; ratio {peer_loading / loading:.2f}")
     print(f"stream    {rate(reading)}; DuckDB COPY (FORMAT json) {rate(peer_reading)}; ratio {peer_reading / reading:.2f} (MB of the source)")
     print(f"first byte of the stream after {first_byte * 1e3:.0f} ms")
+    print("lookup    " + "; ".join(f"{field}.eq: {plans[field]}, {took:.1f} ms" for field, took in lookups.items()))
     print(f"resident  idle {idle[0]:.0f} MB when new, {idle[1]:.0f} MB with the records; growth in " +
           ", ".join(f"{what} {megabytes:.0f} MB" for what, megabytes in growth.items()) +
           f"; with ten slow streams at once {slow.value:.0f} MB in all")

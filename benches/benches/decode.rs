@@ -1,5 +1,4 @@
 //! From NDJSON to checked record batches, beside what one would use instead.
-#![expect(missing_docs, reason = "criterion's macros make undocumented items")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,7 +6,7 @@ use std::sync::Arc;
 use arrow_json::ReaderBuilder;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eider_application::{BodyFormat, IngestLimits, RecordDecoder, UuidV7Generator};
-use eider_benches::{FLIGHTS, SCHEMA};
+use eider_benches::{FLIGHTS, SCHEMA, with_offset_zone};
 use eider_domain::{Schema, SchemaDefinition, Timestamp};
 
 fn schema() -> Arc<Schema> {
@@ -34,7 +33,7 @@ fn decode(criterion: &mut Criterion) {
     });
     group.bench_function("arrow-json: parse, columns", |bencher| {
         let fields: Vec<usize> = (4..schema.arrow().fields().len()).collect();
-        let arrow = Arc::new(schema.arrow().project(&fields).expect("the fields exist"));
+        let arrow = with_offset_zone(&schema.arrow().project(&fields).expect("the fields exist"));
         bencher.iter(|| {
             let reader = ReaderBuilder::new(Arc::clone(&arrow)).with_batch_size(16_384).build(FLIGHTS.as_bytes());
             for batch in reader.expect("the schema is supported") {

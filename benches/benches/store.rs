@@ -1,5 +1,4 @@
 //! The store: appending with a commit, a scan of everything, a page, a record by id.
-#![expect(missing_docs, reason = "criterion's macros make undocumented items")]
 
 use std::hint::black_box;
 use std::sync::Arc;

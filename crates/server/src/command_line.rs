@@ -29,10 +29,10 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ServeArguments {
-    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080, or EIDER_LISTEN].
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080, or `EIDER_LISTEN`].
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// Directory of the data [default: ./data, or EIDER_DATA_DIR].
+    /// Directory of the data [default: ./data, or `EIDER_DATA_DIR`].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Configuration file in TOML; see config/default.toml for every key.

@@ -121,6 +121,7 @@ fn hint<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::result_large_err, reason = "figment's jail wants its own error")]
 mod tests {
     use figment::Jail;
 

@@ -37,7 +37,7 @@ pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result
     settings.storage.data_dir = data_dir;
     settings.server.shutdown_grace = Duration::from_secs(2);
 
-    let stopped = stop_signal()?;
+    let signal = stop_signal()?;
     let server = match Server::open(&settings).await {
         Err(error) if is_address_in_use(&error) => {
             writeln!(stdout(), "{listen} is taken; taking a free port.")?;
@@ -54,7 +54,7 @@ pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result
     if shown.is_ok() {
         writeln!(stdout(), "\nServing on {base} until Ctrl-C; the lines above work in another terminal.")?;
         stdout().flush()?;
-        stopped.await;
+        signal.await;
     }
     stopper.stop().await;
     running.await.context("the server ended early")??;

@@ -68,11 +68,11 @@ fn services(store: &DuckDbStore, settings: &Settings) -> Services {
 pub(crate) async fn serve(settings: &Settings) -> Result<()> {
     let server = Server::open(settings).await?;
     let stopper = server.stopper();
-    let mut stopped = Box::pin(stop_signal()?);
+    let mut signal = Box::pin(stop_signal()?);
     let mut running = Box::pin(server.run());
     tokio::select! {
         result = &mut running => return result,
-        () = &mut stopped => {}
+        () = &mut signal => {}
     }
     tracing::info!("stopping: no new connections, running requests may end");
     let (result, ()) = tokio::join!(running, stopper.stop());

@@ -235,6 +235,7 @@ mod auto {
 
     use serde::{Deserialize, Deserializer, Serializer, de};
 
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
     pub(super) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             None => serializer.serialize_str("auto"),

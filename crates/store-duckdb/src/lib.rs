@@ -1,6 +1,6 @@
 //! The embedded store: DuckDB behind the ports of `eider-application`.
 //!
-//! One instance, opened on one file, a pool of connections cloned from it, and one module ([`worker`]) through
+//! One instance, opened on one file, a pool of connections cloned from it, and one module (`worker`) through
 //! which every engine call leaves the event loop.
 
 mod catalog;

@@ -11,8 +11,9 @@ fn codes(document: &Json) -> Vec<(String, ViolationCode)> {
 }
 
 fn property(extra: Json) -> Json {
+    let Json::Object(extra) = extra else { panic!("{extra} is no object") };
     let mut property = json!({"name": "p", "type": "string"});
-    property.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    property.as_object_mut().unwrap().extend(extra);
     json!({"name": "s", "properties": [property]})
 }
 

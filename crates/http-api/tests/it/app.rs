@@ -52,11 +52,11 @@ impl Answer {
 }
 
 impl TestApp {
-    pub(crate) async fn start() -> Self {
-        Self::start_with(HttpSettings::default(), IngestLimits::default()).await
+    pub(crate) fn start() -> Self {
+        Self::start_with(HttpSettings::default(), IngestLimits::default())
     }
 
-    pub(crate) async fn start_with(mut settings: HttpSettings, limits: IngestLimits) -> Self {
+    pub(crate) fn start_with(mut settings: HttpSettings, limits: IngestLimits) -> Self {
         settings.workers = 1;
         let store = MemoryStore::new();
         let records: Arc<dyn RecordStore> = Arc::new(store.clone());
@@ -76,7 +76,7 @@ impl TestApp {
 
     /// A server with the schema `flights`.
     pub(crate) async fn with_flights() -> Self {
-        let app = Self::start().await;
+        let app = Self::start();
         app.create_flights().await;
         app
     }

@@ -84,7 +84,7 @@ async fn one_bad_record_refuses_all_and_every_failure_is_reported() {
 #[tokio::test]
 async fn failures_beyond_the_cap_are_counted_not_named() {
     let limits = IngestLimits { max_failures: 3, ..IngestLimits::default() };
-    let app = TestApp::start_with(HttpSettings::default(), limits).await;
+    let app = TestApp::start_with(HttpSettings::default(), limits);
     app.create_flights().await;
     let report = app.post_text(BULK, "application/x-ndjson", "{}\n".repeat(10)).await.json();
     assert_eq!((&report["failed"], &report["failures_truncated"]), (&json!(10), &json!(true)));
@@ -136,7 +136,7 @@ async fn limits_are_answered_before_anything_is_stored() {
         ..HttpSettings::default()
     };
     let limits = IngestLimits { max_records: 10, max_record_bytes: 100, ..IngestLimits::default() };
-    let app = TestApp::start_with(settings, limits).await;
+    let app = TestApp::start_with(settings, limits);
     app.create_flights().await;
     let line = "{\"carrier\":\"UA\"}\n";
     let answer = app.post_text(BULK, "application/x-ndjson", line.repeat(11)).await;
@@ -183,7 +183,7 @@ async fn a_client_that_vanishes_in_mid_body_leaves_nothing() {
 #[tokio::test]
 async fn a_body_that_stops_arriving_times_out() {
     let settings = HttpSettings { body_timeout: Duration::from_millis(50), ..HttpSettings::default() };
-    let app = TestApp::start_with(settings, IngestLimits::default()).await;
+    let app = TestApp::start_with(settings, IngestLimits::default());
     app.create_flights().await;
     let mut connection = TcpStream::connect(app.base.strip_prefix("http://").unwrap()).await.unwrap();
     let head = format!(

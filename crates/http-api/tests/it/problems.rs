@@ -24,7 +24,7 @@ async fn every_answer_has_an_id_and_a_time() {
 
 #[tokio::test]
 async fn the_server_says_whether_it_lives_and_whether_it_is_ready() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     assert_eq!(app.get("/health/live").await.json(), json!({"status": "live"}));
     assert_eq!(app.get("/health/ready").await.json(), json!({"status": "ready"}));
     app.store
@@ -83,7 +83,7 @@ async fn media_types_that_are_not_read_are_refused() {
 
 #[tokio::test]
 async fn malformed_json_says_where() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let answer = app.post_text("/api/v1/schemas", "application/json", "{\"name\": }").await;
     assert_eq!(answer.problem(), (400, "malformed_json".to_owned()));
     assert!(answer.detail().contains("line 1 column 10"), "{}", answer.detail());

@@ -6,7 +6,7 @@ use crate::app::{TestApp, flights};
 
 #[tokio::test]
 async fn a_schema_is_created_shown_listed_and_removed() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let created = app.post("/api/v1/schemas", &flights()).await;
     assert_eq!(
         (created.status, created.header("location"), created.header("etag")),
@@ -41,7 +41,7 @@ async fn a_name_is_taken_in_any_case() {
 
 #[tokio::test]
 async fn a_bad_definition_is_refused_with_every_reason() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let property = |name: &str| json!({"name": name, "type": "integer"});
     let long = "a".repeat(200);
     for (definition, pointer, code) in [
@@ -67,7 +67,7 @@ async fn a_bad_definition_is_refused_with_every_reason() {
 
 #[tokio::test]
 async fn schemas_of_one_and_of_five_hundred_properties_work() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for count in [1, 500] {
         let properties: Vec<_> = (0..count).map(|i| json!({"name": format!("p{i}"), "type": "integer"})).collect();
         let name = format!("s{count}");

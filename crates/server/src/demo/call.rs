@@ -80,7 +80,7 @@ impl Call {
                 writeln!(out, "curl -s '{url}' \\\n     -H 'Content-Type: {media_type}' --data-binary @{file}")?;
             }
             Some((media_type, body, _)) => {
-                writeln!(out, "curl -s '{url}' \\\n     -H 'Content-Type: {media_type}' -d '{body}'")?
+                writeln!(out, "curl -s '{url}' \\\n     -H 'Content-Type: {media_type}' -d '{body}'")?;
             }
         }
         let lines = readable(body);

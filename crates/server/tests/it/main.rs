@@ -1,4 +1,5 @@
 //! Tests of the binary: what a person or a supervisor does with it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod command_line;
 mod configuration;

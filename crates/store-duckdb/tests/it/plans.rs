@@ -26,7 +26,7 @@ async fn an_indexed_property_is_looked_up_and_another_is_scanned() {
     assert!(!plain.contains("Index Scan") && plain.contains("Sequential Scan"), "{plain}");
 
     let statistics = store.statistics(&schema).await.unwrap();
-    let indexes: Vec<(&str, bool)> =
+    let found: Vec<(&str, bool)> =
         statistics.indexes.iter().map(|index| (index.property.as_str(), index.is_unique)).collect();
-    assert_eq!(indexes, [("n", false)]);
+    assert_eq!(found, [("n", false)]);
 }
