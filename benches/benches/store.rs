@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eider_application::{
-    BodyFormat, CommitOutcome, DecodedBatch, IngestLimits, PageRequest, PageStart, QueryService, RecordDecoder,
-    RecordStore, SchemaCatalog, UuidV7Generator, WriteRequest,
+    BodyFormat, CommitOutcome, CommitTerms, DecodedBatch, IngestLimits, PageRequest, PageStart, QueryService,
+    RecordDecoder, RecordStore, SchemaCatalog, UuidV7Generator, WriteRequest,
 };
 use eider_benches::{FLIGHTS, SCHEMA};
 use eider_domain::{RecordQuery, Schema, SchemaDefinition, Timestamp};
@@ -34,12 +34,12 @@ fn decoded(schema: &Arc<Schema>) -> Vec<DecodedBatch> {
 }
 
 async fn write(store: &DuckDbStore, schema: &Arc<Schema>, batches: Vec<DecodedBatch>) {
-    let request = WriteRequest { schema: Arc::clone(schema), conflict_limit: 0 };
+    let request = WriteRequest::new(Arc::clone(schema));
     let mut writer = store.begin_write(request).await.expect("the schema exists");
     for DecodedBatch { records, ids } in batches {
         writer.append(records, ids).await.expect("the batch fits");
     }
-    let outcome = writer.commit().await.expect("the commit succeeds");
+    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit succeeds");
     assert!(matches!(outcome, CommitOutcome::Committed(_)));
 }
 

@@ -57,10 +57,14 @@ error_codes! {
     DuplicateId = "duplicate_id", "A record with this id exists";
     UniqueViolation = "unique_violation", "A record with this value of a unique property exists";
     WriteConflict = "write_conflict", "Another writer changed the same data first";
+    TooManyAffected = "too_many_affected", "The filter matches more records than may be affected";
+    IdempotencyInProgress = "idempotency_in_progress", "A call with this idempotency key still runs";
+    StaleVersion = "stale_version", "The record has another version than the request expects";
     PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
     TooManyRecords = "too_many_records", "The body has more records than one call may have";
     UnsupportedMediaType = "unsupported_media_type", "The body has a media type that is not read here";
     SchemaInvalid = "schema_invalid", "The schema definition is not valid";
+    IdempotencyMismatch = "idempotency_mismatch", "The idempotency key was used for another call";
     ValidationFailed = "validation_failed", "At least one record was refused by the schema";
     Unsupported = "unsupported", "The store behind this server cannot do this";
     Internal = "internal", "The server failed";
@@ -135,6 +139,23 @@ pub enum Error {
         /// The limit that holds.
         limit: u64,
     },
+    /// More records match than a deletion may affect; none was deleted.
+    #[error("{matching} records match, more than the {max_affected} that may be affected; none was deleted")]
+    TooManyAffected {
+        /// How many match.
+        matching: u64,
+        /// How many may be affected.
+        max_affected: u64,
+    },
+    /// The record has another version than expected.
+    #[error("the record has another version; read it again")]
+    StaleVersion,
+    /// A call with the same idempotency key has not ended.
+    #[error("a call with this idempotency key still runs")]
+    IdempotencyInProgress,
+    /// The idempotency key was used for a call with another body or other parameters.
+    #[error("the idempotency key was used for a call with another body or other parameters")]
+    IdempotencyMismatch,
     /// The body did not arrive in time.
     #[error("the body stopped arriving before its end")]
     BodyTimeout,
@@ -171,6 +192,10 @@ impl Error {
             Self::MalformedJson { .. } => ErrorCode::MalformedJson,
             Self::BodyTooLarge { .. } => ErrorCode::PayloadTooLarge,
             Self::TooManyRecords { .. } => ErrorCode::TooManyRecords,
+            Self::TooManyAffected { .. } => ErrorCode::TooManyAffected,
+            Self::StaleVersion => ErrorCode::StaleVersion,
+            Self::IdempotencyInProgress => ErrorCode::IdempotencyInProgress,
+            Self::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
             Self::BodyTimeout => ErrorCode::RequestTimeout,
             Self::BodyUnreadable => ErrorCode::MalformedRequest,
             Self::InvalidCursor(_) => ErrorCode::InvalidCursor,

@@ -1,23 +1,37 @@
 //! Use cases that write records, and the decoding of bodies into checked record batches.
 
+mod bulk;
 mod compact;
 mod decoder;
 mod framing;
 mod json;
+mod merge;
+mod patch;
 mod receipt;
 mod record_builder;
 mod service;
 
 use arrow_schema::ArrowError;
 
+pub use bulk::{BodyError, BulkMode, BulkOptions};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 pub use framing::BodyFormat;
 pub use receipt::{BulkOutcome, BulkReceipt};
-pub use service::{BodyError, IngestService};
+pub use service::{IngestService, Precondition, StoredRecord};
 
-use crate::{StoreError, StoreErrorKind};
+use eider_domain::{Violation, ViolationCode};
+
+use crate::{Error, StoreError, StoreErrorKind};
 
 /// Arrow refused to put together columns that the code itself made.
 pub(crate) fn arrow_fault(error: ArrowError) -> StoreError {
     StoreError::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error)
+}
+
+/// The failure of a single record: of its JSON when that is at fault, else of its rules.
+fn invalid_record(violations: Vec<Violation>) -> Error {
+    match violations.iter().find(|violation| violation.code == ViolationCode::MalformedJson) {
+        Some(malformed) => Error::MalformedJson { detail: malformed.detail.clone() },
+        None => Error::RecordInvalid(violations),
+    }
 }

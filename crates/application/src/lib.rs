@@ -5,6 +5,7 @@
 //! cross both as Arrow record batches, never one by one.
 
 pub mod blocking;
+mod cell;
 mod error;
 mod ingest;
 mod ports;
@@ -12,15 +13,17 @@ mod query;
 mod schemas;
 mod system;
 
+pub use cell::value_at;
 pub use error::{Error, ErrorCode};
 pub use ingest::{
-    BodyError, BodyFormat, BulkOutcome, BulkReceipt, DecodedBatch, DecodedBlock, IngestLimits, IngestService,
-    RecordDecoder,
+    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, DecodedBatch, DecodedBlock, IngestLimits,
+    IngestService, Precondition, RecordDecoder, StoredRecord,
 };
 pub use ports::{
-    BatchWriter, Clock, CommitOutcome, CommitReceipt, ConflictingKey, Durability, IdGenerator, IdOrigin,
-    IndexStatistics, KeyConflict, KeyConflicts, POSITION_SEQUENCE, RecordStore, RecordStream, ScanRequest,
-    SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteRequest, position_key,
+    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
+    CommitTerms, ConflictingKey, DeleteOutcome, Durability, IdGenerator, IdOrigin, IndexStatistics, KeptAnswer,
+    KeyConflict, OnConflict, POSITION_SEQUENCE, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService};
 pub use schemas::{SchemaDescription, SchemaService};

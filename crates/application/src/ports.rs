@@ -1,16 +1,20 @@
 //! What the use cases ask of the outside: a store, a catalog, a clock and a source of ids.
 
 mod catalog;
+mod change;
 mod error;
 mod record_stream;
 mod store;
 mod time;
+mod write;
 
 pub use catalog::{IndexStatistics, SchemaCatalog, SchemaStatistics};
+pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use record_stream::RecordStream;
-pub use store::{
-    BatchWriter, CommitOutcome, CommitReceipt, ConflictingKey, Durability, IdOrigin, KeyConflict, KeyConflicts,
-    POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, WriteRequest, position_key,
-};
+pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
 pub use time::{Clock, IdGenerator};
+pub use write::{
+    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,
+    KeyConflict, OnConflict, WriteReceipt, WriteRequest,
+};

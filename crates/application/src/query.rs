@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
-use eider_domain::{Condition, Cursor, Filter, Position, RecordId, RecordQuery, Schema, SortKey, Value};
+use eider_domain::{Condition, Cursor, Filter, Position, RecordId, RecordQuery, Schema, SortKey};
 use futures::TryStreamExt;
 use tracing::instrument;
 
-use crate::{Error, RecordStore, RecordStream, ScanRequest};
-
-mod cell;
+use crate::{Error, RecordStore, RecordStream, ScanRequest, value_at};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +162,7 @@ impl QueryService {
 fn position(rows: &RecordBatch, sort: &[SortKey], columns: usize, row: usize) -> Position {
     let keys = sort.iter().enumerate().map(|(index, key)| {
         let column = rows.column(columns + index);
-        if column.is_null(row) { Value::Null } else { cell::value(key.field.data_type(), column, row) }
+        value_at(key.field.data_type(), column, row)
     });
     let sequence = rows.column(columns + sort.len()).as_primitive::<Int64Type>().value(row);
     Position { keys: keys.collect(), sequence }

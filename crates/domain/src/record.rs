@@ -1,6 +1,7 @@
 //! The fields that every record has of its own.
 
 use std::fmt;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -60,6 +61,12 @@ impl Timestamp {
     pub fn as_micros(self) -> i64 {
         self.0
     }
+
+    /// The instant so long before this one.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -79,5 +86,16 @@ impl Version {
     /// The number itself.
     pub fn as_i64(self) -> i64 {
         self.0
+    }
+
+    /// The version of a stored number, which is at least 1.
+    pub fn from_i64(number: i64) -> Self {
+        Self(number.max(1))
+    }
+
+    /// The version after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 }

@@ -72,6 +72,29 @@ pub(crate) async fn json_bytes(
         "" | "application/json" => {}
         other => return Err(unsupported(other, "application/json")),
     }
+    collect(request, payload, limit_bytes, timeout).await
+}
+
+/// A whole merge patch (RFC 7396), held in memory.
+pub(crate) async fn patch_bytes(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit_bytes: u64,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    match media_type(request)?.as_str() {
+        "" | "application/json" | "application/merge-patch+json" => {}
+        other => return Err(unsupported(other, "application/merge-patch+json, application/json")),
+    }
+    collect(request, payload, limit_bytes, timeout).await
+}
+
+async fn collect(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit_bytes: u64,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
     let pieces = pieces(request, payload, limit_bytes, timeout)?;
     let mut pieces = std::pin::pin!(pieces);
     let mut body = BytesMut::new();

@@ -31,12 +31,18 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::SchemaExists | ErrorCode::DuplicateId | ErrorCode::UniqueViolation | ErrorCode::WriteConflict => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::SchemaExists
+        | ErrorCode::DuplicateId
+        | ErrorCode::UniqueViolation
+        | ErrorCode::WriteConflict
+        | ErrorCode::TooManyAffected
+        | ErrorCode::IdempotencyInProgress => StatusCode::CONFLICT,
+        ErrorCode::StaleVersion => StatusCode::PRECONDITION_FAILED,
         ErrorCode::PayloadTooLarge | ErrorCode::TooManyRecords => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ErrorCode::SchemaInvalid | ErrorCode::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::SchemaInvalid | ErrorCode::ValidationFailed | ErrorCode::IdempotencyMismatch => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ErrorCode::Unsupported => StatusCode::NOT_IMPLEMENTED,
         ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,

@@ -48,6 +48,14 @@ impl<'q> Parameters<'q> {
         self.controls.iter().find(|(control, _)| *control == name).map(|(_, value)| value.as_ref())
     }
 
+    /// The meaning of a control that takes one of a few values; that of the first when it is not given.
+    pub(crate) fn choice<T: Copy>(&self, name: &str, values: &[(&str, T)]) -> Result<T, ApiError> {
+        let text = self.control(name).unwrap_or(values[0].0);
+        let names = || values.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(", ");
+        let found = values.iter().find(|(value, _)| *value == text);
+        found.map(|(_, value)| *value).ok_or_else(|| ApiError::parameter(name, format!("it takes {}", names())))
+    }
+
     /// Accepts a control only with one of the values it can have here.
     pub(crate) fn expect_one_of(&self, name: &str, accepted: &[&str]) -> Result<(), ApiError> {
         match self.control(name) {

@@ -37,16 +37,25 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                 .service(resource("/records/bulk", "POST", [web::post().to(aliases::bulk)]))
                 .service(resource(
                     "/records/{schema}",
-                    "GET, POST",
-                    [web::get().to(pages::page), web::post().to(records::create)],
+                    "DELETE, GET, POST",
+                    [
+                        web::get().to(pages::page),
+                        web::post().to(records::create),
+                        web::delete().to(records::remove_matching),
+                    ],
                 ))
                 .service(resource("/records/{schema}/bulk", "POST", [web::post().to(bulk::create)]))
                 .service(resource("/records/{schema}/stream", "GET", [web::get().to(stream::records)]))
                 .service(resource("/records/{schema}/count", "GET", [web::get().to(pages::count)]))
                 .service(resource(
                     "/records/{schema}/{id}",
-                    "GET, DELETE",
-                    [web::get().to(records::get), web::delete().to(records::remove)],
+                    "DELETE, GET, PATCH, PUT",
+                    [
+                        web::get().to(records::get),
+                        web::put().to(records::replace),
+                        web::patch().to(records::patch),
+                        web::delete().to(records::remove),
+                    ],
                 )),
         )
         .default_service(web::to(not_found));

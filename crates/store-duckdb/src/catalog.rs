@@ -1,7 +1,7 @@
 //! The catalog tables: which schemas there are, and how far each has been written.
 
 use duckdb::{Connection, params};
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::{ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, StoreError, StoreErrorKind, WriteReceipt};
 use eider_domain::{Schema, SchemaDefinition, Timestamp};
 
 use crate::error::store_error;
@@ -9,7 +9,7 @@ use crate::ident::{self, CATALOG};
 use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
-const FORMAT_VERSION: i32 = 1;
+const FORMAT_VERSION: i32 = 2;
 
 /// How far the records of a schema have been written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,7 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE TABLE {CATALOG}.format (version INTEGER NOT NULL);
          CREATE TABLE {CATALOG}.schemas (\"key\" VARCHAR NOT NULL, definition VARCHAR NOT NULL, version UINTEGER NOT NULL, created_at BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, commit_seq BIGINT NOT NULL, next_sequence BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
          INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
          COMMIT;",
         records = ident::quoted(ident::RECORDS),
@@ -128,8 +129,8 @@ pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), Sto
 pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
     let key = schema.name().key();
     connection.execute_batch(&sql::drop_table(schema)).map_err(store_error)?;
-    for table in ["schemas", "counters"] {
-        let sql = format!("DELETE FROM {CATALOG}.{table} WHERE \"key\" = ?");
+    for (table, column) in [("schemas", "\"key\""), ("counters", "\"key\""), ("answers", "schema_key")] {
+        let sql = format!("DELETE FROM {CATALOG}.{table} WHERE {column} = ?");
         connection.execute(&sql, params![key]).map_err(store_error)?;
     }
     Ok(())
@@ -144,4 +145,50 @@ pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counte
         )
         .map(|_| ())
         .map_err(store_error)
+}
+
+/// Keeps the answer of a write, to be run in its transaction; answers that have had their time are removed.
+pub(crate) fn keep_answer(
+    connection: &Connection,
+    schema: &Schema,
+    answer: AnswerToKeep,
+    receipt: &WriteReceipt,
+) -> Result<(), StoreError> {
+    let AnswerToKeep { key, fingerprint, at, render } = answer;
+    let lifetime = i64::try_from(ANSWER_LIFETIME.as_micros()).unwrap_or(i64::MAX);
+    let (schema_key, at) = (schema.name().key(), at.as_micros());
+    connection
+        .execute(
+            &format!("DELETE FROM {CATALOG}.answers WHERE \"at\" < ? OR (schema_key = ? AND \"key\" = ?)"),
+            params![at.saturating_sub(lifetime), schema_key, key],
+        )
+        .map_err(store_error)?;
+    connection
+        .execute(
+            &format!("INSERT INTO {CATALOG}.answers VALUES (?, ?, ?, ?, ?)"),
+            params![schema_key, key, fingerprint, at, render(receipt)],
+        )
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// The answer that was kept under a key at `since` or later.
+pub(crate) fn kept_answer(
+    connection: &Connection,
+    schema: &Schema,
+    key: &str,
+    since: Timestamp,
+) -> Result<Option<KeptAnswer>, StoreError> {
+    let sql = format!(
+        "SELECT fingerprint, \"at\", \"text\" FROM {CATALOG}.answers \
+         WHERE schema_key = ? AND \"key\" = ? AND \"at\" >= ?"
+    );
+    let found = connection.query_row(&sql, params![schema.name().key(), key, since.as_micros()], |row| {
+        Ok(KeptAnswer { fingerprint: row.get(0)?, at: Timestamp::from_micros(row.get(1)?), text: row.get(2)? })
+    });
+    match found {
+        Ok(answer) => Ok(Some(answer)),
+        Err(duckdb::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(store_error(error)),
+    }
 }

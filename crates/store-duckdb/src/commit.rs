@@ -2,70 +2,187 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use arrow_select::filter::filter_record_batch;
 use duckdb::Connection;
-use eider_application::{CommitOutcome, CommitReceipt, POSITION_SEQUENCE, StoreError};
-use eider_domain::Schema;
+use eider_application::{
+    CommitOutcome, CommitTerms, OnConflict, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest,
+};
+use eider_domain::{RecordId, Schema, SystemField};
+use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
 use crate::error::{arrow_error, internal, store_error};
 use crate::ident;
-use crate::keys::{find_conflicts, key_fields};
+use crate::keys::{self, Verdict, key_fields};
+use crate::staging::Sealed;
 use crate::staging::Staging;
 use crate::worker::{Decision, transaction};
 
-/// Checks keys, appends every staged batch, advances the counters and commits. The caller holds the gate of the
-/// schema, whose counters these are; they move only when the commit succeeds.
+/// Checks keys, appends every accepted row, advances the counters and commits. The caller holds the gate of the
+/// schema, whose counters these are; the counters after the commit are handed back when anything was stored.
 pub(crate) fn commit(
     connection: &Connection,
-    schema: &Schema,
+    request: &WriteRequest,
     staging: Staging,
-    conflict_limit: usize,
-    counters: &mut Counters,
-) -> Result<CommitOutcome, StoreError> {
-    let rows = i64::try_from(staging.rows()).map_err(|_| internal("a write has too many rows"))?;
+    mut terms: CommitTerms,
+    counters: Counters,
+) -> Result<(CommitOutcome, Option<Counters>), StoreError> {
+    let schema = &request.schema;
+    let rows = staging.rows();
     let fields = key_fields(schema, staging.origins());
     let mut batches = staging.seal()?;
-    let next = counters.after(rows);
-    let outcome = transaction(connection, || {
-        if !fields.is_empty()
-            && let Some(conflicts) = find_conflicts(connection, schema, &fields, &mut batches, conflict_limit)?
-        {
-            return Ok(Decision::RollBack(CommitOutcome::Refused(conflicts)));
+    transaction(connection, || {
+        let verdict = if fields.is_empty() {
+            Verdict::default()
+        } else {
+            keys::judge(connection, schema, &fields, request.on_conflict, &mut batches, &mut terms.conflicts)?
+        };
+        if verdict.refused > terms.max_refused {
+            return Ok(Decision::RollBack((CommitOutcome::Refused { rows: verdict.refused }, None)));
         }
-        let mut appender =
-            connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error)?;
+        let stored = rows - verdict.excluded.len();
+        let mut receipt = WriteReceipt {
+            created: stored - verdict.updated,
+            updated: verdict.updated,
+            ignored: verdict.ignored,
+            refused: verdict.refused,
+            commit_seq: None,
+            ids: Vec::new(),
+        };
+        if request.is_dry_run {
+            return Ok(Decision::RollBack((CommitOutcome::Committed(receipt), None)));
+        }
+        let mut next = None;
+        if stored > 0 {
+            if verdict.updated > 0 {
+                keys::delete_targets(connection, schema)?;
+            }
+            let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
+            let mut append = Append { connection, request, verdict: &verdict, next_row: 0, receipt: &mut receipt };
+            append.run(&mut batches, counters.next_sequence)?;
+            let after = counters.after(appended);
+            catalog::advance(connection, schema, after)?;
+            receipt.commit_seq = Some(after.commit_seq.unsigned_abs());
+            next = Some(after);
+        }
+        if !fields.is_empty() {
+            keys::clear(connection)?;
+        }
+        if let Some(answer) = terms.answer {
+            catalog::keep_answer(connection, schema, answer, &receipt)?;
+        }
+        Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
+    })
+}
+
+/// The accepted rows of a write on their way into the table.
+struct Append<'a> {
+    connection: &'a Connection,
+    request: &'a WriteRequest,
+    verdict: &'a Verdict,
+    /// The first row of the next batch, counted over the write.
+    next_row: u64,
+    receipt: &'a mut WriteReceipt,
+}
+
+impl Append<'_> {
+    fn run(&mut self, batches: &mut Sealed, first_sequence: i64) -> Result<(), StoreError> {
+        let schema = &self.request.schema;
+        let new_appender =
+            || self.connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error);
         let arrow = engine_schema(schema);
-        let mut sequence = counters.next_sequence;
+        let mut sequence = first_sequence;
+        let mut appender = new_appender()?;
         batches.for_each(|batch, _| {
-            let first = sequence;
+            let first = self.next_row;
+            self.next_row += batch.num_rows() as u64;
+            let batch = accepted(self.connection, self.request.on_conflict, self.verdict, batch, first)?;
+            if self.request.returns_ids {
+                self.receipt.ids.extend(ids_of(&batch));
+            }
+            let batch = engine_batch(&batch, &arrow, sequence)?;
             sequence += i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
-            appender.append_record_batch(engine_batch(&batch, &arrow, first)?).map_err(store_error)
+            if batch.num_rows() > 0 {
+                appender.append_record_batch(batch).map_err(store_error)?;
+            }
+            Ok(())
         })?;
-        appender.flush().map_err(store_error)?;
-        drop(appender);
-        catalog::advance(connection, schema, next)?;
-        let receipt = CommitReceipt { rows: rows.unsigned_abs(), commit_seq: next.commit_seq.unsigned_abs() };
-        Ok(Decision::Commit(CommitOutcome::Committed(receipt)))
-    })?;
-    if matches!(outcome, CommitOutcome::Committed(_)) {
-        *counters = next;
+        appender.flush().map_err(store_error)
     }
-    Ok(outcome)
+}
+
+/// The rows of a batch that are stored, with the ids, times of creation and versions of what they replace.
+fn accepted(
+    connection: &Connection,
+    on_conflict: OnConflict,
+    verdict: &Verdict,
+    batch: RecordBatch,
+    first: u64,
+) -> Result<RecordBatch, StoreError> {
+    let end = first + batch.num_rows() as u64;
+    let batch = if on_conflict == OnConflict::Replace && verdict.updated > 0 {
+        replacing(&batch, &keys::targets(connection, first, end)?, first)?
+    } else {
+        batch
+    };
+    if verdict.excluded.is_empty() || verdict.excluded.range_cardinality(first..end) == 0 {
+        return Ok(batch);
+    }
+    let keep: BooleanArray = (first..end).map(|row| Some(!verdict.excluded.contains(row))).collect();
+    filter_record_batch(&batch, &keep).map_err(arrow_error)
+}
+
+fn replacing(batch: &RecordBatch, targets: &[keys::Target], first: u64) -> Result<RecordBatch, StoreError> {
+    if targets.is_empty() {
+        return Ok(batch.clone());
+    }
+    let column = |field: SystemField| batch.column(field as usize);
+    let ids = column(SystemField::Id).as_fixed_size_binary();
+    let mut new_ids = FixedSizeBinaryBuilder::with_capacity(batch.num_rows(), 16);
+    let mut created_at = column(SystemField::CreatedAt).as_primitive::<TimestampMicrosecondType>().values().to_vec();
+    let mut versions = column(SystemField::Version).as_primitive::<Int64Type>().values().to_vec();
+    let mut targets = targets.iter().peekable();
+    for row in 0..batch.num_rows() {
+        match targets.next_if(|target| target.row == first + row as u64) {
+            Some(target) => {
+                new_ids.append_value(target.id.to_be_bytes()).map_err(arrow_error)?;
+                created_at[row] = target.created_at;
+                versions[row] = target.version + 1;
+            }
+            None => new_ids.append_value(ids.value(row)).map_err(arrow_error)?,
+        }
+    }
+    let mut columns = batch.columns().to_vec();
+    columns[SystemField::Id as usize] = Arc::new(new_ids.finish());
+    columns[SystemField::CreatedAt as usize] =
+        Arc::new(TimestampMicrosecondArray::from(created_at).with_timezone("UTC"));
+    columns[SystemField::Version as usize] = Arc::new(Int64Array::from(versions));
+    RecordBatch::try_new(batch.schema(), columns).map_err(arrow_error)
+}
+
+fn ids_of(batch: &RecordBatch) -> impl Iterator<Item = RecordId> {
+    let ids = batch.column(SystemField::Id as usize).as_fixed_size_binary().clone();
+    (0..ids.len()).map(move |row| RecordId::new(Uuid::from_slice(ids.value(row)).unwrap_or_default()))
 }
 
 /// The columns of the table as the appender takes them.
-fn engine_schema(schema: &Schema) -> SchemaRef {
+pub(crate) fn engine_schema(schema: &Schema) -> SchemaRef {
     let columns = schema.arrow().fields().iter().map(|field| engine_field(field));
     let sequence = Field::new(POSITION_SEQUENCE, DataType::Int64, false);
     Arc::new(ArrowSchema::new(columns.chain([sequence]).collect::<Vec<_>>()))
 }
 
-fn engine_batch(batch: &RecordBatch, schema: &SchemaRef, first_sequence: i64) -> Result<RecordBatch, StoreError> {
+pub(crate) fn engine_batch(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    first_sequence: i64,
+) -> Result<RecordBatch, StoreError> {
     let last = first_sequence + i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
     let sequence: ArrayRef = Arc::new(Int64Array::from_iter_values(first_sequence..last));
     let columns = batch.columns().iter().map(engine_array).chain([sequence]).collect();

@@ -1,16 +1,17 @@
-//! Finding every row of a write that would be the second with its key, before anything is appended.
+//! Finding every row of a write whose key is taken, before anything is appended.
 //!
 //! The engine would refuse the write as a whole, late, and name one key. So the keys are appended to a temporary
-//! table and compared as sets, whatever their number.
+//! table and compared as sets, whatever their number. All of it runs in the write's own transaction.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, new_null_array};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
-use duckdb::Connection;
-use eider_application::{ConflictingKey, IdOrigin, KeyConflict, KeyConflicts, StoreError};
+use duckdb::{Connection, params};
+use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, StoreError};
 use eider_domain::{Field, Schema};
+use roaring::RoaringTreemap;
 
 use crate::commit::{engine_array, engine_field};
 use crate::error::{arrow_error, internal, store_error};
@@ -19,6 +20,32 @@ use crate::{ident, sql};
 
 const KEYS: &str = "$keys";
 const CONFLICTS: &str = "$conflicts";
+const SUPERSEDED: &str = "$superseded";
+const MATCHES: &str = "$matches";
+/// The stored records that rows replace: `(n, id, created_at, version)`.
+const TARGETS: &str = "$targets";
+
+/// What becomes of the rows of a write.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// Rows that are not stored: refused or passed over.
+    pub(crate) excluded: RoaringTreemap,
+    /// Rows refused, each a part of `excluded`.
+    pub(crate) refused: u64,
+    /// Rows passed over, each a part of `excluded`.
+    pub(crate) ignored: u64,
+    /// Rows that replace a stored record; [`targets`] tells which.
+    pub(crate) updated: u64,
+}
+
+/// A stored record that a row replaces.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) row: u64,
+    pub(crate) id: u128,
+    pub(crate) created_at: i64,
+    pub(crate) version: i64,
+}
 
 /// The fields whose values must differ between records: unique properties, and the id where a client gave one.
 pub(crate) fn key_fields(schema: &Schema, origins: &[IdOrigin]) -> Vec<Field> {
@@ -30,35 +57,89 @@ pub(crate) fn key_fields(schema: &Schema, origins: &[IdOrigin]) -> Vec<Field> {
     schema.fields().into_iter().filter(is_key).collect()
 }
 
-/// The conflicts of a write on `fields`, or none. Runs in the write's own transaction.
+/// Decides on every row of a write by its keys on `fields`, and tells `report` why rows are refused, ordered by row.
 ///
-/// A key that is stored already conflicts as stored with every row that has it; else every row but the first
-/// conflicts with the first. Nulls do not conflict.
-pub(crate) fn find_conflicts(
+/// A key that is stored already conflicts with every row that has it; else every row but the first conflicts with
+/// the first. Nulls do not conflict. Rows that replace leave their targets in a temporary table until
+/// [`clear`].
+pub(crate) fn judge(
     connection: &Connection,
     schema: &Schema,
     fields: &[Field],
+    on_conflict: OnConflict,
     batches: &mut Sealed,
-    limit: usize,
-) -> Result<Option<KeyConflicts>, StoreError> {
-    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    report: &mut dyn FnMut(KeyConflict),
+) -> Result<Verdict, StoreError> {
     let columns: String = fields.iter().enumerate().fold(String::new(), |mut columns, (index, field)| {
         // Writing to a string cannot fail.
         let _ = write!(columns, ", k{index} {}", sql::column_type(field.data_type()));
         columns
     });
-    execute(&format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL{columns})", ident::quoted(KEYS)))?;
+    execute(connection, &format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL{columns})", ident::quoted(KEYS)))?;
     append_keys(connection, fields, batches)?;
+    match on_conflict {
+        OnConflict::Error | OnConflict::Ignore => find_taken(connection, schema, fields)?,
+        OnConflict::Replace => find_targets(connection, schema, fields)?,
+    }
+    let mut verdict = Verdict::default();
+    let conflicting = rows_of(connection, CONFLICTS)?;
+    if on_conflict == OnConflict::Ignore {
+        verdict.ignored = conflicting.len();
+    } else {
+        verdict.refused = conflicting.len();
+        if verdict.refused > 0 {
+            report_conflicts(connection, fields, report)?;
+        }
+    }
+    verdict.excluded = conflicting;
+    if on_conflict == OnConflict::Replace {
+        let superseded = rows_of(connection, SUPERSEDED)?;
+        verdict.ignored = superseded.len();
+        verdict.excluded |= superseded;
+        let count = format!("SELECT count(*) FROM {}", ident::quoted(TARGETS));
+        let updated: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)?;
+        verdict.updated = updated.unsigned_abs();
+    }
+    Ok(verdict)
+}
 
-    let selects: Vec<String> =
-        fields.iter().enumerate().map(|(index, field)| conflicts_of(schema, field, index)).collect();
-    execute(&format!("CREATE TEMP TABLE {} AS {}", ident::quoted(CONFLICTS), selects.join(" UNION ALL ")))?;
-    let rows: i64 = connection
-        .query_row(&format!("SELECT count(DISTINCT n) FROM {}", ident::quoted(CONFLICTS)), [], |row| row.get(0))
+/// Deletes the records that rows replace.
+pub(crate) fn delete_targets(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let (table, targets) = (ident::table(schema), ident::quoted(TARGETS));
+    execute(connection, &format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {targets})"))
+}
+
+/// The records that rows from `first` up to `end` replace, ordered by row.
+pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<Vec<Target>, StoreError> {
+    let sql = format!(
+        "SELECT n, id::VARCHAR, epoch_us(created_at), version FROM {} WHERE n >= ? AND n < ? ORDER BY n",
+        ident::quoted(TARGETS)
+    );
+    let mut statement = connection.prepare(&sql).map_err(store_error)?;
+    let bounds = params![first.cast_signed(), end.cast_signed()];
+    let rows = statement
+        .query_map(bounds, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+        })
         .map_err(store_error)?;
-    let named = if rows == 0 { Vec::new() } else { name_conflicts(connection, fields, limit)? };
-    execute(&format!("DROP TABLE {}; DROP TABLE {}", ident::quoted(CONFLICTS), ident::quoted(KEYS)))?;
-    Ok((rows > 0).then(|| KeyConflicts { conflicts: named, rows: rows.unsigned_abs() }))
+    rows.map(|row| {
+        let (row, id, created_at, version) = row.map_err(store_error)?;
+        let id = uuid::Uuid::parse_str(&id).map_err(|error| internal("a stored id is no UUID").with_source(error))?;
+        Ok(Target { row: row.unsigned_abs(), id: id.as_u128(), created_at, version })
+    })
+    .collect()
+}
+
+/// Drops the temporary tables of a write.
+pub(crate) fn clear(connection: &Connection) -> Result<(), StoreError> {
+    for table in [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS] {
+        execute(connection, &format!("DROP TABLE IF EXISTS temp.main.{}", ident::quoted(table)))?;
+    }
+    Ok(())
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.execute_batch(sql).map_err(store_error)
 }
 
 fn append_keys(connection: &Connection, fields: &[Field], batches: &mut Sealed) -> Result<(), StoreError> {
@@ -82,33 +163,110 @@ fn append_keys(connection: &Connection, fields: &[Field], batches: &mut Sealed) 
     appender.flush().map_err(store_error)
 }
 
-/// Selects (row, index of the field, first row with the key or null where it is stored).
-fn conflicts_of(schema: &Schema, field: &Field, index: usize) -> String {
-    let (keys, table, column) = (ident::quoted(KEYS), ident::table(schema), ident::column(field));
-    format!(
-        "SELECT n, {index} AS field, NULL::BIGINT AS first FROM {keys} WHERE k{index} IN (SELECT {column} FROM {table}) \
-         UNION ALL \
-         SELECT k.n, {index}, f.first FROM {keys} k \
-         JOIN (SELECT k{index}, min(n) AS first FROM {keys} WHERE k{index} IS NOT NULL GROUP BY k{index} HAVING count(*) > 1) f \
-         ON k.k{index} = f.k{index} AND k.n > f.first \
-         WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{column} = k.k{index})"
+/// Finds the rows whose key is stored or comes earlier: (row, index of the field, first row with the key or null
+/// where it is stored).
+fn find_taken(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<(), StoreError> {
+    let (keys, table) = (ident::quoted(KEYS), ident::table(schema));
+    let selects = fields.iter().enumerate().map(|(index, field)| {
+        let column = ident::column(field);
+        format!(
+            "SELECT n, {index} AS field, NULL::BIGINT AS first FROM {keys} \
+             WHERE k{index} IN (SELECT {column} FROM {table}) \
+             UNION ALL \
+             SELECT k.n, {index}, f.first FROM {keys} k \
+             JOIN (SELECT k{index}, min(n) AS first FROM {keys} WHERE k{index} IS NOT NULL \
+                   GROUP BY k{index} HAVING count(*) > 1) f \
+             ON k.k{index} = f.k{index} AND k.n > f.first \
+             WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{column} = k.k{index})"
+        )
+    });
+    let selects: Vec<String> = selects.collect();
+    execute(connection, &format!("CREATE TEMP TABLE {} AS {}", ident::quoted(CONFLICTS), selects.join(" UNION ALL ")))
+}
+
+/// Finds the stored record that each row replaces, the rows that a later one makes pointless, and the rows that
+/// would replace several records at once.
+fn find_targets(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<(), StoreError> {
+    let [keys, conflicts, superseded, matches, targets] =
+        [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS].map(ident::quoted);
+    let table = ident::table(schema);
+    let later: Vec<String> = (0..fields.len())
+        .map(|index| {
+            format!(
+                "SELECT k.n FROM {keys} k \
+                 JOIN (SELECT k{index}, max(n) AS last FROM {keys} WHERE k{index} IS NOT NULL \
+                       GROUP BY k{index} HAVING count(*) > 1) l \
+                 ON k.k{index} = l.k{index} AND k.n < l.last"
+            )
+        })
+        .collect();
+    // UNION drops duplicates.
+    let later = later.join(" UNION ");
+    execute(connection, &format!("CREATE TEMP TABLE {superseded} AS SELECT DISTINCT n FROM ({later})"))?;
+    let found: Vec<String> = fields
+        .iter()
+        .enumerate()
+        .map(|(index, field)| {
+            format!(
+                "SELECT k.n, {index} AS field, t.id, t.created_at, t.version FROM {keys} k \
+                 JOIN {table} t ON t.{} = k.k{index} WHERE k.n NOT IN (SELECT n FROM {superseded})",
+                ident::column(field)
+            )
+        })
+        .collect();
+    execute(connection, &format!("CREATE TEMP TABLE {matches} AS {}", found.join(" UNION ALL ")))?;
+    execute(
+        connection,
+        &format!(
+            "CREATE TEMP TABLE {conflicts} AS SELECT n, max(field) AS field, -1::BIGINT AS first FROM {matches} \
+             GROUP BY n HAVING count(DISTINCT id) > 1"
+        ),
+    )?;
+    // Rows that reach the same record by different keys: the last one has it.
+    execute(
+        connection,
+        &format!(
+            "CREATE TEMP TABLE {targets} AS \
+             WITH reached AS (SELECT DISTINCT n, id, created_at, version FROM {matches} \
+                              WHERE n NOT IN (SELECT n FROM {conflicts})) \
+             SELECT max(n) AS n, id, any_value(created_at) AS created_at, any_value(version) AS version \
+             FROM reached GROUP BY id; \
+             INSERT INTO {superseded} SELECT DISTINCT n FROM {matches} \
+             WHERE n NOT IN (SELECT n FROM {conflicts}) AND n NOT IN (SELECT n FROM {targets})"
+        ),
     )
 }
 
-fn name_conflicts(connection: &Connection, fields: &[Field], limit: usize) -> Result<Vec<KeyConflict>, StoreError> {
-    let sql = format!("SELECT n, field, first FROM {} ORDER BY n, field LIMIT {limit}", ident::quoted(CONFLICTS));
+/// The rows that a temporary table names.
+fn rows_of(connection: &Connection, table: &str) -> Result<RoaringTreemap, StoreError> {
+    let sql = format!("SELECT DISTINCT n FROM {} ORDER BY n", ident::quoted(table));
+    let mut statement = connection.prepare(&sql).map_err(store_error)?;
+    let rows = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(store_error)?;
+    rows.map(|row| row.map(i64::unsigned_abs).map_err(store_error)).collect()
+}
+
+fn report_conflicts(
+    connection: &Connection,
+    fields: &[Field],
+    report: &mut dyn FnMut(KeyConflict),
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT n, field, first FROM {} ORDER BY n, field", ident::quoted(CONFLICTS));
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
     let rows = statement
         .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get::<_, Option<i64>>(2)?)))
         .map_err(store_error)?;
-    rows.map(|row| {
+    for row in rows {
         let (row, field, first) = row.map_err(store_error)?;
         let field = usize::try_from(field).ok().and_then(|index| fields.get(index));
-        Ok(KeyConflict {
+        report(KeyConflict {
             row: row.unsigned_abs(),
             field: field.ok_or_else(|| internal("a conflict names no field"))?.clone(),
-            with: first.map_or(ConflictingKey::Stored, |first| ConflictingKey::Row(first.unsigned_abs())),
-        })
-    })
-    .collect()
+            with: match first {
+                None => ConflictingKey::Stored,
+                Some(first) if first < 0 => ConflictingKey::SeveralRecords,
+                Some(first) => ConflictingKey::Row(first.unsigned_abs()),
+            },
+        });
+    }
+    Ok(())
 }

@@ -4,9 +4,11 @@
 //! which every engine call leaves the event loop.
 
 mod catalog;
+mod changes;
 mod commit;
 mod engine;
 mod error;
+mod group;
 mod ident;
 mod interrupt;
 mod keys;
@@ -19,6 +21,7 @@ mod store;
 mod worker;
 mod writer;
 
+pub use group::GroupSettings;
 pub use pool::PoolStatus;
 pub use settings::{PoolSettings, StoreSettings};
 pub use store::DuckDbStore;

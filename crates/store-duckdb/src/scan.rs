@@ -148,7 +148,7 @@ impl Gathered {
 }
 
 /// A batch with the types that the port promises: instants with their zone, Booleans as bits.
-fn port_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
+pub(crate) fn port_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| port_array(array, field));
     RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(arrow_error)
 }

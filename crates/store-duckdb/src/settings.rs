@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ident;
+use crate::{GroupSettings, ident};
 
 /// Settings of the store. Applied when it is opened; the engine's configuration is locked afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct StoreSettings {
     pub writer_wait: Duration,
     /// The connections.
     pub pool: PoolSettings,
+    /// How changes of single records share commits.
+    pub group: GroupSettings,
 }
 
 /// Settings of the connection pool.
@@ -55,6 +57,7 @@ impl StoreSettings {
             staging_memory_bytes: 32 << 20,
             writer_wait: Duration::from_secs(30),
             pool: PoolSettings::default(),
+            group: GroupSettings::default(),
         }
     }
 

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    BatchWriter, CommitReceipt, Durability, IndexStatistics, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteRequest, blocking,
+    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IndexStatistics, KeptAnswer,
+    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
+    StoreErrorKind, WriteRequest, blocking,
 };
-use eider_domain::{Filter, Schema, SchemaName};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use eider_domain::{Filter, Schema, SchemaName, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use tracing::instrument;
 
 use crate::catalog::{self, Counters, StoredSchema};
@@ -21,7 +23,7 @@ use crate::pool::{Pool, PoolStatus};
 use crate::scan::scan_schema;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
-use crate::{StoreSettings, engine, ident, pool, scan, sql, worker};
+use crate::{StoreSettings, engine, group, ident, pool, scan, sql, worker};
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
@@ -39,31 +41,47 @@ pub(crate) struct Shared {
     catalog_gate: AsyncMutex<()>,
 }
 
-/// A schema and the gate that its writers pass one by one.
+/// A schema, the gate that its writers pass one by one, and the queue of changes of single records.
 #[derive(Debug, Clone)]
 struct Table {
     schema: Arc<Schema>,
     gate: Arc<AsyncMutex<Counters>>,
+    /// The number of the last commit, for those who wait for one.
+    committed: Arc<watch::Sender<u64>>,
+    queue: group::Queue,
 }
 
 impl Table {
-    fn new(schema: Schema, counters: Counters) -> Self {
-        Self { schema: Arc::new(schema), gate: Arc::new(AsyncMutex::new(counters)) }
+    /// A table and the other end of its queue.
+    fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, mpsc::Receiver<group::Waiting>) {
+        let (queue, waiting) = mpsc::channel(settings.group.queue_length.max(1));
+        let committed = Arc::new(watch::Sender::new(counters.commit_seq.unsigned_abs()));
+        let gate = Arc::new(AsyncMutex::new(counters));
+        (Self { schema: Arc::new(schema), gate, committed, queue }, waiting)
     }
 }
 
 /// The turn of one writer on a schema.
 #[derive(Debug)]
-pub(crate) struct Turn(OwnedMutexGuard<Counters>);
+pub(crate) struct Turn {
+    counters: OwnedMutexGuard<Counters>,
+    committed: Arc<watch::Sender<u64>>,
+}
 
 impl Turn {
-    pub(crate) fn counters(&mut self) -> &mut Counters {
-        &mut self.0
+    pub(crate) fn counters(&self) -> Counters {
+        *self.counters
+    }
+
+    /// Takes note of a commit that has succeeded.
+    pub(crate) fn advance(&mut self, next: Counters) {
+        *self.counters = next;
+        self.committed.send_replace(next.commit_seq.unsigned_abs());
     }
 
     /// The receipt of a write that changes nothing.
     pub(crate) fn unchanged(&self) -> CommitReceipt {
-        CommitReceipt { rows: 0, commit_seq: self.0.commit_seq.unsigned_abs() }
+        CommitReceipt { rows: 0, commit_seq: self.counters.commit_seq.unsigned_abs() }
     }
 }
 
@@ -84,13 +102,13 @@ impl Shared {
     /// # Errors
     /// `Unavailable` with the budget `writer`, `NotFound`.
     pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
-        let gate = self.table_of(schema)?.gate;
-        let turn = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+        let Table { gate, committed, .. } = self.table_of(schema)?;
+        let counters = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed while this waited.
         self.table_of(schema)?;
-        Ok(Turn(turn))
+        Ok(Turn { counters, committed })
     }
 }
 
@@ -115,13 +133,23 @@ impl DuckDbStore {
             Ok::<_, StoreError>((connection, stored))
         })
         .await??;
-        let tables = stored
-            .into_iter()
-            .map(|StoredSchema { schema, counters }| (schema.name().key(), Table::new(schema, counters)));
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
-        let shared =
-            Shared { pool, settings, tables: RwLock::new(tables.collect()), catalog_gate: AsyncMutex::new(()) };
-        Ok(Self { shared: Arc::new(shared) })
+        let shared = Shared { pool, settings, tables: RwLock::default(), catalog_gate: AsyncMutex::new(()) };
+        let store = Self { shared: Arc::new(shared) };
+        for StoredSchema { schema, counters } in stored {
+            store.add(schema, counters);
+        }
+        Ok(store)
+    }
+
+    /// Makes a schema of the file known, and begins to serve its queue.
+    fn add(&self, schema: Schema, counters: Counters) -> Arc<Schema> {
+        let (table, waiting) = Table::new(schema, counters, &self.shared.settings);
+        let schema = Arc::clone(&table.schema);
+        tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), waiting));
+        let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
+        tables.insert(schema.name().key(), table);
+        schema
     }
 
     /// Checkpoints and refuses further work. What still runs keeps its connection until it ends.
@@ -175,16 +203,13 @@ impl SchemaCatalog for DuckDbStore {
         if self.shared.table(&key).is_ok() {
             return Err(StoreError::new(StoreErrorKind::Conflict, "a schema of this name exists"));
         }
-        let table = Table::new(schema, Counters::NEW);
-        let schema = Arc::clone(&table.schema);
-        let shared = Arc::clone(&self.shared);
+        let (store, runtime) = (self.clone(), Handle::current());
         worker::write(&self.shared.pool, move |connection| {
-            transaction(connection, || catalog::insert(connection, &table.schema).map(Decision::Commit))?;
-            shared.tables.write().unwrap_or_else(PoisonError::into_inner).insert(key, table);
-            Ok(())
+            transaction(connection, || catalog::insert(connection, &schema).map(Decision::Commit))?;
+            let _runtime = runtime.enter();
+            Ok(store.add(schema, Counters::NEW))
         })
-        .await?;
-        Ok(schema)
+        .await
     }
 
     async fn get(&self, name: &SchemaName) -> Result<Arc<Schema>, StoreError> {
@@ -241,32 +266,73 @@ impl RecordStore for DuckDbStore {
     }
 
     #[instrument(name = "store.delete", skip_all, fields(schema.name = %schema.name()))]
-    async fn delete(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<CommitReceipt, StoreError> {
+    async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
+        let queue = self.shared.table_of(schema)?.queue;
+        group::submit(&queue, change).await
+    }
+
+    #[instrument(name = "store.delete", skip_all, fields(schema.name = %schema.name()))]
+    async fn delete(
+        &self,
+        schema: &Arc<Schema>,
+        filter: &Filter,
+        max_affected: u64,
+    ) -> Result<DeleteOutcome, StoreError> {
         let started = Instant::now();
         let statement = sql::delete(schema, filter);
         let mut turn = self.shared.turn(schema).await?;
         let schema = Arc::clone(schema);
-        let receipt = worker::write(&self.shared.pool, move |connection| {
+        let outcome = worker::write(&self.shared.pool, move |connection| {
             let next = turn.counters().after(0);
-            let rows = transaction(connection, || {
+            let (rows, is_committed) = transaction(connection, || {
                 let rows = connection
                     .execute(&statement.sql, params_from_iter(statement.values.iter()))
-                    .map_err(store_error)?;
-                if rows == 0 {
-                    return Ok(Decision::RollBack(0));
+                    .map_err(store_error)? as u64;
+                if rows == 0 || rows > max_affected {
+                    return Ok(Decision::RollBack((rows, false)));
                 }
                 catalog::advance(connection, &schema, next)?;
-                Ok(Decision::Commit(rows))
+                Ok(Decision::Commit((rows, true)))
             })?;
-            if rows == 0 {
-                return Ok(turn.unchanged());
+            if is_committed {
+                turn.advance(next);
+                return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq.unsigned_abs() }));
             }
-            *turn.counters() = next;
-            Ok(CommitReceipt { rows: rows as u64, commit_seq: next.commit_seq.unsigned_abs() })
+            Ok(match rows {
+                0 => DeleteOutcome::Deleted(turn.unchanged()),
+                matching => DeleteOutcome::TooMany { matching },
+            })
         })
         .await?;
-        tracing::info!(delete.rows = receipt.rows, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store delete");
-        Ok(receipt)
+        let (rows, duration_ms) = (outcome.deleted(), started.elapsed().as_secs_f64() * 1e3);
+        tracing::info!(delete.rows = rows, duration_ms, "store delete");
+        Ok(outcome)
+    }
+
+    async fn kept_answer(
+        &self,
+        schema: &Arc<Schema>,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.shared.table_of(schema)?;
+        let (schema, key) = (Arc::clone(schema), key.to_owned());
+        worker::read(&self.shared.pool, move |connection| catalog::kept_answer(connection, &schema, &key, since)).await
+    }
+
+    async fn wait_for_commit(
+        &self,
+        schema: &Arc<Schema>,
+        commit_seq: u64,
+        at_most: Duration,
+    ) -> Result<(), StoreError> {
+        let mut committed = self.shared.table_of(schema)?.committed.subscribe();
+        let reached = committed.wait_for(|last| *last >= commit_seq);
+        match tokio::time::timeout(at_most, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(schema_removed()),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout, "the commit did not come in time")),
+        }
     }
 
     #[instrument(name = "store.statistics", skip_all, fields(schema.name = %schema.name()))]

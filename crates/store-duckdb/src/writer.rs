@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{BatchWriter, CommitOutcome, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking};
+use eider_application::{
+    BatchWriter, CommitOutcome, CommitTerms, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking,
+};
 use tracing::instrument;
 
 use crate::commit::commit;
@@ -49,18 +51,19 @@ impl BatchWriter for StagedWriter {
     }
 
     #[instrument(name = "store.commit", skip_all, fields(schema.name = %self.request.schema.name()))]
-    async fn commit(self: Box<Self>) -> Result<CommitOutcome, StoreError> {
-        let Self { shared, request: WriteRequest { schema, conflict_limit }, staging } = *self;
+    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError> {
+        let Self { shared, request, staging } = *self;
         let staging = staging.ok_or_else(lost)?;
         let rows = staging.rows();
         let started = Instant::now();
-        let mut turn = shared.turn(&schema).await?;
+        let mut turn = shared.turn(&request.schema).await?;
         let waited = started.elapsed();
         let outcome = worker::write(&shared.pool, move |connection| {
-            if rows == 0 {
-                return Ok(CommitOutcome::Committed(turn.unchanged()));
+            let (outcome, next) = commit(connection, &request, staging, terms, turn.counters())?;
+            if let Some(next) = next {
+                turn.advance(next);
             }
-            commit(connection, &schema, staging, conflict_limit, turn.counters())
+            Ok(outcome)
         })
         .await?;
         tracing::info!(

@@ -7,6 +7,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a case panics when the store fails it")]
 
 pub mod catalog;
+pub mod changes;
 pub mod concurrency;
 pub mod conflicts;
 pub mod differential;
@@ -14,6 +15,7 @@ pub mod filters;
 mod fixture;
 pub mod order;
 pub mod pages;
+pub mod policies;
 pub mod round_trip;
 pub mod snapshots;
 pub mod writes;
@@ -102,9 +104,33 @@ macro_rules! record_store_contract {
                 unique_values_of_every_type_conflict
                 nulls_never_conflict
                 unique_text_counts_case
-                all_conflicting_rows_are_counted_and_few_are_named
+                every_conflicting_row_is_named_in_order
                 a_row_that_conflicts_twice_counts_once
                 conflicts_span_the_batches_of_a_write
+            ]
+            policies: [
+                ignored_rows_leave_the_stored_ones
+                of_ignored_rows_with_one_key_the_first_is_kept
+                a_replaced_record_keeps_its_id_and_creation_and_moves_to_the_end
+                of_replacing_rows_with_one_key_the_last_is_kept
+                a_row_that_would_replace_several_records_is_refused
+                a_replaced_value_is_free_for_later_writes
+                good_rows_are_stored_beside_refused_ones_where_allowed
+                more_refused_rows_than_allowed_store_nothing
+                a_dry_run_says_what_would_be_and_stores_nothing
+                the_ids_of_stored_rows_come_in_their_order
+                an_answer_is_kept_with_its_write
+            ]
+            changes: [
+                a_created_record_is_there
+                a_taken_id_or_value_refuses_a_creation
+                a_replacement_needs_the_version_it_expects
+                a_replacement_may_keep_its_unique_value_and_not_take_anothers
+                a_deletion_may_expect_a_version
+                changes_at_once_have_each_their_own_fate
+                of_changes_of_one_record_at_once_one_wins
+                a_deletion_of_too_many_deletes_none
+                a_commit_can_be_waited_for
             ]
             filters: [
                 comparisons_select_by_value

@@ -125,10 +125,7 @@ impl RecordDecoder {
                 self.builder.append(id, &mut row);
                 Ok(self.builder.finish(self.created_at, &*self.ids)?)
             }
-            Err(violations) => match violations.iter().find(|v| v.code == ViolationCode::MalformedJson) {
-                Some(malformed) => Err(Error::MalformedJson { detail: malformed.detail.clone() }),
-                None => Err(Error::RecordInvalid(violations)),
-            },
+            Err(violations) => Err(super::invalid_record(violations)),
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::compact::compact;
+use super::merge;
 
 /// Reads a record, checks it, and leaves its values in `row`: one per property, null where it has none.
 ///
@@ -22,16 +23,40 @@ pub(super) fn read_record<'de>(
 ) -> Result<Option<Uuid>, Vec<Violation>> {
     row.clear();
     row.extend(schema.properties().iter().map(RecordCheck::missing_value));
+    read(bytes, schema, check, row, false)
+}
+
+/// Reads a merge patch (RFC 7396) over the values in `row`, one per property, and checks what it changes.
+///
+/// # Errors
+/// Every violation of the patch; `row` is then without meaning.
+pub(super) fn read_patch<'de>(
+    bytes: &'de [u8],
+    schema: &'de Schema,
+    check: &mut RecordCheck<'_>,
+    row: &mut Vec<ValueRef<'de>>,
+) -> Result<Option<Uuid>, Vec<Violation>> {
+    read(bytes, schema, check, row, true)
+}
+
+fn read<'de>(
+    bytes: &'de [u8],
+    schema: &'de Schema,
+    check: &mut RecordCheck<'_>,
+    row: &mut Vec<ValueRef<'de>>,
+    is_patch: bool,
+) -> Result<Option<Uuid>, Vec<Violation>> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(vec![not_an_object(bytes)]);
     }
-    let mut reader = RecordReader { schema, check, row, id: None, current: None };
+    let mut reader = RecordReader { schema, check, row, is_patch, id: None, current: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outcome = (&mut reader).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     let (id, current) = (reader.id, reader.current);
     match outcome {
         Ok(()) => {
-            let violations = check.finish();
+            // What a patch does not name stays, so nothing is missing.
+            let violations = if is_patch { check.abandon() } else { check.finish() };
             if violations.is_empty() { Ok(id) } else { Err(violations) }
         }
         Err(error) => {
@@ -68,6 +93,7 @@ struct RecordReader<'r, 'de, 's> {
     schema: &'de Schema,
     check: &'r mut RecordCheck<'s>,
     row: &'r mut Vec<ValueRef<'de>>,
+    is_patch: bool,
     id: Option<Uuid>,
     /// The value being read, for the pointer of an error.
     current: Option<Slot>,
@@ -97,7 +123,8 @@ impl<'de> Visitor<'de> for &mut RecordReader<'_, 'de, '_> {
             self.current = Some(slot);
             let token = match slot {
                 Slot::Property(index) if !self.schema.properties()[index].data_type.is_comparable() => {
-                    nested_token(map.next_value()?)
+                    let token = nested_token(map.next_value()?);
+                    if self.is_patch { merged(&self.row[index], token) } else { token }
                 }
                 _ => map.next_value_seed(TokenSeed)?,
             };
@@ -121,6 +148,20 @@ fn nested_token(raw: &RawValue) -> Incoming<'_> {
         Some(b't' | b'f') => Incoming::Boolean(true),
         Some(b'n') => Incoming::Null,
         _ => Incoming::Number(0.0),
+    }
+}
+
+/// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one.
+fn merged<'de>(current: &ValueRef<'de>, patch: Incoming<'de>) -> Incoming<'de> {
+    let Incoming::Object(patch) = patch else { return patch };
+    let target = match current {
+        ValueRef::Json(text) if text.starts_with('{') => text.as_ref(),
+        _ => "{}",
+    };
+    match merge::merge_patch(target, &patch) {
+        Ok(merged) => Incoming::Object(Cow::Owned(merged)),
+        // Both texts are objects, so this is not reached.
+        Err(_) => Incoming::Object(patch),
     }
 }
 

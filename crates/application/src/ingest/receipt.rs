@@ -1,9 +1,14 @@
 //! What a client is told about a bulk write.
 
+use std::time::Instant;
+
 use eider_domain::Violation;
 use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
-use crate::Durability;
+use super::bulk::Failures;
+use crate::{Durability, Error, StoreError, StoreErrorKind, WriteReceipt};
 
 /// The account of a bulk write.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +27,9 @@ pub struct BulkReceipt {
     pub commit_seq: Option<u64>,
     /// What the acknowledgement is worth: `fsync` or `memory`.
     pub durability: &'static str,
+    /// Whether everything was only checked.
+    #[serde(rename = "dry_run", skip_serializing_if = "std::ops::Not::not")]
+    pub is_dry_run: bool,
     /// Whether this is the receipt of an earlier call.
     pub replayed: bool,
     /// From the first byte of the body to the commit, in milliseconds.
@@ -30,15 +38,75 @@ pub struct BulkReceipt {
     pub failures_truncated: bool,
     /// What was wrong, ordered by line.
     pub failures: Vec<Violation>,
+    /// The ids of the stored records, in the order of the body, when they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<Uuid>>,
+}
+
+impl BulkReceipt {
+    /// Takes over what the store did.
+    pub(super) fn record(&mut self, written: &WriteReceipt, returns_ids: bool) {
+        self.created = written.created;
+        self.updated = written.updated;
+        self.ignored = written.ignored;
+        self.failed += written.refused;
+        self.commit_seq = written.commit_seq;
+        self.ids = returns_ids.then(|| written.ids.iter().map(|id| *id.as_uuid()).collect());
+    }
+
+    /// Names what was wrong, ordered by line.
+    pub(super) fn name_failures(&mut self, failures: Failures) {
+        self.failures_truncated |= failures.is_truncated;
+        self.failures = failures.named;
+        self.failures.sort_by_key(|failure| failure.line);
+    }
+
+    /// Notes the time.
+    pub(super) fn settle(&mut self, started: Instant) {
+        self.elapsed_ms = (started.elapsed().as_secs_f64() * 1e4).round() / 10.0;
+    }
+}
+
+/// A receipt as it is kept for a repeat of its call.
+#[derive(Debug)]
+pub(super) struct KeptReceipt;
+
+impl KeptReceipt {
+    /// The text that is kept.
+    pub(super) fn of(receipt: &BulkReceipt) -> String {
+        serde_json::to_string(receipt).unwrap_or_default()
+    }
+
+    /// The receipt of a kept text.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not one.
+    pub(super) fn replay(text: &str) -> Result<BulkOutcome, Error> {
+        let damaged = || StoreError::new(StoreErrorKind::Corrupt, "a kept receipt cannot be read");
+        let mut receipt: Map<String, Json> =
+            serde_json::from_str(text).map_err(|error| damaged().with_source(error))?;
+        let failed = receipt.get("failed").and_then(Json::as_u64).ok_or_else(damaged)?;
+        receipt.insert("replayed".to_owned(), Json::Bool(true));
+        Ok(BulkOutcome::Replayed { is_partial: failed > 0, receipt: Json::Object(receipt) })
+    }
 }
 
 /// How a bulk write ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BulkOutcome {
-    /// Every record is stored.
+    /// Every record is stored, or would have been.
     Stored(BulkReceipt),
-    /// At least one record was refused, and nothing is stored.
+    /// Some records were refused, and the others are stored, or would have been.
+    PartlyStored(BulkReceipt),
+    /// Nothing is stored.
     Refused(BulkReceipt),
+    /// The call was answered before; nothing was stored again.
+    Replayed {
+        /// Whether some records were refused then.
+        is_partial: bool,
+        /// The receipt that was given then.
+        receipt: Json,
+    },
 }
 
 impl Durability {

@@ -1,54 +1,64 @@
-//! Use cases that write records.
+//! Use cases that change single records.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_domain::{Condition, RecordId, Schema, Violation, ViolationCode};
-use futures::{Stream, StreamExt};
+use eider_domain::{Filter, RecordId, Schema, SystemField, Version, Violation, ViolationCode};
 use tracing::instrument;
 
-use super::{BodyFormat, BulkOutcome, BulkReceipt, DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
+use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, patch};
 use crate::{
-    BatchWriter, Clock, CommitOutcome, ConflictingKey, Error, IdGenerator, KeyConflict, RecordStore, WriteRequest,
-    blocking,
+    Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, IdGenerator, KeyConflict,
+    QueryService, RecordStore, blocking,
 };
 
-/// Bytes that are gathered before they are decoded away from the event loop; a few milliseconds of work.
-const BLOCK_BYTES: usize = 512 << 10;
+/// Bytes that are decoded on the event loop; more go to a thread that may block.
+const INLINE_BYTES: usize = 64 << 10;
+/// How often a change without a precondition begins again after another writer was first.
+const ATTEMPTS: usize = 16;
 
-/// Why the rest of a body cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyError {
-    /// It is larger than it may be.
-    TooLarge {
-        /// The limit that holds.
-        limit_bytes: u64,
-    },
-    /// It stopped arriving.
-    Timeout,
-    /// The client went away, or the body is not what its headers said.
-    Unreadable,
+/// A record as it is stored now.
+#[derive(Debug, Clone)]
+pub struct StoredRecord {
+    /// One row with every field.
+    pub record: RecordBatch,
+    /// The commit that stored it.
+    pub commit_seq: u64,
 }
 
-impl From<BodyError> for Error {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
-            BodyError::Timeout => Self::BodyTimeout,
-            BodyError::Unreadable => Self::BodyUnreadable,
+/// Which versions of a record a change may be based on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Precondition {
+    /// Any.
+    #[default]
+    None,
+    /// One of these.
+    OneOf(Vec<Version>),
+}
+
+impl Precondition {
+    fn holds_for(&self, version: Version) -> bool {
+        match self {
+            Self::None => true,
+            Self::OneOf(versions) => versions.contains(&version),
         }
     }
 }
 
-/// Creates and deletes records.
+/// Creates, changes and deletes records.
 #[derive(Debug, Clone)]
 pub struct IngestService {
-    store: Arc<dyn RecordStore>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
-    limits: IngestLimits,
+    pub(super) store: Arc<dyn RecordStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdGenerator>,
+    pub(super) limits: IngestLimits,
+    /// The idempotency keys of calls that have not ended: (schema, key).
+    pub(super) running: Arc<Mutex<HashSet<(String, String)>>>,
+    query: QueryService,
 }
 
 impl IngestService {
@@ -59,7 +69,8 @@ impl IngestService {
         ids: Arc<dyn IdGenerator>,
         limits: IngestLimits,
     ) -> Self {
-        Self { store, clock, ids, limits }
+        let query = QueryService::new(Arc::clone(&store));
+        Self { store, clock, ids, limits, running: Arc::default(), query }
     }
 
     /// The limits that every write keeps.
@@ -67,162 +78,178 @@ impl IngestService {
         &self.limits
     }
 
-    /// Creates one record from a JSON object and returns it as a batch of one row with every field.
+    /// Creates one record from a JSON object.
     ///
     /// # Errors
     /// [`Error::MalformedJson`], [`Error::RecordInvalid`], [`Error::KeyConflict`], [`Error::Store`].
     #[instrument(name = "records.create", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<RecordBatch, Error> {
-        let mut decoder = self.decoder(schema, BodyFormat::Ndjson);
-        let DecodedBatch { records, ids } = if body.len() < BLOCK_BYTES {
-            decoder.decode_single(&body)?
-        } else {
-            blocking::run(move || decoder.decode_single(&body)).await??
-        };
-        let mut writer = self.begin(schema).await?;
-        writer.append(records.clone(), ids).await?;
-        match writer.commit().await? {
-            CommitOutcome::Committed(_) => Ok(records),
-            CommitOutcome::Refused(refused) => {
-                let violations = refused.conflicts.iter().map(|conflict| key_violation(conflict, None));
-                Err(Error::KeyConflict(violations.collect()))
-            }
+    pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<StoredRecord, Error> {
+        let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
+        match self.store.change(schema, Change::Create { record: records.clone(), ids }).await? {
+            ChangeOutcome::Committed { commit_seq } => Ok(StoredRecord { record: records, commit_seq }),
+            ChangeOutcome::Conflict(conflicts) => Err(key_conflict(&conflicts)),
+            ChangeOutcome::Missing | ChangeOutcome::Stale => Err(Error::StaleVersion),
         }
     }
 
-    /// Creates every record of a body, or none.
-    ///
-    /// The body is decoded while it arrives; memory does not grow with it. All failures are counted, and
-    /// named up to the limit.
+    /// Replaces the properties of a record by those of a JSON object; its id and its time of creation stay.
     ///
     /// # Errors
-    /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::TooManyRecords`], what
-    /// `body` yields, [`Error::Store`]. Nothing is stored after any of them.
-    #[instrument(name = "records.bulk", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn bulk<B>(&self, schema: &Arc<Schema>, format: BodyFormat, mut body: B) -> Result<BulkOutcome, Error>
-    where
-        B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
-    {
-        let started = Instant::now();
-        let mut decoder = self.decoder(schema, format);
-        let mut writer = Some(self.begin(schema).await?);
-        let mut failures = Vec::new();
-
-        let mut block = next_block(&mut body).await?;
-        while !block.is_empty() {
-            let work = blocking::run(move || {
-                let outcome = decoder.decode(&block);
-                (decoder, outcome)
-            });
-            // The next block arrives while this one is decoded.
-            let (ran, arrived) = futures::join!(work, next_block(&mut body));
-            let outcome;
-            (decoder, outcome) = ran?;
-            take_block(outcome?, &mut writer, &mut failures).await?;
-            block = arrived?;
+    /// [`Error::RecordNotFound`], [`Error::StaleVersion`], [`Error::MalformedJson`], [`Error::RecordInvalid`],
+    /// [`Error::KeyConflict`], [`Error::Store`].
+    #[instrument(name = "records.replace", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn replace(
+        &self,
+        schema: &Arc<Schema>,
+        id: RecordId,
+        body: Bytes,
+        precondition: &Precondition,
+    ) -> Result<StoredRecord, Error> {
+        let decoded = self.decode_single(schema, body).await?;
+        if decoded.ids == crate::IdOrigin::Client && id_of(&decoded.records) != Some(id) {
+            return Err(Error::RecordInvalid(vec![patch::other_id()]));
         }
-        let last = decoder.finish()?;
-        take_block(last, &mut writer, &mut failures).await?;
+        self.rewrite(schema, id, precondition, |current| {
+            Ok(patch::successor(&decoded.records, current, self.clock.now())?)
+        })
+        .await
+    }
 
-        let mut receipt = BulkReceipt {
-            received: decoder.received(),
-            created: 0,
-            updated: 0,
-            ignored: 0,
-            failed: decoder.failed(),
-            commit_seq: None,
-            durability: self.store.capabilities().durability.as_str(),
-            replayed: false,
-            elapsed_ms: 0.0,
-            failures_truncated: decoder.are_failures_truncated(),
-            failures,
-        };
-        if let Some(writer) = writer.filter(|_| receipt.received > 0) {
-            match writer.commit().await? {
-                CommitOutcome::Committed(commit) => {
-                    receipt.created = commit.rows;
-                    receipt.commit_seq = Some(commit.commit_seq);
-                }
-                CommitOutcome::Refused(refused) => {
-                    receipt.failed = refused.rows;
-                    receipt.failures_truncated = (refused.conflicts.len() as u64) < refused.rows;
-                    let violations = refused.conflicts.iter().map(|conflict| key_violation(conflict, Some(&decoder)));
-                    receipt.failures = violations.collect();
-                }
-            }
-        }
-        receipt.elapsed_ms = (started.elapsed().as_secs_f64() * 1e4).round() / 10.0;
-        Ok(if receipt.failed == 0 { BulkOutcome::Stored(receipt) } else { BulkOutcome::Refused(receipt) })
+    /// Changes the properties that a JSON merge patch (RFC 7396) names: null empties one, an object is merged into
+    /// an object.
+    ///
+    /// # Errors
+    /// As [`IngestService::replace`].
+    #[instrument(name = "records.patch", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn patch(
+        &self,
+        schema: &Arc<Schema>,
+        id: RecordId,
+        body: Bytes,
+        precondition: &Precondition,
+    ) -> Result<StoredRecord, Error> {
+        self.rewrite(schema, id, precondition, |current| {
+            let patched = patch::apply(schema, id, current, &body, &*self.ids)?;
+            Ok(patch::successor(&patched, current, self.clock.now())?)
+        })
+        .await
     }
 
     /// Deletes a record.
     ///
     /// # Errors
-    /// [`Error::RecordNotFound`], [`Error::Store`].
+    /// [`Error::RecordNotFound`], [`Error::StaleVersion`], [`Error::Store`].
     #[instrument(name = "records.delete", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn delete(&self, schema: &Arc<Schema>, id: RecordId) -> Result<(), Error> {
-        let receipt = self.store.delete(schema, &Condition::id_equals(id).into()).await?;
-        if receipt.rows == 0 { Err(Error::RecordNotFound { id }) } else { Ok(()) }
+    pub async fn delete(&self, schema: &Arc<Schema>, id: RecordId, precondition: &Precondition) -> Result<u64, Error> {
+        for _ in 0..ATTEMPTS {
+            let expected = match precondition {
+                Precondition::None => None,
+                Precondition::OneOf(_) => Some(self.current(schema, id, precondition).await?.1),
+            };
+            match self.store.change(schema, Change::Delete { id, expected }).await? {
+                ChangeOutcome::Committed { commit_seq } => return Ok(commit_seq),
+                ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
+                ChangeOutcome::Stale | ChangeOutcome::Conflict(_) => {}
+            }
+        }
+        Err(Error::StaleVersion)
     }
 
-    fn decoder(&self, schema: &Arc<Schema>, format: BodyFormat) -> RecordDecoder {
+    /// Deletes every matching record, or none when they are more than `max_affected`.
+    ///
+    /// # Errors
+    /// [`Error::TooManyAffected`], [`Error::Store`].
+    #[instrument(name = "records.delete_matching", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn delete_matching(
+        &self,
+        schema: &Arc<Schema>,
+        filter: &Filter,
+        max_affected: u64,
+    ) -> Result<CommitReceipt, Error> {
+        match self.store.delete(schema, filter, max_affected).await? {
+            DeleteOutcome::Deleted(receipt) => Ok(receipt),
+            DeleteOutcome::TooMany { matching } => Err(Error::TooManyAffected { matching, max_affected }),
+        }
+    }
+
+    /// Makes a new record of the current one and stores it in its place, again when another writer was first.
+    async fn rewrite(
+        &self,
+        schema: &Arc<Schema>,
+        id: RecordId,
+        precondition: &Precondition,
+        make: impl Fn(&RecordBatch) -> Result<RecordBatch, Error>,
+    ) -> Result<StoredRecord, Error> {
+        for _ in 0..ATTEMPTS {
+            let (current, expected) = self.current(schema, id, precondition).await?;
+            let record = make(&current)?;
+            match self.store.change(schema, Change::Replace { record: record.clone(), expected }).await? {
+                ChangeOutcome::Committed { commit_seq } => return Ok(StoredRecord { record, commit_seq }),
+                ChangeOutcome::Conflict(conflicts) => return Err(key_conflict(&conflicts)),
+                ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
+                ChangeOutcome::Stale => {}
+            }
+        }
+        Err(Error::StaleVersion)
+    }
+
+    async fn current(
+        &self,
+        schema: &Arc<Schema>,
+        id: RecordId,
+        precondition: &Precondition,
+    ) -> Result<(RecordBatch, Version), Error> {
+        let record = self.query.get(schema, id).await?;
+        let version = version_of(&record);
+        if precondition.holds_for(version) { Ok((record, version)) } else { Err(Error::StaleVersion) }
+    }
+
+    async fn decode_single(&self, schema: &Arc<Schema>, body: Bytes) -> Result<DecodedBatch, Error> {
+        let mut decoder = self.decoder(schema, BodyFormat::Ndjson);
+        if body.len() < INLINE_BYTES {
+            decoder.decode_single(&body)
+        } else {
+            blocking::run(move || decoder.decode_single(&body)).await?
+        }
+    }
+
+    pub(super) fn decoder(&self, schema: &Arc<Schema>, format: BodyFormat) -> RecordDecoder {
         RecordDecoder::new(Arc::clone(schema), format, self.limits, self.clock.now(), Arc::clone(&self.ids))
     }
-
-    async fn begin(&self, schema: &Arc<Schema>) -> Result<Box<dyn BatchWriter>, Error> {
-        let request = WriteRequest { schema: Arc::clone(schema), conflict_limit: self.limits.max_failures };
-        Ok(self.store.begin_write(request).await?)
-    }
 }
 
-/// Passes decoded batches on to the writer. The first failure drops the writer: nothing will be stored, and
-/// the rest of the body is read only to report what else is wrong.
-async fn take_block(
-    block: DecodedBlock,
-    writer: &mut Option<Box<dyn BatchWriter>>,
-    failures: &mut Vec<Violation>,
-) -> Result<(), Error> {
-    if !block.failures.is_empty() {
-        *writer = None;
-        failures.extend(block.failures);
-    }
-    if let Some(writer) = writer {
-        for DecodedBatch { records, ids } in block.batches {
-            writer.append(records, ids).await?;
-        }
-    }
-    Ok(())
+/// The version of a record.
+pub(super) fn version_of(record: &RecordBatch) -> Version {
+    Version::from_i64(record.column(SystemField::Version as usize).as_primitive::<Int64Type>().value(0))
 }
 
-/// Gathers about [`BLOCK_BYTES`] of a body; empty at its end.
-async fn next_block<B>(body: &mut B) -> Result<Vec<u8>, BodyError>
-where
-    B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
-{
-    let mut block = Vec::new();
-    while block.len() < BLOCK_BYTES {
-        match body.next().await {
-            Some(piece) => block.extend_from_slice(&piece?),
-            None => break,
-        }
-    }
-    Ok(block)
+/// The id of a record.
+pub(super) fn id_of(record: &RecordBatch) -> Option<RecordId> {
+    let ids = record.column(SystemField::Id as usize).as_fixed_size_binary();
+    uuid::Uuid::from_slice(ids.value(0)).ok().map(RecordId::new)
+}
+
+fn key_conflict(conflicts: &[KeyConflict]) -> Error {
+    Error::KeyConflict(conflicts.iter().map(|conflict| key_violation(conflict, None)).collect())
 }
 
 /// The violation of a conflict; with the lines of both records when they came in one body.
-fn key_violation(conflict: &KeyConflict, body: Option<&RecordDecoder>) -> Violation {
+pub(super) fn key_violation(conflict: &KeyConflict, lines: Option<&dyn Fn(u64) -> u64>) -> Violation {
     let field = conflict.field.name();
     let is_id = matches!(conflict.field, eider_domain::Field::System(_));
     let code = if is_id { ViolationCode::DuplicateId } else { ViolationCode::UniqueViolation };
-    let detail = match (conflict.with, body) {
-        (ConflictingKey::Row(row), Some(decoder)) => {
-            format!("the record at line {} of this body has the same `{field}`", decoder.line_of_row(row))
+    let detail = match (conflict.with, lines) {
+        (ConflictingKey::Row(row), Some(line_of)) => {
+            format!("the record at line {} of this body has the same `{field}`", line_of(row))
+        }
+        (ConflictingKey::SeveralRecords, _) => {
+            format!("the record would replace several: the one with the same `{field}` and another")
         }
         _ => format!("a stored record has the same `{field}`"),
     };
     let violation = Violation::new(format!("/{field}"), code, detail);
-    match body {
-        Some(decoder) => violation.at_line(decoder.line_of_row(conflict.row)),
+    match lines {
+        Some(line_of) => violation.at_line(line_of(conflict.row)),
         None => violation,
     }
 }

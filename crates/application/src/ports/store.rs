@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_domain::{Field, Filter, Position, RecordQuery, Schema};
+use eider_domain::{Filter, Position, RecordQuery, Schema, Timestamp};
 
-use crate::{RecordStream, SchemaStatistics, StoreError};
+use crate::{
+    BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, RecordStream, SchemaStatistics, StoreError,
+    WriteRequest,
+};
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
 pub const POSITION_SEQUENCE: &str = "$sequence";
@@ -37,71 +40,6 @@ impl ScanRequest {
     pub fn new(query: RecordQuery) -> Self {
         Self { query, after: None, offset: 0, limit: None, with_positions: false }
     }
-}
-
-/// A write of new records.
-#[derive(Debug, Clone)]
-pub struct WriteRequest {
-    /// The schema of the records.
-    pub schema: Arc<Schema>,
-    /// How many conflicting rows to name when a commit is refused; all are counted.
-    pub conflict_limit: usize,
-}
-
-/// Whether the ids of a batch are unique by construction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdOrigin {
-    /// Every id came from the server's [`crate::IdGenerator`]: no check is needed.
-    Generated,
-    /// At least one id came from the client: every id of the batch is checked.
-    Client,
-}
-
-/// What a commit did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommitReceipt {
-    /// Records written or deleted.
-    pub rows: u64,
-    /// Number of the commit within its schema; greater than that of every commit before it.
-    pub commit_seq: u64,
-}
-
-/// The key that a row shares with another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConflictingKey {
-    /// A record of this key is stored already.
-    Stored,
-    /// The row with this number, counted as in [`KeyConflict::row`], comes first in the same write.
-    Row(u64),
-}
-
-/// A row that would be the second with its id or its unique value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyConflict {
-    /// The row, counted from 0 over all batches of the write.
-    pub row: u64,
-    /// `id` or a unique property.
-    pub field: Field,
-    /// What it conflicts with.
-    pub with: ConflictingKey,
-}
-
-/// Why a commit was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyConflicts {
-    /// The conflicts, ordered by row, at most as many as the request asked for.
-    pub conflicts: Vec<KeyConflict>,
-    /// Number of different rows that conflict, named or not.
-    pub rows: u64,
-}
-
-/// How a commit ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommitOutcome {
-    /// All rows are stored and durable as [`StoreCapabilities::durability`] says.
-    Committed(CommitReceipt),
-    /// No row is stored.
-    Refused(KeyConflicts),
 }
 
 /// What outlives a crash once a commit is acknowledged.
@@ -146,11 +84,42 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// As [`RecordStore::scan`].
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError>;
 
-    /// Deletes matching records in one transaction.
+    /// Changes one record. Changes that wait at the same time may share a transaction, but not their fate: each
+    /// succeeds or fails alone, and is durable when this returns.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`]; `Unavailable` with the budget `write_queue` when too many changes wait, or this
+    /// one has waited too long. Nothing is changed after any error.
+    async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError>;
+
+    /// Deletes matching records in one transaction, or none when they are more than `max_affected`.
     ///
     /// # Errors
     /// As [`RecordStore::scan`].
-    async fn delete(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<CommitReceipt, StoreError>;
+    async fn delete(
+        &self,
+        schema: &Arc<Schema>,
+        filter: &Filter,
+        max_affected: u64,
+    ) -> Result<DeleteOutcome, StoreError>;
+
+    /// The answer that a write kept under a key, if it was given at `since` or later.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`].
+    async fn kept_answer(
+        &self,
+        schema: &Arc<Schema>,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeptAnswer>, StoreError>;
+
+    /// Waits until the commit of a number, or a later one, is visible to reads.
+    ///
+    /// # Errors
+    /// `Timeout` when it is not within `at_most`; `NotFound` when the schema was removed.
+    async fn wait_for_commit(&self, schema: &Arc<Schema>, commit_seq: u64, at_most: Duration)
+    -> Result<(), StoreError>;
 
     /// Counts what a schema holds. Cheap enough for a request, not for a hot path.
     ///
@@ -166,24 +135,4 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
 
     /// What the store can do.
     fn capabilities(&self) -> StoreCapabilities;
-}
-
-/// One write. Dropped without [`BatchWriter::commit`], it leaves nothing behind.
-#[async_trait]
-pub trait BatchWriter: fmt::Debug + Send {
-    /// Takes a batch of whole records with the columns of [`Schema::arrow`], already valid, at least one row.
-    ///
-    /// Memory does not grow with the number of batches. Ids and unique values are checked at the commit.
-    ///
-    /// # Errors
-    /// `InvalidInput` when the batch has other columns, `StorageFull` when the disk is; the write is then lost.
-    async fn append(&mut self, batch: RecordBatch, ids: IdOrigin) -> Result<(), StoreError>;
-
-    /// Makes all rows visible and durable, or none.
-    ///
-    /// Rows of one write are neighbours in the order of commit, in the order in which they were appended.
-    ///
-    /// # Errors
-    /// `NotFound` when the schema was removed meanwhile; nothing is stored after any error.
-    async fn commit(self: Box<Self>) -> Result<CommitOutcome, StoreError>;
 }

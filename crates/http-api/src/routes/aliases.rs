@@ -51,10 +51,10 @@ pub(super) async fn bulk(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    bulk_route::check_controls(&request)?;
+    let options = bulk_route::options(&request)?;
     let settings = &state.settings;
     let body = body::json_bytes(&request, payload, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
-    bulk_route::store(&state, &schema, BodyFormat::JsonArray, stream::iter([Ok(data)])).await
+    bulk_route::store(&state, &schema, BodyFormat::JsonArray, options, stream::iter([Ok(data)])).await
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::{BodyError, BodyFormat, BulkOutcome, ErrorCode};
+use eider_application::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, ErrorCode, OnConflict};
 use eider_domain::Schema;
 use futures::Stream;
 use serde_json::json;
@@ -14,14 +15,42 @@ use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
-/// Checks the controls of a bulk call. What only one value is implemented of takes only that value, so that no
-/// client is led to believe in another.
-pub(super) fn check_controls(request: &HttpRequest) -> Result<(), ApiError> {
-    let parameters = Parameters::parse(request.query_string(), &["mode", "on_conflict", "return", "dry_run"], false)?;
-    parameters.expect_one_of("mode", &["atomic"])?;
-    parameters.expect_one_of("on_conflict", &["error"])?;
-    parameters.expect_one_of("return", &["none"])?;
-    parameters.expect_one_of("dry_run", &["false"])
+/// Name of the header that calls a call by a name, so that a repeat stores nothing.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest key of that header, in characters.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// How a bulk call wants to be treated.
+pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
+    let known = ["mode", "on_conflict", "return", "dry_run", "max_errors"];
+    let parameters = Parameters::parse(request.query_string(), &known, false)?;
+    let mode = parameters.choice("mode", &[("atomic", BulkMode::Atomic), ("partial", BulkMode::Partial)])?;
+    let policies = [("error", OnConflict::Error), ("ignore", OnConflict::Ignore), ("replace", OnConflict::Replace)];
+    let max_errors = match parameters.control("max_errors") {
+        None => None,
+        Some(text) => {
+            let number = text.parse().map_err(|_| ApiError::parameter("max_errors", "it takes a whole number"))?;
+            Some(number)
+        }
+    };
+    Ok(BulkOptions {
+        mode,
+        on_conflict: parameters.choice("on_conflict", &policies)?,
+        returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
+        is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
+        max_errors,
+        idempotency_key: idempotency_key(request)?,
+    })
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim().trim_matches('"');
+    if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY {
+        let detail = format!("`Idempotency-Key` takes 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters");
+        return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+    }
+    Ok(Some(key.to_owned()))
 }
 
 pub(super) async fn create(
@@ -30,12 +59,12 @@ pub(super) async fn create(
     name: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    check_controls(&request)?;
+    let options = options(&request)?;
     let schema = state.schema(&name).await?;
     let format = body::bulk_format(&request)?;
     let settings = &state.settings;
     let pieces = body::pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeout)?;
-    store(&state, &schema, format, Box::pin(pieces)).await
+    store(&state, &schema, format, options, Box::pin(pieces)).await
 }
 
 /// Stores a body and answers with its receipt.
@@ -43,10 +72,17 @@ pub(super) async fn store(
     state: &ApiState,
     schema: &Arc<Schema>,
     format: BodyFormat,
+    options: BulkOptions,
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<HttpResponse, ApiError> {
-    match state.services.ingest.bulk(schema, format, body).await? {
-        BulkOutcome::Stored(receipt) => Ok(HttpResponse::Created().json(receipt)),
+    let stored = if options.is_dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    match state.services.ingest.bulk(schema, format, options, body).await? {
+        BulkOutcome::Stored(receipt) => Ok(HttpResponse::build(stored).json(receipt)),
+        BulkOutcome::PartlyStored(receipt) => Ok(HttpResponse::MultiStatus().json(receipt)),
+        BulkOutcome::Replayed { is_partial, receipt } => {
+            let status = if is_partial { StatusCode::MULTI_STATUS } else { StatusCode::CREATED };
+            Ok(HttpResponse::build(status).json(receipt))
+        }
         BulkOutcome::Refused(receipt) => {
             let detail = format!("{} of {} records were refused; nothing was stored", receipt.failed, receipt.received);
             let errors = receipt.failures.clone();

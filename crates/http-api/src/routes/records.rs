@@ -1,21 +1,27 @@
 //! `/records/{schema}` and `/records/{schema}/{id}`: one record at a time.
 
-use actix_web::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::sync::Arc;
+
+use actix_web::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_application::ErrorCode;
-use eider_domain::{RecordId, Schema, SystemField};
+use eider_application::{ErrorCode, Precondition, StoredRecord};
+use eider_domain::{RecordId, Schema, SystemField, Version};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::BASE;
 use crate::body;
 use crate::encode::RecordEncoder;
 use crate::error::ApiError;
-use crate::query_string::Parameters;
+use crate::query_string::{Parameters, record_query};
 use crate::state::ApiState;
+
+/// Name of the header with the number of the commit that a change was stored by.
+const COMMIT_SEQ: &str = "eider-commit-seq";
 
 pub(super) async fn create(
     state: web::Data<ApiState>,
@@ -31,19 +37,95 @@ pub(super) async fn create(
 }
 
 /// Creates a record and answers with it.
-pub(super) async fn create_one(
-    state: &ApiState,
-    schema: &std::sync::Arc<Schema>,
-    body: Bytes,
-) -> Result<HttpResponse, ApiError> {
-    let record = state.services.ingest.create(schema, body).await?;
-    let id =
-        Uuid::from_slice(record.column(SystemField::Id as usize).as_fixed_size_binary().value(0)).unwrap_or_default();
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("{BASE}/records/{}/{id}", schema.name())))
-        .insert_header((ETAG, etag(&record)))
+pub(super) async fn create_one(state: &ApiState, schema: &Arc<Schema>, body: Bytes) -> Result<HttpResponse, ApiError> {
+    let stored = state.services.ingest.create(schema, body).await?;
+    let id = stored.record.column(SystemField::Id as usize).as_fixed_size_binary().value(0);
+    let id = Uuid::from_slice(id).unwrap_or_default();
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("{BASE}/records/{}/{id}", schema.name())));
+    Ok(answer(response, &stored))
+}
+
+/// The record as it is stored now, with its version and the commit that stored it.
+fn answer(mut response: HttpResponseBuilder, stored: &StoredRecord) -> HttpResponse {
+    response
+        .insert_header((ETAG, etag(&stored.record)))
+        .insert_header((COMMIT_SEQ, stored.commit_seq.to_string()))
         .content_type("application/json")
-        .body(document(&record)))
+        .body(document(&stored.record))
+}
+
+pub(super) async fn replace(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (schema, id, precondition) = addressed(&state, &request, path).await?;
+    let settings = &state.settings;
+    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let stored = state.services.ingest.replace(&schema, id, body, &precondition).await?;
+    Ok(answer(HttpResponse::Ok(), &stored))
+}
+
+pub(super) async fn patch(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (schema, id, precondition) = addressed(&state, &request, path).await?;
+    let settings = &state.settings;
+    let body = body::patch_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let stored = state.services.ingest.patch(&schema, id, body, &precondition).await?;
+    Ok(answer(HttpResponse::Ok(), &stored))
+}
+
+/// The schema and the record of a path, and what the request expects of the record.
+async fn addressed(
+    state: &ApiState,
+    request: &HttpRequest,
+    path: web::Path<(String, String)>,
+) -> Result<(Arc<Schema>, RecordId, Precondition), ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let (name, id) = path.into_inner();
+    Ok((state.schema(&name).await?, parse_id(&id)?, precondition(request)?))
+}
+
+/// What `If-Match` says (RFC 9110, section 13.1.1). A weak tag matches nothing.
+fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
+    let mut versions = None;
+    for value in request.headers().get_all(IF_MATCH) {
+        let value = value.to_str().map_err(|_| ApiError::new(ErrorCode::MalformedRequest, "`If-Match` is not text"))?;
+        for tag in value.split(',').map(str::trim) {
+            if tag == "*" {
+                return Ok(Precondition::None);
+            }
+            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+            versions.get_or_insert_with(Vec::new).extend(version.map(Version::from_i64));
+        }
+    }
+    Ok(versions.map_or(Precondition::None, Precondition::OneOf))
+}
+
+/// Deletes the records that the filters match, if they are no more than `max_affected`.
+pub(super) async fn remove_matching(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let parameters = Parameters::parse(request.query_string(), &["filters", "max_affected"], true)?;
+    let schema = state.schema(&name).await?;
+    let filter = record_query(&parameters, &schema, &state.settings)?.filter;
+    if filter.is_everything() {
+        let detail = "a deletion needs at least one filter; to remove everything, delete the schema";
+        return Err(ApiError::new(ErrorCode::InvalidParameter, detail));
+    }
+    let max_affected = parameters.control("max_affected").and_then(|text| text.parse().ok());
+    let max_affected = max_affected
+        .ok_or_else(|| ApiError::parameter("max_affected", "it takes the most records that may be deleted"))?;
+    let receipt = state.services.ingest.delete_matching(&schema, &filter, max_affected).await?;
+    Ok(HttpResponse::Ok().json(json!({"deleted": receipt.rows, "commit_seq": receipt.commit_seq})))
 }
 
 pub(super) async fn get(
@@ -67,11 +149,9 @@ pub(super) async fn remove(
     request: HttpRequest,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    Parameters::parse(request.query_string(), &[], false)?;
-    let (name, id) = path.into_inner();
-    let schema = state.schema(&name).await?;
-    state.services.ingest.delete(&schema, parse_id(&id)?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let (schema, id, precondition) = addressed(&state, &request, path).await?;
+    let commit_seq = state.services.ingest.delete(&schema, id, &precondition).await?;
+    Ok(HttpResponse::NoContent().insert_header((COMMIT_SEQ, commit_seq.to_string())).finish())
 }
 
 fn parse_id(text: &str) -> Result<RecordId, ApiError> {

@@ -196,21 +196,6 @@ async fn a_body_that_stops_arriving_times_out() {
 }
 
 #[tokio::test]
-async fn only_what_works_can_be_asked_for() {
-    let app = TestApp::with_flights().await;
-    let accepted =
-        app.post(&format!("{BULK}?mode=atomic&on_conflict=error&return=none&dry_run=false"), &json!([])).await;
-    assert_eq!(accepted.status, 201);
-    for control in ["mode=partial", "on_conflict=replace", "return=ids", "dry_run=true"] {
-        let answer = app.post(&format!("{BULK}?{control}"), &json!([])).await;
-        assert_eq!(answer.problem(), (400, "invalid_parameter".to_owned()), "{control}");
-    }
-    let answer = app.post(&format!("{BULK}?moed=atomic"), &json!([])).await;
-    assert_eq!(answer.problem(), (400, "unknown_parameter".to_owned()));
-    assert!(answer.detail().contains("did you mean `mode`?"));
-}
-
-#[tokio::test]
 async fn the_predecessors_route_takes_many_records() {
     let app = TestApp::with_flights().await;
     let body = json!({"schema_name": "flights", "data": [{"carrier": "UA"}, {"carrier": "AA"}]});

@@ -4,6 +4,8 @@
 mod app;
 mod bad_records;
 mod bulk;
+mod changes;
+mod modes;
 mod pages;
 mod problems;
 mod queries;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use eider_application::{CommitOutcome, CommitReceipt, IdOrigin, RecordStore, SchemaCatalog, WriteRequest};
+use eider_application::{CommitOutcome, CommitTerms, IdOrigin, RecordStore, SchemaCatalog, WriteReceipt, WriteRequest};
 use eider_domain::Schema;
 use eider_store_duckdb::{DuckDbStore, PoolSettings, StoreSettings};
 use serde_json::json;
@@ -40,16 +40,16 @@ pub(crate) async fn write_numbers(
     schema: &Arc<Schema>,
     range: std::ops::Range<i64>,
     text_length: usize,
-) -> CommitReceipt {
-    let request = WriteRequest { schema: Arc::clone(schema), conflict_limit: 10 };
+) -> WriteReceipt {
+    let request = WriteRequest::new(Arc::clone(schema));
     let mut writer = store.begin_write(request).await.unwrap();
     for first in range.clone().step_by(usize::try_from(BATCH_ROWS).unwrap()) {
         let numbers = first..(first + BATCH_ROWS).min(range.end);
         writer.append(numbers_batch(schema, numbers, text_length), IdOrigin::Generated).await.unwrap();
     }
-    match writer.commit().await.unwrap() {
+    match writer.commit(CommitTerms::all_or_nothing()).await.unwrap() {
         CommitOutcome::Committed(receipt) => receipt,
-        CommitOutcome::Refused(conflicts) => panic!("{conflicts:?}"),
+        CommitOutcome::Refused { rows } => panic!("{rows} rows were refused"),
     }
 }
 

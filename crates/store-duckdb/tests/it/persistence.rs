@@ -29,8 +29,8 @@ async fn scanned(store: &DuckDbStore, schema: &Arc<Schema>, offset: u64, limit: 
 async fn schemas_records_and_counters_are_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let (store, schema) = numbers_store(settings(directory.path())).await;
-    assert_eq!(write_numbers(&store, &schema, 0..10, 1).await.commit_seq, 1);
-    assert_eq!(write_numbers(&store, &schema, 10..20, 1).await.commit_seq, 2);
+    assert_eq!(write_numbers(&store, &schema, 0..10, 1).await.commit_seq, Some(1));
+    assert_eq!(write_numbers(&store, &schema, 10..20, 1).await.commit_seq, Some(2));
     store.close().await.unwrap();
     drop(store);
 
@@ -38,7 +38,7 @@ async fn schemas_records_and_counters_are_there_after_a_restart() {
     let reopened = store.get(schema.name()).await.unwrap();
     assert_eq!((reopened.definition(), reopened.arrow()), (schema.definition(), schema.arrow()));
     assert_eq!(scanned(&store, &reopened, 0, None).await, (0..20).collect::<Vec<_>>());
-    assert_eq!(write_numbers(&store, &reopened, 20..30, 1).await.commit_seq, 3);
+    assert_eq!(write_numbers(&store, &reopened, 20..30, 1).await.commit_seq, Some(3));
     assert_eq!(scanned(&store, &reopened, 0, None).await, (0..30).collect::<Vec<_>>());
 }
 
@@ -51,7 +51,7 @@ async fn more_than_a_million_rows_keep_the_order_of_commit_through_deletes_and_r
     }
     let filter =
         all_of([condition(&schema, "n", "gte", json!(100_000)), condition(&schema, "n", "lt", json!(900_000))]);
-    assert_eq!(store.delete(&schema, &filter).await.unwrap().rows, 800_000);
+    assert_eq!(store.delete(&schema, &filter, 800_000).await.unwrap().deleted(), 800_000);
     write_numbers(&store, &schema, 1_200_000..1_500_000, 4).await;
     let expected: Vec<i64> = (0..100_000).chain(900_000..1_500_000).collect();
     assert_eq!(scanned(&store, &schema, 0, None).await, expected);
@@ -71,7 +71,7 @@ async fn a_write_beyond_its_memory_is_staged_in_a_file_that_leaves_nothing_behin
     let temp_directory = settings.temp_directory.clone();
     let (store, schema) = numbers_store(settings).await;
     let receipt = write_numbers(&store, &schema, 0..300_000, 20).await;
-    assert_eq!(receipt.rows, 300_000);
+    assert_eq!(receipt.created, 300_000);
     assert_eq!(scanned(&store, &schema, 0, None).await, (0..300_000).collect::<Vec<_>>());
     assert_eq!(fs::read_dir(temp_directory).unwrap().count(), 0);
 }

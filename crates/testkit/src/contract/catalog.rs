@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use eider_application::{IndexStatistics, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
+use eider_application::{CommitTerms, IndexStatistics, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
 use eider_domain::{Filter, RecordQuery, Schema, SchemaName, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -68,12 +68,12 @@ async fn assert_records_are_not_found(fixture: &Fixture, schema: &Arc<Schema>) {
     let scan = store.scan(schema, ScanRequest::new(RecordQuery::everything(schema))).await;
     assert_eq!(kind(scan), StoreErrorKind::NotFound);
     assert_eq!(kind(store.count(schema, &everything).await), StoreErrorKind::NotFound);
-    assert_eq!(kind(store.delete(schema, &everything).await), StoreErrorKind::NotFound);
+    assert_eq!(kind(store.delete(schema, &everything, u64::MAX).await), StoreErrorKind::NotFound);
     assert_eq!(kind(store.statistics(schema).await), StoreErrorKind::NotFound);
     // A store may notice the removal when the write begins or, at the latest, when it ends.
-    let request = WriteRequest { schema: Arc::clone(schema), conflict_limit: 1 };
+    let request = WriteRequest::new(Arc::clone(schema));
     match store.begin_write(request).await {
-        Ok(writer) => assert_eq!(kind(writer.commit().await), StoreErrorKind::NotFound),
+        Ok(writer) => assert_eq!(kind(writer.commit(CommitTerms::all_or_nothing()).await), StoreErrorKind::NotFound),
         Err(error) => assert_eq!(error.kind(), StoreErrorKind::NotFound),
     }
 }
@@ -197,7 +197,7 @@ pub async fn statistics_count_records_and_name_the_indexes(fixture: Fixture) {
     assert_eq!(empty.indexes, [index("Code", true), index("both", true), index("day", false)]);
 
     fixture.write_batch(&schema, integers(&schema, 0..10)).await;
-    fixture.store.delete(&schema, &condition(&schema, "n", "lt", json!(3))).await.expect("a delete");
+    fixture.delete(&schema, &condition(&schema, "n", "lt", json!(3))).await;
     assert_eq!(fixture.store.statistics(&schema).await.expect("statistics").record_count, 7);
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, IdOrigin, ScanRequest, StoreErrorKind, WriteRequest};
+use eider_application::{CommitOutcome, CommitTerms, IdOrigin, ScanRequest, StoreErrorKind, WriteRequest};
 use eider_domain::{RecordQuery, Schema};
 use futures::future::join_all;
 use serde_json::json;
@@ -65,12 +65,12 @@ pub async fn of_two_writers_of_one_key_one_is_refused(fixture: Fixture) {
         let (fixture, schema) = (fixture.clone(), Arc::clone(&schema));
         async move {
             let records = json!([{"n": writer, "id": "00000000-0000-4000-8000-000000000001"}]);
-            let request = WriteRequest { schema: Arc::clone(&schema), conflict_limit: 1 };
+            let request = WriteRequest::new(Arc::clone(&schema));
             let mut writer = fixture.store.begin_write(request).await.expect("a write begins");
             writer.append(crate::batch(&schema, records), IdOrigin::Client).await.expect("the batch is taken");
-            match writer.commit().await {
+            match writer.commit(CommitTerms::all_or_nothing()).await {
                 Ok(CommitOutcome::Committed(_)) => true,
-                Ok(CommitOutcome::Refused(_)) => false,
+                Ok(CommitOutcome::Refused { .. }) => false,
                 Err(error) if error.kind() == StoreErrorKind::Conflict => false,
                 Err(error) => panic!("the commit failed: {error}"),
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, ConflictingKey, KeyConflicts};
+use eider_application::{CommitOutcome, ConflictingKey, KeyConflict};
 use eider_domain::Schema;
 use serde_json::{Value as Json, json};
 
@@ -20,33 +20,31 @@ fn id(number: u32) -> String {
 }
 
 /// Row, field and other side of each conflict.
-fn named(conflicts: &KeyConflicts) -> Vec<(u64, &str, ConflictingKey)> {
-    conflicts.conflicts.iter().map(|conflict| (conflict.row, conflict.field.name(), conflict.with)).collect()
+fn named(conflicts: &[KeyConflict]) -> Vec<(u64, &str, ConflictingKey)> {
+    conflicts.iter().map(|conflict| (conflict.row, conflict.field.name(), conflict.with)).collect()
 }
 
 /// Every further row with an id names the first row that has it.
 pub async fn an_id_in_one_write_twice_conflicts_with_the_first(fixture: Fixture) {
     let schema = codes(&fixture).await;
     let records = json!([{}, {"id": id(1)}, {"id": id(2)}, {"id": id(1)}, {"id": id(1)}]);
-    let conflicts = fixture.refused(&schema, records, 10).await;
+    let conflicts = fixture.refused(&schema, records).await;
     assert_eq!(named(&conflicts), [(3, "id", ConflictingKey::Row(1)), (4, "id", ConflictingKey::Row(1))]);
-    assert_eq!(conflicts.rows, 2);
 }
 
 /// An id that is stored is named as such.
 pub async fn an_id_that_is_stored_conflicts(fixture: Fixture) {
     let schema = codes(&fixture).await;
     fixture.write(&schema, json!([{"id": id(1)}, {"id": id(2)}])).await;
-    let conflicts = fixture.refused(&schema, json!([{"id": id(3)}, {"id": id(2)}]), 10).await;
+    let conflicts = fixture.refused(&schema, json!([{"id": id(3)}, {"id": id(2)}])).await;
     assert_eq!(named(&conflicts), [(1, "id", ConflictingKey::Stored)]);
-    assert_eq!(conflicts.rows, 1);
 }
 
 /// A refused write stores none of its rows, and can be sent again once it is mended.
 pub async fn nothing_is_stored_after_a_conflict(fixture: Fixture) {
     let schema = codes(&fixture).await;
     let receipt = fixture.write(&schema, json!([{"n": 0, "id": id(0)}])).await;
-    fixture.refused(&schema, json!([{"n": 1, "id": id(1)}, {"n": 2, "id": id(0)}]), 10).await;
+    fixture.refused(&schema, json!([{"n": 1, "id": id(1)}, {"n": 2, "id": id(0)}])).await;
     assert_eq!(values(&fixture.records(&schema).await, "n"), [0]);
     let mended = fixture.write(&schema, json!([{"n": 1, "id": id(1)}, {"n": 2, "id": id(2)}])).await;
     assert!(mended.commit_seq > receipt.commit_seq);
@@ -56,10 +54,10 @@ pub async fn nothing_is_stored_after_a_conflict(fixture: Fixture) {
 /// A unique value may come twice neither in a write nor in the store.
 pub async fn a_unique_value_may_not_come_twice(fixture: Fixture) {
     let schema = codes(&fixture).await;
-    let conflicts = fixture.refused(&schema, json!([{"Code": "a"}, {"Code": "b"}, {"Code": "a"}]), 10).await;
+    let conflicts = fixture.refused(&schema, json!([{"Code": "a"}, {"Code": "b"}, {"Code": "a"}])).await;
     assert_eq!(named(&conflicts), [(2, "Code", ConflictingKey::Row(0))]);
     fixture.write(&schema, json!([{"Code": "a"}])).await;
-    let conflicts = fixture.refused(&schema, json!([{"Code": "b"}, {"Code": "a"}]), 10).await;
+    let conflicts = fixture.refused(&schema, json!([{"Code": "b"}, {"Code": "a"}])).await;
     assert_eq!(named(&conflicts), [(1, "Code", ConflictingKey::Stored)]);
 }
 
@@ -81,7 +79,7 @@ pub async fn unique_values_of_every_type_conflict(fixture: Fixture) {
         property["is_unique"] = true.into();
         let schema = fixture.create(json!({"name": format!("s{index}"), "properties": [property]})).await;
         fixture.write(&schema, json!([{"key": one}, {"key": other}])).await;
-        let conflicts = fixture.refused(&schema, json!([{"key": one}]), 10).await;
+        let conflicts = fixture.refused(&schema, json!([{"key": one}])).await;
         assert_eq!(named(&conflicts), [(0, "key", ConflictingKey::Stored)], "{property}");
     }
 }
@@ -105,31 +103,26 @@ pub async fn unique_text_counts_case(fixture: Fixture) {
         {"Code": "e\u{301}"}, {"Code": "a\0"}]),
         )
         .await;
-    let conflicts = fixture.refused(&schema, json!([{"Code": ""}]), 10).await;
+    let conflicts = fixture.refused(&schema, json!([{"Code": ""}])).await;
     assert_eq!(named(&conflicts), [(0, "Code", ConflictingKey::Stored)]);
 }
 
-/// All conflicting rows are counted, and the first few are named in order of row.
-pub async fn all_conflicting_rows_are_counted_and_few_are_named(fixture: Fixture) {
+/// Every conflicting row is named, in order of row.
+pub async fn every_conflicting_row_is_named_in_order(fixture: Fixture) {
     let schema = codes(&fixture).await;
     let records: Vec<Json> = (0..100).map(|number| json!({"id": id(number)})).collect();
     fixture.write(&schema, Json::Array(records.clone())).await;
     let mut again = vec![json!({}); 5];
     again.extend(records);
-    let conflicts = fixture.refused(&schema, Json::Array(again.clone()), 3).await;
-    assert_eq!(named(&conflicts), [5, 6, 7].map(|row| (row, "id", ConflictingKey::Stored)));
-    assert_eq!(conflicts.rows, 100);
-
-    let none = fixture.refused(&schema, Json::Array(again), 0).await;
-    assert_eq!(none, KeyConflicts { conflicts: Vec::new(), rows: 100 });
+    let conflicts = fixture.refused(&schema, Json::Array(again)).await;
+    assert!(named(&conflicts).into_iter().eq((5..105).map(|row| (row, "id", ConflictingKey::Stored))));
 }
 
 /// A row that conflicts by two keys is one row.
 pub async fn a_row_that_conflicts_twice_counts_once(fixture: Fixture) {
     let schema = codes(&fixture).await;
     fixture.write(&schema, json!([{"id": id(1), "Code": "a"}])).await;
-    let conflicts = fixture.refused(&schema, json!([{"id": id(1), "Code": "a"}, {"Code": "b"}]), 10).await;
-    assert_eq!(conflicts.rows, 1);
+    let conflicts = fixture.refused(&schema, json!([{"id": id(1), "Code": "a"}, {"Code": "b"}])).await;
     let named = named(&conflicts);
     assert!(!named.is_empty() && named.iter().all(|(row, ..)| *row == 0), "{named:?}");
 }
@@ -140,10 +133,10 @@ pub async fn conflicts_span_the_batches_of_a_write(fixture: Fixture) {
     let first = batch(&schema, json!([{}, {"id": id(1)}]));
     let second = integers(&schema, 0..3_000);
     let third = batch(&schema, json!([{}, {"id": id(1)}]));
-    match fixture.commit(&schema, &[first, second, third], 10).await {
-        CommitOutcome::Refused(conflicts) => {
+    match fixture.commit(&schema, &[first, second, third]).await {
+        (CommitOutcome::Refused { rows: 1 }, conflicts) => {
             assert_eq!(named(&conflicts), [(3_003, "id", ConflictingKey::Row(1))]);
         }
-        CommitOutcome::Committed(receipt) => panic!("the write was committed: {receipt:?}"),
+        other => panic!("the write was not refused: {other:?}"),
     }
 }

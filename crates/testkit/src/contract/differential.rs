@@ -1,10 +1,11 @@
 //! Generated schemas, records and queries, answered by the store under test and by the memory store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::{env, fmt};
 
 use arrow_array::RecordBatch;
-use eider_application::{CommitOutcome, ScanRequest};
+use eider_application::{CommitOutcome, CommitTerms, OnConflict, ScanRequest, WriteRequest};
 use eider_domain::{Field, Projection, RecordQuery, Schema, SchemaDefinition};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -77,6 +78,18 @@ fn scenario() -> impl Strategy<Value = Scenario> {
 }
 
 /// A store with the schema of a scenario.
+/// What becomes of rows whose key is taken, and how many may be refused.
+type Policy = (OnConflict, u64);
+
+/// Each is tried on each write.
+const POLICIES: [Policy; 5] = [
+    (OnConflict::Error, 0),
+    (OnConflict::Ignore, 0),
+    (OnConflict::Replace, u64::MAX),
+    (OnConflict::Error, u64::MAX),
+    (OnConflict::Replace, 0),
+];
+
 struct Side {
     fixture: Fixture,
     schema: Arc<Schema>,
@@ -89,12 +102,13 @@ impl Side {
         Self { fixture, schema }
     }
 
-    /// Rows that a write stored, or that kept it from being stored.
-    async fn write(&self, batch: &RecordBatch) -> Result<u64, u64> {
-        match self.fixture.commit(&self.schema, std::slice::from_ref(batch), 10).await {
-            CommitOutcome::Committed(receipt) => Ok(receipt.rows),
-            CommitOutcome::Refused(conflicts) => Err(conflicts.rows),
-        }
+    /// How a write ended, and the row and the field of each conflict.
+    async fn write(&self, batch: &RecordBatch, policy: Policy) -> (CommitOutcome, BTreeSet<(u64, String)>) {
+        let (on_conflict, max_refused) = policy;
+        let request = WriteRequest { on_conflict, returns_ids: true, ..WriteRequest::new(Arc::clone(&self.schema)) };
+        let terms = CommitTerms { max_refused, ..CommitTerms::all_or_nothing() };
+        let (outcome, conflicts) = self.fixture.commit_as(request, std::slice::from_ref(batch), terms).await;
+        (outcome, conflicts.into_iter().map(|conflict| (conflict.row, conflict.field.name().to_owned())).collect())
     }
 
     /// The rows of a scan without their sequences, which stores may count each in its own way.
@@ -124,8 +138,10 @@ async fn agrees(fixture: &Fixture, scenario: &Scenario) -> TestCaseResult {
 
 async fn compare(tested: &Side, scenario: &Scenario) -> TestCaseResult {
     let memory = Side::new(Fixture::new(Arc::new(MemoryStore::new())), &scenario.definition).await;
-    for batch in &scenario.writes {
-        prop_assert_eq!(tested.write(batch).await, memory.write(batch).await);
+    for policy in POLICIES {
+        for batch in &scenario.writes {
+            prop_assert_eq!(tested.write(batch, policy).await, memory.write(batch, policy).await, "{:?}", policy);
+        }
     }
     for request in &scenario.requests {
         let expected = memory.scan(request.clone()).await;
@@ -140,8 +156,8 @@ async fn compare(tested: &Side, scenario: &Scenario) -> TestCaseResult {
         prop_assert_eq!(tested.after(&request.query, middle).await, expected, "after row {}", middle);
     }
     let filter = &scenario.requests[0].query.filter;
-    let deleted = memory.fixture.store.delete(&memory.schema, filter).await.expect("a delete").rows;
-    prop_assert_eq!(tested.fixture.store.delete(&tested.schema, filter).await.expect("a delete").rows, deleted);
+    let deleted = memory.fixture.delete(&memory.schema, filter).await.rows;
+    prop_assert_eq!(tested.fixture.delete(&tested.schema, filter).await.rows, deleted);
     let everything = |side: &Side| {
         let projection = Projection::all(&side.schema);
         ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(&side.schema) })

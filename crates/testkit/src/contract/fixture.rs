@@ -1,15 +1,16 @@
 //! A store under test and the few calls that every case makes.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use eider_application::{
-    CommitOutcome, CommitReceipt, IdOrigin, KeyConflicts, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    StoreError, WriteRequest,
+    CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, IdOrigin, KeyConflict, RecordStore, RecordStream,
+    ScanRequest, SchemaCatalog, StoreError, WriteReceipt, WriteRequest,
 };
 use eider_domain::{Filter, RecordQuery, Schema};
 use futures::StreamExt;
@@ -45,33 +46,61 @@ impl Fixture {
     }
 
     /// Commits records in one write, as [`crate::batch()`] reads them.
-    pub async fn write(&self, schema: &Arc<Schema>, records: Json) -> CommitReceipt {
+    pub async fn write(&self, schema: &Arc<Schema>, records: Json) -> WriteReceipt {
         self.write_batch(schema, crate::batch(schema, records)).await
     }
 
     /// Commits a batch in one write.
-    pub async fn write_batch(&self, schema: &Arc<Schema>, batch: RecordBatch) -> CommitReceipt {
-        match self.commit(schema, &[batch], usize::MAX).await {
-            CommitOutcome::Committed(receipt) => receipt,
-            CommitOutcome::Refused(conflicts) => panic!("the write was refused: {conflicts:?}"),
+    pub async fn write_batch(&self, schema: &Arc<Schema>, batch: RecordBatch) -> WriteReceipt {
+        match self.commit(schema, &[batch]).await {
+            (CommitOutcome::Committed(receipt), _) => receipt,
+            (CommitOutcome::Refused { .. }, conflicts) => panic!("the write was refused: {conflicts:?}"),
         }
     }
 
-    /// Ends a write of batches and hands out how. Every id counts as the client's.
-    pub async fn commit(&self, schema: &Arc<Schema>, batches: &[RecordBatch], conflict_limit: usize) -> CommitOutcome {
-        let request = WriteRequest { schema: Arc::clone(schema), conflict_limit };
+    /// Ends a write of batches, all of it or nothing, and hands out how and every conflict. Every id counts as the
+    /// client's.
+    pub async fn commit(&self, schema: &Arc<Schema>, batches: &[RecordBatch]) -> (CommitOutcome, Vec<KeyConflict>) {
+        self.commit_as(WriteRequest::new(Arc::clone(schema)), batches, CommitTerms::all_or_nothing()).await
+    }
+
+    /// Ends a write of batches as asked for, and hands out how and every conflict.
+    pub async fn commit_as(
+        &self,
+        request: WriteRequest,
+        batches: &[RecordBatch],
+        terms: CommitTerms,
+    ) -> (CommitOutcome, Vec<KeyConflict>) {
         let mut writer = self.store.begin_write(request).await.expect("a write begins");
         for batch in batches {
             writer.append(batch.clone(), IdOrigin::Client).await.expect("the batch is taken");
         }
-        writer.commit().await.expect("the commit ends")
+        let conflicts = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&conflicts);
+        let note = move |conflict| noted.lock().expect("nobody panicked").push(conflict);
+        let terms = CommitTerms { conflicts: Box::new(note), ..terms };
+        let outcome = writer.commit(terms).await.expect("the commit ends");
+        let conflicts = std::mem::take(&mut *conflicts.lock().expect("nobody panicked"));
+        (outcome, conflicts)
     }
 
-    /// The conflicts of a write that is refused, of which at most `conflict_limit` are named.
-    pub async fn refused(&self, schema: &Arc<Schema>, records: Json, conflict_limit: usize) -> KeyConflicts {
-        match self.commit(schema, &[crate::batch(schema, records)], conflict_limit).await {
-            CommitOutcome::Refused(conflicts) => conflicts,
-            CommitOutcome::Committed(receipt) => panic!("the write was committed: {receipt:?}"),
+    /// The conflicts of a write that is refused.
+    pub async fn refused(&self, schema: &Arc<Schema>, records: Json) -> Vec<KeyConflict> {
+        match self.commit(schema, &[crate::batch(schema, records)]).await {
+            (CommitOutcome::Refused { rows }, conflicts) => {
+                let refused: BTreeSet<u64> = conflicts.iter().map(|conflict| conflict.row).collect();
+                assert_eq!(refused.len() as u64, rows, "each refused row has a conflict: {conflicts:?}");
+                conflicts
+            }
+            (CommitOutcome::Committed(receipt), _) => panic!("the write was committed: {receipt:?}"),
+        }
+    }
+
+    /// Deletes what a filter matches, however much it is.
+    pub async fn delete(&self, schema: &Arc<Schema>, filter: &Filter) -> CommitReceipt {
+        match self.store.delete(schema, filter, u64::MAX).await.expect("a delete") {
+            DeleteOutcome::Deleted(receipt) => receipt,
+            DeleteOutcome::TooMany { matching } => panic!("{matching} are no more than there can be"),
         }
     }
 

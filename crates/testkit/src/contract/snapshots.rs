@@ -49,7 +49,7 @@ pub async fn a_scan_does_not_see_later_writes(fixture: Fixture) {
 pub async fn a_scan_does_not_see_later_deletes(fixture: Fixture) {
     let schema = many_numbers(&fixture).await;
     let stream = open(&fixture, &schema).await;
-    let deleted = fixture.store.delete(&schema, &Filter::everything()).await.expect("a delete");
+    let deleted = fixture.delete(&schema, &Filter::everything()).await;
     assert_eq!(deleted.rows, ROWS.unsigned_abs());
     fixture.write(&schema, json!([{"n": -1}])).await;
     assert_yields_all(stream).await;
@@ -83,7 +83,7 @@ pub async fn dropping_a_stream_frees_its_connection(fixture: Fixture) {
 pub async fn dropping_a_writer_frees_its_connection(fixture: Fixture) {
     let schema = fixture.create(json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]})).await;
     for round in 0..OFTEN {
-        let request = WriteRequest { schema: Arc::clone(&schema), conflict_limit: 0 };
+        let request = WriteRequest::new(Arc::clone(&schema));
         let mut writer = fixture.store.begin_write(request).await.expect("a write begins");
         if round % 2 == 0 {
             writer.append(integers(&schema, 0..100), IdOrigin::Client).await.expect("the batch is taken");

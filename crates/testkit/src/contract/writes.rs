@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, IdOrigin, StoreErrorKind, WriteRequest};
+use eider_application::{CommitOutcome, CommitTerms, IdOrigin, StoreErrorKind, WriteReceipt, WriteRequest};
 use eider_domain::{Filter, Schema};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn numbers(fixture: &Fixture) -> Arc<Schema> {
 }
 
 fn request(schema: &Arc<Schema>) -> WriteRequest {
-    WriteRequest { schema: Arc::clone(schema), conflict_limit: 10 }
+    WriteRequest::new(Arc::clone(schema))
 }
 
 /// Nobody sees a write before its commit, and everybody after.
@@ -27,8 +27,8 @@ pub async fn a_write_is_invisible_until_its_commit(fixture: Fixture) {
         assert!(fixture.records(&schema).await.is_empty());
         assert_eq!(fixture.store.count(&schema, &Filter::everything()).await.expect("a count"), 0);
     }
-    let outcome = writer.commit().await.expect("the commit ends");
-    assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.rows == 10_000));
+    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends");
+    assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.created == 10_000));
     assert_eq!(fixture.records(&schema).await.len(), 10_000);
 }
 
@@ -48,7 +48,7 @@ pub async fn dropping_the_writer_discards_rows(fixture: Fixture) {
 pub async fn rows_of_a_write_are_neighbours_in_order(fixture: Fixture) {
     let schema = numbers(&fixture).await;
     let batches: Vec<_> = [0..1, 1..3_000, 3_000..3_001, 3_001..9_000].map(|r| integers(&schema, r)).into();
-    fixture.commit(&schema, &batches, 0).await;
+    fixture.commit(&schema, &batches).await;
     let numbers = values(&fixture.records(&schema).await, "n");
     assert!(numbers.into_iter().eq((0..9_000).map(serde_json::Value::from)));
 }
@@ -60,8 +60,8 @@ pub async fn records_come_in_the_order_of_commit(fixture: Fixture) {
     let mut second = fixture.store.begin_write(request(&schema)).await.expect("another write begins");
     first.append(integers(&schema, [3, 4]), IdOrigin::Client).await.expect("the batch is taken");
     second.append(integers(&schema, [2, 1]), IdOrigin::Client).await.expect("the batch is taken");
-    second.commit().await.expect("the second write ends first");
-    first.commit().await.expect("the first write ends");
+    second.commit(CommitTerms::all_or_nothing()).await.expect("the second write ends first");
+    first.commit(CommitTerms::all_or_nothing()).await.expect("the first write ends");
     fixture.write(&schema, json!([{"n": 0}])).await;
     assert_eq!(values(&fixture.records(&schema).await, "n"), [2, 1, 3, 4, 0]);
 }
@@ -70,26 +70,26 @@ pub async fn records_come_in_the_order_of_commit(fixture: Fixture) {
 pub async fn a_commit_counts_its_rows(fixture: Fixture) {
     let schema = numbers(&fixture).await;
     let batches = [integers(&schema, 0..7), integers(&schema, 7..10)];
-    let outcome = fixture.commit(&schema, &batches, 0).await;
-    assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.rows == 10), "{outcome:?}");
+    let (outcome, _) = fixture.commit(&schema, &batches).await;
+    assert!(matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.created == 10), "{outcome:?}");
 }
 
 /// Every commit has a greater number than those before it, deletes included.
 pub async fn commit_numbers_increase(fixture: Fixture) {
     let schema = numbers(&fixture).await;
-    let first = fixture.write(&schema, json!([{"n": 1}])).await;
-    let second = fixture.write(&schema, json!([{"n": 2}])).await;
-    let third = fixture.store.delete(&schema, &condition(&schema, "n", "eq", json!(1))).await.expect("a delete");
-    let fourth = fixture.write(&schema, json!([{"n": 3}])).await;
-    let numbers = [first, second, third, fourth].map(|receipt| receipt.commit_seq);
+    let first = fixture.write(&schema, json!([{"n": 1}])).await.commit_seq;
+    let second = fixture.write(&schema, json!([{"n": 2}])).await.commit_seq;
+    let third = Some(fixture.delete(&schema, &condition(&schema, "n", "eq", json!(1))).await.commit_seq);
+    let fourth = fixture.write(&schema, json!([{"n": 3}])).await.commit_seq;
+    let numbers = [first, second, third, fourth].map(|number| number.expect("a commit has a number"));
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
 }
 
 /// A write without batches is committed with no rows.
 pub async fn a_write_without_batches_changes_nothing(fixture: Fixture) {
     let schema = numbers(&fixture).await;
-    let outcome = fixture.commit(&schema, &[], 0).await;
-    assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.rows == 0), "{outcome:?}");
+    let (outcome, _) = fixture.commit(&schema, &[]).await;
+    assert_eq!(outcome, CommitOutcome::Committed(WriteReceipt::default()));
     assert!(fixture.records(&schema).await.is_empty());
 }
 
@@ -101,7 +101,7 @@ pub async fn a_batch_with_other_columns_is_refused(fixture: Fixture) {
     writer.append(integers(&schema, [1]), IdOrigin::Client).await.expect("the batch is taken");
     let refused = writer.append(batch(&other, json!([{"n": "x"}])), IdOrigin::Client).await;
     assert_eq!(refused.expect_err("the batch is refused").kind(), StoreErrorKind::InvalidInput);
-    writer.commit().await.expect_err("the write is lost");
+    writer.commit(CommitTerms::all_or_nothing()).await.expect_err("the write is lost");
     assert!(fixture.records(&schema).await.is_empty());
 }
 
@@ -115,12 +115,12 @@ pub async fn a_commit_after_the_removal_of_the_schema_stores_nothing(fixture: Fi
         writers.push(writer);
     }
     fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
-    let error = writers.remove(0).commit().await.expect_err("the schema is gone");
+    let error = writers.remove(0).commit(CommitTerms::all_or_nothing()).await.expect_err("the schema is gone");
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
 
     // The same in every respect, the time of its creation included, and yet another.
     let anew = fixture.create(schema.definition().to_json()).await;
-    let error = writers.remove(0).commit().await.expect_err("the schema is another");
+    let error = writers.remove(0).commit(CommitTerms::all_or_nothing()).await.expect_err("the schema is another");
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
     assert!(fixture.records(&anew).await.is_empty());
 }
@@ -130,7 +130,7 @@ pub async fn deleting_takes_the_matching_records(fixture: Fixture) {
     let schema = numbers(&fixture).await;
     fixture.write(&schema, json!([{"n": 1}, {}, {"n": 2}, {"n": 3}])).await;
     let filter = any_of([condition(&schema, "n", "eq", json!(2)), condition(&schema, "n", "gt", json!(7))]);
-    let delete = async |filter: &Filter| fixture.store.delete(&schema, filter).await.expect("a delete").rows;
+    let delete = async |filter: &Filter| fixture.delete(&schema, filter).await.rows;
     assert_eq!(delete(&filter).await, 1);
     assert_eq!(delete(&filter).await, 0);
     assert_eq!(values(&fixture.records(&schema).await, "n"), [json!(1), json!(null), json!(3)]);
@@ -145,9 +145,9 @@ pub async fn a_deleted_key_is_free_again(fixture: Fixture) {
     let record = json!({"id": "00000000-0000-7000-8000-000000000001", "code": "a"});
     for _ in 0..3 {
         fixture.write(&schema, json!([record, {"code": "b"}])).await;
-        fixture.store.delete(&schema, &condition(&schema, "code", "eq", json!("a"))).await.expect("a delete");
+        fixture.delete(&schema, &condition(&schema, "code", "eq", json!("a"))).await;
         fixture.write(&schema, json!([record])).await;
         assert_eq!(values(&fixture.records(&schema).await, "code"), ["b", "a"]);
-        fixture.store.delete(&schema, &Filter::everything()).await.expect("a delete");
+        fixture.delete(&schema, &Filter::everything()).await;
     }
 }

@@ -1,25 +1,50 @@
-//! Keys that two records would share.
+//! Keys that two records would share, and what becomes of the rows that have them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use eider_application::{ConflictingKey, KeyConflict, KeyConflicts};
+use eider_application::{ConflictingKey, KeyConflict, OnConflict};
 use eider_domain::{DataType, Field, Schema, SystemField, Value};
 
 use super::table::Table;
 
-/// What keeps a write from being committed, if anything does.
-///
-/// A key that is stored already conflicts as stored with every row that has it; else every row but the first
-/// conflicts with the first.
-pub(super) fn conflicts(table: &Table, rows: &[Vec<Value>], limit: usize) -> Option<KeyConflicts> {
+/// What becomes of the rows of a write.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// Why rows are refused, ordered by row.
+    pub(super) conflicts: Vec<KeyConflict>,
+    /// Rows that are refused.
+    pub(super) refused: BTreeSet<u64>,
+    /// Rows that are passed over.
+    pub(super) ignored: BTreeSet<u64>,
+    /// The stored record, by its place in the table, that each of these rows replaces.
+    pub(super) targets: BTreeMap<u64, usize>,
+}
+
+/// Decides on every row of a write.
+pub(super) fn judge(table: &Table, rows: &[Vec<Value>], on_conflict: OnConflict) -> Verdict {
+    match on_conflict {
+        OnConflict::Replace => replacements(table, rows),
+        OnConflict::Error | OnConflict::Ignore => {
+            let conflicts = taken(table, rows);
+            let conflicting = conflicts.iter().map(|conflict| conflict.row).collect();
+            match on_conflict {
+                OnConflict::Ignore => Verdict { ignored: conflicting, ..Verdict::default() },
+                _ => Verdict { conflicts, refused: conflicting, ..Verdict::default() },
+            }
+        }
+    }
+}
+
+/// The rows whose key is taken. A key that is stored already conflicts as stored with every row that has it; else
+/// every row but the first conflicts with the first.
+fn taken(table: &Table, rows: &[Vec<Value>]) -> Vec<KeyConflict> {
     let mut conflicts = Vec::new();
     for field in unique_fields(&table.schema) {
-        let key = |values: &[Value]| key(field.data_type(), &values[field.column()]);
-        let stored: HashSet<String> = table.records.iter().filter_map(|record| key(&record.values)).collect();
+        let stored = stored_keys(table, &field);
         let mut first_rows = HashMap::new();
         for (row, values) in (0..).zip(rows) {
-            let Some(key) = key(values) else { continue };
-            let with = if stored.contains(&key) {
+            let Some(key) = key(&field, values) else { continue };
+            let with = if stored.contains_key(&key) {
                 ConflictingKey::Stored
             } else {
                 match *first_rows.entry(key).or_insert(row) {
@@ -30,16 +55,58 @@ pub(super) fn conflicts(table: &Table, rows: &[Vec<Value>], limit: usize) -> Opt
             conflicts.push(KeyConflict { row, field: field.clone(), with });
         }
     }
-    if conflicts.is_empty() {
-        return None;
-    }
     conflicts.sort_by_key(|conflict| conflict.row);
-    let rows = conflicts.iter().map(|conflict| conflict.row).collect::<BTreeSet<_>>().len() as u64;
-    conflicts.truncate(limit);
-    Some(KeyConflicts { conflicts, rows })
+    conflicts
 }
 
-fn unique_fields(schema: &Schema) -> impl Iterator<Item = Field> {
+fn replacements(table: &Table, rows: &[Vec<Value>]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let fields: Vec<Field> = unique_fields(&table.schema).collect();
+    for field in &fields {
+        let mut last_rows = HashMap::new();
+        for (row, values) in (0..).zip(rows) {
+            if let Some(earlier) = key(field, values).and_then(|key| last_rows.insert(key, row)) {
+                verdict.ignored.insert(earlier);
+            }
+        }
+    }
+    let stored: Vec<_> = fields.iter().map(|field| stored_keys(table, field)).collect();
+    let mut last_for = HashMap::new();
+    for (row, values) in (0..).zip(rows) {
+        if verdict.ignored.contains(&row) {
+            continue;
+        }
+        let matches = fields.iter().zip(&stored).enumerate();
+        let matches: Vec<(usize, usize)> =
+            matches.filter_map(|(index, (field, stored))| Some((index, *stored.get(&key(field, values)?)?))).collect();
+        let records: BTreeSet<usize> = matches.iter().map(|(_, record)| *record).collect();
+        match (records.len(), matches.last()) {
+            (0, _) | (_, None) => {}
+            (1, Some((_, record))) => {
+                verdict.targets.insert(row, *record);
+                if let Some(earlier) = last_for.insert(*record, row) {
+                    verdict.targets.remove(&earlier);
+                    verdict.ignored.insert(earlier);
+                }
+            }
+            (_, Some((index, _))) => {
+                verdict.refused.insert(row);
+                let (field, with) = (fields[*index].clone(), ConflictingKey::SeveralRecords);
+                verdict.conflicts.push(KeyConflict { row, field, with });
+            }
+        }
+    }
+    verdict
+}
+
+/// The places of stored records by their key.
+fn stored_keys(table: &Table, field: &Field) -> HashMap<String, usize> {
+    let records = table.records.iter().enumerate();
+    records.filter_map(|(place, record)| Some((key(field, &record.values)?, place))).collect()
+}
+
+/// The id, and the unique properties.
+pub(super) fn unique_fields(schema: &Schema) -> impl Iterator<Item = Field> {
     let is_unique = |field: &Field| match field {
         Field::System(field) => *field == SystemField::Id,
         Field::Property { index, .. } => schema.properties()[*index].is_unique,
@@ -47,8 +114,12 @@ fn unique_fields(schema: &Schema) -> impl Iterator<Item = Field> {
     schema.fields().into_iter().filter(is_unique)
 }
 
-/// The key of a value: equal values have equal keys, null has none.
-fn key(data_type: DataType, value: &Value) -> Option<String> {
+/// The key of a record's value of a field: equal values have equal keys, null has none.
+pub(super) fn key(field: &Field, values: &[Value]) -> Option<String> {
+    key_of(field.data_type(), &values[field.column()])
+}
+
+fn key_of(data_type: DataType, value: &Value) -> Option<String> {
     match value {
         // Zero has two signs, and they are equal.
         Value::Number(0.0) => Some("0".to_owned()),

@@ -28,6 +28,8 @@ pub enum Operation {
     Append,
     /// `BatchWriter::commit`
     Commit,
+    /// `RecordStore::change`
+    Change,
     /// `RecordStore::delete`
     Delete,
     /// `RecordStore::statistics`

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use eider_application::{
-    BatchWriter, CommitReceipt, Durability, IndexStatistics, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteRequest,
+    BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IndexStatistics, KeptAnswer, RecordStore,
+    RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind,
+    WriteRequest,
 };
-use eider_domain::{Filter, Property, Schema, SchemaName};
+use eider_domain::{Filter, Property, Schema, SchemaName, Timestamp};
 use tokio::sync::watch;
 
+use super::change;
 use super::faults::{Faults, Operation, ScanGate, lock};
 use super::scan::{OpenScan, Scan};
 use super::table::Table;
@@ -178,9 +181,42 @@ impl RecordStore for MemoryStore {
         Ok(Box::new(MemoryWriter { shared, request, incarnation, rows: Vec::new(), is_lost: false }))
     }
 
-    async fn delete(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<CommitReceipt, StoreError> {
+    async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
+        self.shared.faults.strike(Operation::Change)?;
+        self.shared.with_table(schema, |table| change::apply(table, &change))
+    }
+
+    async fn delete(
+        &self,
+        schema: &Arc<Schema>,
+        filter: &Filter,
+        max_affected: u64,
+    ) -> Result<DeleteOutcome, StoreError> {
         self.shared.faults.strike(Operation::Delete)?;
-        self.shared.with_table(schema, |table| table.delete(filter))
+        self.shared.with_table(schema, |table| table.delete(filter, max_affected))
+    }
+
+    async fn kept_answer(
+        &self,
+        schema: &Arc<Schema>,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.shared.with_table(schema, |table| table.answers.get(key).filter(|answer| answer.at >= since).cloned())
+    }
+
+    async fn wait_for_commit(
+        &self,
+        schema: &Arc<Schema>,
+        commit_seq: u64,
+        at_most: Duration,
+    ) -> Result<(), StoreError> {
+        let mut committed = self.shared.with_table(schema, |table| table.committed.subscribe())?;
+        match tokio::time::timeout(at_most, committed.wait_for(|last| *last >= commit_seq)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(not_found(schema.name())),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout, "the commit did not come in time")),
+        }
     }
 
     /// Nothing lies on a disk, so the size is 0.

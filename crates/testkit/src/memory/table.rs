@@ -1,9 +1,12 @@
 //! The records of one schema.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use eider_application::{CommitReceipt, ScanRequest};
+use eider_application::{CommitReceipt, DeleteOutcome, KeptAnswer, ScanRequest};
 use eider_domain::{Filter, Position, Schema, SortKey, Value};
+
+use tokio::sync::watch;
 
 use super::order;
 use super::predicate::matches;
@@ -29,13 +32,23 @@ pub(super) struct Table {
     /// Tells a table from one that had the same name before it.
     pub(super) incarnation: u64,
     pub(super) records: Vec<Arc<StoredRecord>>,
+    /// Answers that writes keep, by key.
+    pub(super) answers: HashMap<String, KeptAnswer>,
     next_sequence: i64,
-    commit_seq: u64,
+    /// The number of the last commit.
+    pub(super) committed: watch::Sender<u64>,
 }
 
 impl Table {
     pub(super) fn new(schema: Arc<Schema>, incarnation: u64) -> Self {
-        Self { schema, incarnation, records: Vec::new(), next_sequence: 1, commit_seq: 0 }
+        Self {
+            schema,
+            incarnation,
+            records: Vec::new(),
+            answers: HashMap::new(),
+            next_sequence: 1,
+            committed: watch::Sender::new(0),
+        }
     }
 
     /// Whether this is the table of `schema`, and not of another that had or has its name.
@@ -45,24 +58,27 @@ impl Table {
             && self.schema.definition() == schema.definition()
     }
 
-    pub(super) fn insert(&mut self, rows: Vec<Vec<Value>>) -> CommitReceipt {
-        let count = rows.len() as u64;
+    pub(super) fn insert(&mut self, rows: Vec<Vec<Value>>) {
         for values in rows {
             self.records.push(Arc::new(StoredRecord { sequence: self.next_sequence, values }));
             self.next_sequence += 1;
         }
-        self.receipt(count)
     }
 
-    pub(super) fn delete(&mut self, filter: &Filter) -> CommitReceipt {
-        let before = self.records.len();
+    pub(super) fn delete(&mut self, filter: &Filter, max_affected: u64) -> DeleteOutcome {
+        let rows = self.count(filter);
+        if rows > max_affected {
+            return DeleteOutcome::TooMany { matching: rows };
+        }
         self.records.retain(|record| !matches(filter, &record.values));
-        self.receipt((before - self.records.len()) as u64)
+        let commit_seq = if rows > 0 { self.commit() } else { *self.committed.borrow() };
+        DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq })
     }
 
-    fn receipt(&mut self, rows: u64) -> CommitReceipt {
-        self.commit_seq += 1;
-        CommitReceipt { rows, commit_seq: self.commit_seq }
+    /// Numbers a commit.
+    pub(super) fn commit(&mut self) -> u64 {
+        self.committed.send_modify(|last| *last += 1);
+        *self.committed.borrow()
     }
 
     pub(super) fn count(&self, filter: &Filter) -> u64 {

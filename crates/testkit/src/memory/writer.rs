@@ -1,15 +1,20 @@
 //! Writes, staged until their commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{BatchWriter, CommitOutcome, IdOrigin, StoreError, StoreErrorKind, WriteRequest};
-use eider_domain::Value;
+use eider_application::{
+    AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, IdOrigin, KeptAnswer, StoreError, StoreErrorKind,
+    WriteReceipt, WriteRequest,
+};
+use eider_domain::{RecordId, SystemField, Value};
 
-use super::conflicts::conflicts;
+use super::conflicts::{Verdict, judge};
 use super::faults::Operation;
 use super::store::Shared;
+use super::table::Table;
 use crate::column::rows_of;
 
 #[derive(Debug)]
@@ -42,7 +47,7 @@ impl BatchWriter for MemoryWriter {
         staged
     }
 
-    async fn commit(self: Box<Self>) -> Result<CommitOutcome, StoreError> {
+    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError> {
         self.shared.faults.strike(Operation::Commit)?;
         if self.is_lost {
             return Err(StoreError::new(StoreErrorKind::InvalidInput, "the write was lost when a batch was refused"));
@@ -52,10 +57,65 @@ impl BatchWriter for MemoryWriter {
             if table.incarnation != incarnation {
                 return Err(StoreError::new(StoreErrorKind::NotFound, "the schema was made anew during the write"));
             }
-            Ok(match conflicts(table, &rows, request.conflict_limit) {
-                Some(conflicts) => CommitOutcome::Refused(conflicts),
-                None => CommitOutcome::Committed(table.insert(rows)),
-            })
+            Ok(store(table, &request, rows, terms))
         })?
+    }
+}
+
+fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Vec<Value>>, mut terms: CommitTerms) -> CommitOutcome {
+    let Verdict { conflicts, refused, ignored, targets } = judge(table, &rows, request.on_conflict);
+    conflicts.into_iter().for_each(&mut terms.conflicts);
+    if refused.len() as u64 > terms.max_refused {
+        return CommitOutcome::Refused { rows: refused.len() as u64 };
+    }
+    let mut accepted = Vec::new();
+    let mut replaced = BTreeSet::new();
+    for (row, mut values) in (0..).zip(rows) {
+        if refused.contains(&row) || ignored.contains(&row) {
+            continue;
+        }
+        if let Some(target) = targets.get(&row) {
+            let stored = &table.records[*target].values;
+            for field in [SystemField::Id, SystemField::CreatedAt] {
+                values[field as usize] = stored[field as usize].clone();
+            }
+            if let Value::Integer(version) = &stored[SystemField::Version as usize] {
+                values[SystemField::Version as usize] = Value::Integer(version + 1);
+            }
+            replaced.insert(*target);
+        }
+        accepted.push(values);
+    }
+    let updated = replaced.len() as u64;
+    let mut receipt = WriteReceipt {
+        created: accepted.len() as u64 - updated,
+        updated,
+        ignored: ignored.len() as u64,
+        refused: refused.len() as u64,
+        ..WriteReceipt::default()
+    };
+    if request.is_dry_run {
+        return CommitOutcome::Committed(receipt);
+    }
+    if request.returns_ids {
+        receipt.ids = accepted.iter().filter_map(|values| id_of(values)).collect();
+    }
+    if !accepted.is_empty() {
+        let mut place = 0..;
+        table.records.retain(|_| place.next().is_some_and(|place| !replaced.contains(&place)));
+        table.insert(accepted);
+        receipt.commit_seq = Some(table.commit());
+    }
+    if let Some(AnswerToKeep { key, fingerprint, at, render }) = terms.answer {
+        table.answers.insert(key, KeptAnswer { fingerprint, at, text: render(&receipt) });
+    }
+    CommitOutcome::Committed(receipt)
+}
+
+/// The id of a record.
+pub(super) fn id_of(values: &[Value]) -> Option<RecordId> {
+    match values[SystemField::Id as usize] {
+        Value::Uuid(id) => Some(RecordId::new(id)),
+        _ => None,
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use eider_application::{
-    BatchWriter, CommitOutcome, IdOrigin, RecordStore, ScanRequest, SchemaCatalog, StoreError, StoreErrorKind,
-    WriteRequest,
+    BatchWriter, CommitOutcome, CommitTerms, IdOrigin, RecordStore, ScanRequest, SchemaCatalog, StoreError,
+    StoreErrorKind, WriteRequest,
 };
 use eider_domain::{Filter, RecordQuery, Schema};
 use eider_testkit::contract::{collect, run};
@@ -25,12 +25,12 @@ async fn ten_numbers() -> (MemoryStore, Arc<Schema>) {
     let schema = store.create(schema(document)).await.expect("the schema is new");
     let mut writer = begin(&store, &schema).await;
     writer.append(integers(&schema, 0..10), IdOrigin::Client).await.expect("the batch is taken");
-    assert!(matches!(writer.commit().await, Ok(CommitOutcome::Committed(_))));
+    assert!(matches!(writer.commit(CommitTerms::all_or_nothing()).await, Ok(CommitOutcome::Committed(_))));
     (store, schema)
 }
 
 async fn begin(store: &MemoryStore, schema: &Arc<Schema>) -> Box<dyn BatchWriter> {
-    store.begin_write(WriteRequest { schema: Arc::clone(schema), conflict_limit: 1 }).await.expect("a write begins")
+    store.begin_write(WriteRequest::new(Arc::clone(schema))).await.expect("a write begins")
 }
 
 fn everything(schema: &Schema) -> ScanRequest {
@@ -78,7 +78,7 @@ fn a_commit_that_fails_stores_nothing() {
         store.fail_next(Operation::Commit, StoreError::new(StoreErrorKind::StorageFull, "planted"));
         let mut writer = begin(&store, &schema).await;
         writer.append(integers(&schema, 10..20), IdOrigin::Client).await.unwrap();
-        assert_eq!(writer.commit().await.unwrap_err().kind(), StoreErrorKind::StorageFull);
+        assert_eq!(writer.commit(CommitTerms::all_or_nothing()).await.unwrap_err().kind(), StoreErrorKind::StorageFull);
         assert_eq!(store.count(&schema, &Filter::everything()).await.unwrap(), 10);
     });
 }
@@ -91,7 +91,7 @@ fn an_append_that_fails_loses_the_write() {
         writer.append(integers(&schema, [10]), IdOrigin::Client).await.unwrap();
         store.fail_next(Operation::Append, StoreError::new(StoreErrorKind::StorageFull, "planted"));
         writer.append(integers(&schema, [11]), IdOrigin::Client).await.unwrap_err();
-        writer.commit().await.unwrap_err();
+        writer.commit(CommitTerms::all_or_nothing()).await.unwrap_err();
         assert_eq!(store.count(&schema, &Filter::everything()).await.unwrap(), 10);
     });
 }

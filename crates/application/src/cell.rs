@@ -8,8 +8,11 @@ use arrow_array::types::{
 use eider_domain::{DataType, Value};
 use uuid::Uuid;
 
-/// The value of a row that is not null, in a column of the Arrow type that `data_type` has.
-pub(super) fn value(data_type: DataType, column: &dyn Array, row: usize) -> Value {
+/// The value of a row in a column of the Arrow type that `data_type` has.
+pub fn value_at(data_type: DataType, column: &dyn Array, row: usize) -> Value {
+    if column.is_null(row) {
+        return Value::Null;
+    }
     match data_type {
         DataType::String => Value::Text(column.as_string::<i32>().value(row).to_owned().into()),
         DataType::Object | DataType::Array => Value::Json(column.as_string::<i32>().value(row).to_owned().into()),

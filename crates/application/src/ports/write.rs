@@ -1,0 +1,181 @@
+//! Writes of many records: staged batch by batch, checked and stored at their commit.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use eider_domain::{Field, RecordId, Schema, Timestamp};
+
+use crate::StoreError;
+
+/// What becomes of a record whose id or unique value is stored already, or comes twice in one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// It is refused.
+    #[default]
+    Error,
+    /// It is passed over; of several in one write the first is kept.
+    Ignore,
+    /// It replaces the stored record, whose id and time of creation stay; of several in one write the last is kept.
+    Replace,
+}
+
+/// A write of many records.
+#[derive(Debug, Clone)]
+pub struct WriteRequest {
+    /// The schema of the records.
+    pub schema: Arc<Schema>,
+    /// What becomes of records whose key is taken.
+    pub on_conflict: OnConflict,
+    /// Whether the receipt lists the ids of the records that were stored.
+    pub returns_ids: bool,
+    /// Everything is checked and nothing is stored.
+    pub is_dry_run: bool,
+}
+
+impl WriteRequest {
+    /// A write of new records that refuses those whose key is taken.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        Self { schema, on_conflict: OnConflict::Error, returns_ids: false, is_dry_run: false }
+    }
+}
+
+/// Whether the ids of a batch are unique by construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdOrigin {
+    /// Every id came from the server's [`crate::IdGenerator`]: no check is needed.
+    Generated,
+    /// At least one id came from the client: every id of the batch is checked.
+    Client,
+}
+
+/// The key that a row shares with another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConflictingKey {
+    /// A record of this key is stored already.
+    Stored,
+    /// The row with this number, counted as in [`KeyConflict::row`], comes first in the same write.
+    Row(u64),
+    /// The row would replace several records at once.
+    SeveralRecords,
+}
+
+/// A row that would be the second with its id or its unique value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyConflict {
+    /// The row, counted from 0 over all batches of the write.
+    pub row: u64,
+    /// `id` or a unique property.
+    pub field: Field,
+    /// What it conflicts with.
+    pub with: ConflictingKey,
+}
+
+/// The last word on a write, known when all of its batches are.
+pub struct CommitTerms {
+    /// Rows that may be refused for their keys while the others are stored; with more, nothing is.
+    pub max_refused: u64,
+    /// Is told every conflict that refuses a row, ordered by row, before the commit. It may block.
+    pub conflicts: Box<dyn FnMut(KeyConflict) + Send>,
+    /// An answer to be stored in the same transaction.
+    pub answer: Option<AnswerToKeep>,
+}
+
+impl CommitTerms {
+    /// All rows or none; nobody is told why not.
+    pub fn all_or_nothing() -> Self {
+        Self { max_refused: 0, conflicts: Box::new(drop), answer: None }
+    }
+}
+
+impl fmt::Debug for CommitTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommitTerms").field("max_refused", &self.max_refused).finish_non_exhaustive()
+    }
+}
+
+/// How long an answer is kept.
+pub const ANSWER_LIFETIME: Duration = Duration::from_hours(24);
+
+/// An answer that is stored with the write that it answers, so that a repeat of the call gets it again.
+pub struct AnswerToKeep {
+    /// What the client calls the write.
+    pub key: String,
+    /// Tells this call from another under the same key.
+    pub fingerprint: String,
+    /// When it was given.
+    pub at: Timestamp,
+    /// Makes the answer of the receipt.
+    pub render: Box<dyn FnOnce(&WriteReceipt) -> String + Send>,
+}
+
+impl fmt::Debug for AnswerToKeep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerToKeep").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// An answer that was stored with its write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Tells the call that was answered from another under the same key.
+    pub fingerprint: String,
+    /// When it was given.
+    pub at: Timestamp,
+    /// The answer.
+    pub text: String,
+}
+
+/// What a write did, or would have done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WriteReceipt {
+    /// Rows stored as new records.
+    pub created: u64,
+    /// Rows that replaced a record.
+    pub updated: u64,
+    /// Rows passed over: their key was taken, or a later row of the write replaced them.
+    pub ignored: u64,
+    /// Rows refused for their keys.
+    pub refused: u64,
+    /// Number of the commit within its schema; `None` when nothing was stored.
+    pub commit_seq: Option<u64>,
+    /// The ids of the stored rows, in the order of the rows, when they were asked for.
+    pub ids: Vec<RecordId>,
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// What the receipt says is stored, and durable as [`crate::StoreCapabilities::durability`] says; after a dry
+    /// run it would have been.
+    Committed(WriteReceipt),
+    /// No row is stored: more rows than allowed were refused.
+    Refused {
+        /// Rows refused for their keys.
+        rows: u64,
+    },
+}
+
+/// One write. Dropped without [`BatchWriter::commit`], it leaves nothing behind.
+#[async_trait]
+pub trait BatchWriter: fmt::Debug + Send {
+    /// Takes a batch of whole records with the columns of [`Schema::arrow`], already valid, at least one row.
+    ///
+    /// Memory does not grow with the number of batches. Ids and unique values are checked at the commit.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the batch has other columns, `StorageFull` when the disk is; the write is then lost.
+    async fn append(&mut self, batch: RecordBatch, ids: IdOrigin) -> Result<(), StoreError>;
+
+    /// Checks the keys of all rows and makes those that are accepted visible and durable at once, or none.
+    ///
+    /// Rows of one write are neighbours in the order of commit, in the order in which they were appended; a
+    /// record that is replaced moves to the place of the row. A key that is stored refuses every row that has it;
+    /// otherwise the first row with a key claims it, even when it is itself refused for another.
+    ///
+    /// # Errors
+    /// `NotFound` when the schema was removed meanwhile; nothing is stored after any error.
+    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError>;
+}

@@ -1,0 +1,234 @@
+//! The one transaction of a group of changes.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_select::concat::concat_batches;
+use duckdb::{Connection, params_from_iter};
+use eider_application::{Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, value_at};
+use eider_domain::{Field, Schema, SystemField, Value, Version};
+use uuid::Uuid;
+
+use crate::catalog::{self, Counters};
+use crate::commit::{engine_batch, engine_schema};
+use crate::error::{arrow_error, internal, store_error};
+use crate::sql::{self, Statement};
+use crate::worker::{Decision, transaction};
+use crate::{ident, scan};
+
+/// The record that a change is about.
+pub(crate) fn id_of(change: &Change) -> Uuid {
+    match change {
+        Change::Create { record, .. } | Change::Replace { record, .. } => {
+            Uuid::from_slice(record.column(SystemField::Id as usize).as_fixed_size_binary().value(0))
+                .unwrap_or_default()
+        }
+        Change::Delete { id, .. } => *id.as_uuid(),
+    }
+}
+
+/// Applies changes of different records in one transaction: how each ended, and the counters afterwards when
+/// anything was changed.
+///
+/// Each is judged by what was stored before the group and by the values that those before it claim; a value that
+/// a change of the group gives up is free for the next group.
+pub(crate) fn apply(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+    counters: Counters,
+) -> Result<(Vec<ChangeOutcome>, Option<Counters>), StoreError> {
+    transaction(connection, || {
+        let mut refusals = refused_by_id(connection, schema, changes)?;
+        refuse_by_unique_values(connection, schema, changes, &mut refusals)?;
+        let accepted = || changes.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(c, _)| c);
+        if accepted().next().is_none() {
+            return Ok(Decision::RollBack((refusals.into_iter().flatten().collect(), None)));
+        }
+        let gone = accepted().filter(|change| !matches!(change, Change::Create { .. })).map(id_of).collect::<Vec<_>>();
+        if !gone.is_empty() {
+            let deletion = sql::delete_ids(schema, &gone);
+            let deleted = connection
+                .prepare_cached(&deletion.sql)
+                .and_then(|mut statement| statement.execute(params_from_iter(deletion.values.iter())))
+                .map_err(store_error)?;
+            if deleted != gone.len() {
+                return Err(internal("a deletion met other records than were found"));
+            }
+        }
+        let records: Vec<&RecordBatch> = accepted()
+            .filter_map(|change| match change {
+                Change::Create { record, .. } | Change::Replace { record, .. } => Some(record),
+                Change::Delete { .. } => None,
+            })
+            .collect();
+        append(connection, schema, &records, counters)?;
+        let next = counters.after(i64::try_from(records.len()).map_err(|_| internal("a group is too large"))?);
+        catalog::advance(connection, schema, next)?;
+        let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq.unsigned_abs() };
+        let outcomes = refusals.into_iter().map(|refusal| refusal.unwrap_or_else(|| committed.clone())).collect();
+        Ok(Decision::Commit((outcomes, Some(next))))
+    })
+}
+
+fn append(
+    connection: &Connection,
+    schema: &Schema,
+    records: &[&RecordBatch],
+    counters: Counters,
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let batch = concat_batches(schema.arrow(), records.iter().copied()).map_err(arrow_error)?;
+    let batch = engine_batch(&batch, &engine_schema(schema), counters.next_sequence)?;
+    let mut appender =
+        connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error)?;
+    appender.append_record_batch(batch).map_err(store_error)?;
+    appender.flush().map_err(store_error)
+}
+
+/// Refuses changes of records that are not there or not of the expected version, and creations under a taken id.
+fn refused_by_id(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+) -> Result<Vec<Option<ChangeOutcome>>, StoreError> {
+    let names_record = |change: &&Change| !matches!(change, Change::Create { ids: IdOrigin::Generated, .. });
+    let ids: Vec<Uuid> = changes.iter().filter(names_record).map(id_of).collect();
+    let versions = if ids.is_empty() { HashMap::new() } else { versions_of(connection, schema, &ids)? };
+    let refusal = |change: &Change| {
+        let found = versions.get(&id_of(change)).copied();
+        match (change, found) {
+            (Change::Create { ids: IdOrigin::Generated, .. }, _)
+            | (Change::Create { .. }, None)
+            | (Change::Delete { expected: None, .. }, Some(_)) => None,
+            (Change::Create { .. }, Some(_)) => Some(conflict(Field::System(SystemField::Id))),
+            (Change::Replace { .. } | Change::Delete { .. }, None) => Some(ChangeOutcome::Missing),
+            (Change::Replace { expected, .. } | Change::Delete { expected: Some(expected), .. }, Some(version)) => {
+                (version != *expected).then_some(ChangeOutcome::Stale)
+            }
+        }
+    };
+    Ok(changes.iter().map(refusal).collect())
+}
+
+fn conflict(field: Field) -> ChangeOutcome {
+    ChangeOutcome::Conflict(vec![KeyConflict { row: 0, field, with: ConflictingKey::Stored }])
+}
+
+/// Refuses changes whose unique values are those of another record, or of a change before them.
+fn refuse_by_unique_values(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+    refusals: &mut [Option<ChangeOutcome>],
+) -> Result<(), StoreError> {
+    let is_unique = |field: &Field| match field {
+        Field::System(_) => false,
+        Field::Property { index, .. } => schema.properties()[*index].is_unique,
+    };
+    let fields: Vec<Field> = schema.fields().into_iter().filter(is_unique).collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let value_of = |change: &Change, field: &Field| match change {
+        Change::Create { record, .. } | Change::Replace { record, .. } => {
+            value_at(field.data_type(), record.column(field.column()), 0)
+        }
+        Change::Delete { .. } => Value::Null,
+    };
+    let mut holders = Vec::new();
+    for field in &fields {
+        let open = changes.iter().zip(refusals.iter()).filter(|(_, refusal)| refusal.is_none());
+        let values = open.map(|(change, _)| value_of(change, field)).filter(|value| *value != Value::Null);
+        holders.push(holders_of(connection, schema, field, &values.collect::<Vec<_>>())?);
+    }
+    let mut claimed: Vec<HashSet<String>> = vec![HashSet::new(); fields.len()];
+    for (change, refusal) in changes.iter().zip(refusals.iter_mut()).filter(|(_, refusal)| refusal.is_none()) {
+        let keys: Vec<Option<String>> = fields.iter().map(|field| key(field, &value_of(change, field))).collect();
+        let taken = |index: usize| {
+            let Some(key) = &keys[index] else { return false };
+            let is_held = holders[index].get(key).is_some_and(|holder| *holder != id_of(change));
+            is_held || claimed[index].contains(key)
+        };
+        let conflicts: Vec<KeyConflict> = (0..fields.len())
+            .filter(|index| taken(*index))
+            .map(|index| KeyConflict { row: 0, field: fields[index].clone(), with: ConflictingKey::Stored })
+            .collect();
+        if !conflicts.is_empty() {
+            *refusal = Some(ChangeOutcome::Conflict(conflicts));
+            continue;
+        }
+        for (claimed, key) in claimed.iter_mut().zip(keys) {
+            claimed.extend(key);
+        }
+    }
+    Ok(())
+}
+
+/// The same text for values that are equal, none for null.
+fn key(field: &Field, value: &Value) -> Option<String> {
+    match value {
+        // Zero has two signs, and they are equal.
+        Value::Number(0.0) => Some("0".to_owned()),
+        value => value.text(field.data_type()),
+    }
+}
+
+/// The versions of those records that there are.
+fn versions_of(connection: &Connection, schema: &Schema, ids: &[Uuid]) -> Result<HashMap<Uuid, Version>, StoreError> {
+    let mut versions = HashMap::with_capacity(ids.len());
+    let fields = [Field::System(SystemField::Id), Field::System(SystemField::Version)];
+    read(connection, &sql::versions(schema, ids), &fields, |row| {
+        if let [Value::Uuid(id), Value::Integer(version)] = row {
+            versions.insert(*id, Version::from_i64(*version));
+        }
+    })?;
+    Ok(versions)
+}
+
+/// The records that hold one of these values of a unique property, by the value's key.
+fn holders_of(
+    connection: &Connection,
+    schema: &Schema,
+    field: &Field,
+    values: &[Value],
+) -> Result<HashMap<String, Uuid>, StoreError> {
+    let mut holders = HashMap::new();
+    if values.is_empty() {
+        return Ok(holders);
+    }
+    let fields = [Field::System(SystemField::Id), field.clone()];
+    read(connection, &sql::holders(schema, field, values), &fields, |row| {
+        if let [Value::Uuid(id), value] = row
+            && let Some(key) = key(field, value)
+        {
+            holders.insert(key, *id);
+        }
+    })?;
+    Ok(holders)
+}
+
+/// Hands out each row of a query as values of `fields`.
+fn read(
+    connection: &Connection,
+    statement: &Statement,
+    fields: &[Field],
+    mut visit: impl FnMut(&[Value]),
+) -> Result<(), StoreError> {
+    let arrow = fields.iter().map(|field| field.data_type().arrow_field(field.name(), true));
+    let arrow = std::sync::Arc::new(arrow_schema::Schema::new(arrow.collect::<Vec<_>>()));
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+    let batches = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
+    for batch in batches {
+        let batch = scan::port_batch(&batch.map_err(store_error)?, &arrow)?;
+        for row in 0..batch.num_rows() {
+            let cells = fields.iter().zip(batch.columns());
+            let values = cells.map(|(field, column)| value_at(field.data_type(), column, row));
+            visit(&values.collect::<Vec<_>>());
+        }
+    }
+    Ok(())
+}

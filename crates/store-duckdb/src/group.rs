@@ -1,0 +1,181 @@
+//! Changes of single records that wait at the same time, committed together.
+//!
+//! Each schema has a queue and one task that takes whatever waits, commits it in one transaction, and answers each
+//! caller. Nobody is waited for: a change that comes alone is committed alone.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use duckdb::Connection;
+use eider_application::{Change, ChangeOutcome, StoreError, StoreErrorKind};
+use eider_domain::Schema;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::catalog::Counters;
+use crate::changes::{apply, id_of};
+use crate::store::{Shared, Turn};
+use crate::worker;
+
+/// How single changes share commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// Changes that one commit takes at most.
+    pub max_changes: usize,
+    /// How long a change may wait for its commit to begin.
+    pub max_wait: Duration,
+    /// Changes that may wait at once, for each schema.
+    pub queue_length: usize,
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self { max_changes: 1_024, max_wait: Duration::from_secs(10), queue_length: 8_192 }
+    }
+}
+
+/// A change and the caller that waits for it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    change: Change,
+    since: Instant,
+    answer: oneshot::Sender<Result<ChangeOutcome, StoreError>>,
+}
+
+pub(crate) type Queue = mpsc::Sender<Waiting>;
+
+/// Puts a change in the queue and waits until it is committed or refused.
+///
+/// # Errors
+/// `Unavailable` with the budget `write_queue` when the queue is full.
+pub(crate) async fn submit(queue: &Queue, change: Change) -> Result<ChangeOutcome, StoreError> {
+    let (answer, outcome) = oneshot::channel();
+    let waiting = Waiting { change, since: Instant::now(), answer };
+    queue.try_send(waiting).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => StoreError::unavailable("write_queue", "too many changes wait"),
+        mpsc::error::TrySendError::Closed(_) => crate::error::schema_removed(),
+    })?;
+    outcome.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Cancelled, "the store is closing")))
+}
+
+/// Commits what waits until the schema is removed or the store is dropped.
+pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut queue: mpsc::Receiver<Waiting>) {
+    let mut held_back = None;
+    loop {
+        let first = match held_back.take() {
+            Some(waiting) => waiting,
+            None => match queue.recv().await {
+                Some(waiting) => waiting,
+                None => return,
+            },
+        };
+        let (Some(shared), Some(schema)) = (shared.upgrade(), schema.upgrade()) else { return };
+        let turn = match shared.turn(&schema).await {
+            Ok(turn) => turn,
+            Err(error) => {
+                answer(first, Err(error));
+                continue;
+            }
+        };
+        let mut group = Group::new(shared.settings.group);
+        held_back = group.push(first);
+        while held_back.is_none() && group.has_room() {
+            match queue.try_recv() {
+                Ok(waiting) => held_back = group.push(waiting),
+                Err(_) => break,
+            }
+        }
+        if group.waiting.is_empty() {
+            continue;
+        }
+        commit(&shared, &schema, group.waiting, turn).await;
+    }
+}
+
+/// Changes that go into one transaction: of any record at most one.
+struct Group {
+    settings: GroupSettings,
+    ids: HashSet<Uuid>,
+    waiting: Vec<Waiting>,
+}
+
+impl Group {
+    fn new(settings: GroupSettings) -> Self {
+        Self { settings, ids: HashSet::new(), waiting: Vec::new() }
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.len() < self.settings.max_changes.max(1)
+    }
+
+    /// Takes a change, or hands it back when the group has one of its record already.
+    fn push(&mut self, waiting: Waiting) -> Option<Waiting> {
+        if waiting.since.elapsed() > self.settings.max_wait {
+            answer(waiting, Err(StoreError::unavailable("write_queue", "the change waited too long")));
+            return None;
+        }
+        if !self.ids.insert(id_of(&waiting.change)) {
+            return Some(waiting);
+        }
+        self.waiting.push(waiting);
+        None
+    }
+}
+
+fn answer(waiting: Waiting, outcome: Result<ChangeOutcome, StoreError>) {
+    // A caller that has gone needs no answer.
+    let _ = waiting.answer.send(outcome);
+}
+
+/// Commits a group; when it fails as a whole, each change by itself, so that none fails for another.
+async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting>, turn: Turn) {
+    let started = Instant::now();
+    let (changes, callers): (Vec<Change>, Vec<_>) =
+        waiting.into_iter().map(|waiting| (waiting.change, waiting.answer)).unzip();
+    let size = changes.len();
+    let schema = Arc::clone(schema);
+    let outcomes = worker::write(&shared.pool, move |connection| Ok(commit_on(connection, &schema, &changes, turn)));
+    match outcomes.await {
+        Ok(outcomes) => {
+            for (caller, outcome) in callers.into_iter().zip(outcomes) {
+                let _ = caller.send(outcome);
+            }
+        }
+        Err(error) => {
+            // Without a connection nothing was begun.
+            let (kind, budget) = (error.kind(), error.budget());
+            for caller in callers {
+                let error = match budget {
+                    Some(budget) => StoreError::unavailable(budget, "the change could not begin"),
+                    None => StoreError::new(kind, "the change could not begin"),
+                };
+                let _ = caller.send(Err(error));
+            }
+        }
+    }
+    tracing::debug!(group.changes = size, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store changes");
+}
+
+fn commit_on(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+    mut turn: Turn,
+) -> Vec<Result<ChangeOutcome, StoreError>> {
+    let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
+        let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters())?;
+        if let Some(next) = next {
+            turn.advance(next);
+        }
+        Ok(outcomes)
+    };
+    match run(changes) {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) if changes.len() == 1 => vec![Err(error)],
+        Err(_) => {
+            let alone = |change: &Change| run(std::slice::from_ref(change)).map(|mut outcomes| outcomes.remove(0));
+            changes.iter().map(alone).collect()
+        }
+    }
+}

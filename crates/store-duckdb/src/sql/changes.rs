@@ -1,0 +1,53 @@
+//! Statements that find and delete records by lists of keys.
+//!
+//! Lists are padded to a power of two by repeating their last value, so that few texts of statements exist and each
+//! is prepared once for a connection.
+
+use eider_domain::{DataType, Field, Schema, SystemField, Value};
+use uuid::Uuid;
+
+use super::Statement;
+use crate::ident;
+
+/// Selects the id and the version of these records.
+pub(crate) fn versions(schema: &Schema, ids: &[Uuid]) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT id, version FROM {} WHERE id", ident::table(schema)));
+    push_in(&mut statement, DataType::Uuid, &uuids(ids));
+    statement
+}
+
+/// Deletes these records.
+pub(crate) fn delete_ids(schema: &Schema, ids: &[Uuid]) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!("DELETE FROM {} WHERE id", ident::table(schema)));
+    push_in(&mut statement, DataType::Uuid, &uuids(ids));
+    statement
+}
+
+/// Selects the id and the value of the records that hold one of these values of a property.
+pub(crate) fn holders(schema: &Schema, field: &Field, values: &[Value]) -> Statement {
+    let (id, column) = (ident::column(&Field::System(SystemField::Id)), ident::column(field));
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT {id}, {column} FROM {} WHERE {column}", ident::table(schema)));
+    push_in(&mut statement, field.data_type(), values);
+    statement
+}
+
+fn uuids(ids: &[Uuid]) -> Vec<Value> {
+    ids.iter().copied().map(Value::Uuid).collect()
+}
+
+/// Appends ` IN (…)`; `values` is not empty.
+fn push_in(statement: &mut Statement, data_type: DataType, values: &[Value]) {
+    statement.push(" IN (");
+    let last = values.last().into_iter().cycle();
+    let padded = values.iter().chain(last).take(values.len().next_power_of_two());
+    for (index, value) in padded.enumerate() {
+        if index > 0 {
+            statement.push(", ");
+        }
+        statement.bind(data_type, value);
+    }
+    statement.push(")");
+}
