@@ -1,6 +1,7 @@
 //! Use cases that read records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -140,6 +141,14 @@ impl QueryService {
         let mut request = ScanRequest::new(query);
         request.limit = limit;
         Ok(self.store.scan(schema, request).await?)
+    }
+
+    /// Waits until the commit of a number, or a later one, is visible.
+    ///
+    /// # Errors
+    /// [`Error::Store`] with a timeout when it is not within `at_most`.
+    pub async fn wait_for_commit(&self, schema: &Arc<Schema>, commit_seq: u64, at_most: Duration) -> Result<(), Error> {
+        Ok(self.store.wait_for_commit(schema, commit_seq, at_most).await?)
     }
 
     /// Succeeds when the store can answer queries.

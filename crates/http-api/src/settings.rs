@@ -31,6 +31,8 @@ pub struct HttpSettings {
     pub max_conditions: usize,
     /// Most sort keys in a query.
     pub max_sort_keys: usize,
+    /// How long a read waits for the commit that its `min_seq` names.
+    pub min_seq_wait: Duration,
 }
 
 impl Default for HttpSettings {
@@ -49,6 +51,7 @@ impl Default for HttpSettings {
             max_offset: 10_000,
             max_conditions: 100,
             max_sort_keys: 20,
+            min_seq_wait: Duration::from_secs(5),
         }
     }
 }

@@ -7,6 +7,10 @@ use eider_domain::{Schema, SchemaName};
 
 use crate::HttpSettings;
 use crate::error::ApiError;
+use crate::query_string::Parameters;
+
+/// The control that names the commit that a read must see.
+pub(crate) const MIN_SEQ: &str = "min_seq";
 
 /// The use cases that the API offers.
 #[derive(Debug, Clone)]
@@ -32,5 +36,20 @@ impl ApiState {
             Ok(name) => Ok(self.services.schemas.get(&name).await?),
             Err(error) => Err(ApiError::not_a_schema(&error)),
         }
+    }
+
+    /// The same for a read, once the commit that its `min_seq` names is visible.
+    pub(crate) async fn schema_to_read(
+        &self,
+        name: &str,
+        parameters: &Parameters<'_>,
+    ) -> Result<Arc<Schema>, ApiError> {
+        let schema = self.schema(name).await?;
+        if let Some(text) = parameters.control(MIN_SEQ) {
+            let commit_seq =
+                text.parse().map_err(|_| ApiError::parameter(MIN_SEQ, "it takes the number of a commit"))?;
+            self.services.query.wait_for_commit(&schema, commit_seq, self.settings.min_seq_wait).await?;
+        }
+        Ok(schema)
     }
 }

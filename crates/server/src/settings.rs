@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use eider_application::IngestLimits;
 use eider_http_api::HttpSettings;
-use eider_store_duckdb::{PoolSettings, StoreSettings};
+use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::memory;
@@ -22,6 +22,8 @@ pub struct Settings {
     pub storage: Storage,
     /// Connections to the engine.
     pub pool: Pool,
+    /// How changes of single records share commits.
+    pub commits: Commits,
     /// What a request may ask for.
     pub limits: Limits,
     /// What is logged, and how.
@@ -59,6 +61,8 @@ pub struct Storage {
     #[serde(with = "auto")]
     pub threads: Option<usize>,
     pub checkpoint_threshold: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub checkpoint_after_idle: Duration,
     pub staging_memory: ByteSize,
     #[serde(with = "humantime_serde")]
     pub writer_wait: Duration,
@@ -74,6 +78,17 @@ pub struct Pool {
     pub wait_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub check_after_idle: Duration,
+}
+
+/// How changes of single records share commits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Commits {
+    pub max_changes: usize,
+    #[serde(with = "humantime_serde")]
+    pub max_wait: Duration,
+    pub queue_length: usize,
 }
 
 /// What a request may ask for.
@@ -92,6 +107,8 @@ pub struct Limits {
     pub max_offset: u64,
     pub conditions: usize,
     pub sort_keys: usize,
+    #[serde(with = "humantime_serde")]
+    pub min_seq_wait: Duration,
 }
 
 /// What is logged, and how.
@@ -125,14 +142,16 @@ impl Default for Server {
 
 impl Default for Storage {
     fn default() -> Self {
-        let StoreSettings { checkpoint_threshold_bytes, staging_memory_bytes, writer_wait, .. } =
-            StoreSettings::new("", "");
+        let StoreSettings {
+            checkpoint_threshold_bytes, checkpoint_after_idle, staging_memory_bytes, writer_wait, ..
+        } = StoreSettings::new("", "");
         Self {
             data_dir: "./data".into(),
             temp_directory: None,
             memory_limit: None,
             threads: None,
             checkpoint_threshold: ByteSize(checkpoint_threshold_bytes),
+            checkpoint_after_idle,
             staging_memory: ByteSize(staging_memory_bytes as u64),
             writer_wait,
         }
@@ -143,6 +162,13 @@ impl Default for Pool {
     fn default() -> Self {
         let PoolSettings { size, wait_timeout, check_after_idle } = PoolSettings::default();
         Self { size, wait_timeout, check_after_idle }
+    }
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        let GroupSettings { max_changes, max_wait, queue_length } = GroupSettings::default();
+        Self { max_changes, max_wait, queue_length }
     }
 }
 
@@ -161,6 +187,7 @@ impl Default for Limits {
             max_offset: http.max_offset,
             conditions: http.max_conditions,
             sort_keys: http.max_sort_keys,
+            min_seq_wait: http.min_seq_wait,
         }
     }
 }
@@ -189,6 +216,7 @@ impl Settings {
             max_offset: self.limits.max_offset,
             max_conditions: self.limits.conditions,
             max_sort_keys: self.limits.sort_keys,
+            min_seq_wait: self.limits.min_seq_wait,
         }
     }
 
@@ -212,12 +240,18 @@ impl Settings {
             memory_limit_bytes: storage.memory_limit.map_or_else(memory::default_engine_memory, |limit| limit.as_u64()),
             threads: storage.threads.unwrap_or(defaults.threads).max(1),
             checkpoint_threshold_bytes: storage.checkpoint_threshold.as_u64(),
+            checkpoint_after_idle: storage.checkpoint_after_idle,
             staging_memory_bytes: bytes(storage.staging_memory),
             writer_wait: storage.writer_wait,
             pool: PoolSettings {
                 size: self.pool.size,
                 wait_timeout: self.pool.wait_timeout,
                 check_after_idle: self.pool.check_after_idle,
+            },
+            group: GroupSettings {
+                max_changes: self.commits.max_changes,
+                max_wait: self.commits.max_wait,
+                queue_length: self.commits.queue_length,
             },
             ..defaults
         }

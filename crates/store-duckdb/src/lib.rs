@@ -5,6 +5,7 @@
 
 mod catalog;
 mod changes;
+mod checkpoint;
 mod commit;
 mod engine;
 mod error;

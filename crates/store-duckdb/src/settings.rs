@@ -19,6 +19,8 @@ pub struct StoreSettings {
     pub threads: usize,
     /// Bytes of the write-ahead log after which a commit checkpoints.
     pub checkpoint_threshold_bytes: u64,
+    /// How long nothing must have been written before a checkpoint is taken that nobody waits for.
+    pub checkpoint_after_idle: Duration,
     /// Bytes of a write that are held in memory before its batches go to a temporary file.
     pub staging_memory_bytes: usize,
     /// How long a write waits for its turn on a schema.
@@ -54,6 +56,7 @@ impl StoreSettings {
             memory_limit_bytes: 1 << 30,
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             checkpoint_threshold_bytes: 256 << 20,
+            checkpoint_after_idle: Duration::from_secs(5),
             staging_memory_bytes: 32 << 20,
             writer_wait: Duration::from_secs(30),
             pool: PoolSettings::default(),

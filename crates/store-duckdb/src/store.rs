@@ -18,6 +18,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use tracing::instrument;
 
 use crate::catalog::{self, Counters, StoredSchema};
+use crate::checkpoint::{self, WriteActivity};
 use crate::error::{internal, schema_removed, store_error};
 use crate::pool::{Pool, PoolStatus};
 use crate::scan::scan_schema;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) settings: StoreSettings,
     /// The schemas by key. Writes to it hold `catalog_gate`.
     tables: RwLock<BTreeMap<String, Table>>,
+    /// What a checkpoint has to be taken of.
+    pub(crate) activity: Arc<WriteActivity>,
     /// Lets one change of the catalog at a time be under way.
     catalog_gate: AsyncMutex<()>,
 }
@@ -66,6 +69,7 @@ impl Table {
 pub(crate) struct Turn {
     counters: OwnedMutexGuard<Counters>,
     committed: Arc<watch::Sender<u64>>,
+    activity: Arc<WriteActivity>,
 }
 
 impl Turn {
@@ -77,6 +81,7 @@ impl Turn {
     pub(crate) fn advance(&mut self, next: Counters) {
         *self.counters = next;
         self.committed.send_replace(next.commit_seq.unsigned_abs());
+        self.activity.wrote();
     }
 
     /// The receipt of a write that changes nothing.
@@ -108,7 +113,7 @@ impl Shared {
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed while this waited.
         self.table_of(schema)?;
-        Ok(Turn { counters, committed })
+        Ok(Turn { counters, committed, activity: Arc::clone(&self.activity) })
     }
 }
 
@@ -134,8 +139,11 @@ impl DuckDbStore {
         })
         .await??;
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
-        let shared = Shared { pool, settings, tables: RwLock::default(), catalog_gate: AsyncMutex::new(()) };
+        let idle = settings.checkpoint_after_idle;
+        let (activity, catalog_gate) = (Arc::default(), AsyncMutex::new(()));
+        let shared = Shared { pool, settings, tables: RwLock::default(), activity, catalog_gate };
         let store = Self { shared: Arc::new(shared) };
+        tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
         for StoredSchema { schema, counters } in stored {
             store.add(schema, counters);
         }
@@ -159,9 +167,7 @@ impl DuckDbStore {
     #[instrument(name = "store.close", skip_all)]
     pub async fn close(&self) -> Result<(), StoreError> {
         let started = Instant::now();
-        let checkpointed =
-            worker::write(&self.shared.pool, |connection| connection.execute_batch("CHECKPOINT").map_err(store_error))
-                .await;
+        let checkpointed = checkpoint::checkpoint(&self.shared).await;
         self.shared.pool.close();
         tracing::info!(
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
@@ -169,6 +175,11 @@ impl DuckDbStore {
             "store closed"
         );
         checkpointed
+    }
+
+    /// How long the last checkpoint took, if there was one that was not the engine's own.
+    pub fn last_checkpoint(&self) -> Option<Duration> {
+        self.shared.activity.last_checkpoint()
     }
 
     /// How the connections are used right now.

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use crate::encode::RecordEncoder;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, page_request, record_query};
-use crate::state::ApiState;
+use crate::state::{ApiState, MIN_SEQ};
 
-const CONTROLS: [&str; 8] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count"];
+const CONTROLS: [&str; 9] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", MIN_SEQ];
 
 /// Rows up to which a page is encoded where it stands; more take long enough to hold up other requests.
 const INLINE_ROWS: usize = 500;
@@ -22,7 +22,7 @@ pub(super) async fn page(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
-    let schema = state.schema(&name).await?;
+    let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let asked = page_request(&parameters, query, &state.settings)?;
     let (limit, start) = (asked.limit, asked.start.clone());
@@ -49,8 +49,8 @@ pub(super) async fn count(
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let parameters = Parameters::parse(request.query_string(), &["filters"], true)?;
-    let schema = state.schema(&name).await?;
+    let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ], true)?;
+    let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let count = state.services.query.count(&schema, &query.filter).await?;
     Ok(HttpResponse::Ok().json(json!({"count": count})))

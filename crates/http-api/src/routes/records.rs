@@ -18,7 +18,7 @@ use crate::body;
 use crate::encode::RecordEncoder;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
-use crate::state::ApiState;
+use crate::state::{ApiState, MIN_SEQ};
 
 /// Name of the header with the number of the commit that a change was stored by.
 const COMMIT_SEQ: &str = "eider-commit-seq";
@@ -133,9 +133,9 @@ pub(super) async fn get(
     request: HttpRequest,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    Parameters::parse(request.query_string(), &[], false)?;
+    let parameters = Parameters::parse(request.query_string(), &[MIN_SEQ], false)?;
     let (name, id) = path.into_inner();
-    let schema = state.schema(&name).await?;
+    let schema = state.schema_to_read(&name, &parameters).await?;
     let record = state.services.query.get(&schema, parse_id(&id)?).await?;
     let etag = etag(&record);
     if is_current(&request, &etag) {

@@ -16,7 +16,7 @@ use crate::encode::RecordEncoder;
 use crate::error::ApiError;
 use crate::middleware::request_id;
 use crate::query_string::{Parameters, record_query, stream_limit};
-use crate::state::ApiState;
+use crate::state::{ApiState, MIN_SEQ};
 
 /// How long the connection stays open behind the line that says why it breaks.
 const TIME_TO_SEND_LAST_LINE: Duration = Duration::from_millis(50);
@@ -27,8 +27,8 @@ pub(super) async fn records(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let media_type = stream_media_type(&request)?;
-    let parameters = Parameters::parse(request.query_string(), &["fields", "sort", "filters", "limit"], true)?;
-    let schema = state.schema(&name).await?;
+    let parameters = Parameters::parse(request.query_string(), &["fields", "sort", "filters", "limit", MIN_SEQ], true)?;
+    let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let records = state.services.query.stream(&schema, query, stream_limit(&parameters)?).await?;
     Ok(HttpResponse::Ok().content_type(media_type).streaming(lines(records, request_id(&request))))

@@ -1,5 +1,9 @@
 //! Filters, sort keys and fields.
 
+use std::time::Duration;
+
+use eider_application::IngestLimits;
+use eider_http_api::HttpSettings;
 use serde_json::{Value as Json, json};
 
 use crate::app::TestApp;
@@ -117,6 +121,20 @@ async fn hostile_values_are_only_values() {
         assert_eq!(matching(&app, &format!("carrier.eq={encoded}")).await, Vec::<i64>::new(), "{text}");
     }
     assert_eq!(matching(&app, "").await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_read_waits_for_the_commit_that_it_names() {
+    let settings = HttpSettings { min_seq_wait: Duration::from_millis(20), ..HttpSettings::default() };
+    let app = TestApp::start_with(settings, IngestLimits::default());
+    app.create_flights().await;
+    app.load(json!([{"carrier": "UA"}])).await;
+    for route in ["", "/count", "/stream"] {
+        let path = format!("/api/v1/records/flights{route}?min_seq=");
+        assert_eq!(app.get(&format!("{path}1")).await.status, 200, "{route}");
+        assert_eq!(app.get(&format!("{path}2")).await.problem(), (504, "timeout".to_owned()), "{route}");
+        assert_eq!(app.get(&format!("{path}x")).await.problem(), (400, "invalid_parameter".to_owned()), "{route}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod contract;
 mod fixture;
+mod groups;
 mod persistence;
 mod plans;
 mod pooling;
