@@ -1,11 +1,17 @@
 //! Use cases that write records, and the decoding of bodies into checked record batches.
 
+mod arrow_stream;
+mod columnar;
+mod columns;
 mod compact;
+mod csv;
 mod decoder;
 mod framing;
 mod json;
+mod parquet;
 mod receipt;
 mod record_builder;
+mod rows;
 mod service;
 
 use arrow_schema::ArrowError;

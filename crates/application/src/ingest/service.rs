@@ -1,5 +1,6 @@
 //! Use cases that write records.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +31,11 @@ pub enum BodyError {
     Timeout,
     /// The client went away, or the body is not what its headers said.
     Unreadable,
+    /// It is compressed, and damaged or cut off.
+    Damaged {
+        /// How it is compressed.
+        encoding: &'static str,
+    },
 }
 
 impl From<BodyError> for Error {
@@ -38,6 +44,9 @@ impl From<BodyError> for Error {
             BodyError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
             BodyError::Timeout => Self::BodyTimeout,
             BodyError::Unreadable => Self::BodyUnreadable,
+            BodyError::Damaged { encoding } => {
+                Self::MalformedBody { detail: format!("the {encoding} data of the body is damaged or cut off") }
+            }
         }
     }
 }
@@ -49,6 +58,7 @@ pub struct IngestService {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     limits: IngestLimits,
+    spool_directory: PathBuf,
 }
 
 impl IngestService {
@@ -59,7 +69,15 @@ impl IngestService {
         ids: Arc<dyn IdGenerator>,
         limits: IngestLimits,
     ) -> Self {
-        Self { store, clock, ids, limits }
+        Self { store, clock, ids, limits, spool_directory: std::env::temp_dir() }
+    }
+
+    /// The same service with a directory of its own for bodies that wait on disk, in files without names; the
+    /// system's directory for temporary files is used otherwise.
+    #[must_use]
+    pub fn with_spool_directory(mut self, directory: PathBuf) -> Self {
+        self.spool_directory = directory;
+        self
     }
 
     /// The limits that every write keeps.
@@ -96,8 +114,8 @@ impl IngestService {
     /// named up to the limit.
     ///
     /// # Errors
-    /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::TooManyRecords`], what
-    /// `body` yields, [`Error::Store`]. Nothing is stored after any of them.
+    /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format,
+    /// [`Error::TooManyRecords`], what `body` yields, [`Error::Store`]. Nothing is stored after any of them.
     #[instrument(name = "records.bulk", skip_all, fields(schema.name = %schema.name()))]
     pub async fn bulk<B>(&self, schema: &Arc<Schema>, format: BodyFormat, mut body: B) -> Result<BulkOutcome, Error>
     where
@@ -119,10 +137,17 @@ impl IngestService {
             let outcome;
             (decoder, outcome) = ran?;
             take_block(outcome?, &mut writer, &mut failures).await?;
+            while decoder.has_more() {
+                decoder = drain(decoder, |decoder| decoder.decode(&[]), &mut writer, &mut failures).await?;
+            }
             block = arrived?;
         }
-        let last = decoder.finish()?;
-        take_block(last, &mut writer, &mut failures).await?;
+        loop {
+            decoder = drain(decoder, RecordDecoder::finish, &mut writer, &mut failures).await?;
+            if !decoder.has_more() {
+                break;
+            }
+        }
 
         let mut receipt = BulkReceipt {
             received: decoder.received(),
@@ -166,7 +191,9 @@ impl IngestService {
     }
 
     fn decoder(&self, schema: &Arc<Schema>, format: BodyFormat) -> RecordDecoder {
-        RecordDecoder::new(Arc::clone(schema), format, self.limits, self.clock.now(), Arc::clone(&self.ids))
+        let ids = Arc::clone(&self.ids);
+        RecordDecoder::new(Arc::clone(schema), format, self.limits, self.clock.now(), ids)
+            .with_spool_directory(self.spool_directory.clone())
     }
 
     async fn begin(&self, schema: &Arc<Schema>) -> Result<Box<dyn BatchWriter>, Error> {
@@ -192,6 +219,22 @@ async fn take_block(
         }
     }
     Ok(())
+}
+
+/// Takes a step of the decoder away from the event loop and passes on what it came to.
+async fn drain(
+    mut decoder: RecordDecoder,
+    step: impl FnOnce(&mut RecordDecoder) -> Result<DecodedBlock, Error> + Send + 'static,
+    writer: &mut Option<Box<dyn BatchWriter>>,
+    failures: &mut Vec<Violation>,
+) -> Result<RecordDecoder, Error> {
+    let work = move || {
+        let outcome = step(&mut decoder);
+        (decoder, outcome)
+    };
+    let (decoder, outcome) = blocking::run(work).await?;
+    take_block(outcome?, writer, failures).await?;
+    Ok(decoder)
 }
 
 /// Gathers about [`BLOCK_BYTES`] of a body; empty at its end.

@@ -3,7 +3,7 @@
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use eider_domain::SchemaDefinition;
+use eider_domain::{SchemaDefinition, ViolationCode};
 use proptest::prelude::*;
 use serde_json::json;
 

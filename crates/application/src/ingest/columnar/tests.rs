@@ -1,0 +1,1 @@
+//! Arrow streams that become batches, and the exact report of those that do not.
