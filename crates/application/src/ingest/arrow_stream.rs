@@ -32,6 +32,14 @@ pub(super) struct ArrowStream {
     dictionaries: HashMap<i64, u64>,
 }
 
+/// A message out of the stream.
+#[derive(Debug)]
+struct Cut {
+    /// From its length on.
+    message: BytesMut,
+    has_data: bool,
+}
+
 impl ArrowStream {
     pub(super) fn push(&mut self, block: &[u8]) {
         self.bytes.extend_from_slice(block);
@@ -47,9 +55,14 @@ impl ArrowStream {
 
     /// The columns, or the next batch; `None` when more bytes are needed.
     pub(super) fn arrival(&mut self) -> Result<Option<Arrival>, Error> {
-        while let Some(message) = self.message()? {
+        while let Some(Cut { message, has_data }) = self.message()? {
             let mut message = Buffer::from(message.freeze());
-            let batch = self.decoder.decode(&mut message).map_err(undecodable)?;
+            let mut batch = self.decoder.decode(&mut message).map_err(undecodable)?;
+            if batch.is_none() && !has_data {
+                // The decoder turns to the data, even where there is none, when more bytes come: the mark of the next
+                // message, which is left out of what it is given otherwise.
+                batch = self.decoder.decode(&mut Buffer::from(CONTINUATION)).map_err(undecodable)?;
+            }
             if let Some(batch) = batch {
                 return Ok(Some(Arrival::Rows(batch)));
             }
@@ -63,8 +76,8 @@ impl ArrowStream {
         Ok(None)
     }
 
-    /// The next whole message, framing included.
-    fn message(&mut self) -> Result<Option<BytesMut>, Error> {
+    /// The next whole message.
+    fn message(&mut self) -> Result<Option<Cut>, Error> {
         if self.is_marked_ended {
             return if self.bytes.is_empty() {
                 Ok(None)
@@ -102,7 +115,9 @@ impl ArrowStream {
                 )));
             }
         }
-        Ok(Some(self.bytes.split_to(end)))
+        let mut message = self.bytes.split_to(end);
+        message.advance(start - 4);
+        Ok(Some(Cut { message, has_data: data_bytes > 0 }))
     }
 }
 

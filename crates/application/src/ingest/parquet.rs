@@ -29,7 +29,7 @@ pub(super) struct ParquetSpool {
 enum State {
     Arriving,
     /// Ready to say which columns there are.
-    Whole(Box<ParquetRecordBatchReader>),
+    Whole(SchemaRef, Box<ParquetRecordBatchReader>),
     Reading(Box<ParquetRecordBatchReader>),
 }
 
@@ -59,8 +59,9 @@ impl ParquetSpool {
         let mut file = self.file.take().ok_or_else(|| malformed("the body is empty; expected a Parquet file"))?;
         check_footer(&mut file)?;
         let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| open(file, self.batch_rows)));
-        let reader = opened.ok().flatten().ok_or_else(|| malformed("the Parquet file is damaged"))?;
-        self.state = State::Whole(Box::new(reader));
+        let opened = opened.ok().flatten();
+        let (columns, reader) = opened.ok_or_else(|| malformed("the Parquet file is damaged"))?;
+        self.state = State::Whole(columns, Box::new(reader));
         Ok(())
     }
 
@@ -68,10 +69,9 @@ impl ParquetSpool {
     pub(super) fn arrival(&mut self) -> Result<Option<Arrival>, Error> {
         match std::mem::replace(&mut self.state, State::Arriving) {
             State::Arriving => Ok(None),
-            State::Whole(reader) => {
-                let schema = arrow_array::RecordBatchReader::schema(&*reader);
+            State::Whole(columns, reader) => {
                 self.state = State::Reading(reader);
-                Ok(Some(Arrival::Columns(schema)))
+                Ok(Some(Arrival::Columns(columns)))
             }
             State::Reading(mut reader) => match reader.next() {
                 None => Ok(None),
@@ -104,13 +104,14 @@ fn check_footer(file: &mut File) -> Result<(), Error> {
     }
 }
 
-/// `None`: it cannot be read.
-fn open(file: File, batch_rows: usize) -> Option<ParquetRecordBatchReader> {
+/// The columns as the file has them, and what reads them. `None`: it cannot be read.
+fn open(file: File, batch_rows: usize) -> Option<(SchemaRef, ParquetRecordBatchReader)> {
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).ok()?;
+    let columns = Arc::clone(metadata.schema());
     let options = ArrowReaderOptions::new().with_schema(read_as(&metadata));
     let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).ok()?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-    builder.with_batch_size(batch_rows).build().ok()
+    Some((columns, builder.with_batch_size(batch_rows).build().ok()?))
 }
 
 /// The columns as they are read: text as views, so that a value in a dictionary is not written out for each row, and

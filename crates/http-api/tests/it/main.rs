@@ -4,9 +4,11 @@
 mod app;
 mod bad_records;
 mod bulk;
+mod formats;
 mod pages;
 mod problems;
 mod queries;
 mod records;
+mod round_trips;
 mod schemas;
 mod streams;
