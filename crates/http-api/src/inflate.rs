@@ -48,7 +48,7 @@ pub(crate) fn inflated(
             yield Err(BodyError::Unreadable);
             return;
         };
-        let mut inflated: u64 = 0;
+        let mut total: u64 = 0;
         let mut is_ended = false;
         while !is_ended {
             let mut piece = match pieces.next().await {
@@ -67,20 +67,18 @@ pub(crate) fn inflated(
                     let output = if is_ended { inflater.finish() } else { inflater.step(&mut piece) };
                     (inflater, piece, output)
                 };
-                let output;
-                (inflater, piece, output) = match blocking::run(work).await {
-                    Ok(ran) => ran,
-                    Err(_) => {
-                        yield Err(BodyError::Unreadable);
-                        return;
-                    }
+                let Ok(ran) = blocking::run(work).await else {
+                    yield Err(BodyError::Unreadable);
+                    return;
                 };
+                let output;
+                (inflater, piece, output) = ran;
                 let Ok(output) = output else {
                     yield Err(damaged);
                     return;
                 };
-                inflated += output.len() as u64;
-                if inflated > limit_bytes {
+                total += output.len() as u64;
+                if total > limit_bytes {
                     yield Err(BodyError::TooLarge { limit_bytes });
                     return;
                 }

@@ -38,12 +38,11 @@ impl RowDecoder {
     pub(super) fn new(format: BodyFormat, context: &BatchContext) -> Self {
         let max_record_bytes = context.limits.max_record_bytes;
         let builder = RecordBuilder::new(std::sync::Arc::clone(&context.schema));
-        let (framer, reader) = match format {
-            BodyFormat::Csv => (Framer::Csv(CsvFramer::new(max_record_bytes)), Reader::Csv(None)),
-            _ => {
-                let framer = RecordFramer::new(format == BodyFormat::JsonArray, max_record_bytes);
-                (Framer::Json(framer), Reader::Json)
-            }
+        let (framer, reader) = if format == BodyFormat::Csv {
+            (Framer::Csv(CsvFramer::new(max_record_bytes)), Reader::Csv(None))
+        } else {
+            let framer = RecordFramer::new(format == BodyFormat::JsonArray, max_record_bytes);
+            (Framer::Json(framer), Reader::Json)
         };
         Self { framer, reader, builder }
     }

@@ -1,5 +1,6 @@
 //! Bulk calls in every format and encoding.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,7 +56,7 @@ fn csv(flights: &[Flight]) -> Vec<u8> {
     let mut text = "carrier,Flight,dep_delay\r\n".to_owned();
     for (carrier, number, delay) in flights {
         let delay = delay.map_or_else(String::new, |delay| delay.to_string());
-        text += &format!("{},{number},{delay}\r\n", carrier.unwrap_or_default());
+        write!(text, "{},{number},{delay}\r\n", carrier.unwrap_or_default()).unwrap();
     }
     text.into_bytes()
 }

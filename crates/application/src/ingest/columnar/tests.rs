@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::data_type::{Int96, Int96Type};
+use ::parquet::file::writer::SerializedFileWriter;
 use arrow_array::builder::{StringDictionaryBuilder, StringViewBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -11,8 +13,8 @@ use arrow_array::types::{
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, Decimal256Array,
     FixedSizeBinaryArray, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, NullArray,
-    RecordBatch, RecordBatchOptions, StringArray, Time32SecondArray, Time64NanosecondArray, TimestampMicrosecondArray,
-    TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
+    RecordBatch, RecordBatchOptions, StringArray, StructArray, Time32SecondArray, Time64NanosecondArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
 };
 use arrow_buffer::i256;
 use arrow_ipc::CompressionType;
@@ -23,10 +25,8 @@ use serde_json::{Value as Json, json};
 use crate::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
 use crate::{Error, IdOrigin, UuidV7Generator};
 
-/// A schema with one property `p` of a type, and `extra` keys.
-#[expect(clippy::needless_pass_by_value, reason = "callers write `json!(…)`")]
-fn schema_of(property: Json) -> Arc<Schema> {
-    let mut property = property;
+/// A schema whose one property is called `p`.
+fn schema_of(mut property: Json) -> Arc<Schema> {
     property["name"] = "p".into();
     schema(&json!([property]))
 }
@@ -94,8 +94,12 @@ fn decode_in(
     step: usize,
 ) -> Result<Decoded, Error> {
     let ids = Arc::new(UuidV7Generator);
-    let decoder = RecordDecoder::new(Arc::clone(schema), format, limits, Timestamp::from_micros(0), ids);
-    let mut decoded = Decoded { decoder, batches: Vec::new(), failures: Vec::new(), steps: 0 };
+    let mut decoded = Decoded {
+        decoder: RecordDecoder::new(Arc::clone(schema), format, limits, Timestamp::from_micros(0), ids),
+        batches: Vec::new(),
+        failures: Vec::new(),
+        steps: 0,
+    };
     let mut pieces = body.chunks(step.max(1));
     let mut is_ended = false;
     while !is_ended {
@@ -348,7 +352,7 @@ fn both_formats_give_the_same_batches_and_the_same_report() {
                 records.column(5).as_primitive::<Int64Type>().iter().take(2).collect::<Vec<_>>(),
                 [Some(1), None]
             );
-            assert_eq!(records.column(6).as_primitive::<Float64Type>().value(0), 0.5);
+            assert_eq!(records.column(6).as_primitive::<Float64Type>().iter().next(), Some(Some(0.5)));
             assert!(records.column(7).is_null(0));
             assert_eq!([0, 1, 2].map(|row| decoded.decoder.line_of_row(row)), [1, 3, 5]);
             assert!(decoded.batches.iter().all(|batch| batch.ids == IdOrigin::Generated));
@@ -371,7 +375,8 @@ fn violations_are_ordered_by_row_then_property_and_capped() {
     ];
     for cap in 0..6 {
         let limits = IngestLimits { max_failures: cap, ..IngestLimits::default() };
-        let decoded = decode_in(&flights(), BodyFormat::ArrowStream, limits, &arrow(&[columns.clone()]), 99).unwrap();
+        let decoded =
+            decode_in(&flights(), BodyFormat::ArrowStream, limits, &arrow(std::slice::from_ref(&columns)), 99).unwrap();
         assert_eq!(decoded.report(), all[..cap.min(5)]);
         assert_eq!((decoded.decoder.failed(), decoded.decoder.are_failures_truncated()), (4, cap < 5));
     }
@@ -389,6 +394,7 @@ fn a_required_property_without_a_column_fails_every_row() {
 #[test]
 fn columns_that_do_not_fit_refuse_the_body() {
     let long: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let nested: ArrayRef = Arc::new(StructArray::from(batch(vec![("flight", Arc::clone(&long))])));
     for (columns, detail) in [
         (
             vec![("fligth", Arc::clone(&long))],
@@ -412,12 +418,16 @@ fn columns_that_do_not_fit_refuse_the_body() {
             "the column `note` is of the Arrow type Binary, which cannot hold string; send Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
         ),
         (
+            vec![("flight", nested)],
+            "the column `flight` is of the Arrow type Struct(\"flight\": Int64), which cannot hold integer; send Int8 to Int64 or UInt8 to UInt64",
+        ),
+        (
             vec![("id", long)],
             "the column `id` is of the Arrow type Int64, which cannot hold uuid; send FixedSizeBinary(16) or text",
         ),
     ] {
         let columns = batch(columns);
-        assert_eq!(refusal(&flights(), BodyFormat::ArrowStream, &arrow(&[columns.clone()])), detail);
+        assert_eq!(refusal(&flights(), BodyFormat::ArrowStream, &arrow(std::slice::from_ref(&columns))), detail);
         assert_eq!(refusal(&flights(), BodyFormat::Parquet, &parquet(&[columns])), detail);
     }
 }
@@ -443,7 +453,9 @@ fn ids_of_the_client_mark_their_batch() {
 #[test]
 fn batches_end_at_their_bounds() {
     let columns = batch(vec![("carrier", carriers(&[Some("UA"); 10]))]);
-    for body in [(BodyFormat::ArrowStream, arrow(&[columns.clone()])), (BodyFormat::Parquet, parquet(&[columns]))] {
+    for body in
+        [(BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))), (BodyFormat::Parquet, parquet(&[columns]))]
+    {
         let limits = IngestLimits { batch_rows: 4, ..IngestLimits::default() };
         assert_eq!(decode_in(&flights(), body.0, limits, &body.1, 50).unwrap().rows(), [4, 4, 2]);
         let limits = IngestLimits { batch_bytes: 4 * 34 + 1, ..IngestLimits::default() };
@@ -461,9 +473,10 @@ fn a_row_over_the_limit_is_refused_and_the_others_go_on() {
     for note in text_columns(&notes) {
         let columns = batch(vec![("carrier", carriers(&[Some("UA"); 4])), ("note", note)]);
         let limits = IngestLimits { max_record_bytes: 500, ..IngestLimits::default() };
-        for (format, body) in
-            [(BodyFormat::ArrowStream, arrow(&[columns.clone()])), (BodyFormat::Parquet, parquet(&[columns]))]
-        {
+        for (format, body) in [
+            (BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))),
+            (BodyFormat::Parquet, parquet(&[columns])),
+        ] {
             let decoded = decode_in(&flights(), format, limits, &body, 50).unwrap();
             assert_eq!(decoded.report(), [(2, "", ViolationCode::RecordTooLarge)]);
             assert_eq!(decoded.rows().iter().sum::<usize>(), 3);
@@ -479,7 +492,7 @@ fn a_dictionary_that_stands_for_much_is_written_out_step_by_step() {
     (0..100).for_each(|_| dictionary.append_value(&long));
     let columns = batch(vec![("carrier", carriers(&[Some("UA"); 100])), ("note", Arc::new(dictionary.finish()))]);
     for (format, body) in
-        [(BodyFormat::ArrowStream, arrow(&[columns.clone()])), (BodyFormat::Parquet, parquet(&[columns]))]
+        [(BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))), (BodyFormat::Parquet, parquet(&[columns]))]
     {
         assert!(body.len() < 3 << 20);
         let decoded = decode_in(&flights(), format, IngestLimits::default(), &body, 1 << 19).unwrap();
@@ -503,7 +516,7 @@ fn compressed_streams_are_read_and_their_declared_size_is_believed_before_it_is_
     let columns = batch(vec![("carrier", carriers(&[Some("UA"); 5_000]))]);
     for compression in [CompressionType::ZSTD, CompressionType::LZ4_FRAME] {
         let options = IpcWriteOptions::default().try_with_compression(Some(compression)).unwrap();
-        let mut body = arrow_with(&[columns.clone()], options);
+        let mut body = arrow_with(std::slice::from_ref(&columns), options);
         let decoded = decode_in(&flights(), BodyFormat::ArrowStream, IngestLimits::default(), &body, 100).unwrap();
         assert_eq!(decoded.decoder.received(), 5_000);
         // The length of the text, 10,000 bytes, becomes 2^40.
@@ -518,7 +531,7 @@ fn compressed_streams_are_read_and_their_declared_size_is_believed_before_it_is_
 #[test]
 fn a_body_of_another_format_or_a_part_of_one_is_malformed() {
     let columns = batch(vec![("carrier", carriers(&[Some("UA")]))]);
-    let stream = arrow(&[columns.clone()]);
+    let stream = arrow(std::slice::from_ref(&columns));
     let file = {
         let mut writer = FileWriter::try_new(Vec::new(), &columns.schema()).unwrap();
         writer.write(&columns).unwrap();
@@ -551,7 +564,7 @@ fn a_damaged_body_is_refused_or_read_but_no_fault() {
     let columns =
         batch(vec![("carrier", carriers(&[Some("UA"), Some("AA")])), ("note", Arc::new(dictionary.finish()))]);
     for (format, body) in
-        [(BodyFormat::ArrowStream, arrow(&[columns.clone()])), (BodyFormat::Parquet, parquet(&[columns]))]
+        [(BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))), (BodyFormat::Parquet, parquet(&[columns]))]
     {
         for place in 0..body.len() {
             for value in [0, 1, 0x7f, 0xff] {
@@ -573,6 +586,27 @@ fn a_spool_directory_that_is_gone_is_a_fault_of_the_server() {
         RecordDecoder::new(flights(), BodyFormat::Parquet, IngestLimits::default(), Timestamp::from_micros(0), ids);
     let mut decoder = decoder.with_spool_directory("/nonexistent/directory".into());
     assert!(matches!(decoder.decode(b"PAR1"), Err(Error::Store(_))));
+}
+
+#[test]
+fn the_times_of_old_parquet_writers_are_read_beyond_what_nanoseconds_reach() {
+    const JULIAN_DAY_OF_1970: u32 = 2_440_588;
+    let message = ::parquet::schema::parser::parse_message_type("message m { required int96 p; }").unwrap();
+    let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(message), Arc::default()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    // Nanoseconds of the day, low word first, and the day.
+    let times = [vec![1_000, 0, JULIAN_DAY_OF_1970], vec![0, 0, JULIAN_DAY_OF_1970 + 376_200]].map(Int96::from);
+    column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    let body = file.into_inner().unwrap();
+    let schema = schema_of(json!({"type": "datetime"}));
+    let decoded = decode_in(&schema, BodyFormat::Parquet, IngestLimits::default(), &body, 100).unwrap();
+    assert_eq!(decoded.report(), []);
+    let expected = ["1970-01-01T00:00:00.000001Z", "3000-01-01T00:00:00.000000Z"];
+    let found = [0, 1].map(|row| value_at(DataType::Datetime, decoded.column("p"), row).text(DataType::Datetime));
+    assert_eq!(found, expected.map(|text| Some(text.to_owned())));
 }
 
 #[test]

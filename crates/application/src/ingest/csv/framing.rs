@@ -198,8 +198,8 @@ mod tests {
         Ok(records)
     }
 
-    fn expected(records: &[(u64, &str)]) -> Result<Cut, u64> {
-        Ok(records.iter().map(|(line, text)| (*line, Some((*text).to_owned()))).collect())
+    fn texts(records: &[(u64, &str)]) -> Cut {
+        records.iter().map(|(line, text)| (*line, Some((*text).to_owned()))).collect()
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
         let records =
             [(1, "\"a\",b"), (3, "\"x\"\"\n,\r\n\",\"é\ny\""), (8, "1,2"), (9, "\"\",\"\"\"\""), (10, "\"\n\"")];
         for step in 1..body.len() {
-            assert_eq!(cut(body.as_bytes(), step, 100), expected(&records), "step {step}");
+            assert_eq!(cut(body.as_bytes(), step, 100), Ok(texts(&records)), "step {step}");
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
     fn a_quote_within_an_unquoted_cell_opens_nothing() {
         for step in 1..12 {
             let cut = cut(b"a\"b,\"\"c\"\nd\"\"\ne", step, 100);
-            assert_eq!(cut, expected(&[(1, "a\"b,\"\"c\""), (2, "d\"\""), (3, "e")]), "step {step}");
+            assert_eq!(cut, Ok(texts(&[(1, "a\"b,\"\"c\""), (2, "d\"\""), (3, "e")])), "step {step}");
         }
     }
 
