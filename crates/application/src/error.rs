@@ -127,6 +127,12 @@ pub enum Error {
         /// What is wrong, and where.
         detail: String,
     },
+    /// The body is not of its format, or its columns are not the schema's.
+    #[error("{detail}")]
+    MalformedBody {
+        /// What is wrong, and where.
+        detail: String,
+    },
     /// The body is larger than it may be.
     #[error("the body is larger than {limit_bytes} bytes")]
     BodyTooLarge {
@@ -197,7 +203,7 @@ impl Error {
             Self::IdempotencyInProgress => ErrorCode::IdempotencyInProgress,
             Self::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
             Self::BodyTimeout => ErrorCode::RequestTimeout,
-            Self::BodyUnreadable => ErrorCode::MalformedRequest,
+            Self::BodyUnreadable | Self::MalformedBody { .. } => ErrorCode::MalformedRequest,
             Self::InvalidCursor(_) => ErrorCode::InvalidCursor,
             Self::OffsetTooLarge { .. } => ErrorCode::InvalidParameter,
             Self::Store(error) => match error.kind() {

@@ -1,20 +1,26 @@
 //! Use cases that write records, and the decoding of bodies into checked record batches.
 
+mod arrow_stream;
 mod bulk;
+mod columnar;
+mod columns;
 mod compact;
+mod csv;
 mod decoder;
 mod framing;
 mod json;
 mod merge;
+mod parquet;
 mod patch;
 mod receipt;
 mod record_builder;
+mod rows;
 mod service;
 
 use arrow_schema::ArrowError;
 
 pub use bulk::{BodyError, BulkMode, BulkOptions};
-pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
+pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use service::{IngestService, Precondition, StoredRecord};

@@ -65,6 +65,16 @@ pub fn is_in_range(micros: i64) -> bool {
     (-62_167_219_200 * MICROS..253_402_300_800 * MICROS).contains(&micros)
 }
 
+/// Whether a day, counted from 1970-01-01, lies in the years 0000 to 9999.
+pub fn is_date_in_range(days: i32) -> bool {
+    (-719_528..2_932_897).contains(&days)
+}
+
+/// Whether microseconds since midnight are a time of day.
+pub fn is_time_in_range(micros: i64) -> bool {
+    (0..MICROS_PER_DAY).contains(&micros)
+}
+
 fn parse_offset(bytes: &[u8]) -> Option<i64> {
     let sign = match bytes[0] {
         b'+' => 1,

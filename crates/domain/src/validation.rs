@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::constraints::typed;
+use crate::value::accepted_text;
 use crate::violation::{abbreviate, pointer_to};
 use crate::{
     Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef, Violation, ViolationCode, nearest,
@@ -129,6 +130,14 @@ impl<'s> RecordCheck<'s> {
         self.key_outside_properties(key)
     }
 
+    /// Says that the record has a value for a slot that is known beforehand, from a header or a column.
+    pub fn met(&mut self, slot: Slot) {
+        match slot {
+            Slot::Id => self.has_id = true,
+            Slot::Property(index) => self.seen[index] = true,
+        }
+    }
+
     fn key_outside_properties(&mut self, key: &str) -> Option<Slot> {
         match SystemField::ALL.into_iter().find(|field| field.name().eq_ignore_ascii_case(key)) {
             Some(SystemField::Id) => {
@@ -175,18 +184,7 @@ impl<'s> RecordCheck<'s> {
     fn property<'a>(&mut self, property: &'s Property, token: Incoming<'a>) -> Option<ValueRef<'a>> {
         let found = token.kind();
         match typed(property.data_type, token) {
-            Ok(ValueRef::Null) if property.is_required => {
-                self.note_required(property);
-                None
-            }
-            Ok(ValueRef::Null) => Some(ValueRef::Null),
-            Ok(value) => match property.constraints.check(property.data_type, &value) {
-                Ok(()) => Some(value),
-                Err((code, detail)) => {
-                    self.note(pointer_to("", property.name.as_str()), code, detail);
-                    None
-                }
-            },
+            Ok(value) => self.constrained(property, value),
             Err((ViolationCode::TypeMismatch, detail)) => {
                 self.note_mismatch(
                     pointer_to("", property.name.as_str()),
@@ -201,6 +199,37 @@ impl<'s> RecordCheck<'s> {
                 None
             }
         }
+    }
+
+    /// Checks a value that is of its property's type already; see [`Property::constraints`]. `None`: it was refused,
+    /// and the violation is noted.
+    pub fn typed_value<'a>(&mut self, index: usize, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
+        self.constrained(&self.schema.properties()[index], value)
+    }
+
+    fn constrained<'a>(&mut self, property: &'s Property, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
+        let outcome = match &value {
+            ValueRef::Null if property.is_required => {
+                self.note_required(property);
+                return None;
+            }
+            ValueRef::Null => Ok(()),
+            value => property.constraints.check(property.data_type, value),
+        };
+        match outcome {
+            Ok(()) => Some(value),
+            Err((code, detail)) => {
+                self.note(pointer_to("", property.name.as_str()), code, detail);
+                None
+            }
+        }
+    }
+
+    /// Notes that a value, found in another form than a token, is not one that the property's type can hold.
+    pub fn note_unfit(&mut self, index: usize, code: ViolationCode) {
+        let property = &self.schema.properties()[index];
+        let detail = format!("expected {}", accepted_text(property.data_type));
+        self.note(pointer_to("", property.name.as_str()), code, detail);
     }
 
     /// Notes a violation that only the reader of the format can see, such as malformed JSON.

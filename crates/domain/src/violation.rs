@@ -36,6 +36,7 @@ macro_rules! violation_codes {
 
 violation_codes! {
     MalformedJson = "malformed_json", "The record is not JSON.";
+    MalformedCsv = "malformed_csv", "The record is not CSV.";
     NotAnObject = "not_an_object", "The record is JSON, but not an object.";
     RecordTooLarge = "record_too_large", "The record is longer than one record may be.";
     DuplicateKey = "duplicate_key", "The record has a key twice.";
@@ -79,7 +80,7 @@ impl Serialize for ViolationCode {
 /// One failure of a record or a schema definition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Violation {
-    /// Which record: the line of an NDJSON body or the place in a JSON array, counted from 1.
+    /// Which record, counted from 1: the line of an NDJSON or CSV body, the place in a JSON array, or the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// JSON Pointer (RFC 6901) to the offending value; empty for the whole document.

@@ -1,5 +1,6 @@
 //! Bodies of requests, within their limit and never waited for without end.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -10,6 +11,10 @@ use eider_application::{BodyError, BodyFormat, Error, ErrorCode};
 use futures::{Stream, StreamExt};
 
 use crate::error::ApiError;
+use crate::inflate::{Compression, inflated};
+
+/// A body as it arrives.
+pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
 
 /// The pieces of a body as they arrive; ends after the first `Err`.
 ///
@@ -22,15 +27,56 @@ pub(crate) fn pieces(
     limit_bytes: u64,
     timeout: Duration,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if let Some(encoding) = header(&CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        let shown: String = encoding.chars().take(32).collect();
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedMediaType,
-            format!("the content encoding `{shown}` is not read here"),
-        ));
+    match encoding(request) {
+        None => sent_pieces(request, payload, limit_bytes, timeout),
+        Some(encoding) => Err(unsupported_encoding(encoding, "send the body as it is")),
     }
-    let declared = header(&CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+}
+
+/// The pieces of a bulk body, inflated when it comes as gzip or zstd. The limit holds for what is sent and for what
+/// it becomes.
+///
+/// # Errors
+/// As [`pieces`].
+pub(crate) fn bulk_pieces(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit_bytes: u64,
+    timeout: Duration,
+) -> Result<Pieces, ApiError> {
+    let compression = match encoding(request).map(str::to_ascii_lowercase).as_deref() {
+        None => None,
+        Some("gzip" | "x-gzip") => Some(Compression::Gzip),
+        Some("zstd") => Some(Compression::Zstd),
+        Some(other) => return Err(unsupported_encoding(other, "send gzip, zstd or the body as it is")),
+    };
+    let sent = sent_pieces(request, payload, limit_bytes, timeout)?;
+    Ok(match compression {
+        None => Box::pin(sent),
+        Some(compression) => Box::pin(inflated(sent, compression, limit_bytes)),
+    })
+}
+
+/// The `Content-Encoding` of a body, if it has one.
+fn encoding(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(CONTENT_ENCODING)?;
+    Some(value.to_str().unwrap_or("(not text)").trim()).filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+}
+
+fn unsupported_encoding(encoding: &str, advice: &str) -> ApiError {
+    let shown: String = encoding.chars().take(32).collect();
+    let detail = format!("the content encoding `{shown}` is not read here; {advice}");
+    ApiError::new(ErrorCode::UnsupportedMediaType, detail)
+}
+
+fn sent_pieces(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit_bytes: u64,
+    timeout: Duration,
+) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let declared = declared.and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit_bytes) {
         return Err(Error::BodyTooLarge { limit_bytes }.into());
     }
@@ -109,7 +155,14 @@ pub(crate) fn bulk_format(request: &HttpRequest) -> Result<BodyFormat, ApiError>
     match media_type(request)?.as_str() {
         "application/json" => Ok(BodyFormat::JsonArray),
         "application/x-ndjson" | "application/jsonl" => Ok(BodyFormat::Ndjson),
-        other => Err(unsupported(other, "application/json, application/x-ndjson")),
+        "text/csv" => Ok(BodyFormat::Csv),
+        "application/vnd.apache.arrow.stream" => Ok(BodyFormat::ArrowStream),
+        "application/vnd.apache.parquet" | "application/parquet" => Ok(BodyFormat::Parquet),
+        other => Err(unsupported(
+            other,
+            "application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream, \
+             application/vnd.apache.parquet",
+        )),
     }
 }
 

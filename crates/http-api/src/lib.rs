@@ -7,6 +7,7 @@ mod accept;
 mod body;
 mod encode;
 mod error;
+mod inflate;
 mod middleware;
 mod query_string;
 mod routes;

@@ -13,6 +13,8 @@ use crate::settings::Settings;
 const PREFIX: &str = "EIDER_";
 /// Names the configuration file; not a setting itself.
 pub const CONFIG_VARIABLE: &str = "EIDER_CONFIG";
+/// How much a variable resembles the name of a setting (1 is the same) to be taken for a misspelt one.
+const MISSPELT: f64 = 0.8;
 /// Shorter names of the two settings that are set most.
 const SHORT_VARIABLES: [(&str, &str); 2] = [("EIDER_LISTEN", "server.listen"), ("EIDER_DATA_DIR", "storage.data_dir")];
 
@@ -108,8 +110,15 @@ fn line_of(text: &str, key: &str) -> String {
 fn check_environment(names: impl Iterator<Item = String>, known: &[String]) -> Result<()> {
     let variables: Vec<String> = known.iter().flat_map(|key| variables_of(key)).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && name != CONFIG_VARIABLE) {
-        if !variables.contains(&name) {
-            bail!("the environment variable {name} sets nothing{}", hint(&name, variables.iter().map(String::as_str)));
+        let nearest = variables.iter().map(|known| (strsim::normalized_damerau_levenshtein(&name, known), known));
+        let (similarity, nearest) = nearest.fold((0.0, &name), |best, next| if next.0 > best.0 { next } else { best });
+        let names_section = known.iter().filter_map(|key| key.split_once('.')).any(|(section, _)| {
+            name.strip_prefix(PREFIX)
+                .is_some_and(|rest| rest.starts_with(&format!("{}_", section.to_ascii_uppercase())))
+        });
+        // Other programs have variables that begin so: a path to this one, say.
+        if !variables.contains(&name) && (names_section || similarity >= MISSPELT) {
+            bail!("the environment variable {name} sets nothing; did you mean `{nearest}`?");
         }
     }
     Ok(())
@@ -164,6 +173,18 @@ mod tests {
                 error.to_string(),
                 "the environment variable EIDER_LISTN sets nothing; did you mean `EIDER_LISTEN`?"
             );
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn variables_of_other_programs_are_left_alone() {
+        Jail::expect_with(|jail| {
+            jail.set_env("EIDER_BIN", "/usr/bin/eider");
+            load(None, &[]).unwrap();
+            jail.set_env("EIDER_POOL_MAXIMUM_NUMBER", "3");
+            let error = load(None, &[]).unwrap_err().to_string();
+            assert!(error.contains("EIDER_POOL_MAXIMUM_NUMBER"), "{error}");
             Ok(())
         });
     }

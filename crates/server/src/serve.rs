@@ -59,7 +59,8 @@ fn services(store: &DuckDbStore, settings: &Settings) -> Services {
     let clock = Arc::new(SystemClock);
     Services {
         schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
-        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), settings.ingest()),
+        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), settings.ingest())
+            .with_spool_directory(settings.store().temp_directory),
         query: QueryService::new(records),
     }
 }

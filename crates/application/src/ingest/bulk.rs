@@ -35,6 +35,11 @@ pub enum BodyError {
     Timeout,
     /// The client went away, or the body is not what its headers said.
     Unreadable,
+    /// It is compressed, and damaged or cut off.
+    Damaged {
+        /// How it is compressed.
+        encoding: &'static str,
+    },
 }
 
 impl From<BodyError> for Error {
@@ -43,6 +48,9 @@ impl From<BodyError> for Error {
             BodyError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
             BodyError::Timeout => Self::BodyTimeout,
             BodyError::Unreadable => Self::BodyUnreadable,
+            BodyError::Damaged { encoding } => {
+                Self::MalformedBody { detail: format!("the {encoding} data of the body is damaged or cut off") }
+            }
         }
     }
 }
@@ -81,7 +89,7 @@ impl IngestService {
     /// named up to the limit.
     ///
     /// # Errors
-    /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::TooManyRecords`],
+    /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, [`Error::TooManyRecords`],
     /// [`Error::IdempotencyInProgress`], [`Error::IdempotencyMismatch`], what `body` yields, [`Error::Store`].
     /// Nothing is stored after any of them.
     #[instrument(name = "records.bulk", skip_all, fields(schema.name = %schema.name()))]
@@ -157,6 +165,9 @@ impl IngestService {
             let outcome;
             (decoder, fingerprint, outcome) = ran?;
             intake.take(outcome?, &decoder).await?;
+            while decoder.has_more() {
+                decoder = intake.drain(decoder, |decoder| decoder.decode(&[])).await?;
+            }
             if options.returns_ids && decoder.received() > MAX_RETURNED_IDS {
                 return Err(Error::TooManyRecords { limit: MAX_RETURNED_IDS });
             }
@@ -165,14 +176,11 @@ impl IngestService {
                 break;
             }
         }
-        if block.is_empty() {
-            let (ended, outcome) = blocking::run(move || {
-                let outcome = decoder.finish();
-                (decoder, outcome)
-            })
-            .await?;
-            decoder = ended;
-            intake.take(outcome?, &decoder).await?;
+        while block.is_empty() {
+            decoder = intake.drain(decoder, RecordDecoder::finish).await?;
+            if !decoder.has_more() {
+                break;
+            }
         }
         self.settle(schema, options, fingerprint, decoder, intake, started).await
     }
@@ -205,7 +213,7 @@ impl IngestService {
         };
         let mut is_refused = writer.is_none();
         if let Some(writer) = writer.filter(|_| receipt.received > 0) {
-            let decoder = Arc::new(decoder);
+            let lines = decoder.into_lines();
             let conflicts = Arc::new(Mutex::new(std::mem::take(&mut failures)));
             let answer = fingerprint.zip(options.idempotency_key.clone()).map(|(fingerprint, key)| {
                 let (mut receipt, conflicts) = (receipt.clone(), Arc::clone(&conflicts));
@@ -223,11 +231,10 @@ impl IngestService {
                 }
             });
             let noted = Arc::clone(&conflicts);
-            let lines = Arc::clone(&decoder);
             let terms = CommitTerms {
                 max_refused: max_errors.saturating_sub(receipt.failed),
                 conflicts: Box::new(move |conflict| {
-                    lock(&noted).note(key_violation(&conflict, Some(&|row| lines.line_of_row(row))));
+                    lock(&noted).note(key_violation(&conflict, Some(&|row| lines.line_of(row))));
                 }),
                 answer,
             };
@@ -262,6 +269,21 @@ struct Intake {
 }
 
 impl Intake {
+    /// Takes what one more step of the decoder yields.
+    async fn drain(
+        &mut self,
+        mut decoder: RecordDecoder,
+        step: impl FnOnce(&mut RecordDecoder) -> Result<DecodedBlock, Error> + Send + 'static,
+    ) -> Result<RecordDecoder, Error> {
+        let work = move || {
+            let outcome = step(&mut decoder);
+            (decoder, outcome)
+        };
+        let (decoder, outcome) = blocking::run(work).await?;
+        self.take(outcome?, &decoder).await?;
+        Ok(decoder)
+    }
+
     async fn take(&mut self, block: DecodedBlock, decoder: &RecordDecoder) -> Result<(), Error> {
         for failure in block.failures {
             self.failures.note(failure);

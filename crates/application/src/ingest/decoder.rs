@@ -1,13 +1,14 @@
 //! From the bytes of a body to checked record batches and a report of everything that is wrong.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_domain::{RecordValidator, Schema, Timestamp, ValueRef, Violation, ViolationCode};
+use eider_domain::{Schema, Timestamp, Violation};
 
-use super::framing::{BodyFormat, Frame, RecordFramer};
-use super::json::read_record;
-use super::record_builder::RecordBuilder;
+use super::columnar::ColumnDecoder;
+use super::framing::BodyFormat;
+use super::rows::RowDecoder;
 use crate::{Error, IdGenerator, IdOrigin};
 
 /// What bounds the memory and the size of a write.
@@ -55,32 +56,72 @@ pub struct DecodedBlock {
     pub failures: Vec<Violation>,
 }
 
-/// Turns a body that arrives in blocks into record batches. Holds at most one batch and one record.
+/// Turns a body that arrives in blocks into record batches. Holds about one batch: of records in JSON and CSV, of the
+/// body's own in Arrow and Parquet.
 #[derive(Debug)]
 pub struct RecordDecoder {
-    schema: Arc<Schema>,
-    limits: IngestLimits,
-    created_at: Timestamp,
-    ids: Arc<dyn IdGenerator>,
-    framer: RecordFramer,
-    builder: RecordBuilder,
+    context: BatchContext,
+    half: Half,
     tally: Tally,
+}
+
+/// What every part of a decoder works with.
+#[derive(Debug)]
+pub(super) struct BatchContext {
+    pub(super) schema: Arc<Schema>,
+    pub(super) limits: IngestLimits,
+    pub(super) created_at: Timestamp,
+    pub(super) ids: Arc<dyn IdGenerator>,
+}
+
+/// How the format of a body is read.
+#[derive(Debug)]
+enum Half {
+    Rows(RowDecoder),
+    Columns(ColumnDecoder),
 }
 
 /// What has been counted so far.
 #[derive(Debug, Default)]
-struct Tally {
+pub(super) struct Tally {
     received: u64,
     failed: u64,
     failures_named: usize,
     are_failures_truncated: bool,
-    /// Where the lines of accepted rows jump: (row, line of that row); lines go on by one in between.
-    jumps: Vec<(u64, u64)>,
+    lines: RowLines,
     accepted: u64,
 }
 
+/// The lines of the accepted rows of a body.
+#[derive(Debug, Default)]
+pub struct RowLines {
+    /// Where the lines jump: (row, line of that row); they go on by one in between.
+    jumps: Vec<(u64, u64)>,
+}
+
+impl RowLines {
+    /// The line of an accepted row, both counted over the whole body: rows from 0, lines from 1.
+    pub fn line_of(&self, row: u64) -> u64 {
+        let next = self.jumps.partition_point(|(first, _)| *first <= row);
+        match next.checked_sub(1).map(|index| self.jumps[index]) {
+            Some((first, line)) => line + (row - first),
+            None => row + 1,
+        }
+    }
+
+    /// Takes note of the line of the next row.
+    fn push(&mut self, row: u64, line: u64) {
+        let expected = self.jumps.last().map_or(1, |(first, line)| line + (row - first));
+        if line != expected {
+            self.jumps.push((row, line));
+        }
+    }
+}
+
 impl RecordDecoder {
-    /// A decoder of one body. Its records are created at `created_at`.
+    /// A decoder of one body. Its records are created at `created_at`. A format that is not read front to back waits
+    /// in a file without a name in the system's directory for temporary files; see
+    /// [`RecordDecoder::with_spool_directory`].
     pub fn new(
         schema: Arc<Schema>,
         format: BodyFormat,
@@ -88,90 +129,67 @@ impl RecordDecoder {
         created_at: Timestamp,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
-        let framer = RecordFramer::new(format, limits.max_record_bytes);
-        let builder = RecordBuilder::new(Arc::clone(&schema));
-        Self { schema, limits, created_at, ids, framer, builder, tally: Tally::default() }
+        let context = BatchContext { schema, limits, created_at, ids };
+        let half = match format {
+            BodyFormat::JsonArray | BodyFormat::Ndjson | BodyFormat::Csv => {
+                Half::Rows(RowDecoder::new(format, &context))
+            }
+            BodyFormat::ArrowStream => Half::Columns(ColumnDecoder::of_arrow_stream()),
+            BodyFormat::Parquet => {
+                Half::Columns(ColumnDecoder::of_parquet(std::env::temp_dir(), context.limits.batch_rows))
+            }
+        };
+        Self { context, half, tally: Tally::default() }
+    }
+
+    /// The same decoder with another directory for what waits on disk. Nothing may have been decoded yet.
+    #[must_use]
+    pub fn with_spool_directory(mut self, directory: PathBuf) -> Self {
+        if let Half::Columns(columns) = &mut self.half {
+            columns.set_spool_directory(directory);
+        }
+        self
     }
 
     /// Decodes the next block of the body. Blocks may end anywhere.
     ///
+    /// When [`RecordDecoder::has_more`] says so afterwards, call again with an empty block before the next one.
+    ///
     /// # Errors
-    /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::TooManyRecords`].
+    /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::MalformedBody`] when it is not of
+    /// its format or its columns are not the schema's, [`Error::TooManyRecords`], [`Error::Store`] when a disk fails.
     pub fn decode(&mut self, block: &[u8]) -> Result<DecodedBlock, Error> {
-        self.run(|framer, sink| framer.push(block, sink))
+        match &mut self.half {
+            Half::Rows(rows) => rows.decode(block, &self.context, &mut self.tally),
+            Half::Columns(columns) => columns.decode(block, &self.context, &mut self.tally),
+        }
     }
 
-    /// Ends the body and hands out what is left.
+    /// Ends the body and hands out what is left; call again while [`RecordDecoder::has_more`].
     ///
     /// # Errors
     /// As [`RecordDecoder::decode`].
     pub fn finish(&mut self) -> Result<DecodedBlock, Error> {
-        let mut last = self.run(|framer, sink| framer.finish(sink))?;
-        if self.builder.rows() > 0 {
-            last.batches.push(self.builder.finish(self.created_at, &*self.ids)?);
+        match &mut self.half {
+            Half::Rows(rows) => rows.finish(&self.context, &mut self.tally),
+            Half::Columns(columns) => columns.finish(&self.context, &mut self.tally),
         }
-        Ok(last)
     }
 
-    /// Decodes a body that is a single record.
+    /// Whether the last call kept something back, because a few bytes of a body may stand for much.
+    pub fn has_more(&self) -> bool {
+        match &self.half {
+            Half::Rows(_) => false,
+            Half::Columns(columns) => columns.has_more(),
+        }
+    }
+
+    /// Decodes a body that is a single JSON record.
     ///
     /// # Errors
     /// [`Error::MalformedJson`], [`Error::RecordInvalid`] with every violation.
     pub fn decode_single(&mut self, body: &[u8]) -> Result<DecodedBatch, Error> {
-        let mut row = Vec::new();
-        let mut check = RecordValidator::new(&self.schema).check();
-        match read_record(body, &self.schema, &mut check, &mut row) {
-            Ok(id) => {
-                self.builder.append(id, &mut row);
-                Ok(self.builder.finish(self.created_at, &*self.ids)?)
-            }
-            Err(violations) => Err(super::invalid_record(violations)),
-        }
-    }
-
-    fn run(
-        &mut self,
-        feed: impl FnOnce(&mut RecordFramer, &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), super::framing::FramingError>,
-    ) -> Result<DecodedBlock, Error> {
-        let Self { schema, limits, created_at, ids, framer, builder, tally } = self;
-        let mut check = RecordValidator::new(schema).check();
-        let mut scratch: Vec<ValueRef<'static>> = Vec::with_capacity(schema.properties().len());
-        let mut block = DecodedBlock::default();
-        let mut fault: Option<Error> = None;
-        let outcome = feed(framer, &mut |line, frame| {
-            if fault.is_some() {
-                return;
-            }
-            tally.received += 1;
-            if tally.received > limits.max_records {
-                fault = Some(Error::TooManyRecords { limit: limits.max_records });
-                return;
-            }
-            let mut row = recycle(std::mem::take(&mut scratch));
-            let read = match frame {
-                Frame::Record(bytes) => read_record(bytes, schema, &mut check, &mut row),
-                Frame::TooLarge => Err(vec![too_large(limits.max_record_bytes)]),
-            };
-            match read {
-                Ok(id) => {
-                    builder.append(id, &mut row);
-                    tally.accept(line);
-                    if builder.rows() >= limits.batch_rows || builder.bytes() >= limits.batch_bytes {
-                        match builder.finish(*created_at, &**ids) {
-                            Ok(batch) => block.batches.push(batch),
-                            Err(error) => fault = Some(error.into()),
-                        }
-                    }
-                }
-                Err(violations) => tally.refuse(line, violations, limits.max_failures, &mut block.failures),
-            }
-            scratch = recycle(row);
-        });
-        match (fault, outcome) {
-            (Some(fault), _) => Err(fault),
-            (None, Err(error)) => Err(Error::MalformedJson { detail: error.to_string() }),
-            (None, Ok(())) => Ok(block),
-        }
+        RowDecoder::new(BodyFormat::Ndjson, &self.context).decode_single(body, &self.context)
     }
 
     /// Records met so far.
@@ -189,26 +207,30 @@ impl RecordDecoder {
         self.tally.are_failures_truncated
     }
 
-    /// The line of an accepted row, both counted over the whole body: rows from 0, lines from 1.
-    pub fn line_of_row(&self, row: u64) -> u64 {
-        let next = self.tally.jumps.partition_point(|(first, _)| *first <= row);
-        match next.checked_sub(1).map(|index| self.tally.jumps[index]) {
-            Some((first, line)) => line + (row - first),
-            None => row + 1,
-        }
+    /// The lines of the rows that were accepted; all that is of use once the body has ended.
+    pub fn into_lines(self) -> RowLines {
+        self.tally.lines
     }
 }
 
 impl Tally {
-    fn accept(&mut self, line: u64) {
-        let expected = self.jumps.last().map_or(1, |(row, line)| line + (self.accepted - row));
-        if line != expected {
-            self.jumps.push((self.accepted, line));
-        }
+    /// Counts records that were met.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRecords`].
+    pub(super) fn receive(&mut self, rows: u64, limit: u64) -> Result<(), Error> {
+        self.received = self.received.saturating_add(rows);
+        if self.received > limit { Err(Error::TooManyRecords { limit }) } else { Ok(()) }
+    }
+
+    /// Counts a record of a line that goes on to the store.
+    pub(super) fn accept(&mut self, line: u64) {
+        self.lines.push(self.accepted, line);
         self.accepted += 1;
     }
 
-    fn refuse(&mut self, line: u64, violations: Vec<Violation>, cap: usize, failures: &mut Vec<Violation>) {
+    /// Counts a record of a line that was refused and hands its violations to `failures`, as far as `cap` allows.
+    pub(super) fn refuse(&mut self, line: u64, violations: Vec<Violation>, cap: usize, failures: &mut Vec<Violation>) {
         self.failed += 1;
         for violation in violations {
             if self.failures_named == cap {
@@ -219,16 +241,18 @@ impl Tally {
             failures.push(violation.at_line(line));
         }
     }
-}
 
-fn too_large(limit: usize) -> Violation {
-    Violation::new("", ViolationCode::RecordTooLarge, format!("a record has at most {limit} bytes"))
-}
+    /// Counts records that were refused and whose violations, `named` of them within the cap, are handed out elsewhere.
+    pub(super) fn refuse_many(&mut self, records: u64, named: usize, are_more: bool) {
+        self.failed += records;
+        self.failures_named += named;
+        self.are_failures_truncated |= are_more;
+    }
 
-/// The allocation of a row for values of another lifetime; the values are dropped.
-fn recycle<'b>(mut row: Vec<ValueRef<'_>>) -> Vec<ValueRef<'b>> {
-    row.clear();
-    row.into_iter().map(|_| ValueRef::Null).collect()
+    /// How many more violations may be named.
+    pub(super) fn room(&self, cap: usize) -> usize {
+        cap.saturating_sub(self.failures_named)
+    }
 }
 
 #[cfg(test)]

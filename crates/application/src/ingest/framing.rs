@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr2};
 
+use crate::Error;
+
 /// How a body holds its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
@@ -9,6 +11,12 @@ pub enum BodyFormat {
     JsonArray,
     /// One JSON object per line; blank lines are passed over.
     Ndjson,
+    /// CSV (RFC 4180) with a header row; blank lines are passed over.
+    Csv,
+    /// An Arrow IPC stream.
+    ArrowStream,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// One record of a body.
@@ -26,6 +34,12 @@ pub(super) enum Frame<'a> {
 pub(super) struct FramingError {
     detail: &'static str,
     offset: u64,
+}
+
+impl From<FramingError> for Error {
+    fn from(error: FramingError) -> Self {
+        Self::MalformedJson { detail: error.to_string() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +77,9 @@ pub(super) struct RecordFramer {
 }
 
 impl RecordFramer {
-    pub(super) fn new(format: BodyFormat, max_record_bytes: usize) -> Self {
-        let state = match format {
-            BodyFormat::JsonArray => State::Start,
-            BodyFormat::Ndjson => State::Line,
-        };
+    /// A framer of a JSON array, or of JSON lines.
+    pub(super) fn new(is_array: bool, max_record_bytes: usize) -> Self {
+        let state = if is_array { State::Start } else { State::Line };
         Self {
             state,
             max_record_bytes,
@@ -257,7 +269,7 @@ mod tests {
 
     /// Cuts a body that arrives in pieces of `step` bytes.
     fn cut(format: BodyFormat, body: &str, step: usize, max: usize) -> Result<Cut, FramingError> {
-        let mut framer = RecordFramer::new(format, max);
+        let mut framer = RecordFramer::new(format == BodyFormat::JsonArray, max);
         let mut records = Cut::new();
         let mut sink = |line, frame: Frame<'_>| {
             let text = match frame {

@@ -50,32 +50,45 @@ impl RecordBuilder {
 
     /// Turns what was collected into a batch of new records, created at `now`, and begins anew.
     pub(super) fn finish(&mut self, now: Timestamp, generator: &dyn IdGenerator) -> Result<DecodedBatch, StoreError> {
-        let given = std::mem::take(&mut self.ids);
-        let rows = given.len();
-        let missing = given.iter().filter(|id| id.is_none()).count();
-        let ids = if missing == rows { IdOrigin::Generated } else { IdOrigin::Client };
-        let mut generated = generator.next_ids(missing).into_iter();
-        let mut id_bytes = Vec::with_capacity(rows * 16);
-        for id in given {
-            let id = id.or_else(|| generated.next().as_ref().map(RecordId::as_uuid).copied()).unwrap_or_default();
-            id_bytes.extend_from_slice(id.as_bytes());
-        }
-        let times = || Arc::new(TimestampMicrosecondArray::from(vec![now.as_micros(); rows]).with_timezone("UTC"));
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(id_bytes), None)),
-            times(),
-            times(),
-            Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
-        ];
-        columns.extend(self.columns.iter_mut().map(Column::finish));
+        let ids = std::mem::take(&mut self.ids);
+        let columns = self.columns.iter_mut().map(Column::finish).collect();
         self.bytes = 0;
-        let records = RecordBatch::try_new(Arc::clone(self.schema.arrow()), columns).map_err(arrow_fault)?;
-        Ok(DecodedBatch { records, ids })
+        assemble(&self.schema, &ids, columns, now, generator)
     }
 }
 
+/// A batch of new records, created at `now`: the ids that clients gave, and a column per property of its exact type.
+pub(super) fn assemble(
+    schema: &Schema,
+    given: &[Option<Uuid>],
+    properties: Vec<ArrayRef>,
+    now: Timestamp,
+    generator: &dyn IdGenerator,
+) -> Result<DecodedBatch, StoreError> {
+    let rows = given.len();
+    let missing = given.iter().filter(|id| id.is_none()).count();
+    let ids = if missing == rows { IdOrigin::Generated } else { IdOrigin::Client };
+    let mut generated = generator.next_ids(missing).into_iter();
+    let mut id_bytes = Vec::with_capacity(rows * 16);
+    for id in given {
+        let id = id.or_else(|| generated.next().as_ref().map(RecordId::as_uuid).copied()).unwrap_or_default();
+        id_bytes.extend_from_slice(id.as_bytes());
+    }
+    let times = || Arc::new(TimestampMicrosecondArray::from(vec![now.as_micros(); rows]).with_timezone("UTC"));
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(id_bytes), None)),
+        times(),
+        times(),
+        Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
+    ];
+    columns.extend(properties);
+    let records = RecordBatch::try_new(Arc::clone(schema.arrow()), columns).map_err(arrow_fault)?;
+    Ok(DecodedBatch { records, ids })
+}
+
+/// A column of one property that grows value by value.
 #[derive(Debug)]
-enum Column {
+pub(super) enum Column {
     Text(StringBuilder),
     Integer(Int64Builder),
     Number(Float64Builder),
@@ -88,7 +101,7 @@ enum Column {
 }
 
 impl Column {
-    fn new(data_type: DataType) -> Self {
+    pub(super) fn new(data_type: DataType) -> Self {
         match data_type {
             DataType::String | DataType::Object | DataType::Array => Self::Text(StringBuilder::new()),
             DataType::Integer => Self::Integer(Int64Builder::new()),
@@ -106,7 +119,7 @@ impl Column {
 
     /// Appends a value and returns roughly how many bytes it takes. A value of another type, which the
     /// validation before this has excluded, becomes null.
-    fn append(&mut self, value: ValueRef<'_>) -> usize {
+    pub(super) fn append(&mut self, value: ValueRef<'_>) -> usize {
         match (self, value) {
             (Self::Text(column), ValueRef::Text(text) | ValueRef::Json(text)) => {
                 column.append_value(&text);
@@ -142,7 +155,7 @@ impl Column {
         }
     }
 
-    fn finish(&mut self) -> ArrayRef {
+    pub(super) fn finish(&mut self) -> ArrayRef {
         let builder: &mut dyn ArrayBuilder = match self {
             Self::Text(column) => column,
             Self::Integer(column) => column,

@@ -1,6 +1,7 @@
 //! Use cases that change single records.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
@@ -58,6 +59,8 @@ pub struct IngestService {
     pub(super) limits: IngestLimits,
     /// The idempotency keys of calls that have not ended: (schema, key).
     pub(super) running: Arc<Mutex<HashSet<(String, String)>>>,
+    /// Where bodies wait that cannot be read as they arrive.
+    spool_directory: PathBuf,
     query: QueryService,
 }
 
@@ -70,7 +73,15 @@ impl IngestService {
         limits: IngestLimits,
     ) -> Self {
         let query = QueryService::new(Arc::clone(&store));
-        Self { store, clock, ids, limits, running: Arc::default(), query }
+        Self { store, clock, ids, limits, running: Arc::default(), spool_directory: std::env::temp_dir(), query }
+    }
+
+    /// The same service with a directory of its own for bodies that wait on disk, in files without names; the
+    /// system's directory for temporary files is used otherwise.
+    #[must_use]
+    pub fn with_spool_directory(mut self, directory: PathBuf) -> Self {
+        self.spool_directory = directory;
+        self
     }
 
     /// The limits that every write keeps.
@@ -214,7 +225,9 @@ impl IngestService {
     }
 
     pub(super) fn decoder(&self, schema: &Arc<Schema>, format: BodyFormat) -> RecordDecoder {
-        RecordDecoder::new(Arc::clone(schema), format, self.limits, self.clock.now(), Arc::clone(&self.ids))
+        let ids = Arc::clone(&self.ids);
+        RecordDecoder::new(Arc::clone(schema), format, self.limits, self.clock.now(), ids)
+            .with_spool_directory(self.spool_directory.clone())
     }
 }
 

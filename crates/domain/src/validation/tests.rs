@@ -122,3 +122,23 @@ fn a_missing_value_is_the_default_or_null() {
     assert_eq!(RecordCheck::missing_value(&schema.properties()[6]), ValueRef::Boolean(true));
     assert_eq!(RecordCheck::missing_value(&schema.properties()[1]), ValueRef::Null);
 }
+
+#[test]
+fn values_of_columns_pass_the_same_rules_as_tokens() {
+    let schema = schema();
+    let mut check = RecordValidator::new(&schema).check();
+    check.met(Slot::Property(1));
+    check.typed_value(1, ValueRef::Integer(0));
+    check.note_unfit(5, ViolationCode::OutOfRange);
+    assert_eq!(check.typed_value(2, ValueRef::Null), Some(ValueRef::Null));
+    check.met(Slot::Property(0));
+    check.typed_value(0, ValueRef::Null);
+    let found: Vec<_> = check.finish().into_iter().map(|v| (v.pointer, v.code)).collect();
+    let expected = [
+        ("/flight", ViolationCode::BelowMinimum),
+        ("/fare", ViolationCode::OutOfRange),
+        ("/carrier", ViolationCode::RequiredMissing),
+    ];
+    assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code)), "nothing is noted twice");
+    assert_eq!(check.finish().len(), 1, "what was met belongs to one record");
+}

@@ -63,8 +63,8 @@ pub(super) async fn create(
     let schema = state.schema(&name).await?;
     let format = body::bulk_format(&request)?;
     let settings = &state.settings;
-    let pieces = body::pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeout)?;
-    store(&state, &schema, format, options, Box::pin(pieces)).await
+    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeout)?;
+    store(&state, &schema, format, options, pieces).await
 }
 
 /// Stores a body and answers with its receipt.

@@ -3,7 +3,7 @@
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use eider_domain::SchemaDefinition;
+use eider_domain::{SchemaDefinition, ViolationCode};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -158,9 +158,11 @@ fn failures_beyond_the_cap_are_counted() {
 fn rows_know_the_line_they_came_from() {
     let (decoder, _, _) =
         decode(BodyFormat::Ndjson, "\n{\"carrier\":\"a\"}\n{\"carrier\":\"b\"}\n\n{}\n{\"carrier\":\"c\"}\n");
-    assert_eq!([0, 1, 2].map(|row| decoder.line_of_row(row)), [2, 3, 6]);
+    let lines = decoder.into_lines();
+    assert_eq!([0, 1, 2].map(|row| lines.line_of(row)), [2, 3, 6]);
     let (decoder, _, _) = decode(BodyFormat::JsonArray, r#"[{"carrier":"a"},{"carrier":"b"}]"#);
-    assert_eq!([0, 1].map(|row| decoder.line_of_row(row)), [1, 2]);
+    let lines = decoder.into_lines();
+    assert_eq!([0, 1].map(|row| lines.line_of(row)), [1, 2]);
 }
 
 #[test]

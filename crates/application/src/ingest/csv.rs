@@ -1,0 +1,10 @@
+//! CSV (RFC 4180) with a header row: cut into records while it arrives, its cells typed by the schema.
+
+mod framing;
+mod record;
+
+pub(super) use framing::CsvFramer;
+pub(super) use record::{CsvHeader, read_csv_record};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Any valid records survive any format, wherever the pieces of the body end.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
+};
+use arrow_array::{Array, RecordBatch};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use eider_application::{BodyFormat, IngestLimits, RecordDecoder};
+use eider_domain::{DataType, RECORD_FIELD_COUNT, Schema, Value};
+use eider_testkit::{SequentialIds, created_at, strategies};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// The id and the properties of records: what a client may send.
+fn sendable(batch: &RecordBatch) -> RecordBatch {
+    let columns: Vec<usize> = std::iter::once(0).chain(RECORD_FIELD_COUNT..batch.num_columns()).collect();
+    batch.project(&columns).unwrap()
+}
+
+fn arrow(batch: &RecordBatch, compression: Option<CompressionType>) -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn parquet(batch: &RecordBatch, compression: Compression) -> Vec<u8> {
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn csv(schema: &Schema, batch: &RecordBatch) -> Vec<u8> {
+    let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let types: Vec<DataType> =
+        std::iter::once(DataType::Uuid).chain(schema.properties().iter().map(|p| p.data_type)).collect();
+    let mut lines = vec![names.join(",")];
+    for row in 0..batch.num_rows() {
+        let cells = types.iter().zip(batch.columns()).map(|(data_type, column)| {
+            let text = column.is_valid(row).then(|| value(*data_type, column, row).text(*data_type).unwrap());
+            text.map_or_else(String::new, |text| format!("\"{}\"", text.replace('"', "\"\"")))
+        });
+        lines.push(cells.collect::<Vec<_>>().join(","));
+    }
+    lines.join("\r\n").into_bytes()
+}
+
+fn value(data_type: DataType, column: &dyn Array, row: usize) -> Value {
+    match data_type {
+        DataType::String | DataType::Object | DataType::Array => {
+            Value::Text(column.as_string::<i32>().value(row).to_owned().into())
+        }
+        DataType::Integer => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Number => Value::Number(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal { .. } => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row)),
+        DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
+        DataType::Date => Value::Date(column.as_primitive::<Date32Type>().value(row)),
+        DataType::Time => Value::Time(column.as_primitive::<Time64MicrosecondType>().value(row)),
+        DataType::Datetime => Value::Datetime(column.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::Uuid => Value::Uuid(Uuid::from_slice(column.as_fixed_size_binary().value(row)).unwrap()),
+    }
+}
+
+/// Decodes a body cut at `cuts` into the one batch that it holds.
+fn decode(schema: &Arc<Schema>, format: BodyFormat, body: &[u8], cuts: &[usize]) -> RecordBatch {
+    let ids = Arc::new(SequentialIds::new());
+    let mut decoder = RecordDecoder::new(Arc::clone(schema), format, IngestLimits::default(), created_at(), ids);
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (body.len() + 1)).chain([0, body.len()]).collect();
+    places.sort_unstable();
+    let mut batches = Vec::new();
+    let mut failures = Vec::new();
+    for place in places.windows(2) {
+        let block = decoder.decode(&body[place[0]..place[1]]).unwrap();
+        batches.extend(block.batches);
+        failures.extend(block.failures);
+    }
+    let block = decoder.finish().unwrap();
+    assert!(!decoder.has_more());
+    batches.extend(block.batches);
+    failures.extend(block.failures);
+    assert_eq!(failures, [], "{format:?}");
+    assert_eq!(batches.len(), 1, "{format:?}");
+    batches.remove(0).records
+}
+
+/// A schema and records of it.
+fn generated() -> impl Strategy<Value = (Arc<Schema>, RecordBatch)> {
+    strategies::definition().prop_flat_map(|definition| {
+        let schema = Arc::new(Schema::new(definition, 1, created_at()));
+        (Just(Arc::clone(&schema)), strategies::records(schema, 1..12))
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_records_survive_any_format(
+        (schema, batch) in generated(),
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let sent = sendable(&batch);
+        for (format, body) in [
+            (BodyFormat::Csv, csv(&schema, &sent)),
+            (BodyFormat::ArrowStream, arrow(&sent, None)),
+            (BodyFormat::ArrowStream, arrow(&sent, Some(CompressionType::LZ4_FRAME))),
+            (BodyFormat::ArrowStream, arrow(&sent, Some(CompressionType::ZSTD))),
+            (BodyFormat::Parquet, parquet(&sent, Compression::UNCOMPRESSED)),
+            (BodyFormat::Parquet, parquet(&sent, Compression::SNAPPY)),
+        ] {
+            let decoded = decode(&schema, format, &body, &cuts);
+            prop_assert_eq!(decoded.schema(), Arc::clone(schema.arrow()));
+            prop_assert_eq!(sendable(&decoded), sent.clone(), "{:?}", format);
+        }
+    }
+}
+
+#[test]
+fn every_compression_of_parquet_that_is_common_is_read() {
+    let schema = Arc::new(eider_testkit::schema(
+        serde_json::json!({"name": "s", "properties": [{"name": "a", "type": "string"}]}),
+    ));
+    let sent = sendable(&eider_testkit::batch(&schema, serde_json::json!([{"a": "x"}, {"a": null}])));
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(parquet::basic::GzipLevel::default()),
+        Compression::ZSTD(parquet::basic::ZstdLevel::default()),
+        Compression::LZ4_RAW,
+        Compression::LZ4,
+    ] {
+        let decoded = decode(&schema, BodyFormat::Parquet, &parquet(&sent, compression), &[]);
+        assert_eq!(sendable(&decoded), sent, "{compression}");
+    }
+}
