@@ -9,23 +9,35 @@ use crate::ident::{self, CATALOG};
 use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
-const FORMAT_VERSION: i32 = 2;
+const FORMAT_VERSION: i32 = 3;
 
 /// How far the records of a schema have been written.
+///
+/// Records have places in the order of commit, from 1, and a commit has the number of its last record's place. A
+/// commit that only deletes takes a place of its own. So the counter is the greatest place in the table, and has to
+/// be stored only where records go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// The number of the last commit.
-    pub(crate) commit_seq: i64,
-    /// The place that the next record takes in the order of commit.
-    pub(crate) next_sequence: i64,
+    /// The last place that is taken.
+    last: i64,
 }
 
 impl Counters {
-    pub(crate) const NEW: Self = Self { commit_seq: 0, next_sequence: 1 };
+    pub(crate) const NEW: Self = Self { last: 0 };
+
+    /// The number of the last commit.
+    pub(crate) fn commit_seq(self) -> u64 {
+        self.last.unsigned_abs()
+    }
+
+    /// The place that the next record takes.
+    pub(crate) fn next_sequence(self) -> i64 {
+        self.last + 1
+    }
 
     /// The counters after one more commit, of `rows` new records.
     pub(crate) fn after(self, rows: i64) -> Self {
-        Self { commit_seq: self.commit_seq + 1, next_sequence: self.next_sequence + rows }
+        Self { last: self.last + rows.max(1) }
     }
 }
 
@@ -54,20 +66,21 @@ pub(crate) fn load(connection: &Connection) -> Result<Vec<StoredSchema>, StoreEr
     }
     let mut statement = connection
         .prepare(&format!(
-            "SELECT definition, version, created_at, commit_seq, next_sequence \
+            "SELECT definition, version, created_at, last \
              FROM {CATALOG}.schemas JOIN {CATALOG}.counters USING (\"key\")"
         ))
         .map_err(store_error)?;
     let rows = statement
         .query_map([], |row| {
-            let counters = Counters { commit_seq: row.get(3)?, next_sequence: row.get(4)? };
-            Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, counters))
+            Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
         })
         .map_err(store_error)?;
     rows.map(|row| {
-        let (definition, version, created_at, counters) = row.map_err(store_error)?;
-        let definition = parse(&definition)?;
-        Ok(StoredSchema { schema: Schema::new(definition, version, Timestamp::from_micros(created_at)), counters })
+        let (definition, version, created_at, stored) = row.map_err(store_error)?;
+        let schema = Schema::new(parse(&definition)?, version, Timestamp::from_micros(created_at));
+        let greatest = format!("SELECT max({}) FROM {}", ident::SEQUENCE, ident::table(&schema));
+        let greatest: Option<i64> = connection.query_row(&greatest, [], |row| row.get(0)).map_err(store_error)?;
+        Ok(StoredSchema { schema, counters: Counters { last: stored.max(greatest.unwrap_or(0)) } })
     })
     .collect()
 }
@@ -96,7 +109,7 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE SCHEMA {CATALOG};
          CREATE TABLE {CATALOG}.format (version INTEGER NOT NULL);
          CREATE TABLE {CATALOG}.schemas (\"key\" VARCHAR NOT NULL, definition VARCHAR NOT NULL, version UINTEGER NOT NULL, created_at BIGINT NOT NULL);
-         CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, commit_seq BIGINT NOT NULL, next_sequence BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, last BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
          INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
          COMMIT;",
@@ -117,9 +130,8 @@ pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), Sto
             params![key, definition, schema.version(), created_at],
         )
         .map_err(store_error)?;
-    let Counters { commit_seq, next_sequence } = Counters::NEW;
     connection
-        .execute(&format!("INSERT INTO {CATALOG}.counters VALUES (?, ?, ?)"), params![key, commit_seq, next_sequence])
+        .execute(&format!("INSERT INTO {CATALOG}.counters VALUES (?, ?)"), params![key, Counters::NEW.last])
         .map_err(store_error)?;
     execute(&sql::create_table(schema))?;
     sql::create_indexes(schema).iter().try_for_each(|statement| execute(statement))
@@ -136,12 +148,12 @@ pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), Sto
     Ok(())
 }
 
-/// Stores how far a schema has been written; to be run in the transaction that writes.
+/// Stores how far a schema has been written; to be run in a transaction that deletes and appends nothing.
 pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counters) -> Result<(), StoreError> {
     connection
         .execute(
-            &format!("UPDATE {CATALOG}.counters SET commit_seq = ?, next_sequence = ? WHERE \"key\" = ?"),
-            params![counters.commit_seq, counters.next_sequence, schema.name().key()],
+            &format!("UPDATE {CATALOG}.counters SET last = ? WHERE \"key\" = ?"),
+            params![counters.last, schema.name().key()],
         )
         .map(|_| ())
         .map_err(store_error)

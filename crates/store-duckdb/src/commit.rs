@@ -24,7 +24,7 @@ use crate::staging::Sealed;
 use crate::staging::Staging;
 use crate::worker::{Decision, transaction};
 
-/// Checks keys, appends every accepted row, advances the counters and commits. The caller holds the gate of the
+/// Checks keys, appends every accepted row and commits. The caller holds the gate of the
 /// schema, whose counters these are; the counters after the commit are handed back when anything was stored.
 pub(crate) fn commit(
     connection: &Connection,
@@ -65,10 +65,9 @@ pub(crate) fn commit(
             }
             let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
             let mut append = Append { connection, request, verdict: &verdict, next_row: 0, receipt: &mut receipt };
-            append.run(&mut batches, counters.next_sequence)?;
+            append.run(&mut batches, counters.next_sequence())?;
             let after = counters.after(appended);
-            catalog::advance(connection, schema, after)?;
-            receipt.commit_seq = Some(after.commit_seq.unsigned_abs());
+            receipt.commit_seq = Some(after.commit_seq());
             next = Some(after);
         }
         if !fields.is_empty() {

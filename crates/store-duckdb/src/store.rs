@@ -58,7 +58,7 @@ impl Table {
     /// A table and the other end of its queue.
     fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, mpsc::Receiver<group::Waiting>) {
         let (queue, waiting) = mpsc::channel(settings.group.queue_length.max(1));
-        let committed = Arc::new(watch::Sender::new(counters.commit_seq.unsigned_abs()));
+        let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
         let gate = Arc::new(AsyncMutex::new(counters));
         (Self { schema: Arc::new(schema), gate, committed, queue }, waiting)
     }
@@ -80,13 +80,13 @@ impl Turn {
     /// Takes note of a commit that has succeeded.
     pub(crate) fn advance(&mut self, next: Counters) {
         *self.counters = next;
-        self.committed.send_replace(next.commit_seq.unsigned_abs());
+        self.committed.send_replace(next.commit_seq());
         self.activity.wrote();
     }
 
     /// The receipt of a write that changes nothing.
     pub(crate) fn unchanged(&self) -> CommitReceipt {
-        CommitReceipt { rows: 0, commit_seq: self.counters.commit_seq.unsigned_abs() }
+        CommitReceipt { rows: 0, commit_seq: self.counters.commit_seq() }
     }
 }
 
@@ -307,7 +307,7 @@ impl RecordStore for DuckDbStore {
             })?;
             if is_committed {
                 turn.advance(next);
-                return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq.unsigned_abs() }));
+                return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq() }));
             }
             Ok(match rows {
                 0 => DeleteOutcome::Deleted(turn.unchanged()),

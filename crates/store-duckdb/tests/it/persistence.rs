@@ -29,8 +29,8 @@ async fn scanned(store: &DuckDbStore, schema: &Arc<Schema>, offset: u64, limit: 
 async fn schemas_records_and_counters_are_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let (store, schema) = numbers_store(settings(directory.path())).await;
-    assert_eq!(write_numbers(&store, &schema, 0..10, 1).await.commit_seq, Some(1));
-    assert_eq!(write_numbers(&store, &schema, 10..20, 1).await.commit_seq, Some(2));
+    assert_eq!(write_numbers(&store, &schema, 0..10, 1).await.commit_seq, Some(10));
+    assert_eq!(write_numbers(&store, &schema, 10..20, 1).await.commit_seq, Some(20));
     store.close().await.unwrap();
     drop(store);
 
@@ -38,8 +38,23 @@ async fn schemas_records_and_counters_are_there_after_a_restart() {
     let reopened = store.get(schema.name()).await.unwrap();
     assert_eq!((reopened.definition(), reopened.arrow()), (schema.definition(), schema.arrow()));
     assert_eq!(scanned(&store, &reopened, 0, None).await, (0..20).collect::<Vec<_>>());
-    assert_eq!(write_numbers(&store, &reopened, 20..30, 1).await.commit_seq, Some(3));
+    assert_eq!(write_numbers(&store, &reopened, 20..30, 1).await.commit_seq, Some(30));
     assert_eq!(scanned(&store, &reopened, 0, None).await, (0..30).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_of_deleted_records_are_not_given_again_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, schema) = numbers_store(settings(directory.path())).await;
+    write_numbers(&store, &schema, 0..10, 1).await;
+    let last = condition(&schema, "n", "gte", json!(5));
+    assert_eq!(store.delete(&schema, &last, 10).await.unwrap().deleted(), 5);
+    drop(store);
+
+    let store = DuckDbStore::open(settings(directory.path())).await.unwrap();
+    let schema = store.get(schema.name()).await.unwrap();
+    assert_eq!(write_numbers(&store, &schema, 10..11, 1).await.commit_seq, Some(12));
+    assert_eq!(scanned(&store, &schema, 0, None).await, [0, 1, 2, 3, 4, 10]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

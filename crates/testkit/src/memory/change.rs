@@ -47,6 +47,12 @@ pub(super) fn apply(table: &mut Table, change: &Change) -> ChangeOutcome {
     if !is_create {
         table.records.remove(place);
     }
-    table.insert(row.into_iter().collect());
-    ChangeOutcome::Committed { commit_seq: table.commit() }
+    let commit_seq = match row {
+        Some(row) => {
+            table.insert(vec![row]);
+            table.commit()
+        }
+        None => table.commit_deletion(),
+    };
+    ChangeOutcome::Committed { commit_seq }
 }

@@ -71,14 +71,20 @@ impl Table {
             return DeleteOutcome::TooMany { matching: rows };
         }
         self.records.retain(|record| !matches(filter, &record.values));
-        let commit_seq = if rows > 0 { self.commit() } else { *self.committed.borrow() };
+        let commit_seq = if rows > 0 { self.commit_deletion() } else { *self.committed.borrow() };
         DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq })
     }
 
-    /// Numbers a commit.
+    /// Numbers a commit that has stored records.
     pub(super) fn commit(&mut self) -> u64 {
-        self.committed.send_modify(|last| *last += 1);
+        self.committed.send_replace((self.next_sequence - 1).unsigned_abs());
         *self.committed.borrow()
+    }
+
+    /// Numbers a commit that has only deleted; it takes a place of its own in the order of commit.
+    pub(super) fn commit_deletion(&mut self) -> u64 {
+        self.next_sequence += 1;
+        self.commit()
     }
 
     pub(super) fn count(&self, filter: &Filter) -> u64 {
