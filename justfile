@@ -26,6 +26,10 @@ test *args:
 test-fast *args:
     cargo test --locked -p eider-domain -p eider-application -p eider-http-api -p eider-testkit {{ args }}
 
+# Kills the server under mixed writes so many times, and checks every record and index after each.
+crash rounds="20":
+    CRASH_ROUNDS={{ rounds }} cargo test --locked --workspace --test it -- crash::
+
 # Formats the code.
 fmt:
     cargo fmt --all

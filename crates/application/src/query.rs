@@ -73,7 +73,7 @@ impl QueryService {
     ///
     /// # Errors
     /// [`Error::RecordNotFound`], [`Error::Store`].
-    #[instrument(name = "records.get", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.get", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn get(&self, schema: &Arc<Schema>, id: RecordId) -> Result<RecordBatch, Error> {
         let mut query = RecordQuery::everything(schema);
         query.filter = Condition::id_equals(id).into();
@@ -87,7 +87,7 @@ impl QueryService {
     ///
     /// # Errors
     /// [`Error::Store`].
-    #[instrument(name = "records.count", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, Error> {
         Ok(self.store.count(schema, filter).await?)
     }
@@ -96,7 +96,7 @@ impl QueryService {
     ///
     /// # Errors
     /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::Store`].
-    #[instrument(name = "records.page", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
+    #[instrument(name = "records.page", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
         let PageRequest { query, limit, start, counts_total } = request;
         let fingerprint = query.fingerprint(schema);
@@ -131,7 +131,7 @@ impl QueryService {
     ///
     /// # Errors
     /// [`Error::Store`] for what fails before the first batch; the stream yields what fails later.
-    #[instrument(name = "records.stream", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn stream(
         &self,
         schema: &Arc<Schema>,

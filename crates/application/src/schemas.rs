@@ -35,7 +35,7 @@ impl SchemaService {
     ///
     /// # Errors
     /// [`Error::SchemaInvalid`] with every violation, [`Error::SchemaExists`], [`Error::Store`].
-    #[instrument(name = "schemas.create", skip_all)]
+    #[instrument(name = "schemas.create", level = "debug", skip_all)]
     pub async fn create(&self, document: &Json) -> Result<Arc<Schema>, Error> {
         let definition = SchemaDefinition::parse(document).map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
@@ -58,7 +58,7 @@ impl SchemaService {
     ///
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::Store`].
-    #[instrument(name = "schemas.describe", skip_all, fields(schema.name = %name))]
+    #[instrument(name = "schemas.describe", level = "debug", skip_all, fields(schema.name = %name))]
     pub async fn describe(&self, name: &SchemaName) -> Result<SchemaDescription, Error> {
         let schema = self.get(name).await?;
         let statistics = self.store.statistics(&schema).await.map_err(|error| not_found(error, name))?;
@@ -77,7 +77,7 @@ impl SchemaService {
     ///
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::Store`].
-    #[instrument(name = "schemas.remove", skip_all, fields(schema.name = %name))]
+    #[instrument(name = "schemas.remove", level = "debug", skip_all, fields(schema.name = %name))]
     pub async fn remove(&self, name: &SchemaName) -> Result<(), Error> {
         self.catalog.remove(name).await.map_err(|error| not_found(error, name))
     }

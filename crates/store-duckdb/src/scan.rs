@@ -11,7 +11,7 @@ use arrow_select::concat::concat_batches;
 use async_stream::stream;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{POSITION_SEQUENCE, RecordStream, ScanRequest, StoreError, blocking, position_key};
-use eider_domain::Schema;
+use eider_domain::{Schema, SchemaName};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -48,12 +48,17 @@ pub(crate) fn scan_schema(schema: &Schema, request: &ScanRequest) -> SchemaRef {
 }
 
 /// Runs a query and returns once its first batch is read.
-pub(crate) async fn scan(pool: &Pool, statement: Statement, schema: SchemaRef) -> Result<RecordStream, StoreError> {
+pub(crate) async fn scan(
+    pool: &Pool,
+    name: &SchemaName,
+    statement: Statement,
+    schema: SchemaRef,
+) -> Result<RecordStream, StoreError> {
     let pooled = worker::connection(pool).await?;
     let (cancel, disarm) = cancellation(&pooled.connection);
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
-    let columns = Arc::clone(&schema);
-    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &statement, &columns, &sender));
+    let (name, columns) = (name.clone(), Arc::clone(&schema));
+    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &name, &statement, &columns, &sender));
     let query = tokio::spawn(blocking::run(work).in_current_span());
 
     let first = receiver.recv().await;
@@ -80,7 +85,7 @@ pub(crate) async fn scan(pool: &Pool, statement: Statement, schema: SchemaRef) -
 }
 
 /// Sends the result in batches until it ends, fails, or nobody listens any more.
-fn run(connection: &Connection, statement: &Statement, schema: &SchemaRef, sender: &Batches) {
+fn run(connection: &Connection, name: &SchemaName, statement: &Statement, schema: &SchemaRef, sender: &Batches) {
     let started = Instant::now();
     let mut rows: u64 = 0;
     let outcome = match send_all(connection, statement, schema, sender, &mut rows) {
@@ -92,7 +97,8 @@ fn run(connection: &Connection, statement: &Statement, schema: &SchemaRef, sende
             "failed"
         }
     };
-    tracing::info!(scan.rows = rows, duration_ms = started.elapsed().as_secs_f64() * 1e3, outcome, "store scan");
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(schema.name = %name, scan.rows = rows, duration_ms, outcome, "store scan");
 }
 
 fn send_all(

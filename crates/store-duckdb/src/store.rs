@@ -129,7 +129,7 @@ impl DuckDbStore {
     /// # Errors
     /// `Unavailable` when another process has the file, `Corrupt` when it is damaged, `Unsupported` when it belongs to
     /// another program or version. Nothing is ever recreated.
-    #[instrument(name = "store.open", skip_all)]
+    #[instrument(name = "store.open", level = "debug", skip_all)]
     pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let opening = settings.clone();
         let (connection, stored) = blocking::run(move || {
@@ -164,7 +164,7 @@ impl DuckDbStore {
     ///
     /// # Errors
     /// When the checkpoint fails; what was acknowledged is in the log and safe all the same.
-    #[instrument(name = "store.close", skip_all)]
+    #[instrument(name = "store.close", level = "debug", skip_all)]
     pub async fn close(&self) -> Result<(), StoreError> {
         let started = Instant::now();
         let checkpointed = checkpoint::checkpoint(&self.shared).await;
@@ -207,7 +207,7 @@ impl DuckDbStore {
 
 #[async_trait]
 impl SchemaCatalog for DuckDbStore {
-    #[instrument(name = "store.create_schema", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "store.create_schema", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn create(&self, schema: Schema) -> Result<Arc<Schema>, StoreError> {
         let _one_at_a_time = self.shared.catalog_gate.lock().await;
         let key = schema.name().key();
@@ -232,7 +232,7 @@ impl SchemaCatalog for DuckDbStore {
         Ok(tables.values().map(|table| Arc::clone(&table.schema)).collect())
     }
 
-    #[instrument(name = "store.remove_schema", skip_all, fields(schema.name = %name))]
+    #[instrument(name = "store.remove_schema", level = "debug", skip_all, fields(schema.name = %name))]
     async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {
         let _one_at_a_time = self.shared.catalog_gate.lock().await;
         let schema = self.shared.table(&name.key())?.schema;
@@ -250,13 +250,14 @@ impl SchemaCatalog for DuckDbStore {
 
 #[async_trait]
 impl RecordStore for DuckDbStore {
-    #[instrument(name = "store.scan", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
         self.shared.table_of(schema)?;
-        scan::scan(&self.shared.pool, sql::scan(schema, &request), scan_schema(schema, &request)).await
+        let columns = scan_schema(schema, &request);
+        scan::scan(&self.shared.pool, schema.name(), sql::scan(schema, &request), columns).await
     }
 
-    #[instrument(name = "store.count", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
         self.shared.table_of(schema)?;
         let started = Instant::now();
@@ -267,7 +268,8 @@ impl RecordStore for DuckDbStore {
             count.map_err(store_error)
         })
         .await?;
-        tracing::info!(count.rows = count, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store count");
+        let name = schema.name();
+        tracing::info!(schema.name = %name, count.rows = count, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store count");
         Ok(count)
     }
 
@@ -276,13 +278,12 @@ impl RecordStore for DuckDbStore {
         Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request)))
     }
 
-    #[instrument(name = "store.delete", skip_all, fields(schema.name = %schema.name()))]
     async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
         let queue = self.shared.table_of(schema)?.queue;
         group::submit(&queue, change).await
     }
 
-    #[instrument(name = "store.delete", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "store.delete", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn delete(
         &self,
         schema: &Arc<Schema>,
@@ -292,7 +293,7 @@ impl RecordStore for DuckDbStore {
         let started = Instant::now();
         let statement = sql::delete(schema, filter);
         let mut turn = self.shared.turn(schema).await?;
-        let schema = Arc::clone(schema);
+        let (name, schema) = (schema.name(), Arc::clone(schema));
         let outcome = worker::write(&self.shared.pool, move |connection| {
             let next = turn.counters().after(0);
             let (rows, is_committed) = transaction(connection, || {
@@ -316,7 +317,7 @@ impl RecordStore for DuckDbStore {
         })
         .await?;
         let (rows, duration_ms) = (outcome.deleted(), started.elapsed().as_secs_f64() * 1e3);
-        tracing::info!(delete.rows = rows, duration_ms, "store delete");
+        tracing::info!(schema.name = %name, delete.rows = rows, duration_ms, "store delete");
         Ok(outcome)
     }
 
@@ -346,7 +347,7 @@ impl RecordStore for DuckDbStore {
         }
     }
 
-    #[instrument(name = "store.statistics", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
         self.shared.table_of(schema)?;
         let schema = Arc::clone(schema);

@@ -50,12 +50,13 @@ impl BatchWriter for StagedWriter {
         Ok(())
     }
 
-    #[instrument(name = "store.commit", skip_all, fields(schema.name = %self.request.schema.name()))]
+    #[instrument(name = "store.commit", level = "debug", skip_all, fields(schema.name = %self.request.schema.name()))]
     async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError> {
         let Self { shared, request, staging } = *self;
         let staging = staging.ok_or_else(lost)?;
         let rows = staging.rows();
         let started = Instant::now();
+        let name = request.schema.name().clone();
         let mut turn = shared.turn(&request.schema).await?;
         let waited = started.elapsed();
         let outcome = worker::write(&shared.pool, move |connection| {
@@ -67,6 +68,7 @@ impl BatchWriter for StagedWriter {
         })
         .await?;
         tracing::info!(
+            schema.name = %name,
             batch.rows = rows,
             is_committed = matches!(outcome, CommitOutcome::Committed(_)),
             turn_wait_ms = waited.as_secs_f64() * 1e3,

@@ -92,7 +92,7 @@ impl IngestService {
     /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, [`Error::TooManyRecords`],
     /// [`Error::IdempotencyInProgress`], [`Error::IdempotencyMismatch`], what `body` yields, [`Error::Store`].
     /// Nothing is stored after any of them.
-    #[instrument(name = "records.bulk", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.bulk", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn bulk<B>(
         &self,
         schema: &Arc<Schema>,

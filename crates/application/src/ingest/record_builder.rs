@@ -102,16 +102,19 @@ pub(super) enum Column {
 
 impl Column {
     pub(super) fn new(data_type: DataType) -> Self {
+        // Builders grow as they are filled; with the default capacity a single record would cost 8 KiB a column.
         match data_type {
-            DataType::String | DataType::Object | DataType::Array => Self::Text(StringBuilder::new()),
-            DataType::Integer => Self::Integer(Int64Builder::new()),
-            DataType::Number => Self::Number(Float64Builder::new()),
-            DataType::Decimal { .. } => Self::Decimal(Decimal128Builder::new().with_data_type(data_type.arrow_type())),
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Date => Self::Date(Date32Builder::new()),
-            DataType::Time => Self::Time(Time64MicrosecondBuilder::new()),
+            DataType::String | DataType::Object | DataType::Array => Self::Text(StringBuilder::with_capacity(0, 0)),
+            DataType::Integer => Self::Integer(Int64Builder::with_capacity(0)),
+            DataType::Number => Self::Number(Float64Builder::with_capacity(0)),
+            DataType::Decimal { .. } => {
+                Self::Decimal(Decimal128Builder::with_capacity(0).with_data_type(data_type.arrow_type()))
+            }
+            DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
+            DataType::Date => Self::Date(Date32Builder::with_capacity(0)),
+            DataType::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(0)),
             DataType::Datetime => {
-                Self::Datetime(TimestampMicrosecondBuilder::new().with_data_type(data_type.arrow_type()))
+                Self::Datetime(TimestampMicrosecondBuilder::with_capacity(0).with_data_type(data_type.arrow_type()))
             }
             DataType::Uuid => Self::Uuid(FixedSizeBinaryBuilder::new(16)),
         }

@@ -93,7 +93,7 @@ impl IngestService {
     ///
     /// # Errors
     /// [`Error::MalformedJson`], [`Error::RecordInvalid`], [`Error::KeyConflict`], [`Error::Store`].
-    #[instrument(name = "records.create", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.create", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<StoredRecord, Error> {
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
         match self.store.change(schema, Change::Create { record: records.clone(), ids }).await? {
@@ -108,7 +108,7 @@ impl IngestService {
     /// # Errors
     /// [`Error::RecordNotFound`], [`Error::StaleVersion`], [`Error::MalformedJson`], [`Error::RecordInvalid`],
     /// [`Error::KeyConflict`], [`Error::Store`].
-    #[instrument(name = "records.replace", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.replace", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn replace(
         &self,
         schema: &Arc<Schema>,
@@ -131,7 +131,7 @@ impl IngestService {
     ///
     /// # Errors
     /// As [`IngestService::replace`].
-    #[instrument(name = "records.patch", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.patch", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn patch(
         &self,
         schema: &Arc<Schema>,
@@ -150,7 +150,7 @@ impl IngestService {
     ///
     /// # Errors
     /// [`Error::RecordNotFound`], [`Error::StaleVersion`], [`Error::Store`].
-    #[instrument(name = "records.delete", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.delete", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn delete(&self, schema: &Arc<Schema>, id: RecordId, precondition: &Precondition) -> Result<u64, Error> {
         for _ in 0..ATTEMPTS {
             let expected = match precondition {
@@ -170,7 +170,7 @@ impl IngestService {
     ///
     /// # Errors
     /// [`Error::TooManyAffected`], [`Error::Store`].
-    #[instrument(name = "records.delete_matching", skip_all, fields(schema.name = %schema.name()))]
+    #[instrument(name = "records.delete_matching", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn delete_matching(
         &self,
         schema: &Arc<Schema>,

@@ -1,0 +1,209 @@
+//! Killed at any moment under mixed writes, the server has every write that it acknowledged, and no half of another.
+//!
+//! `CRASH_ROUNDS` says how often it is killed; `just crash` does so 20 times.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value as Json, json};
+
+use crate::process::{Server, json_of};
+
+const RECORDS: &str = "/api/v1/records/events";
+/// Records of one bulk call.
+const BATCH: u64 = 3_000;
+/// Values of the indexed property.
+const BUCKETS: u64 = 7;
+/// Clients that write single records.
+const WRITERS: u32 = 6;
+
+/// Version and value of a record; `None` where there is none.
+type State = Option<(i64, i64)>;
+
+/// What a client knows about the records that only it writes.
+#[derive(Debug, Default)]
+struct Known {
+    /// The last acknowledged state of each record.
+    acknowledged: BTreeMap<String, State>,
+    /// The change that was not answered.
+    in_flight: Option<(String, State)>,
+}
+
+/// What the bulk client knows: for each batch whether it was acknowledged.
+type Batches = BTreeMap<u64, bool>;
+
+fn rounds() -> u32 {
+    std::env::var("CRASH_ROUNDS").map_or(3, |text| text.parse().expect("CRASH_ROUNDS is a number"))
+}
+
+fn schema() -> Json {
+    json!({"name": "events", "properties": [
+        {"name": "key", "type": "string", "required": true, "is_unique": true},
+        {"name": "bucket", "type": "integer", "required": true, "is_indexed": true},
+        {"name": "value", "type": "integer", "required": true},
+        {"name": "batch", "type": "integer"}]})
+}
+
+/// Calls one server, from any task.
+#[derive(Clone)]
+struct Caller {
+    client: Client,
+    base: String,
+}
+
+impl Caller {
+    fn request(&self, method: Method, path: &str, body: &Json) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).json(body)
+    }
+}
+
+/// Creates, changes and deletes records until the server is gone.
+async fn write_singles(caller: Caller, mut known: Known, writer: u32, seed: u64) -> Known {
+    let mut random = StdRng::seed_from_u64(seed);
+    loop {
+        let stored: Vec<&String> =
+            known.acknowledged.iter().filter(|(_, state)| state.is_some()).map(|(id, _)| id).collect();
+        let chosen = match random.random_range(0..4) {
+            0 | 1 => None,
+            _ if stored.is_empty() => None,
+            _ => Some(stored[random.random_range(0..stored.len())].clone()),
+        };
+        let (request, id, next) = match chosen {
+            None => {
+                let id = uuid::Uuid::from_u128(random.random()).to_string();
+                let bucket = random.random_range(0..BUCKETS);
+                let record = json!({"id": id, "key": format!("{writer}-{id}"), "bucket": bucket, "value": 0});
+                (caller.request(Method::POST, RECORDS, &record), id, Some((1, 0)))
+            }
+            Some(id) => {
+                let path = format!("{RECORDS}/{id}");
+                let (version, value) = known.acknowledged[&id].expect("only records that are there are chosen");
+                if random.random_range(0..3) == 0 {
+                    (caller.request(Method::DELETE, &path, &json!(null)), id, None)
+                } else {
+                    let patch = json!({"value": value + 1, "bucket": random.random_range(0..BUCKETS)});
+                    (caller.request(Method::PATCH, &path, &patch), id, Some((version + 1, value + 1)))
+                }
+            }
+        };
+        known.in_flight = Some((id.clone(), next));
+        match request.send().await {
+            Ok(response) if response.status().is_success() => {
+                known.acknowledged.insert(id, next);
+                known.in_flight = None;
+                // Read to its end, the connection serves again.
+                if response.bytes().await.is_err() {
+                    return known;
+                }
+            }
+            Ok(_) | Err(_) => return known,
+        }
+    }
+}
+
+/// Sends bulk calls until the server is gone.
+async fn write_batches(caller: Caller, mut batches: Batches) -> Batches {
+    loop {
+        let batch = batches.len() as u64;
+        let record = |n| json!({"key": format!("bulk-{batch}-{n}"), "bucket": n % BUCKETS, "value": n, "batch": batch});
+        let records: Vec<Json> = (0..BATCH).map(record).collect();
+        batches.insert(batch, false);
+        match caller.request(Method::POST, &format!("{RECORDS}/bulk"), &records.into()).send().await {
+            Ok(response) if response.status() == StatusCode::CREATED => batches.insert(batch, true),
+            Ok(_) | Err(_) => return batches,
+        };
+    }
+}
+
+/// Every record, as the stream has it.
+async fn stored(server: &Server) -> Vec<Json> {
+    let response = server.get(&format!("{RECORDS}/stream")).send().await.unwrap();
+    let text = response.text().await.unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Compares what a client knows with what there is, and takes over what there is.
+fn check_singles(known: &mut Known, found: &BTreeMap<String, (i64, i64)>) {
+    let in_flight = known.in_flight.take();
+    if let Some((id, _)) = &in_flight {
+        known.acknowledged.entry(id.clone()).or_insert(None);
+    }
+    for (id, state) in &mut known.acknowledged {
+        let there = found.get(id).copied();
+        let may_be = in_flight.as_ref().filter(|(changed, _)| changed == id).map(|(_, next)| *next);
+        assert!(there == *state || Some(there) == may_be, "{id}: {there:?} is there, {state:?} was acknowledged");
+        *state = there;
+    }
+}
+
+fn check_batches(batches: &mut Batches, records: &[Json]) {
+    let mut counts = BTreeMap::<u64, u64>::new();
+    for batch in records.iter().filter_map(|record| record["batch"].as_u64()) {
+        *counts.entry(batch).or_default() += 1;
+    }
+    for (batch, is_acknowledged) in batches {
+        let count = counts.get(batch).copied().unwrap_or(0);
+        assert!(count == BATCH || (count == 0 && !*is_acknowledged), "batch {batch} has {count} records");
+        *is_acknowledged = count == BATCH;
+    }
+}
+
+/// Lookups by index find exactly what a scan finds.
+async fn check_indexes(server: &Server, records: &[Json]) {
+    for bucket in 0..BUCKETS {
+        let scanned = records.iter().filter(|record| record["bucket"] == bucket).count();
+        let found = json_of(server.get(&format!("{RECORDS}/count?bucket.eq={bucket}")), 200).await;
+        assert_eq!(found["count"], scanned, "bucket {bucket}");
+    }
+    for record in records.iter().step_by(records.len() / 200 + 1) {
+        let key = record["key"].as_str().unwrap();
+        let page = json_of(server.get(&format!("{RECORDS}?key.eq={key}&fields=id")), 200).await;
+        assert_eq!(page["data"], json!([{"id": record["id"]}]), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_write_survives_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = Server::start(directory.path());
+    json_of(server.post("/api/v1/schemas", "application/json", schema().to_string()), 201).await;
+    let mut known: Vec<Known> = (0..WRITERS).map(|_| Known::default()).collect();
+    let mut batches = Batches::new();
+    let seed = rand::random::<u64>();
+    let mut random = StdRng::seed_from_u64(seed);
+
+    for round in 0..rounds() {
+        let caller = Caller { client: Client::new(), base: server.base.clone() };
+        let singles: Vec<_> = (0..WRITERS)
+            .zip(known.drain(..))
+            .map(|(writer, known)| tokio::spawn(write_singles(caller.clone(), known, writer, random.random())))
+            .collect();
+        let bulk = tokio::spawn(write_batches(caller, std::mem::take(&mut batches)));
+        tokio::time::sleep(Duration::from_millis(random.random_range(300..1_500))).await;
+        assert_eq!(server.stop("KILL"), None);
+        for single in singles {
+            known.push(single.await.unwrap());
+        }
+        batches = bulk.await.unwrap();
+
+        server = Server::start(directory.path());
+        let records = stored(&server).await;
+        let state = |record: &Json| (record["version"].as_i64().unwrap(), record["value"].as_i64().unwrap());
+        let found: BTreeMap<String, (i64, i64)> =
+            records.iter().map(|record| (record["id"].as_str().unwrap().to_owned(), state(record))).collect();
+        assert_eq!(found.len(), records.len(), "an id came twice");
+        known.iter_mut().for_each(|known| check_singles(known, &found));
+        check_batches(&mut batches, &records);
+        check_indexes(&server, &records).await;
+        let singles: usize = known.iter().map(|known| known.acknowledged.len()).sum();
+        assert!(round > 0 || (singles > 10 && !batches.is_empty()), "the load was too light to tell");
+        let known_ids = known.iter().flat_map(|known| known.acknowledged.keys());
+        let known_ids: std::collections::BTreeSet<&String> = known_ids.collect();
+        let strangers = records.iter().filter(|record| record["batch"].is_null());
+        let strangers = strangers.filter(|record| !known_ids.contains(&record["id"].as_str().unwrap().to_owned()));
+        assert_eq!(strangers.count(), 0, "records that nobody sent (seed {seed})");
+    }
+}
