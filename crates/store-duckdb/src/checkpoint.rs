@@ -1,9 +1,11 @@
-//! Checkpoints that nobody waits for.
+//! Checkpoints, taken by the store and not by the engine: see the decision on them.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::error::store_error;
+use eider_application::{StoreError, StoreErrorKind};
+
+use crate::error::{staging_error, store_error};
 use crate::store::Shared;
 use crate::worker;
 
@@ -41,35 +43,67 @@ impl WriteActivity {
     }
 }
 
-/// Takes a checkpoint whenever nothing was written for a while, until the store is dropped or closed.
+/// How often the size of the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Bytes that stay free on the disk after a checkpoint.
+const SPARE_BYTES: u64 = 16 << 20;
+
+/// Takes a checkpoint whenever nothing was written for a while or the log has grown too long, until the store is
+/// dropped or closed.
 pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
-    let pause = (idle / 4).max(Duration::from_millis(10));
+    let pause = (idle / 4).clamp(Duration::from_millis(10), LOOK_EVERY);
+    let mut is_told = false;
     loop {
         tokio::time::sleep(pause).await;
         let Some(shared) = shared.upgrade() else { return };
         if shared.pool.is_closed() {
             return;
         }
-        if shared.activity.is_idle_for(idle)
-            && let Err(error) = checkpoint(&shared).await
-        {
-            // A transaction may have begun meanwhile; there is a next time.
-            tracing::debug!(%error, "no checkpoint now");
+        let is_long = log_bytes(&shared) >= shared.settings.checkpoint_threshold_bytes;
+        if !shared.activity.is_idle_for(idle) && !is_long {
+            continue;
+        }
+        match checkpoint(&shared).await {
+            Ok(()) => is_told = false,
+            Err(error) if is_told => tracing::debug!(%error, "no checkpoint now"),
+            Err(error) => {
+                tracing::warn!(%error, log.bytes = log_bytes(&shared), "no checkpoint now; trying again");
+                is_told = true;
+            }
         }
     }
 }
 
-/// Takes a checkpoint.
-pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), eider_application::StoreError> {
+/// Takes a checkpoint while no writer has its turn.
+///
+/// # Errors
+/// `StorageFull`, before anything is tried, when the disk may not have room for it: the engine stops for good when
+/// a checkpoint fails.
+pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let _turns = shared.every_turn().await;
     let started = Instant::now();
-    let before = shared.activity.state().dirty_since;
-    worker::write(&shared.pool, |connection| connection.execute_batch("CHECKPOINT").map_err(store_error)).await?;
+    let needed = log_bytes(shared).saturating_mul(2).saturating_add(SPARE_BYTES);
+    let path = shared.settings.path.clone();
+    worker::write(&shared.pool, move |connection| {
+        let disk = rustix::fs::statvfs(&path).map_err(|error| staging_error(error.into()))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < needed {
+            return Err(StoreError::new(StoreErrorKind::StorageFull, "the disk has no room for a checkpoint"));
+        }
+        connection.execute_batch("CHECKPOINT").map_err(store_error)
+    })
+    .await?;
     let took = started.elapsed();
     let mut state = shared.activity.state();
     state.last_checkpoint = Some(took);
-    if state.dirty_since == before {
-        state.dirty_since = None;
-    }
+    state.dirty_since = None;
     tracing::info!(duration_ms = took.as_secs_f64() * 1e3, "store checkpoint");
     Ok(())
+}
+
+/// The size of the write-ahead log.
+fn log_bytes(shared: &Shared) -> u64 {
+    let mut path = shared.settings.path.clone().into_os_string();
+    path.push(".wal");
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

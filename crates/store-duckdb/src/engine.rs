@@ -61,7 +61,6 @@ mod tests {
         let mut settings = StoreSettings::new(directory.join("eider.duckdb"), directory.join("tmp"));
         settings.memory_limit_bytes = 300 << 20;
         settings.threads = 3;
-        settings.checkpoint_threshold_bytes = 128 << 20;
         settings
     }
 
@@ -74,7 +73,7 @@ mod tests {
         for (name, value) in [
             ("memory_limit", "300.0 MiB"),
             ("threads", "3"),
-            ("checkpoint_threshold", "128.0 MiB"),
+            ("checkpoint_threshold", "1.0 TiB"),
             ("temp_directory", settings.temp_directory.to_str().unwrap()),
             ("preserve_insertion_order", "true"),
             ("streaming_buffer_size", "1.0 MiB"),

@@ -17,7 +17,7 @@ pub struct StoreSettings {
     pub memory_limit_bytes: u64,
     /// Threads that one query may use.
     pub threads: usize,
-    /// Bytes of the write-ahead log after which a commit checkpoints.
+    /// Bytes of the write-ahead log after which the store takes a checkpoint.
     pub checkpoint_threshold_bytes: u64,
     /// How long nothing must have been written before a checkpoint is taken that nobody waits for.
     pub checkpoint_after_idle: Duration,
@@ -75,7 +75,8 @@ impl StoreSettings {
             ("memory_limit", format!("'{}B'", self.memory_limit_bytes)),
             ("threads", self.threads.max(1).to_string()),
             ("temp_directory", temp_directory),
-            ("checkpoint_threshold", format!("'{}B'", self.checkpoint_threshold_bytes)),
+            // The store takes checkpoints itself: one that fails for want of room stops the engine for good.
+            ("checkpoint_threshold", "'1TiB'".to_owned()),
             // Scans without ORDER BY come in the order of commit.
             ("preserve_insertion_order", "true".to_owned()),
             // UUIDs cross as 16 bytes, not as text.

@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     /// What a checkpoint has to be taken of.
     pub(crate) activity: Arc<WriteActivity>,
     /// Lets one change of the catalog at a time be under way.
-    catalog_gate: AsyncMutex<()>,
+    catalog_gate: Arc<AsyncMutex<()>>,
 }
 
 /// A schema, the gate that its writers pass one by one, and the queue of changes of single records.
@@ -62,6 +62,12 @@ impl Table {
         let gate = Arc::new(AsyncMutex::new(counters));
         (Self { schema: Arc::new(schema), gate, committed, queue }, waiting)
     }
+}
+
+/// What [`Shared::every_turn`] holds.
+pub(crate) struct EveryTurn {
+    _catalog: OwnedMutexGuard<()>,
+    _turns: Vec<OwnedMutexGuard<Counters>>,
 }
 
 /// The turn of one writer on a schema.
@@ -115,6 +121,20 @@ impl Shared {
         self.table_of(schema)?;
         Ok(Turn { counters, committed, activity: Arc::clone(&self.activity) })
     }
+
+    /// The turns of all schemas and of the catalog: nothing is written while they are held.
+    pub(crate) async fn every_turn(&self) -> EveryTurn {
+        let catalog = Arc::clone(&self.catalog_gate).lock_owned().await;
+        let gates: Vec<_> = {
+            let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+            tables.values().map(|table| Arc::clone(&table.gate)).collect()
+        };
+        let mut turns = Vec::with_capacity(gates.len());
+        for gate in gates {
+            turns.push(gate.lock_owned().await);
+        }
+        EveryTurn { _catalog: catalog, _turns: turns }
+    }
 }
 
 impl fmt::Debug for Shared {
@@ -140,7 +160,7 @@ impl DuckDbStore {
         .await??;
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
         let idle = settings.checkpoint_after_idle;
-        let (activity, catalog_gate) = (Arc::default(), AsyncMutex::new(()));
+        let (activity, catalog_gate) = (Arc::default(), Arc::default());
         let shared = Shared { pool, settings, tables: RwLock::default(), activity, catalog_gate };
         let store = Self { shared: Arc::new(shared) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));

@@ -78,3 +78,20 @@ async fn a_checkpoint_is_taken_when_nothing_is_written() {
     assert!(left < 1_000, "{left} bytes are left in the log");
     assert_eq!(store.count(&schema, &Filter::everything()).await.unwrap(), 50_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_is_checkpointed_while_others_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = StoreSettings { checkpoint_threshold_bytes: 1 << 20, ..settings(directory.path()) };
+    let (store, schema) = numbers_store(settings).await;
+    let mut written = 0;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while store.last_checkpoint().is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "no checkpoint");
+        write_numbers(&store, &schema, written..written + 5_000, 10).await;
+        written += 5_000;
+    }
+    write_numbers(&store, &schema, written..written + 10, 10).await;
+    let count = store.count(&schema, &Filter::everything()).await.unwrap();
+    assert_eq!(i64::try_from(count).unwrap(), written + 10);
+}
