@@ -70,7 +70,10 @@ pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut queue: m
                 None => return,
             },
         };
-        let (Some(shared), Some(schema)) = (shared.upgrade(), schema.upgrade()) else { return };
+        let (Some(shared), Some(schema)) = (shared.upgrade(), schema.upgrade()) else {
+            answer(first, Err(crate::error::schema_removed()));
+            continue;
+        };
         let turn = match shared.turn(&schema).await {
             Ok(turn) => turn,
             Err(error) => {
