@@ -84,8 +84,8 @@ async fn write_singles(caller: Caller, mut known: Known, writer: u32, seed: u64)
                 if random.random_range(0..3) == 0 {
                     (caller.request(Method::DELETE, &path, &json!(null)), id, None)
                 } else {
-                    let patch = json!({"value": value + 1, "bucket": random.random_range(0..BUCKETS)});
-                    (caller.request(Method::PATCH, &path, &patch), id, Some((version + 1, value + 1)))
+                    let changes = json!({"value": value + 1, "bucket": random.random_range(0..BUCKETS)});
+                    (caller.request(Method::PATCH, &path, &changes), id, Some((version + 1, value + 1)))
                 }
             }
         };
@@ -195,7 +195,9 @@ async fn every_acknowledged_write_survives_a_kill() {
         let found: BTreeMap<String, (i64, i64)> =
             records.iter().map(|record| (record["id"].as_str().unwrap().to_owned(), state(record))).collect();
         assert_eq!(found.len(), records.len(), "an id came twice");
-        known.iter_mut().for_each(|known| check_singles(known, &found));
+        for known in &mut known {
+            check_singles(known, &found);
+        }
         check_batches(&mut batches, &records);
         check_indexes(&server, &records).await;
         let singles: usize = known.iter().map(|known| known.acknowledged.len()).sum();
