@@ -3,6 +3,7 @@
 use std::fmt;
 
 use eider_domain::{CursorError, RecordId, SchemaName, Violation};
+use uuid::Uuid;
 
 use crate::{StoreError, StoreErrorKind};
 
@@ -49,6 +50,7 @@ error_codes! {
     QueryTooComplex = "query_too_complex", "The query has more parts than a query may have";
     RouteNotFound = "route_not_found", "There is nothing at this path";
     SchemaNotFound = "schema_not_found", "There is no schema of this name";
+    ReportNotFound = "report_not_found", "There is no report of failures of this import";
     RecordNotFound = "record_not_found", "There is no record with this id";
     MethodNotAllowed = "method_not_allowed", "The path does not answer this method";
     NotAcceptable = "not_acceptable", "None of the accepted media types can be produced";
@@ -114,6 +116,12 @@ pub enum Error {
     RecordNotFound {
         /// The id asked for.
         id: RecordId,
+    },
+    /// No import has a report under the id, or no longer.
+    #[error("there is no report of failures of the import `{import}`")]
+    ReportNotFound {
+        /// The import asked for.
+        import: Uuid,
     },
     /// The record is refused by its schema.
     #[error("the record has {} violations", .0.len())]
@@ -189,6 +197,7 @@ impl Error {
             Self::SchemaNotFound { .. } => ErrorCode::SchemaNotFound,
             Self::SchemaExists { .. } => ErrorCode::SchemaExists,
             Self::SchemaInvalid(_) => ErrorCode::SchemaInvalid,
+            Self::ReportNotFound { .. } => ErrorCode::ReportNotFound,
             Self::RecordNotFound { .. } => ErrorCode::RecordNotFound,
             Self::RecordInvalid(_) => ErrorCode::ValidationFailed,
             Self::KeyConflict(violations) => match violations.first().map(|v| v.code) {

@@ -1,17 +1,23 @@
 //! Use cases that write records, and the decoding of bodies into checked record batches.
 
 mod arrow_stream;
+mod assembler;
+mod body;
 mod bulk;
+mod chunk;
 mod columnar;
 mod columns;
 mod compact;
 mod csv;
 mod decoder;
+mod failures;
 mod framing;
+mod idempotency;
 mod json;
 mod merge;
 mod parquet;
 mod patch;
+mod pipeline;
 mod receipt;
 mod record_builder;
 mod rows;
@@ -19,7 +25,9 @@ mod service;
 
 use arrow_schema::ArrowError;
 
-pub use bulk::{BodyError, BulkMode, BulkOptions};
+pub use body::BodyError;
+pub use bulk::{BulkMode, BulkOptions};
+pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
 pub use receipt::{BulkOutcome, BulkReceipt};

@@ -16,15 +16,16 @@ mod system;
 pub use cell::value_at;
 pub use error::{Error, ErrorCode};
 pub use ingest::{
-    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, DecodedBatch, DecodedBlock, IngestLimits,
-    IngestService, Precondition, RecordDecoder, RowLines, StoredRecord,
+    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
+    DecodedChunk, IngestLimits, IngestService, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
 pub use ports::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
-    CommitTerms, ConflictingKey, DeleteOutcome, Durability, IdGenerator, IdOrigin, IndexStatistics, KeptAnswer,
-    KeyConflict, OnConflict, POSITION_SEQUENCE, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteReceipt, WriteRequest, position_key,
+    CommitTerms, ConflictingKey, DeleteOutcome, Durability, FailureReport, FailureReports, IdGenerator, IdOrigin,
+    IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE, RecordStore, RecordStream, ReportStream,
+    ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteReceipt,
+    WriteRequest, position_key,
 };
 pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService};
 pub use schemas::{SchemaDescription, SchemaService};
-pub use system::{SystemClock, UuidV7Generator};
+pub use system::{FileReports, SystemClock, UuidV7Generator};

@@ -4,6 +4,7 @@ mod catalog;
 mod change;
 mod error;
 mod record_stream;
+mod reports;
 mod store;
 mod time;
 mod write;
@@ -12,6 +13,7 @@ pub use catalog::{IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use record_stream::RecordStream;
+pub use reports::{FailureReport, FailureReports, ReportStream};
 pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
 pub use time::{Clock, IdGenerator};
 pub use write::{

@@ -1,4 +1,8 @@
-//! The real clock and the real source of ids.
+//! The real clock, the real source of ids, and the real disk.
+
+mod reports;
+
+pub use reports::FileReports;
 
 use eider_domain::{RecordId, Timestamp};
 use uuid::Uuid;

@@ -27,7 +27,10 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidLimit
         | ErrorCode::InvalidCursor
         | ErrorCode::QueryTooComplex => StatusCode::BAD_REQUEST,
-        ErrorCode::RouteNotFound | ErrorCode::SchemaNotFound | ErrorCode::RecordNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::RouteNotFound
+        | ErrorCode::SchemaNotFound
+        | ErrorCode::RecordNotFound
+        | ErrorCode::ReportNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,

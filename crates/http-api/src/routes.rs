@@ -3,6 +3,7 @@
 mod aliases;
 mod bulk;
 mod health;
+mod imports;
 mod pages;
 mod records;
 mod schemas;
@@ -33,6 +34,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "GET, DELETE",
                     [web::get().to(schemas::describe), web::delete().to(schemas::remove)],
                 ))
+                .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))
                 .service(resource("/records", "POST", [web::post().to(aliases::create)]))
                 .service(resource("/records/bulk", "POST", [web::post().to(aliases::bulk)]))
                 .service(resource(

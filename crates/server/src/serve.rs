@@ -2,17 +2,21 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use eider_application::{
-    IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
+    FileReports, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
 };
 use eider_http_api::{HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::settings::Settings;
+
+/// Directory of the reports of failures, in that of the data.
+const REPORTS: &str = "imports";
 
 /// A server that is bound to its address and has its store open.
 pub(crate) struct Server {
@@ -28,8 +32,10 @@ impl Server {
         let data_dir = &settings.storage.data_dir;
         fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
-        let store = DuckDbStore::open(settings.store()).await.context("cannot open the store")?;
-        let services = services(&store, settings);
+        let store_settings = settings.store();
+        let temp_directory = store_settings.temp_directory.clone();
+        let store = DuckDbStore::open(store_settings).await.context("cannot open the store")?;
+        let services = services(&store, settings, &temp_directory);
         let http = HttpServer::new(listener, services, settings.http()).context("cannot start the HTTP server")?;
         Ok(Self { store, http })
     }
@@ -53,14 +59,15 @@ impl Server {
     }
 }
 
-fn services(store: &DuckDbStore, settings: &Settings) -> Services {
+fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path) -> Services {
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
     let clock = Arc::new(SystemClock);
+    let reports = Arc::new(FileReports::new(settings.storage.data_dir.join(REPORTS)));
     Services {
         schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
-        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), settings.ingest())
-            .with_spool_directory(settings.store().temp_directory),
+        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), reports, settings.ingest())
+            .with_spool_directory(temp_directory.to_owned()),
         query: QueryService::new(records),
     }
 }

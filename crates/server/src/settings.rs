@@ -102,6 +102,7 @@ pub struct Limits {
     pub record_size: ByteSize,
     pub bulk_records: u64,
     pub reported_failures: usize,
+    pub report_size: ByteSize,
     pub default_page: u64,
     pub max_page: u64,
     pub max_offset: u64,
@@ -182,6 +183,7 @@ impl Default for Limits {
             record_size: ByteSize(ingest.max_record_bytes as u64),
             bulk_records: ingest.max_records,
             reported_failures: ingest.max_failures,
+            report_size: ByteSize(ingest.max_report_bytes),
             default_page: http.default_page_limit,
             max_page: http.max_page_limit,
             max_offset: http.max_offset,
@@ -226,6 +228,7 @@ impl Settings {
             max_record_bytes: bytes(self.limits.record_size),
             max_records: self.limits.bulk_records,
             max_failures: self.limits.reported_failures,
+            max_report_bytes: self.limits.report_size.as_u64(),
             ..IngestLimits::default()
         }
     }

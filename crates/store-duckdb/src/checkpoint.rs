@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use eider_application::{StoreError, StoreErrorKind};
 
-use crate::error::{staging_error, store_error};
+use crate::error::store_error;
 use crate::store::Shared;
 use crate::worker;
 
@@ -85,7 +85,7 @@ pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let needed = log_bytes(shared).saturating_mul(2).saturating_add(SPARE_BYTES);
     let path = shared.settings.path.clone();
     worker::write(&shared.pool, move |connection| {
-        let disk = rustix::fs::statvfs(&path).map_err(|error| staging_error(error.into()))?;
+        let disk = rustix::fs::statvfs(&path).map_err(|error| StoreError::of_disk(error.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < needed {
             return Err(StoreError::new(StoreErrorKind::StorageFull, "the disk has no room for a checkpoint"));

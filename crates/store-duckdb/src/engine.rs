@@ -7,7 +7,7 @@ use duckdb::Connection;
 use eider_application::{StoreError, StoreErrorKind};
 
 use crate::StoreSettings;
-use crate::error::{staging_error, store_error};
+use crate::error::store_error;
 use crate::settings::CONNECTION_STATEMENTS;
 
 /// Opens the file, or creates it, and puts the settings in force.
@@ -15,7 +15,7 @@ use crate::settings::CONNECTION_STATEMENTS;
 /// # Errors
 /// `Unavailable` when another process has the file, `Corrupt` when it is no store; it is never made anew.
 pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
-    fs::create_dir_all(&settings.temp_directory).map_err(staging_error)?;
+    fs::create_dir_all(&settings.temp_directory).map_err(StoreError::of_disk)?;
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
     Ok(connection)

@@ -35,19 +35,10 @@ pub(crate) fn internal(message: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Internal, message)
 }
 
-/// A failure of a temporary file.
-pub(crate) fn staging_error(error: std::io::Error) -> StoreError {
-    let kind = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreErrorKind::StorageFull,
-        _ => StoreErrorKind::Internal,
-    };
-    StoreError::new(kind, "a write could not be staged").with_source(error)
-}
-
 /// Arrow refused columns that belong together.
 pub(crate) fn arrow_error(error: arrow_schema::ArrowError) -> StoreError {
     match error {
-        arrow_schema::ArrowError::IoError(_, error) => staging_error(error),
+        arrow_schema::ArrowError::IoError(_, error) => StoreError::of_disk(error),
         error => StoreError::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error),
     }
 }

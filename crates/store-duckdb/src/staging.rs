@@ -11,7 +11,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::SchemaRef;
 use eider_application::{IdOrigin, StoreError};
 
-use crate::error::{arrow_error, staging_error};
+use crate::error::arrow_error;
 
 /// The batches of one write, in the order in which they were appended.
 pub(crate) struct Staging {
@@ -73,7 +73,7 @@ impl Staging {
             Some(mut spill) => {
                 spill.finish().map_err(arrow_error)?;
                 let buffered = spill.into_inner().map_err(arrow_error)?;
-                Batches::Spilled(buffered.into_inner().map_err(|error| staging_error(error.into_error()))?)
+                Batches::Spilled(buffered.into_inner().map_err(|error| StoreError::of_disk(error.into_error()))?)
             }
         };
         Ok(Sealed { origins: self.origins, batches })
@@ -84,7 +84,7 @@ fn new_spill(
     directory: &std::path::Path,
     schema: &SchemaRef,
 ) -> Result<StreamWriter<std::io::BufWriter<File>>, StoreError> {
-    let file = tempfile::tempfile_in(directory).map_err(staging_error)?;
+    let file = tempfile::tempfile_in(directory).map_err(StoreError::of_disk)?;
     StreamWriter::try_new_buffered(file, schema).map_err(arrow_error)
 }
 
@@ -121,7 +121,7 @@ impl Sealed {
                 batches.iter().zip(&self.origins).try_for_each(|(batch, ids)| visit(batch.clone(), *ids))
             }
             Batches::Spilled(file) => {
-                file.rewind().map_err(staging_error)?;
+                file.rewind().map_err(StoreError::of_disk)?;
                 let reader = StreamReader::try_new(BufReader::new(file), None).map_err(arrow_error)?;
                 for (batch, ids) in reader.zip(&self.origins) {
                     visit(batch.map_err(arrow_error)?, *ids)?;

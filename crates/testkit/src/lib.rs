@@ -11,6 +11,7 @@ pub mod contract;
 mod ids;
 mod memory;
 mod query;
+mod reports;
 pub mod strategies;
 
 pub use batch::{batch, created_at, integers, rows, schema, schema_created_at, values};
@@ -19,3 +20,4 @@ pub use contract::Fixture;
 pub use ids::SequentialIds;
 pub use memory::{MemoryStore, Operation, ScanGate};
 pub use query::{all_of, any_of, condition, not, projection, sort};
+pub use reports::MemoryReports;

@@ -1,59 +1,27 @@
 //! The use case that writes many records from one body.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
-use eider_domain::{Schema, Violation};
-use futures::{Stream, StreamExt};
-use sha2::{Digest, Sha256};
+use eider_domain::Schema;
+use futures::Stream;
 use tracing::instrument;
 
+use super::body::{Blocks, BodyError};
+use super::failures::{Failures, ReportTarget, lock};
+use super::idempotency::{Fingerprint, Running};
+use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt};
 use super::service::{IngestService, key_violation};
-use super::{BodyFormat, DecodedBatch, DecodedBlock, RecordDecoder};
+use super::{BodyFormat, DecodedBatch, DecodedBlock};
 use crate::{
-    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Error, OnConflict, WriteReceipt,
-    WriteRequest, blocking,
+    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Error, OnConflict, RowLines, StoreError,
+    WriteReceipt, WriteRequest, blocking,
 };
 
-/// Bytes that are gathered before they are decoded away from the event loop; a few milliseconds of work.
-const BLOCK_BYTES: usize = 512 << 10;
 /// Most ids that a receipt lists; a call that asks for more is refused.
 const MAX_RETURNED_IDS: u64 = 1_000_000;
-
-/// Why the rest of a body cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyError {
-    /// It is larger than it may be.
-    TooLarge {
-        /// The limit that holds.
-        limit_bytes: u64,
-    },
-    /// It stopped arriving.
-    Timeout,
-    /// The client went away, or the body is not what its headers said.
-    Unreadable,
-    /// It is compressed, and damaged or cut off.
-    Damaged {
-        /// How it is compressed.
-        encoding: &'static str,
-    },
-}
-
-impl From<BodyError> for Error {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
-            BodyError::Timeout => Self::BodyTimeout,
-            BodyError::Unreadable => Self::BodyUnreadable,
-            BodyError::Damaged { encoding } => {
-                Self::MalformedBody { detail: format!("the {encoding} data of the body is damaged or cut off") }
-            }
-        }
-    }
-}
 
 /// What one refused record means for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -85,8 +53,8 @@ pub struct BulkOptions {
 impl IngestService {
     /// Stores the records of a body, as the options say.
     ///
-    /// The body is decoded while it arrives; memory does not grow with it. All failures are counted, and
-    /// named up to the limit.
+    /// The body is decoded while it arrives; memory does not grow with it. All failures are counted, named up to the
+    /// limit, and beyond it kept in a report; see [`IngestService::failure_report`].
     ///
     /// # Errors
     /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, [`Error::TooManyRecords`],
@@ -98,24 +66,27 @@ impl IngestService {
         schema: &Arc<Schema>,
         format: BodyFormat,
         options: BulkOptions,
-        mut body: B,
+        body: B,
     ) -> Result<BulkOutcome, Error>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
     {
         let Some(key) = options.idempotency_key.clone() else {
-            return self.write(schema, format, &options, None, &mut body).await;
+            return self.write(schema, format, &options, None, body).await;
         };
         let _running = Running::begin(&self.running, schema, &key)?;
         let since = self.clock.now().minus(ANSWER_LIFETIME);
         let mut fingerprint = Fingerprint::new(format, &options);
         match self.store.kept_answer(schema, &key, since).await? {
-            None => self.write(schema, format, &options, Some(fingerprint), &mut body).await,
+            None => self.write(schema, format, &options, Some(fingerprint), body).await,
             Some(kept) => {
-                let mut block = next_block(&mut body).await?;
-                while !block.is_empty() {
-                    fingerprint = blocking::run(move || fingerprint.with(&block)).await?;
-                    block = next_block(&mut body).await?;
+                let mut blocks = Blocks::new(body);
+                while let Some(block) = blocks.next().await? {
+                    fingerprint = blocking::run(move || {
+                        fingerprint.update(&block);
+                        fingerprint
+                    })
+                    .await?;
                 }
                 if fingerprint.finish() != kept.fingerprint {
                     return Err(Error::IdempotencyMismatch);
@@ -130,14 +101,13 @@ impl IngestService {
         schema: &Arc<Schema>,
         format: BodyFormat,
         options: &BulkOptions,
-        mut fingerprint: Option<Fingerprint>,
-        body: &mut B,
+        fingerprint: Option<Fingerprint>,
+        body: B,
     ) -> Result<BulkOutcome, Error>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
     {
         let started = Instant::now();
-        let mut decoder = self.decoder(schema, format);
         let request = WriteRequest {
             schema: Arc::clone(schema),
             on_conflict: options.on_conflict,
@@ -146,57 +116,26 @@ impl IngestService {
         };
         let mut intake = Intake {
             writer: Some(self.store.begin_write(request).await?),
-            failures: Failures { named: Vec::new(), cap: self.limits.max_failures, is_truncated: false },
+            failures: Arc::new(Mutex::new(self.failures())),
             max_errors: match options.mode {
                 BulkMode::Atomic => 0,
                 BulkMode::Partial => options.max_errors.unwrap_or(u64::MAX),
             },
         };
-
-        let mut block = next_block(body).await?;
-        while !block.is_empty() {
-            let work = blocking::run(move || {
-                let fingerprint = fingerprint.map(|fingerprint| fingerprint.with(&block));
-                let outcome = decoder.decode(&block);
-                (decoder, fingerprint, outcome)
-            });
-            // The next block arrives while this one is decoded.
-            let (ran, arrived) = futures::join!(work, next_block(body));
-            let outcome;
-            (decoder, fingerprint, outcome) = ran?;
-            intake.take(outcome?, &decoder).await?;
-            while decoder.has_more() {
-                decoder = intake.drain(decoder, |decoder| decoder.decode(&[])).await?;
-            }
+        let decoder = self.decoder(schema, format);
+        let mut pipeline = DecodePipeline::new(decoder, fingerprint, body, self.limits.decode_width);
+        while let Some(block) = pipeline.next().await? {
+            let decoder = pipeline.decoder()?;
+            intake.take(block, decoder.failed()).await?;
             if options.returns_ids && decoder.received() > MAX_RETURNED_IDS {
                 return Err(Error::TooManyRecords { limit: MAX_RETURNED_IDS });
             }
-            block = arrived?;
             if options.max_errors.is_some_and(|most| decoder.failed() > most) {
                 break;
             }
         }
-        while block.is_empty() {
-            decoder = intake.drain(decoder, RecordDecoder::finish).await?;
-            if !decoder.has_more() {
-                break;
-            }
-        }
-        self.settle(schema, options, fingerprint, decoder, intake, started).await
-    }
-
-    /// Commits what was taken in, if anything may be, and draws up the receipt.
-    async fn settle(
-        &self,
-        schema: &Arc<Schema>,
-        options: &BulkOptions,
-        fingerprint: Option<Fingerprint>,
-        decoder: RecordDecoder,
-        intake: Intake,
-        started: Instant,
-    ) -> Result<BulkOutcome, Error> {
-        let Intake { writer, mut failures, max_errors } = intake;
-        let mut receipt = BulkReceipt {
+        let (decoder, fingerprint) = pipeline.into_parts()?;
+        let receipt = BulkReceipt {
             received: decoder.received(),
             created: 0,
             updated: 0,
@@ -207,35 +146,58 @@ impl IngestService {
             is_dry_run: options.is_dry_run,
             replayed: false,
             elapsed_ms: 0.0,
-            failures_truncated: decoder.are_failures_truncated(),
+            failures_truncated: false,
             failures: Vec::new(),
+            import_id: None,
             ids: None,
         };
+        self.settle(options, fingerprint, intake, decoder.into_lines(), receipt, started).await
+    }
+
+    /// What will be wrong with a body.
+    fn failures(&self) -> Failures {
+        let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
+        let target = ReportTarget {
+            reports: Arc::clone(&self.reports),
+            id,
+            now: self.clock.now(),
+            max_bytes: self.limits.max_report_bytes,
+        };
+        Failures::new(self.limits.max_failures, target)
+    }
+
+    /// Commits what was taken in, if anything may be, and draws up the receipt.
+    async fn settle(
+        &self,
+        options: &BulkOptions,
+        fingerprint: Option<Fingerprint>,
+        intake: Intake,
+        lines: RowLines,
+        mut receipt: BulkReceipt,
+        started: Instant,
+    ) -> Result<BulkOutcome, Error> {
+        let Intake { writer, failures, max_errors } = intake;
         let mut is_refused = writer.is_none();
         if let Some(writer) = writer.filter(|_| receipt.received > 0) {
-            let lines = decoder.into_lines();
-            let conflicts = Arc::new(Mutex::new(std::mem::take(&mut failures)));
             let answer = fingerprint.zip(options.idempotency_key.clone()).map(|(fingerprint, key)| {
-                let (mut receipt, conflicts) = (receipt.clone(), Arc::clone(&conflicts));
+                let (mut receipt, failures) = (receipt.clone(), Arc::clone(&failures));
                 let returns_ids = options.returns_ids;
                 AnswerToKeep {
-                    key: key.clone(),
+                    key,
                     fingerprint: fingerprint.finish(),
                     at: self.clock.now(),
                     render: Box::new(move |written: &WriteReceipt| {
                         receipt.record(written, returns_ids);
-                        receipt.name_failures(lock(&conflicts).clone());
+                        receipt.name_failures(lock(&failures).finish());
                         receipt.settle(started);
                         KeptReceipt::of(&receipt)
                     }),
                 }
             });
-            let noted = Arc::clone(&conflicts);
+            let noted = Arc::clone(&failures);
             let terms = CommitTerms {
                 max_refused: max_errors.saturating_sub(receipt.failed),
-                conflicts: Box::new(move |conflict| {
-                    lock(&noted).note(key_violation(&conflict, Some(&|row| lines.line_of(row))));
-                }),
+                conflicts: Box::new(move |conflict| lock(&noted).note(vec![key_violation(&conflict, Some(&lines))])),
                 answer,
             };
             match writer.commit(terms).await? {
@@ -245,11 +207,9 @@ impl IngestService {
                     is_refused = true;
                 }
             }
-            failures = std::mem::take(&mut *lock(&conflicts));
         }
-        receipt.name_failures(failures);
+        receipt.name_failures(blocking::run(move || lock(&failures).finish()).await?);
         receipt.settle(started);
-        tracing::debug!(schema.name = %schema.name(), received = receipt.received, failed = receipt.failed, "bulk");
         Ok(match (is_refused, receipt.failed) {
             (true, _) => BulkOutcome::Refused(receipt),
             (false, 0) => BulkOutcome::Stored(receipt),
@@ -263,32 +223,18 @@ struct Intake {
     /// Gone once so many records have failed that nothing will be stored; the rest of the body is then read only to
     /// report what else is wrong.
     writer: Option<Box<dyn BatchWriter>>,
-    failures: Failures,
+    failures: Arc<Mutex<Failures>>,
     /// Records that may fail while the others are stored.
     max_errors: u64,
 }
 
 impl Intake {
-    /// Takes what one more step of the decoder yields.
-    async fn drain(
-        &mut self,
-        mut decoder: RecordDecoder,
-        step: impl FnOnce(&mut RecordDecoder) -> Result<DecodedBlock, Error> + Send + 'static,
-    ) -> Result<RecordDecoder, Error> {
-        let work = move || {
-            let outcome = step(&mut decoder);
-            (decoder, outcome)
-        };
-        let (decoder, outcome) = blocking::run(work).await?;
-        self.take(outcome?, &decoder).await?;
-        Ok(decoder)
-    }
-
-    async fn take(&mut self, block: DecodedBlock, decoder: &RecordDecoder) -> Result<(), Error> {
-        for failure in block.failures {
-            self.failures.note(failure);
+    async fn take(&mut self, block: DecodedBlock, failed: u64) -> Result<(), StoreError> {
+        if !block.failures.is_empty() {
+            let failures = Arc::clone(&self.failures);
+            blocking::run(move || lock(&failures).note(block.failures)).await?;
         }
-        if decoder.failed() > self.max_errors {
+        if failed > self.max_errors {
             self.writer = None;
         }
         if let Some(writer) = &mut self.writer {
@@ -298,82 +244,4 @@ impl Intake {
         }
         Ok(())
     }
-}
-
-/// What was wrong, up to a cap.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Failures {
-    pub(super) named: Vec<Violation>,
-    cap: usize,
-    pub(super) is_truncated: bool,
-}
-
-impl Failures {
-    fn note(&mut self, violation: Violation) {
-        if self.named.len() < self.cap {
-            self.named.push(violation);
-        } else {
-            self.is_truncated = true;
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A call under an idempotency key, as long as it runs.
-struct Running {
-    keys: Arc<Mutex<HashSet<(String, String)>>>,
-    key: (String, String),
-}
-
-impl Running {
-    fn begin(keys: &Arc<Mutex<HashSet<(String, String)>>>, schema: &Schema, key: &str) -> Result<Self, Error> {
-        let key = (schema.name().key(), key.to_owned());
-        if !lock(keys).insert(key.clone()) {
-            return Err(Error::IdempotencyInProgress);
-        }
-        Ok(Self { keys: Arc::clone(keys), key })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        lock(&self.keys).remove(&self.key);
-    }
-}
-
-/// Tells one call from another: a digest of its options and its body.
-struct Fingerprint(Sha256);
-
-impl Fingerprint {
-    fn new(format: BodyFormat, options: &BulkOptions) -> Self {
-        let options = BulkOptions { idempotency_key: None, ..options.clone() };
-        Self(Sha256::new_with_prefix(format!("{format:?} {options:?}\n")))
-    }
-
-    fn with(mut self, block: &[u8]) -> Self {
-        self.0.update(block);
-        self
-    }
-
-    fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-    }
-}
-
-/// Gathers about [`BLOCK_BYTES`] of a body; empty at its end.
-async fn next_block<B>(body: &mut B) -> Result<Vec<u8>, BodyError>
-where
-    B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
-{
-    let mut block = Vec::new();
-    while block.len() < BLOCK_BYTES {
-        match body.next().await {
-            Some(piece) => block.extend_from_slice(&piece?),
-            None => break,
-        }
-    }
-    Ok(block)
 }

@@ -1,5 +1,5 @@
-//! Bodies that hold columns, Arrow and Parquet: their batches are cut to size, checked column by column and
-//! brought to the columns of the schema.
+//! Bodies that hold columns, Arrow and Parquet: their batches are cut to size; on any thread they are checked column
+//! by column and brought to the columns of the schema.
 
 mod convert;
 mod plan;
@@ -9,21 +9,22 @@ mod value;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use self::convert::convert;
+use self::convert::{Converted, convert};
 use self::plan::ColumnPlan;
 use self::size::RowSizes;
 use super::arrow_stream::ArrowStream;
-use super::decoder::{BatchContext, Tally};
+use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
+use super::decoder::BatchContext;
 use super::parquet::ParquetSpool;
 use super::rows::too_large;
-use super::{DecodedBatch, DecodedBlock};
 use crate::Error;
 
-/// Bytes of decoded batches that one step hands out at most, but for one batch.
+/// Bytes of chunks that one step hands out at most, but for one chunk.
 const STEP_BYTES: usize = 16 << 20;
 
 /// What a body of columns has brought.
@@ -35,11 +36,11 @@ pub(super) enum Arrival {
     Rows(RecordBatch),
 }
 
-/// Turns the batches of a body into batches of the schema. Holds one batch of the body.
+/// Cuts the batches of a body into chunks. Holds one batch of the body.
 #[derive(Debug)]
-pub(super) struct ColumnDecoder {
+pub(super) struct ColumnCutter {
     source: Source,
-    plan: Option<ColumnPlan>,
+    plan: Option<Arc<ColumnPlan>>,
     /// The batch that is being cut, and its rows that are done.
     pending: Option<(RecordBatch, usize)>,
     /// Rows of the body before the next one.
@@ -55,7 +56,7 @@ enum Source {
     Parquet(ParquetSpool),
 }
 
-impl ColumnDecoder {
+impl ColumnCutter {
     pub(super) fn of_arrow_stream() -> Self {
         Self::new(Source::Arrow(ArrowStream::default()))
     }
@@ -78,63 +79,55 @@ impl ColumnDecoder {
         self.has_more
     }
 
-    pub(super) fn decode(
-        &mut self,
-        block: &[u8],
-        context: &BatchContext,
-        tally: &mut Tally,
-    ) -> Result<DecodedBlock, Error> {
+    pub(super) fn cut(&mut self, block: &[u8], context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
         match &mut self.source {
             Source::Arrow(stream) => stream.push(block),
             Source::Parquet(spool) => spool.push(block)?,
         }
-        self.step(context, tally)
+        self.step(context)
     }
 
-    pub(super) fn finish(&mut self, context: &BatchContext, tally: &mut Tally) -> Result<DecodedBlock, Error> {
+    pub(super) fn end(&mut self, context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
         if !std::mem::replace(&mut self.is_ended, true) {
             match &mut self.source {
                 Source::Arrow(stream) => stream.end()?,
                 Source::Parquet(spool) => spool.end()?,
             }
         }
-        self.step(context, tally)
+        self.step(context)
     }
 
-    /// Hands out batches until what has arrived is used up or the step is full.
-    fn step(&mut self, context: &BatchContext, tally: &mut Tally) -> Result<DecodedBlock, Error> {
-        let mut block = DecodedBlock::default();
+    /// Hands out chunks until what has arrived is used up or the step is full.
+    fn step(&mut self, context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
+        let mut chunks = Vec::new();
         let mut bytes = 0;
         while bytes < STEP_BYTES {
             if let Some((batch, done)) = self.pending.take() {
-                let rest = batch.slice(done, batch.num_rows() - done);
-                let (rows, slice_bytes) = self.cut(&rest, context, tally, &mut block)?;
-                bytes += slice_bytes;
-                self.rows += rows as u64;
-                if done + rows < batch.num_rows() {
-                    self.pending = Some((batch, done + rows));
+                let chunk = self.first_chunk(&batch.slice(done, batch.num_rows() - done), context)?;
+                let done = done + chunk.batch.num_rows();
+                bytes += chunk.bytes;
+                self.rows += chunk.batch.num_rows() as u64;
+                chunks.push(Chunk(CutRecords::Columns(chunk)));
+                if done < batch.num_rows() {
+                    self.pending = Some((batch, done));
                 }
                 continue;
             }
             match self.arrival()? {
                 None => {
                     self.has_more = false;
-                    return Ok(block);
+                    return Ok(chunks);
                 }
                 Some(Arrival::Columns(schema)) => {
                     let plan = ColumnPlan::new(&context.schema, &schema);
-                    self.plan = Some(plan.map_err(|detail| Error::MalformedBody { detail })?);
+                    self.plan = Some(Arc::new(plan.map_err(|detail| Error::MalformedBody { detail })?));
                 }
-                Some(Arrival::Rows(batch)) => {
-                    tally.receive(batch.num_rows() as u64, context.limits.max_records)?;
-                    if batch.num_rows() > 0 {
-                        self.pending = Some((batch, 0));
-                    }
-                }
+                Some(Arrival::Rows(batch)) if batch.num_rows() > 0 => self.pending = Some((batch, 0)),
+                Some(Arrival::Rows(_)) => {}
             }
         }
         self.has_more = true;
-        Ok(block)
+        Ok(chunks)
     }
 
     /// What comes next. The readers check what they read, but not all of it: a panic is the body's fault too.
@@ -147,46 +140,74 @@ impl ColumnDecoder {
         .unwrap_or_else(|_| Err(Error::MalformedBody { detail: "the body is damaged".to_owned() }))
     }
 
-    /// Decodes the first rows of a batch, as many as make a batch of the store. Returns how many rows and bytes.
-    fn cut(
-        &self,
-        rest: &RecordBatch,
-        context: &BatchContext,
-        tally: &mut Tally,
-        block: &mut DecodedBlock,
-    ) -> Result<(usize, usize), Error> {
+    /// The first rows of a batch, as many as make a batch of the store.
+    fn first_chunk(&self, rest: &RecordBatch, context: &Arc<BatchContext>) -> Result<ColumnChunk, Error> {
         let limits = &context.limits;
         let Some(plan) = &self.plan else {
             return Err(Error::MalformedBody { detail: "rows come before their columns".to_owned() });
         };
-        let first_line = self.rows + 1;
         let slice = rest.slice(0, rest.num_rows().min(limits.batch_rows.max(1)));
-        let sizes = RowSizes::of(&slice, plan);
-        let fitting = sizes.fitting(limits.batch_bytes, limits.max_record_bytes);
-        if fitting.rows == 0 {
-            tally.refuse(
-                first_line,
-                vec![too_large(limits.max_record_bytes)],
-                limits.max_failures,
-                &mut block.failures,
-            );
-            return Ok((1, 0));
+        let fitting = RowSizes::of(&slice, plan).fitting(limits.batch_bytes, limits.max_record_bytes);
+        Ok(ColumnChunk {
+            context: Arc::clone(context),
+            plan: Arc::clone(plan),
+            batch: slice.slice(0, fitting.rows.max(1)),
+            bytes: fitting.bytes,
+            is_too_large: fitting.rows == 0,
+            first_line: self.rows + 1,
+        })
+    }
+}
+
+/// Rows of a body's batch that were not looked at.
+#[derive(Debug)]
+pub(super) struct ColumnChunk {
+    context: Arc<BatchContext>,
+    plan: Arc<ColumnPlan>,
+    batch: RecordBatch,
+    /// Bytes that the rows take once they are written out.
+    bytes: usize,
+    /// It is one row, which is larger than a record may be.
+    is_too_large: bool,
+    /// The row of the body that comes first, from 1.
+    first_line: u64,
+}
+
+impl ColumnChunk {
+    /// Checks the rows and brings them to the columns of the schema.
+    pub(super) fn decode(mut self) -> Result<DecodedChunk, Error> {
+        let mut decoded = DecodedChunk::default();
+        if self.is_too_large {
+            decoded.refuse(self.first_line, vec![too_large(self.context.limits.max_record_bytes)]);
+            return Ok(decoded);
         }
-        let slice = slice.slice(0, fitting.rows);
-        let converted = convert(&slice, plan, context, tally.room(limits.max_failures))?;
-        let rows = slice.num_rows();
-        let mut good = 0;
-        for (line, is_bad) in (first_line..).zip(converted.report.is_bad()) {
-            if !*is_bad {
-                tally.accept(line);
-                good += 1;
+        let total = self.batch.num_rows();
+        let mut rows = total;
+        let converted = loop {
+            let room = if rows == 1 { usize::MAX } else { STEP_VIOLATIONS };
+            let converted = convert(&self.batch.slice(0, rows), &self.plan, &self.context.schema, room)?;
+            if !converted.report.are_more() {
+                break converted;
+            }
+            rows = rows.div_ceil(2);
+        };
+        let Converted { rows: checked, report } = converted;
+        for (line, is_bad) in (self.first_line..).zip(report.is_bad()) {
+            if *is_bad {
+                decoded.failed += 1;
+            } else {
+                decoded.lines.push(line);
             }
         }
-        let (named, are_more) = converted.report.into_violations();
-        tally.refuse_many((rows - good) as u64, named.len(), are_more);
-        block.failures.extend(named.into_iter().map(|(row, violation)| violation.at_line(first_line + row as u64)));
-        block.batches.extend(converted.batch.into_iter().collect::<Vec<DecodedBatch>>());
-        Ok((rows, fitting.bytes))
+        let failures = report.into_violations().into_iter();
+        decoded.failures = failures.map(|(row, violation)| violation.at_line(self.first_line + row as u64)).collect();
+        decoded.rows = (!checked.ids.is_empty()).then_some(checked);
+        if rows < total {
+            self.batch = self.batch.slice(rows, total - rows);
+            self.first_line += rows as u64;
+            decoded.rest = Some(Chunk(CutRecords::Columns(self)));
+        }
+        Ok(decoded)
     }
 }
 

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use eider_domain::{Schema, Timestamp, Violation};
 
-use super::columnar::ColumnDecoder;
+use super::assembler::BatchAssembler;
+use super::chunk::{Chunk, DecodedChunk};
+use super::columnar::ColumnCutter;
 use super::framing::BodyFormat;
-use super::rows::RowDecoder;
+use super::rows::{RowCutter, decode_single};
 use crate::{Error, IdGenerator, IdOrigin};
+
+/// Threads that one body keeps busy by default; others want to be served too.
+const MAX_DECODE_WIDTH: usize = 8;
 
 /// What bounds the memory and the size of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,10 @@ pub struct IngestLimits {
     pub batch_rows: usize,
     /// Bytes after which a batch goes to the store.
     pub batch_bytes: usize,
+    /// Bytes after which a report of failures breaks off.
+    pub max_report_bytes: u64,
+    /// Chunks of one body that are decoded at the same time, each half a megabyte.
+    pub decode_width: usize,
 }
 
 impl Default for IngestLimits {
@@ -34,6 +43,8 @@ impl Default for IngestLimits {
             max_failures: 1_000,
             batch_rows: 16_384,
             batch_bytes: 4 << 20,
+            max_report_bytes: 1 << 30,
+            decode_width: std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(MAX_DECODE_WIDTH),
         }
     }
 }
@@ -52,16 +63,22 @@ pub struct DecodedBatch {
 pub struct DecodedBlock {
     /// Batches that are full, in the order of their records.
     pub batches: Vec<DecodedBatch>,
-    /// What is wrong, as far as the cap on failures allows.
+    /// What is wrong, by line.
     pub failures: Vec<Violation>,
+    /// What is left of the chunk, to be decoded and taken before the next one.
+    pub rest: Option<Chunk>,
 }
 
-/// Turns a body that arrives in blocks into record batches. Holds about one batch: of records in JSON and CSV, of the
-/// body's own in Arrow and Parquet.
+/// Turns a body that arrives in blocks into record batches.
+///
+/// The work is in three steps: [`RecordDecoder::cut`] hands out chunks of whole records, [`Chunk::decode`] reads and
+/// checks them on any thread, and [`RecordDecoder::take`] takes them in the order of the body. Between the steps it
+/// holds about one batch: of records in JSON and CSV, of the body's own in Arrow and Parquet.
 #[derive(Debug)]
 pub struct RecordDecoder {
-    context: BatchContext,
-    half: Half,
+    context: Arc<BatchContext>,
+    cutter: Cutter,
+    assembler: BatchAssembler,
     tally: Tally,
 }
 
@@ -74,20 +91,18 @@ pub(super) struct BatchContext {
     pub(super) ids: Arc<dyn IdGenerator>,
 }
 
-/// How the format of a body is read.
+/// How the format of a body is cut.
 #[derive(Debug)]
-enum Half {
-    Rows(RowDecoder),
-    Columns(ColumnDecoder),
+enum Cutter {
+    Rows(RowCutter),
+    Columns(ColumnCutter),
 }
 
 /// What has been counted so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+struct Tally {
     received: u64,
     failed: u64,
-    failures_named: usize,
-    are_failures_truncated: bool,
     lines: RowLines,
     accepted: u64,
 }
@@ -129,70 +144,127 @@ impl RecordDecoder {
         created_at: Timestamp,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
-        let context = BatchContext { schema, limits, created_at, ids };
-        let half = match format {
+        let cutter = match format {
             BodyFormat::JsonArray | BodyFormat::Ndjson | BodyFormat::Csv => {
-                Half::Rows(RowDecoder::new(format, &context))
+                Cutter::Rows(RowCutter::new(format, limits.max_record_bytes))
             }
-            BodyFormat::ArrowStream => Half::Columns(ColumnDecoder::of_arrow_stream()),
-            BodyFormat::Parquet => {
-                Half::Columns(ColumnDecoder::of_parquet(std::env::temp_dir(), context.limits.batch_rows))
-            }
+            BodyFormat::ArrowStream => Cutter::Columns(ColumnCutter::of_arrow_stream()),
+            BodyFormat::Parquet => Cutter::Columns(ColumnCutter::of_parquet(std::env::temp_dir(), limits.batch_rows)),
         };
-        Self { context, half, tally: Tally::default() }
+        let context = Arc::new(BatchContext { schema, limits, created_at, ids });
+        Self { context, cutter, assembler: BatchAssembler::default(), tally: Tally::default() }
     }
 
     /// The same decoder with another directory for what waits on disk. Nothing may have been decoded yet.
     #[must_use]
     pub fn with_spool_directory(mut self, directory: PathBuf) -> Self {
-        if let Half::Columns(columns) = &mut self.half {
+        if let Cutter::Columns(columns) = &mut self.cutter {
             columns.set_spool_directory(directory);
         }
         self
     }
 
-    /// Decodes the next block of the body. Blocks may end anywhere.
+    /// Cuts the next block of the body into chunks. Blocks may end anywhere.
     ///
     /// When [`RecordDecoder::has_more`] says so afterwards, call again with an empty block before the next one.
     ///
     /// # Errors
     /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::MalformedBody`] when it is not of
-    /// its format or its columns are not the schema's, [`Error::TooManyRecords`], [`Error::Store`] when a disk fails.
-    pub fn decode(&mut self, block: &[u8]) -> Result<DecodedBlock, Error> {
-        match &mut self.half {
-            Half::Rows(rows) => rows.decode(block, &self.context, &mut self.tally),
-            Half::Columns(columns) => columns.decode(block, &self.context, &mut self.tally),
+    /// its format or its columns are not the schema's, [`Error::Store`] when a disk fails.
+    pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, Error> {
+        match &mut self.cutter {
+            Cutter::Rows(rows) => rows.cut(block, &self.context),
+            Cutter::Columns(columns) => columns.cut(block, &self.context),
         }
     }
 
-    /// Ends the body and hands out what is left; call again while [`RecordDecoder::has_more`].
+    /// Ends the body and hands out the last chunks; call again while [`RecordDecoder::has_more`].
     ///
     /// # Errors
-    /// As [`RecordDecoder::decode`].
-    pub fn finish(&mut self) -> Result<DecodedBlock, Error> {
-        match &mut self.half {
-            Half::Rows(rows) => rows.finish(&self.context, &mut self.tally),
-            Half::Columns(columns) => columns.finish(&self.context, &mut self.tally),
+    /// As [`RecordDecoder::cut`].
+    pub fn end(&mut self) -> Result<Vec<Chunk>, Error> {
+        match &mut self.cutter {
+            Cutter::Rows(rows) => rows.end(&self.context),
+            Cutter::Columns(columns) => columns.end(&self.context),
         }
     }
 
     /// Whether the last call kept something back, because a few bytes of a body may stand for much.
     pub fn has_more(&self) -> bool {
-        match &self.half {
-            Half::Rows(_) => false,
-            Half::Columns(columns) => columns.has_more(),
+        match &self.cutter {
+            Cutter::Rows(_) => false,
+            Cutter::Columns(columns) => columns.has_more(),
         }
+    }
+
+    /// Takes the next chunk in the order in which they were cut.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRecords`], [`Error::Store`].
+    pub fn take(&mut self, chunk: DecodedChunk) -> Result<DecodedBlock, Error> {
+        self.tally.count(&chunk, self.context.limits.max_records)?;
+        let batches = match chunk.rows {
+            Some(rows) => self.assembler.push(rows, &self.context)?,
+            None => Vec::new(),
+        };
+        Ok(DecodedBlock { batches, failures: chunk.failures, rest: chunk.rest })
+    }
+
+    /// Hands out the last batch, once every chunk was taken.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn flush(&mut self) -> Result<Option<DecodedBatch>, Error> {
+        Ok(self.assembler.flush(&self.context)?)
+    }
+
+    /// Decodes the next block of the body on this thread: all steps in one.
+    ///
+    /// When [`RecordDecoder::has_more`] says so afterwards, call again with an empty block before the next one.
+    ///
+    /// # Errors
+    /// As [`RecordDecoder::cut`] and [`RecordDecoder::take`].
+    pub fn decode(&mut self, block: &[u8]) -> Result<DecodedBlock, Error> {
+        let chunks = self.cut(block)?;
+        self.decode_chunks(chunks)
+    }
+
+    /// Ends the body on this thread and hands out what is left; call again while [`RecordDecoder::has_more`].
+    ///
+    /// # Errors
+    /// As [`RecordDecoder::decode`].
+    pub fn finish(&mut self) -> Result<DecodedBlock, Error> {
+        let chunks = self.end()?;
+        let mut decoded = self.decode_chunks(chunks)?;
+        if !self.has_more() {
+            decoded.batches.extend(self.flush()?);
+        }
+        Ok(decoded)
+    }
+
+    fn decode_chunks(&mut self, chunks: Vec<Chunk>) -> Result<DecodedBlock, Error> {
+        let mut decoded = DecodedBlock::default();
+        for chunk in chunks {
+            let mut next = Some(chunk);
+            while let Some(chunk) = next {
+                let block = self.take(chunk.decode()?)?;
+                decoded.batches.extend(block.batches);
+                decoded.failures.extend(block.failures);
+                next = block.rest;
+            }
+        }
+        Ok(decoded)
     }
 
     /// Decodes a body that is a single JSON record.
     ///
     /// # Errors
     /// [`Error::MalformedJson`], [`Error::RecordInvalid`] with every violation.
-    pub fn decode_single(&mut self, body: &[u8]) -> Result<DecodedBatch, Error> {
-        RowDecoder::new(BodyFormat::Ndjson, &self.context).decode_single(body, &self.context)
+    pub fn decode_single(&self, body: &[u8]) -> Result<DecodedBatch, Error> {
+        decode_single(body, &self.context)
     }
 
-    /// Records met so far.
+    /// Records taken so far.
     pub fn received(&self) -> u64 {
         self.tally.received
     }
@@ -202,11 +274,6 @@ impl RecordDecoder {
         self.tally.failed
     }
 
-    /// Whether there were more failures than the report names.
-    pub fn are_failures_truncated(&self) -> bool {
-        self.tally.are_failures_truncated
-    }
-
     /// The lines of the rows that were accepted; all that is of use once the body has ended.
     pub fn into_lines(self) -> RowLines {
         self.tally.lines
@@ -214,44 +281,14 @@ impl RecordDecoder {
 }
 
 impl Tally {
-    /// Counts records that were met.
-    ///
-    /// # Errors
-    /// [`Error::TooManyRecords`].
-    pub(super) fn receive(&mut self, rows: u64, limit: u64) -> Result<(), Error> {
-        self.received = self.received.saturating_add(rows);
-        if self.received > limit { Err(Error::TooManyRecords { limit }) } else { Ok(()) }
-    }
-
-    /// Counts a record of a line that goes on to the store.
-    pub(super) fn accept(&mut self, line: u64) {
-        self.lines.push(self.accepted, line);
-        self.accepted += 1;
-    }
-
-    /// Counts a record of a line that was refused and hands its violations to `failures`, as far as `cap` allows.
-    pub(super) fn refuse(&mut self, line: u64, violations: Vec<Violation>, cap: usize, failures: &mut Vec<Violation>) {
-        self.failed += 1;
-        for violation in violations {
-            if self.failures_named == cap {
-                self.are_failures_truncated = true;
-                return;
-            }
-            self.failures_named += 1;
-            failures.push(violation.at_line(line));
+    fn count(&mut self, chunk: &DecodedChunk, limit: u64) -> Result<(), Error> {
+        self.received += chunk.lines.len() as u64 + chunk.failed;
+        self.failed += chunk.failed;
+        for line in &chunk.lines {
+            self.lines.push(self.accepted, *line);
+            self.accepted += 1;
         }
-    }
-
-    /// Counts records that were refused and whose violations, `named` of them within the cap, are handed out elsewhere.
-    pub(super) fn refuse_many(&mut self, records: u64, named: usize, are_more: bool) {
-        self.failed += records;
-        self.failures_named += named;
-        self.are_failures_truncated |= are_more;
-    }
-
-    /// How many more violations may be named.
-    pub(super) fn room(&self, cap: usize) -> usize {
-        cap.saturating_sub(self.failures_named)
+        if self.received > limit { Err(Error::TooManyRecords { limit }) } else { Ok(()) }
     }
 }
 

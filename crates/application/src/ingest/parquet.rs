@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use ::parquet::basic::Type as PhysicalType;
 use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
 
 use super::columnar::Arrival;
-use crate::{Error, StoreError, StoreErrorKind};
+use crate::{Error, StoreError};
 
 /// Most bytes of the description at the end of a file.
 const MAX_FOOTER_BYTES: u64 = 64 << 20;
@@ -49,9 +49,9 @@ impl ParquetSpool {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(tempfile::tempfile_in(&self.directory).map_err(disk_fault)?),
+            None => self.file.insert(tempfile::tempfile_in(&self.directory).map_err(StoreError::of_disk)?),
         };
-        file.write_all(block).map_err(disk_fault)
+        Ok(file.write_all(block).map_err(StoreError::of_disk)?)
     }
 
     /// Ends the body and opens it.
@@ -88,13 +88,13 @@ impl ParquetSpool {
 /// Checks how the file ends before its description is read.
 fn check_footer(file: &mut File) -> Result<(), Error> {
     let no_parquet = || malformed("the body is not a Parquet file");
-    let size = file.seek(SeekFrom::End(0)).map_err(disk_fault)?;
+    let size = file.seek(SeekFrom::End(0)).map_err(StoreError::of_disk)?;
     if size < 12 {
         return Err(no_parquet());
     }
     let mut end = [0; 8];
-    file.seek(SeekFrom::End(-8)).map_err(disk_fault)?;
-    file.read_exact(&mut end).map_err(disk_fault)?;
+    file.seek(SeekFrom::End(-8)).map_err(StoreError::of_disk)?;
+    file.read_exact(&mut end).map_err(StoreError::of_disk)?;
     let ([a, b, c, d, magic @ ..], limit) = (end, MAX_FOOTER_BYTES.min(size - 12));
     match &magic {
         b"PAR1" if u64::from(u32::from_le_bytes([a, b, c, d])) <= limit => Ok(()),
@@ -138,14 +138,6 @@ fn read_as(metadata: &ArrowReaderMetadata) -> SchemaRef {
 
 fn malformed(detail: &str) -> Error {
     Error::MalformedBody { detail: detail.to_owned() }
-}
-
-fn disk_fault(error: io::Error) -> Error {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull => StoreErrorKind::StorageFull,
-        _ => StoreErrorKind::Internal,
-    };
-    StoreError::new(kind, "a body could not be kept on disk").with_source(error).into()
 }
 
 impl fmt::Debug for ParquetSpool {

@@ -33,9 +33,9 @@ pub(super) fn apply(
     if given.is_some_and(|given| given != *id.as_uuid()) {
         return Err(Error::RecordInvalid(vec![other_id()]));
     }
-    let mut builder = RecordBuilder::new(Arc::clone(schema));
+    let mut builder = RecordBuilder::new(schema);
     builder.append(Some(*id.as_uuid()), &mut row);
-    Ok(builder.finish(Timestamp::from_micros(0), ids)?.records)
+    Ok(builder.finish().into_batch(schema, Timestamp::from_micros(0), ids)?.records)
 }
 
 /// The violation of a body that names another id than its path.

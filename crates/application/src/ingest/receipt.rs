@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::bulk::Failures;
+use super::failures::NamedFailures;
 use crate::{Durability, Error, StoreError, StoreErrorKind, WriteReceipt};
 
 /// The account of a bulk write.
@@ -38,6 +38,10 @@ pub struct BulkReceipt {
     pub failures_truncated: bool,
     /// What was wrong, ordered by line.
     pub failures: Vec<Violation>,
+    /// Where all failures can be read, when `failures` does not name them all; see
+    /// [`crate::IngestService::failure_report`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_id: Option<Uuid>,
     /// The ids of the stored records, in the order of the body, when they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<Uuid>>,
@@ -54,11 +58,11 @@ impl BulkReceipt {
         self.ids = returns_ids.then(|| written.ids.iter().map(|id| *id.as_uuid()).collect());
     }
 
-    /// Names what was wrong, ordered by line.
-    pub(super) fn name_failures(&mut self, failures: Failures) {
-        self.failures_truncated |= failures.is_truncated;
+    /// Names what was wrong.
+    pub(super) fn name_failures(&mut self, failures: NamedFailures) {
+        self.failures_truncated = failures.are_truncated;
         self.failures = failures.named;
-        self.failures.sort_by_key(|failure| failure.line);
+        self.import_id = failures.report;
     }
 
     /// Notes the time.

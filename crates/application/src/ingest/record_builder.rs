@@ -1,24 +1,18 @@
-//! Typed columns that grow record by record and become record batches.
+//! Typed columns that grow record by record.
 
-use std::sync::Arc;
-
+use arrow_array::ArrayRef;
 use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder,
     Int64Builder, StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow_buffer::Buffer;
-use eider_domain::{DataType, RecordId, Schema, Timestamp, ValueRef, Version};
+use eider_domain::{DataType, Schema, ValueRef};
 use uuid::Uuid;
 
-use super::DecodedBatch;
-use super::arrow_fault;
-use crate::{IdGenerator, IdOrigin, StoreError};
+use super::assembler::CheckedRows;
 
 /// Collects valid records into columns.
 #[derive(Debug)]
 pub(super) struct RecordBuilder {
-    schema: Arc<Schema>,
     /// The ids that clients gave.
     ids: Vec<Option<Uuid>>,
     columns: Vec<Column>,
@@ -26,9 +20,9 @@ pub(super) struct RecordBuilder {
 }
 
 impl RecordBuilder {
-    pub(super) fn new(schema: Arc<Schema>) -> Self {
+    pub(super) fn new(schema: &Schema) -> Self {
         let columns = schema.properties().iter().map(|property| Column::new(property.data_type)).collect();
-        Self { schema, ids: Vec::new(), columns, bytes: 0 }
+        Self { ids: Vec::new(), columns, bytes: 0 }
     }
 
     /// Appends a record: its id, if the client gave one, and one value per property, of the property's type.
@@ -48,42 +42,14 @@ impl RecordBuilder {
         self.bytes
     }
 
-    /// Turns what was collected into a batch of new records, created at `now`, and begins anew.
-    pub(super) fn finish(&mut self, now: Timestamp, generator: &dyn IdGenerator) -> Result<DecodedBatch, StoreError> {
-        let ids = std::mem::take(&mut self.ids);
-        let columns = self.columns.iter_mut().map(Column::finish).collect();
-        self.bytes = 0;
-        assemble(&self.schema, &ids, columns, now, generator)
+    /// Hands out what was collected and begins anew.
+    pub(super) fn finish(&mut self) -> CheckedRows {
+        CheckedRows {
+            ids: std::mem::take(&mut self.ids),
+            columns: self.columns.iter_mut().map(Column::finish).collect(),
+            bytes: std::mem::take(&mut self.bytes),
+        }
     }
-}
-
-/// A batch of new records, created at `now`: the ids that clients gave, and a column per property of its exact type.
-pub(super) fn assemble(
-    schema: &Schema,
-    given: &[Option<Uuid>],
-    properties: Vec<ArrayRef>,
-    now: Timestamp,
-    generator: &dyn IdGenerator,
-) -> Result<DecodedBatch, StoreError> {
-    let rows = given.len();
-    let missing = given.iter().filter(|id| id.is_none()).count();
-    let ids = if missing == rows { IdOrigin::Generated } else { IdOrigin::Client };
-    let mut generated = generator.next_ids(missing).into_iter();
-    let mut id_bytes = Vec::with_capacity(rows * 16);
-    for id in given {
-        let id = id.or_else(|| generated.next().as_ref().map(RecordId::as_uuid).copied()).unwrap_or_default();
-        id_bytes.extend_from_slice(id.as_bytes());
-    }
-    let times = || Arc::new(TimestampMicrosecondArray::from(vec![now.as_micros(); rows]).with_timezone("UTC"));
-    let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(id_bytes), None)),
-        times(),
-        times(),
-        Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
-    ];
-    columns.extend(properties);
-    let records = RecordBatch::try_new(Arc::clone(schema.arrow()), columns).map_err(arrow_fault)?;
-    Ok(DecodedBatch { records, ids })
 }
 
 /// A column of one property that grows value by value.

@@ -1,21 +1,25 @@
-//! Bodies that hold record after record, JSON and CSV: each record is read, checked and appended to columns.
+//! Bodies that hold record after record, JSON and CSV: cut in the order of the body, read on any thread.
+
+use std::sync::Arc;
 
 use eider_domain::{RecordValidator, ValueRef, Violation, ViolationCode};
+use uuid::Uuid;
 
+use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::csv::{CsvFramer, CsvHeader, read_csv_record};
-use super::decoder::{BatchContext, Tally};
+use super::decoder::BatchContext;
 use super::framing::{Frame, RecordFramer};
 use super::json::read_record;
 use super::record_builder::RecordBuilder;
-use super::{BodyFormat, DecodedBatch, DecodedBlock};
+use super::{BodyFormat, DecodedBatch};
 use crate::Error;
 
-/// Turns bytes into record batches, record by record. Holds at most one batch and one record.
+/// Cuts bytes into chunks of whole records. Holds at most one record.
 #[derive(Debug)]
-pub(super) struct RowDecoder {
+pub(super) struct RowCutter {
     framer: Framer,
-    reader: Reader,
-    builder: RecordBuilder,
+    /// `None` as long as the header of CSV has not been met.
+    reader: Option<Reader>,
 }
 
 /// What cuts the body.
@@ -26,118 +30,82 @@ enum Framer {
 }
 
 /// What reads a record.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Reader {
     Json,
-    /// The header, once it has been read.
-    Csv(Option<CsvHeader>),
+    Csv(Arc<CsvHeader>),
 }
 
-impl RowDecoder {
-    /// A decoder of JSON or CSV.
-    pub(super) fn new(format: BodyFormat, context: &BatchContext) -> Self {
-        let max_record_bytes = context.limits.max_record_bytes;
-        let builder = RecordBuilder::new(std::sync::Arc::clone(&context.schema));
-        let (framer, reader) = if format == BodyFormat::Csv {
-            (Framer::Csv(CsvFramer::new(max_record_bytes)), Reader::Csv(None))
+impl RowCutter {
+    /// A cutter of JSON or CSV.
+    pub(super) fn new(format: BodyFormat, max_record_bytes: usize) -> Self {
+        if format == BodyFormat::Csv {
+            Self { framer: Framer::Csv(CsvFramer::new(max_record_bytes)), reader: None }
         } else {
             let framer = RecordFramer::new(format == BodyFormat::JsonArray, max_record_bytes);
-            (Framer::Json(framer), Reader::Json)
-        };
-        Self { framer, reader, builder }
-    }
-
-    pub(super) fn decode(
-        &mut self,
-        block: &[u8],
-        context: &BatchContext,
-        tally: &mut Tally,
-    ) -> Result<DecodedBlock, Error> {
-        self.run(context, tally, |framer, sink| framer.push(block, sink))
-    }
-
-    pub(super) fn finish(&mut self, context: &BatchContext, tally: &mut Tally) -> Result<DecodedBlock, Error> {
-        let mut last = self.run(context, tally, Framer::finish)?;
-        if matches!(self.reader, Reader::Csv(None)) {
-            return Err(Error::MalformedBody { detail: "the body is empty; expected a CSV header row".to_owned() });
+            Self { framer: Framer::Json(framer), reader: Some(Reader::Json) }
         }
-        if self.builder.rows() > 0 {
-            last.batches.push(self.builder.finish(context.created_at, &*context.ids)?);
+    }
+
+    pub(super) fn cut(&mut self, block: &[u8], context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
+        self.run(context, |framer, sink| framer.push(block, sink))
+    }
+
+    pub(super) fn end(&mut self, context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
+        let last = self.run(context, Framer::finish)?;
+        if self.reader.is_none() {
+            return Err(Error::MalformedBody { detail: "the body is empty; expected a CSV header row".to_owned() });
         }
         Ok(last)
     }
 
-    /// Decodes a body that is a single JSON record.
-    pub(super) fn decode_single(&mut self, body: &[u8], context: &BatchContext) -> Result<DecodedBatch, Error> {
-        let mut row = Vec::new();
-        let mut check = RecordValidator::new(&context.schema).check();
-        match read_record(body, &context.schema, &mut check, &mut row) {
-            Ok(id) => {
-                self.builder.append(id, &mut row);
-                Ok(self.builder.finish(context.created_at, &*context.ids)?)
-            }
-            Err(violations) => Err(super::invalid_record(violations)),
-        }
-    }
-
     fn run(
         &mut self,
-        context: &BatchContext,
-        tally: &mut Tally,
+        context: &Arc<BatchContext>,
         feed: impl FnOnce(&mut Framer, &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error>,
-    ) -> Result<DecodedBlock, Error> {
-        let BatchContext { schema, limits, created_at, ids } = context;
-        let Self { framer, reader, builder } = self;
-        let mut check = RecordValidator::new(schema).check();
-        let mut scratch: Vec<ValueRef<'static>> = Vec::with_capacity(schema.properties().len());
-        let mut block = DecodedBlock::default();
+    ) -> Result<Vec<Chunk>, Error> {
+        let Self { framer, reader } = self;
+        let limits = &context.limits;
+        let mut chunks = Vec::new();
+        let mut records = RowBytes::default();
         let mut fault: Option<Error> = None;
         let outcome = feed(framer, &mut |line, frame| {
             if fault.is_some() {
                 return;
             }
-            if let Reader::Csv(header @ None) = reader {
-                let read = match frame {
-                    Frame::Record(bytes) => CsvHeader::read(bytes, schema),
-                    Frame::TooLarge => Err(format!("the header row has more than {} bytes", limits.max_record_bytes)),
-                };
-                match read {
-                    Ok(read) => *header = Some(read),
-                    Err(detail) => fault = Some(Error::MalformedBody { detail }),
+            let Some(reader) = reader else {
+                match read_header(frame, context) {
+                    Ok(header) => *reader = Some(header),
+                    Err(error) => fault = Some(error),
                 }
                 return;
-            }
-            if let Err(error) = tally.receive(1, limits.max_records) {
-                fault = Some(error);
-                return;
-            }
-            let mut row = recycle(std::mem::take(&mut scratch));
-            let read = match (frame, &*reader) {
-                (Frame::Record(bytes), Reader::Csv(Some(header))) => {
-                    read_csv_record(bytes, header, schema, &mut check, &mut row)
-                }
-                (Frame::Record(bytes), _) => read_record(bytes, schema, &mut check, &mut row),
-                (Frame::TooLarge, _) => Err(vec![too_large(limits.max_record_bytes)]),
             };
-            match read {
-                Ok(id) => {
-                    builder.append(id, &mut row);
-                    tally.accept(line);
-                    if builder.rows() >= limits.batch_rows || builder.bytes() >= limits.batch_bytes {
-                        match builder.finish(*created_at, &**ids) {
-                            Ok(batch) => block.batches.push(batch),
-                            Err(error) => fault = Some(error.into()),
-                        }
-                    }
-                }
-                Err(violations) => tally.refuse(line, violations, limits.max_failures, &mut block.failures),
+            records.push(line, frame);
+            if records.ends.len() >= limits.batch_rows {
+                chunks.push(RowChunk::of(context, reader, std::mem::take(&mut records)));
             }
-            scratch = recycle(row);
         });
-        match fault {
-            Some(fault) => Err(fault),
-            None => outcome.map(|()| block),
+        if let Some(fault) = fault {
+            return Err(fault);
         }
+        outcome?;
+        if let Some(reader) = reader
+            && !records.ends.is_empty()
+        {
+            chunks.push(RowChunk::of(context, reader, records));
+        }
+        Ok(chunks)
+    }
+}
+
+fn read_header(frame: Frame<'_>, context: &BatchContext) -> Result<Reader, Error> {
+    let header = match frame {
+        Frame::Record(bytes) => CsvHeader::read(bytes, &context.schema),
+        Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
+    };
+    match header {
+        Ok(header) => Ok(Reader::Csv(Arc::new(header))),
+        Err(detail) => Err(Error::MalformedBody { detail }),
     }
 }
 
@@ -162,13 +130,100 @@ impl Framer {
     }
 }
 
+/// The bytes of records, one behind the other.
+#[derive(Debug, Default)]
+struct RowBytes {
+    bytes: Vec<u8>,
+    /// The line of each record and where its bytes end; `None` when it is larger than it may be, and its bytes gone.
+    ends: Vec<(u64, Option<usize>)>,
+}
+
+impl RowBytes {
+    fn push(&mut self, line: u64, frame: Frame<'_>) {
+        let end = match frame {
+            Frame::Record(bytes) => {
+                self.bytes.extend_from_slice(bytes);
+                Some(self.bytes.len())
+            }
+            Frame::TooLarge => None,
+        };
+        self.ends.push((line, end));
+    }
+}
+
+/// Records that were cut and not read.
+#[derive(Debug)]
+pub(super) struct RowChunk {
+    context: Arc<BatchContext>,
+    reader: Reader,
+    records: RowBytes,
+    /// The first record that was not read, and where its bytes begin.
+    next: (usize, usize),
+}
+
+impl RowChunk {
+    fn of(context: &Arc<BatchContext>, reader: &Reader, records: RowBytes) -> Chunk {
+        Chunk(CutRecords::Rows(Self { context: Arc::clone(context), reader: reader.clone(), records, next: (0, 0) }))
+    }
+
+    /// Reads and checks records, as many as a batch takes.
+    pub(super) fn decode(mut self) -> DecodedChunk {
+        let mut decoded = DecodedChunk::default();
+        let limits = &self.context.limits;
+        let schema = &*self.context.schema;
+        let mut builder = RecordBuilder::new(schema);
+        let mut check = RecordValidator::new(schema).check();
+        let mut row: Vec<ValueRef<'_>> = Vec::with_capacity(schema.properties().len());
+        let (mut index, mut start) = self.next;
+        while let Some((line, end)) = self.records.ends.get(index) {
+            if builder.bytes() >= limits.batch_bytes || decoded.failures.len() >= STEP_VIOLATIONS {
+                break;
+            }
+            let read: Result<Option<Uuid>, Vec<Violation>> = match (end, &self.reader) {
+                (None, _) => Err(vec![too_large(limits.max_record_bytes)]),
+                (Some(end), Reader::Json) => {
+                    read_record(&self.records.bytes[start..*end], schema, &mut check, &mut row)
+                }
+                (Some(end), Reader::Csv(header)) => {
+                    read_csv_record(&self.records.bytes[start..*end], header, schema, &mut check, &mut row)
+                }
+            };
+            match read {
+                Ok(id) => {
+                    builder.append(id, &mut row);
+                    decoded.lines.push(*line);
+                }
+                Err(violations) => decoded.refuse(*line, violations),
+            }
+            index += 1;
+            start = end.unwrap_or(start);
+        }
+        if builder.rows() > 0 {
+            decoded.rows = Some(builder.finish());
+        }
+        self.next = (index, start);
+        if index < self.records.ends.len() {
+            decoded.rest = Some(Chunk(CutRecords::Rows(self)));
+        }
+        decoded
+    }
+}
+
+/// Decodes a body that is a single JSON record.
+pub(super) fn decode_single(body: &[u8], context: &BatchContext) -> Result<DecodedBatch, Error> {
+    let mut row = Vec::new();
+    let mut check = RecordValidator::new(&context.schema).check();
+    let mut builder = RecordBuilder::new(&context.schema);
+    match read_record(body, &context.schema, &mut check, &mut row) {
+        Ok(id) => {
+            builder.append(id, &mut row);
+            Ok(builder.finish().into_batch(&context.schema, context.created_at, &*context.ids)?)
+        }
+        Err(violations) => Err(super::invalid_record(violations)),
+    }
+}
+
 /// The violation of a record that is longer than it may be.
 pub(super) fn too_large(limit: usize) -> Violation {
     Violation::new("", ViolationCode::RecordTooLarge, format!("a record has at most {limit} bytes"))
-}
-
-/// The allocation of a row for values of another lifetime; the values are dropped.
-fn recycle<'b>(mut row: Vec<ValueRef<'_>>) -> Vec<ValueRef<'b>> {
-    row.clear();
-    row.into_iter().map(|_| ValueRef::Null).collect()
 }

@@ -10,11 +10,12 @@ use arrow_array::types::Int64Type;
 use bytes::Bytes;
 use eider_domain::{Filter, RecordId, Schema, SystemField, Version, Violation, ViolationCode};
 use tracing::instrument;
+use uuid::Uuid;
 
-use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, patch};
+use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
 use crate::{
-    Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, IdGenerator, KeyConflict,
-    QueryService, RecordStore, blocking,
+    ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
+    IdGenerator, KeyConflict, QueryService, RecordStore, ReportStream, blocking,
 };
 
 /// Bytes that are decoded on the event loop; more go to a thread that may block.
@@ -59,6 +60,8 @@ pub struct IngestService {
     pub(super) limits: IngestLimits,
     /// The idempotency keys of calls that have not ended: (schema, key).
     pub(super) running: Arc<Mutex<HashSet<(String, String)>>>,
+    /// Where everything that is wrong with a body is written down when a receipt does not have room for it.
+    pub(super) reports: Arc<dyn FailureReports>,
     /// Where bodies wait that cannot be read as they arrive.
     spool_directory: PathBuf,
     query: QueryService,
@@ -70,10 +73,12 @@ impl IngestService {
         store: Arc<dyn RecordStore>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
+        reports: Arc<dyn FailureReports>,
         limits: IngestLimits,
     ) -> Self {
         let query = QueryService::new(Arc::clone(&store));
-        Self { store, clock, ids, limits, running: Arc::default(), spool_directory: std::env::temp_dir(), query }
+        let spool_directory = std::env::temp_dir();
+        Self { store, clock, ids, limits, running: Arc::default(), reports, spool_directory, query }
     }
 
     /// The same service with a directory of its own for bodies that wait on disk, in files without names; the
@@ -183,6 +188,16 @@ impl IngestService {
         }
     }
 
+    /// Everything that was wrong with the body of a bulk write, as NDJSON: a line per violation, in the order of the
+    /// body, those of keys behind the others. Kept for [`ANSWER_LIFETIME`].
+    ///
+    /// # Errors
+    /// [`Error::ReportNotFound`], [`Error::Store`].
+    pub async fn failure_report(&self, import: Uuid) -> Result<ReportStream, Error> {
+        let since = self.clock.now().minus(ANSWER_LIFETIME);
+        self.reports.open(import, since).await?.ok_or(Error::ReportNotFound { import })
+    }
+
     /// Makes a new record of the current one and stores it in its place, again when another writer was first.
     async fn rewrite(
         &self,
@@ -216,7 +231,7 @@ impl IngestService {
     }
 
     async fn decode_single(&self, schema: &Arc<Schema>, body: Bytes) -> Result<DecodedBatch, Error> {
-        let mut decoder = self.decoder(schema, BodyFormat::Ndjson);
+        let decoder = self.decoder(schema, BodyFormat::Ndjson);
         if body.len() < INLINE_BYTES {
             decoder.decode_single(&body)
         } else {
@@ -239,7 +254,7 @@ pub(super) fn version_of(record: &RecordBatch) -> Version {
 /// The id of a record.
 pub(super) fn id_of(record: &RecordBatch) -> Option<RecordId> {
     let ids = record.column(SystemField::Id as usize).as_fixed_size_binary();
-    uuid::Uuid::from_slice(ids.value(0)).ok().map(RecordId::new)
+    Uuid::from_slice(ids.value(0)).ok().map(RecordId::new)
 }
 
 fn key_conflict(conflicts: &[KeyConflict]) -> Error {
@@ -247,13 +262,13 @@ fn key_conflict(conflicts: &[KeyConflict]) -> Error {
 }
 
 /// The violation of a conflict; with the lines of both records when they came in one body.
-pub(super) fn key_violation(conflict: &KeyConflict, lines: Option<&dyn Fn(u64) -> u64>) -> Violation {
+pub(super) fn key_violation(conflict: &KeyConflict, lines: Option<&RowLines>) -> Violation {
     let field = conflict.field.name();
     let is_id = matches!(conflict.field, eider_domain::Field::System(_));
     let code = if is_id { ViolationCode::DuplicateId } else { ViolationCode::UniqueViolation };
     let detail = match (conflict.with, lines) {
-        (ConflictingKey::Row(row), Some(line_of)) => {
-            format!("the record at line {} of this body has the same `{field}`", line_of(row))
+        (ConflictingKey::Row(row), Some(lines)) => {
+            format!("the record at line {} of this body has the same `{field}`", lines.line_of(row))
         }
         (ConflictingKey::SeveralRecords, _) => {
             format!("the record would replace several: the one with the same `{field}` and another")
@@ -262,7 +277,7 @@ pub(super) fn key_violation(conflict: &KeyConflict, lines: Option<&dyn Fn(u64) -
     };
     let violation = Violation::new(format!("/{field}"), code, detail);
     match lines {
-        Some(line_of) => violation.at_line(line_of(conflict.row)),
+        Some(lines) => violation.at_line(lines.line_of(conflict.row)),
         None => violation,
     }
 }

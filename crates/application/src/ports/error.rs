@@ -1,6 +1,7 @@
 //! What a store's failure means to its caller.
 
 use std::error::Error as StdError;
+use std::io;
 
 /// What the caller of a store should do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +56,17 @@ impl StoreError {
     /// A budget that is used up, such as `pool`; clients are told its name.
     pub fn unavailable(budget: &'static str, message: impl Into<String>) -> Self {
         Self { kind: StoreErrorKind::Unavailable, message: message.into(), budget: Some(budget), source: None }
+    }
+
+    /// A file that cannot be written or read.
+    pub fn of_disk(error: io::Error) -> Self {
+        let (kind, message) = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                (StoreErrorKind::StorageFull, "the disk is full")
+            }
+            _ => (StoreErrorKind::Internal, "a file cannot be written or read"),
+        };
+        Self::new(kind, message).with_source(error)
     }
 
     /// The same failure with what caused it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use eider_application::{IngestLimits, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService};
 use eider_http_api::{HttpServer, HttpSettings, Services};
-use eider_testkit::{FixedClock, MemoryStore, SequentialIds};
+use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value as Json, json};
@@ -14,6 +14,8 @@ use serde_json::{Value as Json, json};
 pub(crate) struct TestApp {
     pub(crate) base: String,
     pub(crate) store: MemoryStore,
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) reports: MemoryReports,
     client: Client,
 }
 
@@ -56,7 +58,11 @@ impl TestApp {
         Self::start_with(HttpSettings::default(), IngestLimits::default())
     }
 
-    pub(crate) fn start_with(mut settings: HttpSettings, limits: IngestLimits) -> Self {
+    pub(crate) fn start_with(settings: HttpSettings, limits: IngestLimits) -> Self {
+        Self::start_over(settings, limits, MemoryReports::default())
+    }
+
+    pub(crate) fn start_over(mut settings: HttpSettings, limits: IngestLimits, reports: MemoryReports) -> Self {
         settings.workers = 1;
         let store = MemoryStore::new();
         let records: Arc<dyn RecordStore> = Arc::new(store.clone());
@@ -64,14 +70,20 @@ impl TestApp {
         let clock = Arc::new(FixedClock::default());
         let services = Services {
             schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
-            ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(SequentialIds::new()), limits),
+            ingest: IngestService::new(
+                Arc::clone(&records),
+                Arc::clone(&clock) as _,
+                Arc::new(SequentialIds::new()),
+                Arc::new(reports.clone()),
+                limits,
+            ),
             query: QueryService::new(records),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = HttpServer::new(listener, services, settings).unwrap();
         let base = format!("http://{}", server.address());
         tokio::spawn(server.run());
-        Self { base, store, client: Client::new() }
+        Self { base, store, clock, reports, client: Client::new() }
     }
 
     /// A server with the schema `flights`.

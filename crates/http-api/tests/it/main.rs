@@ -6,6 +6,7 @@ mod bad_records;
 mod bulk;
 mod changes;
 mod formats;
+mod imports;
 mod modes;
 mod pages;
 mod problems;

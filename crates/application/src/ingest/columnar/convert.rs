@@ -11,7 +11,7 @@ use arrow_data::transform::MutableArrayData;
 use arrow_schema::{ArrowError, DataType as ArrowType, TimeUnit};
 use arrow_select::filter::FilterBuilder;
 use eider_domain::{
-    DataType, Incoming, Property, RecordCheck, RecordValidator, Slot, ValueRef, ViolationCode, temporal,
+    DataType, Incoming, Property, RecordCheck, RecordValidator, Schema, Slot, ValueRef, ViolationCode, temporal,
 };
 use uuid::Uuid;
 
@@ -19,28 +19,26 @@ use super::plan::{ColumnPlan, is_text};
 use super::report::BatchReport;
 use super::value::{self, ValueSink};
 use crate::Error;
-use crate::ingest::DecodedBatch;
 use crate::ingest::arrow_fault;
-use crate::ingest::decoder::BatchContext;
-use crate::ingest::record_builder::{Column, assemble};
+use crate::ingest::assembler::CheckedRows;
+use crate::ingest::record_builder::Column;
 
 /// What the rows came to.
 #[derive(Debug)]
 pub(super) struct Converted {
-    /// The rows that passed; `None` when none did.
-    pub(super) batch: Option<DecodedBatch>,
+    /// The rows that passed.
+    pub(super) rows: CheckedRows,
     pub(super) report: BatchReport,
 }
 
-/// Checks the rows of a batch and turns those that pass into whole records; names at most `room` violations.
+/// Checks the rows of a batch and brings those that pass to the columns of the schema; names at most `room` violations.
 pub(super) fn convert(
     batch: &RecordBatch,
     plan: &ColumnPlan,
-    context: &BatchContext,
+    schema: &Schema,
     room: usize,
 ) -> Result<Converted, Error> {
     let rows = batch.num_rows();
-    let schema = &context.schema;
     let mut check = RecordValidator::new(schema).check();
     let mut report = BatchReport::new(rows, room);
     let mut ids = match plan.id() {
@@ -66,9 +64,8 @@ pub(super) fn convert(
         let mut is_bad = report.is_bad().iter();
         ids.retain(|_| is_bad.next() == Some(&false));
     }
-    let batch =
-        if ids.is_empty() { None } else { Some(assemble(schema, &ids, columns, context.created_at, &*context.ids)?) };
-    Ok(Converted { batch, report })
+    let bytes = columns.iter().map(Array::get_array_memory_size).sum();
+    Ok(Converted { rows: CheckedRows { ids, columns, bytes }, report })
 }
 
 fn read_ids(

@@ -47,8 +47,13 @@ impl BatchReport {
         &self.is_bad
     }
 
-    /// The violations by row, and whether there were more.
-    pub(super) fn into_violations(self) -> (Vec<(usize, Violation)>, bool) {
-        (self.named, self.are_more)
+    /// Whether there were more violations than are named.
+    pub(super) fn are_more(&self) -> bool {
+        self.are_more
+    }
+
+    /// The violations by row.
+    pub(super) fn into_violations(self) -> Vec<(usize, Violation)> {
+        self.named
     }
 }

@@ -22,6 +22,7 @@ use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use eider_domain::{DataType, Schema, SchemaDefinition, Timestamp, Value, Violation, ViolationCode};
 use serde_json::{Value as Json, json};
 
+use crate::ingest::chunk::STEP_VIOLATIONS;
 use crate::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
 use crate::{Error, IdOrigin, UuidV7Generator};
 
@@ -362,7 +363,7 @@ fn both_formats_give_the_same_batches_and_the_same_report() {
 }
 
 #[test]
-fn violations_are_ordered_by_row_then_property_and_capped() {
+fn violations_are_ordered_by_row_then_property() {
     let columns = batch(vec![
         ("delay", Arc::new(Float64Array::from(vec![f64::NAN, 1.0, f64::NAN, f64::NAN])) as ArrayRef),
         ("carrier", carriers(&[Some("UA"), None, None, Some("AA")])),
@@ -374,22 +375,19 @@ fn violations_are_ordered_by_row_then_property_and_capped() {
         (3, "/delay", OutOfRange),
         (4, "/delay", OutOfRange),
     ];
-    for cap in 0..6 {
-        let limits = IngestLimits { max_failures: cap, ..IngestLimits::default() };
-        let decoded =
-            decode_in(&flights(), BodyFormat::ArrowStream, limits, &arrow(std::slice::from_ref(&columns)), 99).unwrap();
-        assert_eq!(decoded.report(), all[..cap.min(5)]);
-        assert_eq!((decoded.decoder.failed(), decoded.decoder.are_failures_truncated()), (4, cap < 5));
-    }
+    let decoded = decode(&flights(), &[columns]);
+    assert_eq!(decoded.report(), all);
+    assert_eq!(decoded.decoder.failed(), 4);
 }
 
 #[test]
 fn a_required_property_without_a_column_fails_every_row() {
-    let limits = IngestLimits { max_failures: 2, ..IngestLimits::default() };
-    let columns = batch(vec![("flight", Arc::new(Int64Array::from(vec![1; 10])) as ArrayRef)]);
-    let decoded = decode_in(&flights(), BodyFormat::ArrowStream, limits, &arrow(&[columns]), 99).unwrap();
-    assert_eq!(decoded.report(), [(1, "/carrier", RequiredMissing), (2, "/carrier", RequiredMissing)]);
-    assert_eq!((decoded.decoder.failed(), decoded.decoder.are_failures_truncated()), (10, true));
+    let rows = 3 * STEP_VIOLATIONS;
+    let columns = batch(vec![("flight", Arc::new(Int64Array::from(vec![1; rows])) as ArrayRef)]);
+    let decoded = decode(&flights(), &[columns]);
+    let expected: Vec<_> = (1..=rows as u64).map(|row| (row, "/carrier", RequiredMissing)).collect();
+    assert_eq!(decoded.report(), expected);
+    assert_eq!(decoded.decoder.failed(), rows as u64);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::UuidV7Generator;
+use crate::ingest::chunk::STEP_VIOLATIONS;
 
 fn schema() -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
@@ -147,11 +148,45 @@ fn bytes_that_are_not_utf8_are_malformed() {
 }
 
 #[test]
-fn failures_beyond_the_cap_are_counted() {
-    let limits = IngestLimits { max_failures: 3, ..IngestLimits::default() };
-    let body = "{}\n".repeat(10);
-    let (decoder, _, failures) = decode_in(BodyFormat::Ndjson, limits, body.as_bytes(), 4).unwrap();
-    assert_eq!((failures.len(), decoder.failed(), decoder.are_failures_truncated()), (3, 10, true));
+fn a_chunk_with_much_that_is_wrong_is_decoded_in_steps() {
+    let mut decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
+    let mut chunks = decoder.cut("{}\n{\"carrier\":\"UA\"}\n".repeat(5_000).as_bytes()).unwrap();
+    assert_eq!(chunks.len(), 1);
+    let (mut next, mut steps, mut lines) = (chunks.pop(), 0, Vec::new());
+    while let Some(chunk) = next {
+        let block = decoder.take(chunk.decode().unwrap()).unwrap();
+        assert!(block.failures.len() <= STEP_VIOLATIONS);
+        lines.extend(block.failures.iter().map(|failure| failure.line.unwrap()));
+        (next, steps) = (block.rest, steps + 1);
+    }
+    assert_eq!((decoder.received(), decoder.failed(), steps), (10_000, 5_000, 2));
+    assert_eq!(lines, (0..5_000).map(|pair| 2 * pair + 1).collect::<Vec<u64>>());
+    assert_eq!(decoder.flush().unwrap().unwrap().records.num_rows(), 5_000);
+    assert_eq!(decoder.into_lines().line_of(4_999), 10_000);
+}
+
+#[test]
+fn chunks_may_be_decoded_in_any_order() {
+    let limits = IngestLimits { batch_rows: 3, ..IngestLimits::default() };
+    let records: Vec<_> = (0..10).map(|flight| json!({"carrier": "UA", "flight": flight}).to_string()).collect();
+    let body = records.join("\n") + "\n";
+    let mut decoder = decoder(BodyFormat::Ndjson, limits);
+    let chunks = decoder.cut(body.as_bytes()).unwrap();
+    assert_eq!(chunks.len(), 4);
+    let mut read: Vec<DecodedChunk> = chunks.into_iter().rev().map(|chunk| chunk.decode().unwrap()).collect();
+    read.reverse();
+    let mut batches = Vec::new();
+    for chunk in read {
+        batches.extend(decoder.take(chunk).unwrap().batches);
+    }
+    batches.extend(decoder.flush().unwrap());
+    let flights = |batch: &DecodedBatch| batch.records.column(5).as_primitive::<Int64Type>().values().to_vec();
+    assert_eq!(batches.iter().flat_map(flights).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    let ids = |batch: &DecodedBatch| {
+        let ids = batch.records.column(0).as_fixed_size_binary();
+        (0..ids.len()).map(|row| ids.value(row).to_vec()).collect::<Vec<_>>()
+    };
+    assert!(batches.iter().flat_map(ids).is_sorted(), "ids grow in the order of the body");
 }
 
 #[test]
@@ -197,7 +232,7 @@ fn an_id_of_the_client_marks_its_batch() {
 
 #[test]
 fn a_single_record_tells_malformed_from_invalid() {
-    let mut decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
+    let decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
     assert!(matches!(decoder.decode_single(b"{"), Err(Error::MalformedJson { .. })));
     assert!(matches!(decoder.decode_single(b""), Err(Error::MalformedJson { .. })));
     assert!(matches!(decoder.decode_single(b"[]"), Err(Error::RecordInvalid(_))));

@@ -1,0 +1,24 @@
+//! `GET /imports/{id}/failures`: everything that was wrong with the body of a bulk call.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use eider_application::ErrorCode;
+use uuid::Uuid;
+
+use crate::accept::stream_media_type;
+use crate::error::ApiError;
+use crate::query_string::Parameters;
+use crate::state::ApiState;
+
+pub(super) async fn failures(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let media_type = stream_media_type(&request)?;
+    Parameters::parse(request.query_string(), &[], false)?;
+    let id = Uuid::try_parse(&id)
+        .map_err(|_| ApiError::new(ErrorCode::ReportNotFound, "there is no such import: its id is a UUID"))?;
+    let lines = state.services.ingest.failure_report(id).await?;
+    Ok(HttpResponse::Ok().content_type(media_type).insert_header((CACHE_CONTROL, "private")).streaming(lines))
+}
