@@ -4,6 +4,7 @@
 //! Nothing here knows which store answers.
 
 mod accept;
+mod admission;
 mod body;
 mod encode;
 mod error;

@@ -35,7 +35,7 @@ impl HttpServer {
         let address = listener.local_addr()?;
         let (workers, keep_alive) = (settings.workers, settings.keep_alive);
         let (header_timeout, grace) = (settings.header_timeout, settings.shutdown_grace);
-        let state = web::Data::new(ApiState { services, settings });
+        let state = web::Data::new(ApiState::new(services, settings));
         let server = ActixServer::new(move || {
             App::new().app_data(state.clone()).wrap(from_fn(middleware::observe)).configure(routes::configure)
         })

@@ -21,6 +21,10 @@ pub struct HttpSettings {
     pub max_bulk_bytes: u64,
     /// Largest body of a bulk call that names its schema in the body and so is held in memory, in bytes.
     pub max_buffered_bulk_bytes: u64,
+    /// Bulk calls that run at once.
+    pub max_bulk_calls: usize,
+    /// How long a bulk call waits for others to end before it is refused.
+    pub bulk_call_wait: Duration,
     /// Records on a page that asks for no number.
     pub default_page_limit: u64,
     /// Most records on a page.
@@ -46,6 +50,8 @@ impl Default for HttpSettings {
             max_body_bytes: 16 << 20,
             max_bulk_bytes: 1 << 30,
             max_buffered_bulk_bytes: 64 << 20,
+            max_bulk_calls: 8,
+            bulk_call_wait: Duration::from_secs(5),
             default_page_limit: 100,
             max_page_limit: 10_000,
             max_offset: 10_000,

@@ -6,6 +6,7 @@ use eider_application::{IngestService, QueryService, SchemaService};
 use eider_domain::{Schema, SchemaName};
 
 use crate::HttpSettings;
+use crate::admission::Admission;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
 
@@ -26,10 +27,16 @@ pub struct Services {
 #[derive(Debug)]
 pub(crate) struct ApiState {
     pub(crate) services: Services,
+    pub(crate) bulk_calls: Admission,
     pub(crate) settings: HttpSettings,
 }
 
 impl ApiState {
+    pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
+        let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait);
+        Self { services, bulk_calls, settings }
+    }
+
     /// The schema that a path or a body names. A text that cannot be a name names no schema.
     pub(crate) async fn schema(&self, name: &str) -> Result<Arc<Schema>, ApiError> {
         match SchemaName::parse(name) {

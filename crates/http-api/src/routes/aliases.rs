@@ -13,6 +13,9 @@ use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
+/// Bytes of a body that are handed on at once, so that what is made of them does not add up.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// The body of both routes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,9 +55,12 @@ pub(super) async fn bulk(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let options = bulk_route::options(&request)?;
+    let _admitted = state.bulk_calls.admit().await?;
     let settings = &state.settings;
     let body = body::json_bytes(&request, payload, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
-    bulk_route::store(&state, &schema, BodyFormat::JsonArray, options, stream::iter([Ok(data)])).await
+    let pieces = (0..data.len()).step_by(PIECE_BYTES);
+    let pieces = pieces.map(move |start| Ok(data.slice(start..data.len().min(start + PIECE_BYTES))));
+    bulk_route::store(&state, &schema, BodyFormat::JsonArray, options, stream::iter(pieces)).await
 }

@@ -206,3 +206,29 @@ async fn a_used_up_budget_is_named_with_when_to_come_back() {
     assert_eq!(answer.json()["retryable"], true);
     assert!(!answer.text.contains("internal words"));
 }
+
+#[tokio::test]
+async fn one_call_too_many_is_refused_before_its_body_is_read() {
+    let settings = HttpSettings { max_bulk_calls: 1, bulk_call_wait: Duration::ZERO, ..HttpSettings::default() };
+    let app = TestApp::start_with(settings, IngestLimits::default());
+    app.create_flights().await;
+    let mut first = TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST {BULK} HTTP/1.1\r\nHost: eider\r\nContent-Type: application/x-ndjson\r\nContent-Length: 16\r\n\
+         Expect: 100-continue\r\n\r\n"
+    );
+    first.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = vec![0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    first.read_exact(&mut go_on).await.unwrap();
+
+    let refused = app.post_text(BULK, "application/x-ndjson", "{\"carrier\":\"UA\"}\n").await;
+    assert_eq!(refused.problem(), (503, "overloaded".to_owned()));
+    assert_eq!((refused.header("retry-after"), &refused.json()["budget"]), ("1", &json!("bulk_calls")));
+
+    first.write_all(b"{\"carrier\":\"UA\"}").await.unwrap();
+    let mut stored = vec![0; 12];
+    first.read_exact(&mut stored).await.unwrap();
+    assert_eq!(stored, b"HTTP/1.1 201");
+    let next = app.post_text(BULK, "application/x-ndjson", "{\"carrier\":\"UA\"}").await;
+    assert_eq!(next.status, 201, "the place is free again");
+}
