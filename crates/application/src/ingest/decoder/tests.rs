@@ -76,6 +76,16 @@ fn a_missing_property_takes_its_default() {
     assert_eq!(batches[0].records.column(6).as_primitive::<Float64Type>().values().to_vec(), [0.5]);
 }
 
+/// Of the doubles around, the nearest: what a stream writes is read as the same number.
+#[test]
+fn a_number_is_read_as_the_nearest_double() {
+    for text in ["2.8606501643876166e183", "0.1", "9007199254740993.0", "5e-324", "1.7976931348623157e308"] {
+        let (_, batches, _) = decode(BodyFormat::Ndjson, &format!(r#"{{"carrier":"UA","delay":{text}}}"#));
+        let read = batches[0].records.column(6).as_primitive::<Float64Type>().value(0);
+        assert_eq!(read.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+    }
+}
+
 #[test]
 fn every_failure_names_line_pointer_and_code() {
     let lines = [
