@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
-};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
-use eider_application::{BodyFormat, IngestLimits, RecordDecoder};
-use eider_domain::{DataType, RECORD_FIELD_COUNT, Schema, Value};
+use eider_application::{BodyFormat, IngestLimits, RecordDecoder, value_at};
+use eider_domain::{DataType, RECORD_FIELD_COUNT, Schema};
 use eider_testkit::{SequentialIds, created_at, strategies};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
-use uuid::Uuid;
 
 /// The id and the properties of records: what a client may send.
 fn sendable(batch: &RecordBatch) -> RecordBatch {
@@ -45,28 +40,12 @@ fn csv(schema: &Schema, batch: &RecordBatch) -> Vec<u8> {
     let mut lines = vec![names.join(",")];
     for row in 0..batch.num_rows() {
         let cells = types.iter().zip(batch.columns()).map(|(data_type, column)| {
-            let text = column.is_valid(row).then(|| value(*data_type, column, row).text(*data_type).unwrap());
+            let text = value_at(*data_type, column, row).text(*data_type);
             text.map_or_else(String::new, |text| format!("\"{}\"", text.replace('"', "\"\"")))
         });
         lines.push(cells.collect::<Vec<_>>().join(","));
     }
     lines.join("\r\n").into_bytes()
-}
-
-fn value(data_type: DataType, column: &dyn Array, row: usize) -> Value {
-    match data_type {
-        DataType::String | DataType::Object | DataType::Array => {
-            Value::Text(column.as_string::<i32>().value(row).to_owned().into())
-        }
-        DataType::Integer => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Number => Value::Number(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal { .. } => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row)),
-        DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
-        DataType::Date => Value::Date(column.as_primitive::<Date32Type>().value(row)),
-        DataType::Time => Value::Time(column.as_primitive::<Time64MicrosecondType>().value(row)),
-        DataType::Datetime => Value::Datetime(column.as_primitive::<TimestampMicrosecondType>().value(row)),
-        DataType::Uuid => Value::Uuid(Uuid::from_slice(column.as_fixed_size_binary().value(row)).unwrap()),
-    }
 }
 
 /// Decodes a body cut at `cuts` into the one batch that it holds.

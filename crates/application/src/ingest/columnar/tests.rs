@@ -7,9 +7,7 @@ use ::parquet::data_type::{Int96, Int96Type};
 use ::parquet::file::writer::SerializedFileWriter;
 use arrow_array::builder::{StringDictionaryBuilder, StringViewBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
-};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, Decimal256Array,
     FixedSizeBinaryArray, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, NullArray,
@@ -19,11 +17,11 @@ use arrow_array::{
 use arrow_buffer::i256;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
-use eider_domain::{DataType, Schema, SchemaDefinition, Timestamp, Value, Violation, ViolationCode};
+use eider_domain::{DataType, Schema, SchemaDefinition, Timestamp, Violation, ViolationCode};
 use serde_json::{Value as Json, json};
 
 use crate::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
-use crate::{Error, IdOrigin, UuidV7Generator};
+use crate::{Error, IdOrigin, UuidV7Generator, value_at};
 
 /// A schema whose one property is called `p`.
 fn schema_of(mut property: Json) -> Arc<Schema> {
@@ -148,26 +146,9 @@ fn values(property: Json, column: ArrayRef) -> (Vec<Option<String>>, Vec<(u64, V
     let data_type = schema.properties()[0].data_type;
     let texts = decoded.batches.iter().flat_map(|batch| {
         let column = batch.records.column(4);
-        (0..column.len())
-            .map(move |row| column.is_valid(row).then(|| value_at(data_type, column, row).text(data_type).unwrap()))
+        (0..column.len()).map(move |row| value_at(data_type, column, row).text(data_type))
     });
     (texts.collect(), decoded.failures.iter().map(|v| (v.line.unwrap(), v.code)).collect())
-}
-
-fn value_at(data_type: DataType, column: &ArrayRef, row: usize) -> Value {
-    match data_type {
-        DataType::Integer => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Number => Value::Number(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal { .. } => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row)),
-        DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
-        DataType::Date => Value::Date(column.as_primitive::<Date32Type>().value(row)),
-        DataType::Time => Value::Time(column.as_primitive::<Time64MicrosecondType>().value(row)),
-        DataType::Datetime => Value::Datetime(column.as_primitive::<TimestampMicrosecondType>().value(row)),
-        DataType::Uuid => Value::Uuid(uuid::Uuid::from_slice(column.as_fixed_size_binary().value(row)).unwrap()),
-        DataType::String | DataType::Object | DataType::Array => {
-            Value::Text(column.as_string::<i32>().value(row).to_owned().into())
-        }
-    }
 }
 
 fn some(texts: &[&str]) -> Vec<Option<String>> {
