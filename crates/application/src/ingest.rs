@@ -16,6 +16,8 @@ mod receipt;
 mod record_builder;
 mod rows;
 mod service;
+#[cfg(test)]
+mod test_support;
 
 use arrow_schema::ArrowError;
 

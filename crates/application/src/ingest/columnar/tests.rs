@@ -17,11 +17,12 @@ use arrow_array::{
 use arrow_buffer::i256;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
-use eider_domain::{DataType, Schema, SchemaDefinition, Timestamp, Violation, ViolationCode};
+use eider_domain::{DataType, Schema, SchemaDefinition, Timestamp, ViolationCode};
 use serde_json::{Value as Json, json};
 
-use crate::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
-use crate::{Error, IdOrigin, UuidV7Generator, value_at};
+use crate::ingest::test_support::{Decoded, decode_in, decoder};
+use crate::ingest::{BodyFormat, IngestLimits};
+use crate::{Error, IdOrigin, value_at};
 
 /// A schema whose one property is called `p`.
 fn schema_of(mut property: Json) -> Arc<Schema> {
@@ -57,75 +58,6 @@ fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
         writer.flush().unwrap();
     }
     writer.into_inner().unwrap()
-}
-
-#[derive(Debug)]
-struct Decoded {
-    decoder: RecordDecoder,
-    batches: Vec<DecodedBatch>,
-    failures: Vec<Violation>,
-    /// How often the decoder kept something back.
-    steps: usize,
-}
-
-impl Decoded {
-    fn report(&self) -> Vec<(u64, &str, ViolationCode)> {
-        self.failures.iter().map(|v| (v.line.unwrap(), v.pointer.as_str(), v.code)).collect()
-    }
-
-    fn rows(&self) -> Vec<usize> {
-        self.batches.iter().map(|batch| batch.records.num_rows()).collect()
-    }
-
-    /// A column of the only batch.
-    fn column(&self, name: &str) -> &ArrayRef {
-        assert_eq!(self.batches.len(), 1, "{:?}", self.failures);
-        self.batches[0].records.column_by_name(name).unwrap()
-    }
-}
-
-fn decode_in(
-    schema: &Arc<Schema>,
-    format: BodyFormat,
-    limits: IngestLimits,
-    body: &[u8],
-    step: usize,
-) -> Result<Decoded, Error> {
-    let ids = Arc::new(UuidV7Generator);
-    let mut decoded = Decoded {
-        decoder: RecordDecoder::new(Arc::clone(schema), format, limits, Timestamp::from_micros(0), ids),
-        batches: Vec::new(),
-        failures: Vec::new(),
-        steps: 0,
-    };
-    let mut pieces = body.chunks(step.max(1));
-    let mut is_ended = false;
-    while !is_ended {
-        let block = if let Some(piece) = pieces.next() {
-            decoded.decoder.decode(piece)?
-        } else {
-            is_ended = true;
-            decoded.decoder.finish()?
-        };
-        decoded.take(block);
-        while decoded.decoder.has_more() {
-            decoded.steps += 1;
-            let block = if is_ended { decoded.decoder.finish()? } else { decoded.decoder.decode(&[])? };
-            decoded.take(block);
-        }
-    }
-    for batch in &decoded.batches {
-        assert_eq!(batch.records.schema(), *schema.arrow());
-        assert!(batch.records.num_rows() <= limits.batch_rows);
-    }
-    Ok(decoded)
-}
-
-impl Decoded {
-    fn take(&mut self, block: crate::DecodedBlock) {
-        self.batches.extend(block.batches);
-        self.failures.extend(block.failures);
-    }
 }
 
 fn decode(schema: &Arc<Schema>, batches: &[RecordBatch]) -> Decoded {
@@ -564,9 +496,7 @@ fn a_damaged_body_is_refused_or_read_but_no_fault() {
 
 #[test]
 fn a_spool_directory_that_is_gone_is_a_fault_of_the_server() {
-    let ids = Arc::new(UuidV7Generator);
-    let decoder =
-        RecordDecoder::new(flights(), BodyFormat::Parquet, IngestLimits::default(), Timestamp::from_micros(0), ids);
+    let decoder = decoder(&flights(), BodyFormat::Parquet, IngestLimits::default());
     let mut decoder = decoder.with_spool_directory("/nonexistent/directory".into());
     assert!(matches!(decoder.decode(b"PAR1"), Err(Error::Store(_))));
 }

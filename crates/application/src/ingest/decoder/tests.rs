@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::UuidV7Generator;
+use crate::ingest::test_support::{self, Decoded, report};
 
 fn schema() -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
@@ -20,10 +20,6 @@ fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0)))
 }
 
-fn decoder(format: BodyFormat, limits: IngestLimits) -> RecordDecoder {
-    RecordDecoder::new(schema(), format, limits, Timestamp::from_micros(0), Arc::new(UuidV7Generator))
-}
-
 /// Decodes a body in pieces and returns the decoder, its batches and its failures.
 fn decode_in(
     format: BodyFormat,
@@ -31,25 +27,11 @@ fn decode_in(
     body: &[u8],
     step: usize,
 ) -> Result<(RecordDecoder, Vec<DecodedBatch>, Vec<Violation>), Error> {
-    let mut decoder = decoder(format, limits);
-    let (mut batches, mut failures) = (Vec::new(), Vec::new());
-    for piece in body.chunks(step) {
-        let block = decoder.decode(piece)?;
-        batches.extend(block.batches);
-        failures.extend(block.failures);
-    }
-    let block = decoder.finish()?;
-    batches.extend(block.batches);
-    failures.extend(block.failures);
-    Ok((decoder, batches, failures))
+    test_support::decode_in(&schema(), format, limits, body, step).map(Decoded::into_parts)
 }
 
 fn decode(format: BodyFormat, body: &str) -> (RecordDecoder, Vec<DecodedBatch>, Vec<Violation>) {
     decode_in(format, IngestLimits::default(), body.as_bytes(), 7).unwrap()
-}
-
-fn report(failures: &[Violation]) -> Vec<(u64, &str, ViolationCode)> {
-    failures.iter().map(|v| (v.line.unwrap(), v.pointer.as_str(), v.code)).collect()
 }
 
 #[test]
@@ -207,7 +189,7 @@ fn an_id_of_the_client_marks_its_batch() {
 
 #[test]
 fn a_single_record_tells_malformed_from_invalid() {
-    let mut decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
+    let mut decoder = test_support::decoder(&schema(), BodyFormat::Ndjson, IngestLimits::default());
     assert!(matches!(decoder.decode_single(b"{"), Err(Error::MalformedJson { .. })));
     assert!(matches!(decoder.decode_single(b""), Err(Error::MalformedJson { .. })));
     assert!(matches!(decoder.decode_single(b"[]"), Err(Error::RecordInvalid(_))));
