@@ -40,7 +40,7 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
     records::create_one(&state, &schema, data).await
@@ -53,7 +53,8 @@ pub(super) async fn bulk(
 ) -> Result<HttpResponse, ApiError> {
     let options = bulk_route::options(&request)?;
     let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
+    let body =
+        body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
     bulk_route::store(&state, &schema, BodyFormat::JsonArray, options, stream::iter([Ok(data)])).await
