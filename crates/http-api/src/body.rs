@@ -12,6 +12,7 @@ use futures::{Stream, StreamExt};
 
 use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
+use crate::media_type::{available, format_of};
 
 /// A body as it arrives.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
@@ -135,18 +136,8 @@ pub(crate) async fn whole(
 
 /// The format of a bulk body by its `Content-Type`.
 pub(crate) fn bulk_format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
-    match media_type(request)?.as_str() {
-        "application/json" => Ok(BodyFormat::JsonArray),
-        "application/x-ndjson" | "application/jsonl" => Ok(BodyFormat::Ndjson),
-        "text/csv" => Ok(BodyFormat::Csv),
-        "application/vnd.apache.arrow.stream" => Ok(BodyFormat::ArrowStream),
-        "application/vnd.apache.parquet" | "application/parquet" => Ok(BodyFormat::Parquet),
-        other => Err(unsupported(
-            other,
-            "application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream, \
-             application/vnd.apache.parquet",
-        )),
-    }
+    let named = media_type(request)?;
+    format_of(&named).ok_or_else(|| unsupported(&named, &available().join(", ")))
 }
 
 /// The media type of the body in lower case, without its parameters; empty when none is given.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::BASE;
 use crate::body;
-use crate::encode::RecordEncoder;
+use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
 use crate::state::{ApiState, MIN_SEQ};
@@ -196,6 +196,6 @@ fn is_current(request: &HttpRequest, etag: &str) -> bool {
 
 fn document(record: &RecordBatch) -> Vec<u8> {
     let mut body = Vec::with_capacity(512);
-    RecordEncoder::new(&record.schema()).write_elements(record, &mut body);
+    JsonRows::new(&record.schema()).write_elements(record, &mut body);
     body
 }
