@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eider_application::{BodyFormat, IngestLimits, RecordDecoder, UuidV7Generator};
 use eider_benches::{FLIGHTS, SCHEMA, with_offset_zone};
 use eider_domain::{Schema, SchemaDefinition, Timestamp};
-use eider_http_api::RecordEncoder;
+use eider_http_api::record_encoder;
 
 /// The sample as one batch.
 fn flights() -> RecordBatch {
@@ -27,16 +27,21 @@ fn flights() -> RecordBatch {
     concat_batches(schema.arrow(), &batches).expect("the batches have one schema")
 }
 
+fn write_lines(batch: &RecordBatch, out: &mut Vec<u8>) {
+    let mut encoder = record_encoder(BodyFormat::Ndjson, &batch.schema()).expect("NDJSON holds any columns");
+    encoder.batch(batch, out).expect("the batch has the columns of the encoder");
+}
+
 fn encode(criterion: &mut Criterion) {
     let batch = flights();
     let mut lines = Vec::new();
-    RecordEncoder::new(&batch.schema()).write_lines(&batch, &mut lines);
+    write_lines(&batch, &mut lines);
     let mut group = criterion.benchmark_group(format!("encode {} flights", batch.num_rows()));
     group.throughput(Throughput::Bytes(lines.len() as u64));
     group.bench_function("eider", |bencher| {
         bencher.iter(|| {
             let mut out = Vec::with_capacity(lines.len());
-            RecordEncoder::new(&batch.schema()).write_lines(&batch, &mut out);
+            write_lines(&batch, &mut out);
             black_box(out)
         });
     });

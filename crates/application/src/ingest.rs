@@ -22,6 +22,8 @@ mod receipt;
 mod record_builder;
 mod rows;
 mod service;
+#[cfg(test)]
+mod test_support;
 
 use arrow_schema::ArrowError;
 

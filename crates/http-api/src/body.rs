@@ -12,6 +12,7 @@ use futures::{Stream, StreamExt};
 
 use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
+use crate::media_type::{available, format_of};
 
 /// A body as it arrives.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
@@ -107,40 +108,23 @@ fn sent_pieces(
     })
 }
 
-/// A whole JSON body, held in memory.
-pub(crate) async fn json_bytes(
-    request: &HttpRequest,
-    payload: web::Payload,
-    limit_bytes: u64,
-    timeout: Duration,
-) -> Result<Bytes, ApiError> {
-    match media_type(request)?.as_str() {
-        "" | "application/json" => {}
-        other => return Err(unsupported(other, "application/json")),
-    }
-    collect(request, payload, limit_bytes, timeout).await
-}
+/// The media type of a JSON body.
+pub(crate) const JSON: &[&str] = &["application/json"];
+/// The media types of a change: a merge patch (RFC 7396), also under the name of any JSON.
+pub(crate) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
-/// A whole merge patch (RFC 7396), held in memory.
-pub(crate) async fn patch_bytes(
+/// A whole body of one of the `accepted` media types, or of none that is named, held in memory.
+pub(crate) async fn whole(
     request: &HttpRequest,
     payload: web::Payload,
+    accepted: &[&str],
     limit_bytes: u64,
     timeout: Duration,
 ) -> Result<Bytes, ApiError> {
-    match media_type(request)?.as_str() {
-        "" | "application/json" | "application/merge-patch+json" => {}
-        other => return Err(unsupported(other, "application/merge-patch+json, application/json")),
+    let media_type = media_type(request)?;
+    if !media_type.is_empty() && !accepted.contains(&media_type.as_str()) {
+        return Err(unsupported(&media_type, &accepted.join(", ")));
     }
-    collect(request, payload, limit_bytes, timeout).await
-}
-
-async fn collect(
-    request: &HttpRequest,
-    payload: web::Payload,
-    limit_bytes: u64,
-    timeout: Duration,
-) -> Result<Bytes, ApiError> {
     let pieces = pieces(request, payload, limit_bytes, timeout)?;
     let mut pieces = std::pin::pin!(pieces);
     let mut body = BytesMut::new();
@@ -152,18 +136,8 @@ async fn collect(
 
 /// The format of a bulk body by its `Content-Type`.
 pub(crate) fn bulk_format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
-    match media_type(request)?.as_str() {
-        "application/json" => Ok(BodyFormat::JsonArray),
-        "application/x-ndjson" | "application/jsonl" => Ok(BodyFormat::Ndjson),
-        "text/csv" => Ok(BodyFormat::Csv),
-        "application/vnd.apache.arrow.stream" => Ok(BodyFormat::ArrowStream),
-        "application/vnd.apache.parquet" | "application/parquet" => Ok(BodyFormat::Parquet),
-        other => Err(unsupported(
-            other,
-            "application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream, \
-             application/vnd.apache.parquet",
-        )),
-    }
+    let named = media_type(request)?;
+    format_of(&named).ok_or_else(|| unsupported(&named, &available().join(", ")))
 }
 
 /// The media type of the body in lower case, without its parameters; empty when none is given.

@@ -27,7 +27,8 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    fn name(self) -> &'static str {
+    /// Its name in `Content-Encoding`.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",

@@ -6,17 +6,20 @@
 mod accept;
 mod admission;
 mod body;
+mod compress;
 mod encode;
 mod error;
 mod inflate;
+mod media_type;
 mod middleware;
+mod output;
 mod query_string;
 mod routes;
 mod serve;
 mod settings;
 mod state;
 
-pub use encode::RecordEncoder;
+pub use encode::{RecordEncoder, record_encoder};
 pub use serve::{HttpServer, Stopper};
 pub use settings::HttpSettings;
 pub use state::Services;

@@ -55,16 +55,6 @@ impl<'q> Parameters<'q> {
         let found = values.iter().find(|(value, _)| *value == text);
         found.map(|(_, value)| *value).ok_or_else(|| ApiError::parameter(name, format!("it takes {}", names())))
     }
-
-    /// Accepts a control only with one of the values it can have here.
-    pub(crate) fn expect_one_of(&self, name: &str, accepted: &[&str]) -> Result<(), ApiError> {
-        match self.control(name) {
-            Some(value) if !accepted.contains(&value) => {
-                Err(ApiError::parameter(name, format!("it takes {}", accepted.join(", "))))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 fn decode(text: &str) -> Result<Cow<'_, str>, ApiError> {

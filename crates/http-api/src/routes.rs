@@ -9,9 +9,11 @@ mod records;
 mod schemas;
 mod stream;
 
-use actix_web::{HttpRequest, Resource, Route, web};
+use actix_web::http::header::{CONTENT_ENCODING, VARY};
+use actix_web::{HttpRequest, HttpResponseBuilder, Resource, Route, web};
 use eider_application::ErrorCode;
 
+use crate::accept::{self, Representation};
 use crate::error::ApiError;
 
 /// The prefix of every versioned route.
@@ -67,6 +69,15 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> Resource {
     let resource = routes.into_iter().fold(web::resource(path), Resource::route);
     resource.default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
+}
+
+/// An answer with the headers that its representation has.
+fn represented(mut response: HttpResponseBuilder, representation: &Representation) -> HttpResponseBuilder {
+    response.content_type(representation.media_type.content_type()).insert_header((VARY, accept::VARY));
+    if let Some(compression) = representation.compression {
+        response.insert_header((CONTENT_ENCODING, compression.name()));
+    }
+    response
 }
 
 async fn not_found(request: HttpRequest) -> Result<String, ApiError> {

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
-};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array,
-    RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array, RecordBatch,
+    StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType as ArrowType, Field as ArrowField};
+use eider_application::value_at;
 use eider_domain::{DataType, Value};
 use serde_json::Value as Json;
-use uuid::Uuid;
 
 /// The type of the values in an Arrow column; `object` for nested JSON of either kind.
 pub(crate) fn data_type_of(field: &ArrowField) -> DataType {
@@ -32,28 +28,6 @@ pub(crate) fn data_type_of(field: &ArrowField) -> DataType {
         ArrowType::Timestamp(..) => DataType::Datetime,
         ArrowType::FixedSizeBinary(16) => DataType::Uuid,
         other => panic!("no property is stored as {other}"),
-    }
-}
-
-/// The value of a row, in a column of the Arrow type that `data_type` has.
-pub(crate) fn value_at(data_type: DataType, column: &dyn Array, row: usize) -> Value {
-    if column.is_null(row) {
-        return Value::Null;
-    }
-    match data_type {
-        DataType::String => Value::Text(column.as_string::<i32>().value(row).to_owned().into()),
-        DataType::Object | DataType::Array => Value::Json(column.as_string::<i32>().value(row).to_owned().into()),
-        DataType::Integer => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Number => Value::Number(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal { .. } => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row)),
-        DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
-        DataType::Date => Value::Date(column.as_primitive::<Date32Type>().value(row)),
-        DataType::Time => Value::Time(column.as_primitive::<Time64MicrosecondType>().value(row)),
-        DataType::Datetime => Value::Datetime(column.as_primitive::<TimestampMicrosecondType>().value(row)),
-        DataType::Uuid => {
-            let bytes = column.as_fixed_size_binary().value(row);
-            Value::Uuid(Uuid::from_slice(bytes).expect("the column has 16 bytes per value"))
-        }
     }
 }
 

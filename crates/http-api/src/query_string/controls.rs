@@ -27,8 +27,7 @@ pub(crate) fn page_request(
     settings: &HttpSettings,
 ) -> Result<PageRequest, ApiError> {
     let has = |name| parameters.control(name).is_some();
-    parameters.expect_one_of("count", &["none", "exact"])?;
-    let counts_total = parameters.control("count") == Some("exact");
+    let counts_total = parameters.choice("count", &[("none", false), ("exact", true)])?;
     if !has("page") && !has("size") {
         let limit = match parameters.control("limit") {
             None => settings.default_page_limit,

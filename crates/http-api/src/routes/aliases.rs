@@ -43,7 +43,7 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
     records::create_one(&state, &schema, data).await
@@ -57,7 +57,8 @@ pub(super) async fn bulk(
     let options = bulk_route::options(&request)?;
     let _admitted = state.bulk_calls.admit().await?;
     let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
+    let body =
+        body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
     let pieces = (0..data.len()).step_by(PIECE_BYTES);

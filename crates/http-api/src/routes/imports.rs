@@ -2,11 +2,11 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::ErrorCode;
+use eider_application::{BodyFormat, ErrorCode};
 use uuid::Uuid;
 
-use crate::accept::stream_media_type;
 use crate::error::ApiError;
+use crate::media_type::MediaType;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
@@ -15,10 +15,12 @@ pub(super) async fn failures(
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let media_type = stream_media_type(&request)?;
     Parameters::parse(request.query_string(), &[], false)?;
     let id = Uuid::try_parse(&id)
         .map_err(|_| ApiError::new(ErrorCode::ReportNotFound, "there is no such import: its id is a UUID"))?;
     let lines = state.services.ingest.failure_report(id).await?;
-    Ok(HttpResponse::Ok().content_type(media_type).insert_header((CACHE_CONTROL, "private")).streaming(lines))
+    Ok(HttpResponse::Ok()
+        .content_type(MediaType::of(BodyFormat::Ndjson).content_type())
+        .insert_header((CACHE_CONTROL, "private"))
+        .streaming(lines))
 }

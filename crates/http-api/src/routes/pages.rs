@@ -2,18 +2,25 @@
 
 use actix_web::http::header::LINK;
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{Error, Page, PageStart, blocking};
+use bytes::Bytes;
+use eider_application::{BodyFormat, Error, Page, PageStart, StoreError, blocking};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
-use crate::encode::RecordEncoder;
+use super::represented;
+use crate::accept::{FORMAT, Representation};
+use crate::encode::JsonRows;
 use crate::error::ApiError;
+use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
 use crate::state::{ApiState, MIN_SEQ};
 
-const CONTROLS: [&str; 9] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", MIN_SEQ];
+const CONTROLS: [&str; 10] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ];
 
-/// Rows up to which a page is encoded where it stands; more take long enough to hold up other requests.
+/// Name of the header with how many records match in all, for pages that are nothing but records.
+const TOTAL_COUNT: &str = "x-total-count";
+
+/// Rows up to which a page of plain text is encoded where it stands; more take long enough to hold up other requests.
 const INLINE_ROWS: usize = 500;
 
 pub(super) async fn page(
@@ -22,26 +29,32 @@ pub(super) async fn page(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
+    let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let asked = page_request(&parameters, query, &state.settings)?;
     let (limit, start) = (asked.limit, asked.start.clone());
     let page = state.services.query.page(&schema, asked).await?;
 
-    let mut response = HttpResponse::Ok();
+    let mut response = represented(HttpResponse::Ok(), &representation);
     if let Some(next) = &page.next
         && matches!(start, PageStart::Cursor(_))
     {
         response.insert_header((LINK, format!("<{}>; rel=\"next\"", next_url(&request, next))));
     }
-    let tail = page_document(&page, limit, &start);
-    let rows = page.records.num_rows();
-    let body = if rows <= INLINE_ROWS {
-        body(&page, &tail)
+    let mut tail = None;
+    if representation.media_type.format == BodyFormat::JsonArray {
+        tail = Some(page_document(&page, limit, &start));
+    } else if let Some(total) = page.total {
+        response.insert_header((TOTAL_COUNT, total));
+    }
+    let is_plain = representation.compression.is_none() && representation.media_type.is_text();
+    let body = if is_plain && page.records.num_rows() <= INLINE_ROWS {
+        body(&page, tail.as_ref(), &representation)
     } else {
-        blocking::run(move || body(&page, &tail)).await.map_err(Error::from)?
+        blocking::run(move || body(&page, tail.as_ref(), &representation)).await.map_err(Error::from)?
     };
-    Ok(response.content_type("application/json").body(body))
+    Ok(response.body(body.map_err(Error::from)?))
 }
 
 pub(super) async fn count(
@@ -56,14 +69,16 @@ pub(super) async fn count(
     Ok(HttpResponse::Ok().json(json!({"count": count})))
 }
 
-fn body(page: &Page, tail: &Json) -> Vec<u8> {
+/// The records, in JSON within a document that says where the page stands.
+fn body(page: &Page, tail: Option<&Json>, representation: &Representation) -> Result<Bytes, StoreError> {
+    let Some(tail) = tail else { return Output::new(representation, &page.records.schema())?.whole(&page.records) };
     let mut body = Vec::with_capacity(256 + page.records.num_rows() * 512);
     body.extend_from_slice(b"{\"data\":[");
-    RecordEncoder::new(&page.records.schema()).write_elements(&page.records, &mut body);
+    JsonRows::new(&page.records.schema()).write_elements(&page.records, &mut body);
     body.extend_from_slice(b"],\"page\":");
     body.extend_from_slice(tail.to_string().as_bytes());
     body.push(b'}');
-    body
+    compressed(body, representation.compression)
 }
 
 fn page_document(page: &Page, limit: u64, start: &PageStart) -> Json {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::BASE;
 use crate::body;
-use crate::encode::RecordEncoder;
+use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
 use crate::state::{ApiState, MIN_SEQ};
@@ -32,7 +32,7 @@ pub(super) async fn create(
     Parameters::parse(request.query_string(), &[], false)?;
     let schema = state.schema(&name).await?;
     let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     create_one(&state, &schema, body).await
 }
 
@@ -55,17 +55,20 @@ fn answer(mut response: HttpResponseBuilder, stored: &StoredRecord) -> HttpRespo
         .body(document(&stored.record))
 }
 
+/// What a body does to the record that it is sent to.
+#[derive(Debug, Clone, Copy)]
+enum Rewrite {
+    Replace,
+    Patch,
+}
+
 pub(super) async fn replace(
     state: web::Data<ApiState>,
     request: HttpRequest,
     path: web::Path<(String, String)>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let (schema, id, precondition) = addressed(&state, &request, path).await?;
-    let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
-    let stored = state.services.ingest.replace(&schema, id, body, &precondition).await?;
-    Ok(answer(HttpResponse::Ok(), &stored))
+    rewrite(&state, &request, path, payload, Rewrite::Replace).await
 }
 
 pub(super) async fn patch(
@@ -74,10 +77,28 @@ pub(super) async fn patch(
     path: web::Path<(String, String)>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let (schema, id, precondition) = addressed(&state, &request, path).await?;
+    rewrite(&state, &request, path, payload, Rewrite::Patch).await
+}
+
+async fn rewrite(
+    state: &ApiState,
+    request: &HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    rewrite: Rewrite,
+) -> Result<HttpResponse, ApiError> {
+    let (schema, id, precondition) = addressed(state, request, path).await?;
+    let accepted = match rewrite {
+        Rewrite::Replace => body::JSON,
+        Rewrite::Patch => body::MERGE_PATCH,
+    };
     let settings = &state.settings;
-    let body = body::patch_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
-    let stored = state.services.ingest.patch(&schema, id, body, &precondition).await?;
+    let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.body_timeout).await?;
+    let ingest = &state.services.ingest;
+    let stored = match rewrite {
+        Rewrite::Replace => ingest.replace(&schema, id, body, &precondition).await?,
+        Rewrite::Patch => ingest.patch(&schema, id, body, &precondition).await?,
+    };
     Ok(answer(HttpResponse::Ok(), &stored))
 }
 
@@ -175,6 +196,6 @@ fn is_current(request: &HttpRequest, etag: &str) -> bool {
 
 fn document(record: &RecordBatch) -> Vec<u8> {
     let mut body = Vec::with_capacity(512);
-    RecordEncoder::new(&record.schema()).write_elements(record, &mut body);
+    JsonRows::new(&record.schema()).write_elements(record, &mut body);
     body
 }

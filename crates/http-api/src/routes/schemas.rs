@@ -19,7 +19,7 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let settings = &state.settings;
-    let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     let document: Json = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
     let schema = state.services.schemas.create(&document).await?;
     Ok(HttpResponse::Created()

@@ -3,81 +3,111 @@
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use async_stream::stream;
 use bytes::Bytes;
-use eider_application::{Error, RecordStream, StoreError, blocking};
+use eider_application::{BodyFormat, Error, RecordStream, StoreError, StoreErrorKind, blocking};
 use futures::{Stream, StreamExt};
 use serde_json::json;
 use tracing::Span;
 
-use crate::accept::stream_media_type;
-use crate::encode::RecordEncoder;
+use super::represented;
+use crate::accept::{FORMAT, Representation};
 use crate::error::ApiError;
 use crate::middleware::request_id;
+use crate::output::Output;
 use crate::query_string::{Parameters, record_query, stream_limit};
 use crate::state::{ApiState, MIN_SEQ};
 
 /// How long the connection stays open behind the line that says why it breaks.
 const TIME_TO_SEND_LAST_LINE: Duration = Duration::from_millis(50);
 
+const CONTROLS: [&str; 6] = ["fields", "sort", "filters", "limit", FORMAT, MIN_SEQ];
+
 pub(super) async fn records(
     state: web::Data<ApiState>,
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let media_type = stream_media_type(&request)?;
-    let parameters = Parameters::parse(request.query_string(), &["fields", "sort", "filters", "limit", MIN_SEQ], true)?;
+    let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
+    let representation = Representation::negotiate(&request, &parameters, BodyFormat::Ndjson)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let records = state.services.query.stream(&schema, query, stream_limit(&parameters)?).await?;
-    Ok(HttpResponse::Ok().content_type(media_type).streaming(lines(records, request_id(&request))))
+    let columns = SchemaRef::clone(records.schema());
+    let output = blocking::run(move || Output::new(&representation, &columns)).await.flatten().map_err(Error::from)?;
+    let pieces = pieces(records, output, representation.media_type.format, request_id(&request));
+    Ok(represented(HttpResponse::Ok(), &representation).streaming(pieces))
 }
 
-/// The records as NDJSON. A failure writes a last line `{"$error": problem}` and then breaks the connection.
-fn lines(mut records: RecordStream, request_id: String) -> impl Stream<Item = Result<Bytes, StoreError>> {
-    let encoder = RecordEncoder::new(records.schema());
+/// The records in their format. A failure breaks the connection, so that what was sent does not pass for everything;
+/// in NDJSON a last line `{"$error": problem}` says why.
+fn pieces(
+    mut records: RecordStream,
+    output: Output,
+    format: BodyFormat,
+    request_id: String,
+) -> impl Stream<Item = Result<Bytes, StoreError>> {
     let mut account = Account::new();
+    let mut output = Some(output);
     stream! {
-        while let Some(batch) = records.next().await {
-            let line_bytes = match batch {
-                Ok(batch) => encode(&encoder, batch, &mut account).await,
-                Err(error) => Err(error),
+        loop {
+            let batch = records.next().await;
+            let is_last = batch.is_none();
+            let piece = match batch {
+                Some(Ok(batch)) => {
+                    account.rows += batch.num_rows() as u64;
+                    write(&mut output, move |output| output.batch(&batch)).await
+                }
+                Some(Err(error)) => Err(error),
+                None => write(&mut output, Output::end).await,
             };
-            match line_bytes {
+            match piece {
                 Ok(bytes) => {
-                    yield Ok(bytes);
+                    account.bytes += bytes.len() as u64;
+                    // A chunk without bytes would be the last.
+                    if !bytes.is_empty() {
+                        yield Ok(bytes);
+                    }
                 }
                 Err(error) => {
                     account.close("failed");
                     let kind = error.kind();
                     let problem = ApiError::from(Error::Store(error)).problem(&request_id);
-                    yield Ok(Bytes::from(format!("{}\n", json!({"$error": problem}))));
-                    // A body that fails takes what was not sent yet with it.
-                    tokio::time::sleep(TIME_TO_SEND_LAST_LINE).await;
+                    let line = format!("{}\n", json!({"$error": problem}));
+                    if format == BodyFormat::Ndjson
+                        && let Ok(line) = write(&mut output, move |output| output.remark(line)).await
+                    {
+                        yield Ok(line);
+                        // A body that fails takes what was not sent yet with it.
+                        tokio::time::sleep(TIME_TO_SEND_LAST_LINE).await;
+                    }
                     yield Err(StoreError::new(kind, "the stream broke off"));
                     return;
                 }
             }
+            if is_last {
+                account.close("completed");
+                return;
+            }
         }
-        account.close("completed");
     }
 }
 
-/// Encodes a batch away from the event loop.
-async fn encode(encoder: &RecordEncoder, batch: RecordBatch, account: &mut Account) -> Result<Bytes, StoreError> {
-    account.rows += batch.num_rows() as u64;
-    let (encoder, capacity) = (encoder.clone(), account.bytes_per_row * (batch.num_rows() + 1));
-    let rows = batch.num_rows().max(1);
-    let bytes = blocking::run(move || {
-        let mut out = Vec::with_capacity(capacity);
-        encoder.write_lines(&batch, &mut out);
-        Bytes::from(out)
+/// Encodes away from the event loop. The output is gone when that panics.
+async fn write(
+    output: &mut Option<Output>,
+    work: impl FnOnce(&mut Output) -> Result<Bytes, StoreError> + Send + 'static,
+) -> Result<Bytes, StoreError> {
+    let gone = || StoreError::new(StoreErrorKind::Internal, "the encoder is gone");
+    let mut taken = output.take().ok_or_else(gone)?;
+    let (taken, piece) = blocking::run(move || {
+        let piece = work(&mut taken);
+        (taken, piece)
     })
     .await?;
-    account.bytes += bytes.len() as u64;
-    account.bytes_per_row = bytes.len() / rows + 1;
-    Ok(bytes)
+    *output = Some(taken);
+    piece
 }
 
 /// What a stream has sent; logged when it ends, however it ends.
@@ -85,22 +115,14 @@ struct Account {
     span: Span,
     started: Instant,
     rows: u64,
+    /// As they were sent: compressed, where they were.
     bytes: u64,
-    /// Size of the rows of the last batch, to size the next buffer.
-    bytes_per_row: usize,
     outcome: &'static str,
 }
 
 impl Account {
     fn new() -> Self {
-        Self {
-            span: Span::current(),
-            started: Instant::now(),
-            rows: 0,
-            bytes: 0,
-            bytes_per_row: 512,
-            outcome: "abandoned",
-        }
+        Self { span: Span::current(), started: Instant::now(), rows: 0, bytes: 0, outcome: "abandoned" }
     }
 
     fn close(&mut self, outcome: &'static str) {

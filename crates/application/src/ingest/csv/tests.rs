@@ -8,8 +8,9 @@ use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, Violation, ViolationCode};
 use serde_json::json;
 
+use crate::ingest::test_support::{self, Decoded, report};
 use crate::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
-use crate::{Error, IdOrigin, UuidV7Generator};
+use crate::{Error, IdOrigin};
 
 fn schema() -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
@@ -29,26 +30,11 @@ fn decode_in(
     body: &[u8],
     step: usize,
 ) -> Result<(RecordDecoder, Vec<DecodedBatch>, Vec<Violation>), Error> {
-    let ids = Arc::new(UuidV7Generator);
-    let mut decoder = RecordDecoder::new(schema(), BodyFormat::Csv, limits, Timestamp::from_micros(0), ids);
-    let (mut batches, mut failures) = (Vec::new(), Vec::new());
-    for piece in body.chunks(step) {
-        let block = decoder.decode(piece)?;
-        batches.extend(block.batches);
-        failures.extend(block.failures);
-    }
-    let block = decoder.finish()?;
-    batches.extend(block.batches);
-    failures.extend(block.failures);
-    Ok((decoder, batches, failures))
+    test_support::decode_in(&schema(), BodyFormat::Csv, limits, body, step).map(Decoded::into_parts)
 }
 
 fn decode(body: &str) -> (RecordDecoder, Vec<DecodedBatch>, Vec<Violation>) {
     decode_in(IngestLimits::default(), body.as_bytes(), 7).unwrap()
-}
-
-fn report(failures: &[Violation]) -> Vec<(u64, &str, ViolationCode)> {
-    failures.iter().map(|v| (v.line.unwrap(), v.pointer.as_str(), v.code)).collect()
 }
 
 /// The codes that one cell of a property comes to.

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::UuidV7Generator;
 use crate::ingest::chunk::STEP_VIOLATIONS;
+use crate::ingest::test_support::{self, Decoded, report};
 
 fn schema() -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
@@ -21,10 +21,6 @@ fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0)))
 }
 
-fn decoder(format: BodyFormat, limits: IngestLimits) -> RecordDecoder {
-    RecordDecoder::new(schema(), format, limits, Timestamp::from_micros(0), Arc::new(UuidV7Generator))
-}
-
 /// Decodes a body in pieces and returns the decoder, its batches and its failures.
 fn decode_in(
     format: BodyFormat,
@@ -32,25 +28,11 @@ fn decode_in(
     body: &[u8],
     step: usize,
 ) -> Result<(RecordDecoder, Vec<DecodedBatch>, Vec<Violation>), Error> {
-    let mut decoder = decoder(format, limits);
-    let (mut batches, mut failures) = (Vec::new(), Vec::new());
-    for piece in body.chunks(step) {
-        let block = decoder.decode(piece)?;
-        batches.extend(block.batches);
-        failures.extend(block.failures);
-    }
-    let block = decoder.finish()?;
-    batches.extend(block.batches);
-    failures.extend(block.failures);
-    Ok((decoder, batches, failures))
+    test_support::decode_in(&schema(), format, limits, body, step).map(Decoded::into_parts)
 }
 
 fn decode(format: BodyFormat, body: &str) -> (RecordDecoder, Vec<DecodedBatch>, Vec<Violation>) {
     decode_in(format, IngestLimits::default(), body.as_bytes(), 7).unwrap()
-}
-
-fn report(failures: &[Violation]) -> Vec<(u64, &str, ViolationCode)> {
-    failures.iter().map(|v| (v.line.unwrap(), v.pointer.as_str(), v.code)).collect()
 }
 
 #[test]
@@ -75,6 +57,16 @@ fn values_arrive_in_their_columns() {
 fn a_missing_property_takes_its_default() {
     let (_, batches, _) = decode(BodyFormat::Ndjson, r#"{"carrier":"UA"}"#);
     assert_eq!(batches[0].records.column(6).as_primitive::<Float64Type>().values().to_vec(), [0.5]);
+}
+
+/// Of the doubles around, the nearest: what a stream writes is read as the same number.
+#[test]
+fn a_number_is_read_as_the_nearest_double() {
+    for text in ["2.8606501643876166e183", "0.1", "9007199254740993.0", "5e-324", "1.7976931348623157e308"] {
+        let (_, batches, _) = decode(BodyFormat::Ndjson, &format!(r#"{{"carrier":"UA","delay":{text}}}"#));
+        let read = batches[0].records.column(6).as_primitive::<Float64Type>().value(0);
+        assert_eq!(read.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+    }
 }
 
 #[test]
@@ -149,7 +141,7 @@ fn bytes_that_are_not_utf8_are_malformed() {
 
 #[test]
 fn a_chunk_with_much_that_is_wrong_is_decoded_in_steps() {
-    let mut decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
+    let mut decoder = test_support::decoder(&schema(), BodyFormat::Ndjson, IngestLimits::default());
     let mut chunks = decoder.cut("{}\n{\"carrier\":\"UA\"}\n".repeat(5_000).as_bytes()).unwrap();
     assert_eq!(chunks.len(), 1);
     let (mut next, mut steps, mut lines) = (chunks.pop(), 0, Vec::new());
@@ -170,7 +162,7 @@ fn chunks_may_be_decoded_in_any_order() {
     let limits = IngestLimits { batch_rows: 3, ..IngestLimits::default() };
     let records: Vec<_> = (0..10).map(|flight| json!({"carrier": "UA", "flight": flight}).to_string()).collect();
     let body = records.join("\n") + "\n";
-    let mut decoder = decoder(BodyFormat::Ndjson, limits);
+    let mut decoder = test_support::decoder(&schema(), BodyFormat::Ndjson, limits);
     let chunks = decoder.cut(body.as_bytes()).unwrap();
     assert_eq!(chunks.len(), 4);
     let mut read: Vec<DecodedChunk> = chunks.into_iter().rev().map(|chunk| chunk.decode().unwrap()).collect();
@@ -232,7 +224,7 @@ fn an_id_of_the_client_marks_its_batch() {
 
 #[test]
 fn a_single_record_tells_malformed_from_invalid() {
-    let decoder = decoder(BodyFormat::Ndjson, IngestLimits::default());
+    let decoder = test_support::decoder(&schema(), BodyFormat::Ndjson, IngestLimits::default());
     assert!(matches!(decoder.decode_single(b"{"), Err(Error::MalformedJson { .. })));
     assert!(matches!(decoder.decode_single(b""), Err(Error::MalformedJson { .. })));
     assert!(matches!(decoder.decode_single(b"[]"), Err(Error::RecordInvalid(_))));

@@ -1,0 +1,94 @@
+//! Bounds of batches, of records and of what a few bytes may stand for.
+
+use std::sync::Arc;
+
+use arrow_array::builder::StringDictionaryBuilder;
+use arrow_array::types::Int32Type;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::IpcWriteOptions;
+use eider_domain::ViolationCode;
+
+use super::{arrow, arrow_with, batch, carriers, flights, parquet, refusal, text_columns};
+use crate::Error;
+use crate::ingest::test_support::decode_in;
+use crate::ingest::{BodyFormat, IngestLimits};
+
+#[test]
+fn batches_end_at_their_bounds() {
+    let columns = batch(vec![("carrier", carriers(&[Some("UA"); 10]))]);
+    for body in
+        [(BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))), (BodyFormat::Parquet, parquet(&[columns]))]
+    {
+        let limits = IngestLimits { batch_rows: 4, ..IngestLimits::default() };
+        assert_eq!(decode_in(&flights(), body.0, limits, &body.1, 50).unwrap().rows(), [4, 4, 2]);
+        let limits = IngestLimits { batch_bytes: 4 * 34 + 1, ..IngestLimits::default() };
+        assert_eq!(decode_in(&flights(), body.0, limits, &body.1, 50).unwrap().rows(), [4, 4, 2]);
+        let limits = IngestLimits { max_records: 9, ..IngestLimits::default() };
+        let refused = decode_in(&flights(), body.0, limits, &body.1, 50);
+        assert!(matches!(refused, Err(Error::TooManyRecords { limit: 9 })));
+    }
+}
+
+#[test]
+fn a_row_over_the_limit_is_refused_and_the_others_go_on() {
+    let long = "x".repeat(1_000);
+    let notes = [Some("a"), Some(long.as_str()), None, Some("b")];
+    for note in text_columns(&notes) {
+        let columns = batch(vec![("carrier", carriers(&[Some("UA"); 4])), ("note", note)]);
+        let limits = IngestLimits { max_record_bytes: 500, ..IngestLimits::default() };
+        for (format, body) in [
+            (BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))),
+            (BodyFormat::Parquet, parquet(&[columns])),
+        ] {
+            let decoded = decode_in(&flights(), format, limits, &body, 50).unwrap();
+            assert_eq!(decoded.report(), [(2, "", ViolationCode::RecordTooLarge)]);
+            assert_eq!(decoded.rows().iter().sum::<usize>(), 3);
+            let lines = decoded.decoder.into_lines();
+            assert_eq!([0, 1, 2].map(|row| lines.line_of(row)), [1, 3, 4]);
+        }
+    }
+}
+
+#[test]
+fn a_dictionary_that_stands_for_much_is_written_out_step_by_step() {
+    let long = "x".repeat(1 << 20);
+    let mut dictionary = StringDictionaryBuilder::<Int32Type>::new();
+    (0..100).for_each(|_| dictionary.append_value(&long));
+    let columns = batch(vec![("carrier", carriers(&[Some("UA"); 100])), ("note", Arc::new(dictionary.finish()))]);
+    for (format, body) in
+        [(BodyFormat::ArrowStream, arrow(std::slice::from_ref(&columns))), (BodyFormat::Parquet, parquet(&[columns]))]
+    {
+        assert!(body.len() < 3 << 20);
+        let decoded = decode_in(&flights(), format, IngestLimits::default(), &body, 1 << 19).unwrap();
+        assert_eq!(decoded.rows().iter().sum::<usize>(), 100);
+        assert!(decoded.rows().iter().all(|rows| *rows <= 4), "a batch has 4 MiB at most");
+        assert!(decoded.steps >= 5, "a step has 16 MiB at most");
+    }
+}
+
+#[test]
+fn rows_without_columns_are_counted_before_they_are_made() {
+    let nothing = Arc::new(arrow_schema::Schema::empty());
+    let options = RecordBatchOptions::new().with_row_count(Some(1 << 40));
+    let rows = RecordBatch::try_new_with_options(nothing, vec![], &options).unwrap();
+    let refused = decode_in(&flights(), BodyFormat::ArrowStream, IngestLimits::default(), &arrow(&[rows]), 100);
+    assert!(matches!(refused, Err(Error::TooManyRecords { .. })));
+}
+
+#[test]
+fn compressed_streams_are_read_and_their_declared_size_is_believed_before_it_is_reserved() {
+    let columns = batch(vec![("carrier", carriers(&[Some("UA"); 5_000]))]);
+    for compression in [CompressionType::ZSTD, CompressionType::LZ4_FRAME] {
+        let options = IpcWriteOptions::default().try_with_compression(Some(compression)).unwrap();
+        let mut body = arrow_with(std::slice::from_ref(&columns), options);
+        let decoded = decode_in(&flights(), BodyFormat::ArrowStream, IngestLimits::default(), &body, 100).unwrap();
+        assert_eq!(decoded.decoder.received(), 5_000);
+        // The length of the text, 10,000 bytes, becomes 2^40.
+        let length = 10_000_i64.to_le_bytes();
+        let place = body.windows(8).rposition(|bytes| bytes == length).unwrap();
+        body[place..place + 8].copy_from_slice(&(1_i64 << 40).to_le_bytes());
+        let detail = refusal(&flights(), BodyFormat::ArrowStream, &body);
+        assert!(detail.starts_with("a batch of the Arrow stream has more than"), "{detail}");
+    }
+}
