@@ -20,11 +20,12 @@ use tracing::instrument;
 use crate::catalog::{self, Counters, StoredSchema};
 use crate::checkpoint::{self, WriteActivity};
 use crate::error::{internal, schema_removed, store_error};
+use crate::identity::{self, IdFilter, IdFilterGauge, StoredIds};
 use crate::pool::{Pool, PoolStatus};
 use crate::scan::scan_schema;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
-use crate::{StoreSettings, engine, group, ident, pool, scan, sql, worker};
+use crate::{IdFilterStatus, StoreSettings, engine, group, ident, pool, scan, sql, worker};
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
@@ -48,51 +49,71 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone)]
 struct Table {
     schema: Arc<Schema>,
-    gate: Arc<AsyncMutex<Counters>>,
+    gate: Arc<AsyncMutex<Gate>>,
+    id_filter: Arc<IdFilterGauge>,
     /// The number of the last commit, for those who wait for one.
     committed: Arc<watch::Sender<u64>>,
     queue: group::Queue,
 }
 
+/// What the writers of a schema keep, one by one.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    counters: Counters,
+    ids: StoredIds,
+}
+
+/// The other ends of a table's queues.
+struct Queues {
+    changes: mpsc::Receiver<group::Waiting>,
+    id_filters: mpsc::Receiver<IdFilter>,
+}
+
 impl Table {
-    /// A table and the other end of its queue.
-    fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, mpsc::Receiver<group::Waiting>) {
-        let (queue, waiting) = mpsc::channel(settings.group.queue_length.max(1));
+    fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, Queues) {
+        let (queue, changes) = mpsc::channel(settings.group.queue_length.max(1));
+        let id_filter = Arc::<IdFilterGauge>::default();
+        let (ids, id_filters) = StoredIds::new(settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
-        let gate = Arc::new(AsyncMutex::new(counters));
-        (Self { schema: Arc::new(schema), gate, committed, queue }, waiting)
+        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
+        (Self { schema: Arc::new(schema), gate, id_filter, committed, queue }, Queues { changes, id_filters })
     }
 }
 
 /// What [`Shared::every_turn`] holds.
 pub(crate) struct EveryTurn {
     _catalog: OwnedMutexGuard<()>,
-    _turns: Vec<OwnedMutexGuard<Counters>>,
+    _turns: Vec<OwnedMutexGuard<Gate>>,
 }
 
 /// The turn of one writer on a schema.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    counters: OwnedMutexGuard<Counters>,
+    gate: OwnedMutexGuard<Gate>,
     committed: Arc<watch::Sender<u64>>,
     activity: Arc<WriteActivity>,
 }
 
 impl Turn {
     pub(crate) fn counters(&self) -> Counters {
-        *self.counters
+        self.gate.counters
+    }
+
+    /// What is known of the stored ids.
+    pub(crate) fn ids(&mut self) -> &mut StoredIds {
+        &mut self.gate.ids
     }
 
     /// Takes note of a commit that has succeeded.
     pub(crate) fn advance(&mut self, next: Counters) {
-        *self.counters = next;
+        self.gate.counters = next;
         self.committed.send_replace(next.commit_seq());
         self.activity.wrote();
     }
 
     /// The receipt of a write that changes nothing.
     pub(crate) fn unchanged(&self) -> CommitReceipt {
-        CommitReceipt { rows: 0, commit_seq: self.counters.commit_seq() }
+        CommitReceipt { rows: 0, commit_seq: self.gate.counters.commit_seq() }
     }
 }
 
@@ -114,12 +135,12 @@ impl Shared {
     /// `Unavailable` with the budget `writer`, `NotFound`.
     pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
         let Table { gate, committed, .. } = self.table_of(schema)?;
-        let counters = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+        let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed while this waited.
         self.table_of(schema)?;
-        Ok(Turn { counters, committed, activity: Arc::clone(&self.activity) })
+        Ok(Turn { gate, committed, activity: Arc::clone(&self.activity) })
     }
 
     /// The turns of all schemas and of the catalog: nothing is written while they are held.
@@ -172,9 +193,10 @@ impl DuckDbStore {
 
     /// Makes a schema of the file known, and begins to serve its queue.
     fn add(&self, schema: Schema, counters: Counters) -> Arc<Schema> {
-        let (table, waiting) = Table::new(schema, counters, &self.shared.settings);
+        let (table, queues) = Table::new(schema, counters, &self.shared.settings);
         let schema = Arc::clone(&table.schema);
-        tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), waiting));
+        tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.changes));
+        tokio::spawn(identity::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.id_filters));
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
         schema
@@ -200,6 +222,14 @@ impl DuckDbStore {
     /// How long the last checkpoint took, if there was one that was not the engine's own.
     pub fn last_checkpoint(&self) -> Option<Duration> {
         self.shared.activity.last_checkpoint()
+    }
+
+    /// What the filter over the ids of a schema takes and has done.
+    ///
+    /// # Errors
+    /// `NotFound` when the schema was removed.
+    pub fn id_filter(&self, schema: &Arc<Schema>) -> Result<IdFilterStatus, StoreError> {
+        Ok(self.shared.table_of(schema)?.id_filter.status())
     }
 
     /// How the connections are used right now.
