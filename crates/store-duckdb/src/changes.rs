@@ -214,7 +214,11 @@ fn key(field: &Field, value: &Value) -> Option<String> {
 }
 
 /// The versions of those records that there are.
-fn versions_of(connection: &Connection, schema: &Schema, ids: &[Uuid]) -> Result<HashMap<Uuid, Version>, StoreError> {
+pub(crate) fn versions_of(
+    connection: &Connection,
+    schema: &Schema,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Version>, StoreError> {
     let mut versions = HashMap::with_capacity(ids.len());
     let fields = [Field::System(SystemField::Id), Field::System(SystemField::Version)];
     read(connection, &sql::versions(schema, ids), &fields, |row| {

@@ -43,7 +43,9 @@ pub(crate) fn commit(
     let mut suspects = None;
     if matches!(fields.first(), Some(eider_domain::Field::System(_))) {
         ids.want(connection, schema, counters.commit_seq())?;
-        suspects = keys::suspects(&mut batches, rows, ids)?;
+        if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
+            suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
+        }
         if suspects.as_ref().is_some_and(HashSet::is_empty) {
             // No id is stored and none comes twice.
             fields.remove(0);

@@ -3,7 +3,7 @@
 //! The engine would refuse the write as a whole, late, and name one key. So the keys are appended to a temporary
 //! table and compared as sets, whatever their number. All of it runs in the write's own transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -16,7 +16,9 @@ use duckdb::{Connection, params};
 use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, StoreError};
 use eider_domain::{Field, Schema, SystemField};
 use roaring::RoaringTreemap;
+use uuid::Uuid;
 
+use crate::changes::versions_of;
 use crate::commit::{engine_array, engine_field};
 use crate::error::{arrow_error, internal, store_error};
 use crate::identity::StoredIds;
@@ -73,6 +75,8 @@ pub(crate) struct Keys<'a> {
 
 /// Most ids that [`suspects`] holds; a write with more is compared as a whole.
 const MOST_SUSPECTS: usize = 1 << 20;
+/// Most suspects that are looked for by themselves.
+const MOST_LOOKED_FOR: usize = 256;
 
 /// The ids of a write that may be stored already or come twice in it: all others are new. `None` when nothing is
 /// known of the stored ids, or too many are suspect.
@@ -98,6 +102,30 @@ pub(crate) fn suspects(
         Ok(())
     })?;
     Ok((suspects.len() <= MOST_SUSPECTS).then_some(suspects))
+}
+
+/// Of a few [`suspects`] those that are stored or come twice indeed; of many, all. To look for a few ids takes a scan of
+/// the id column, to compare sets of keys ten times as long.
+pub(crate) fn confirmed(
+    connection: &Connection,
+    schema: &Schema,
+    batches: &mut Sealed,
+    mut suspects: HashSet<u128>,
+) -> Result<HashSet<u128>, StoreError> {
+    if suspects.is_empty() || suspects.len() > MOST_LOOKED_FOR {
+        return Ok(suspects);
+    }
+    let ids: Vec<Uuid> = suspects.iter().copied().map(Uuid::from_u128).collect();
+    let stored = versions_of(connection, schema, &ids)?;
+    let mut counts: HashMap<u128, u32> = HashMap::new();
+    batches.for_each(|batch, origin| {
+        if origin == IdOrigin::Client {
+            ids_of(&batch).filter(|id| suspects.contains(id)).for_each(|id| *counts.entry(id).or_default() += 1);
+        }
+        Ok(())
+    })?;
+    suspects.retain(|id| stored.contains_key(&Uuid::from_u128(*id)) || counts.get(id).is_some_and(|count| *count > 1));
+    Ok(suspects)
 }
 
 fn ids_of(batch: &RecordBatch) -> impl Iterator<Item = u128> {
@@ -173,7 +201,7 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
         .map_err(store_error)?;
     rows.map(|row| {
         let (row, id, created_at, version) = row.map_err(store_error)?;
-        let id = uuid::Uuid::parse_str(&id).map_err(|error| internal("a stored id is no UUID").with_source(error))?;
+        let id = Uuid::parse_str(&id).map_err(|error| internal("a stored id is no UUID").with_source(error))?;
         Ok(Target { row: row.unsigned_abs(), id: id.as_u128(), created_at, version })
     })
     .collect()

@@ -35,7 +35,7 @@ fn a_filter_knows_what_was_added_and_hardly_anything_else_however_it_has_grown()
     assert!((0..added).all(|number| filter.may_contain(filter.hash(&id(number)))));
     let taken_for_stored = (added..2 * added).filter(|number| filter.may_contain(filter.hash(&id(*number)))).count();
     assert!(taken_for_stored < 330, "{taken_for_stored} of {added}: one in a thousand, in four layers");
-    assert!(filter.bytes() < 4 * 5 * LEAST_CAPACITY, "{} bytes", filter.bytes());
+    assert!(filter.bytes() <= 4 * 5 * LEAST_CAPACITY, "{} bytes", filter.bytes());
 }
 
 #[test]
