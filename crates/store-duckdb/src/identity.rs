@@ -6,7 +6,7 @@
 //! deleted, or whose commit failed, stays in it, which costs a look at the table and nothing else.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -36,6 +36,8 @@ pub struct IdFilterStatus {
     pub bytes: u64,
     /// Ids that were looked up in the table because no filter ruled them out, for changes of single records.
     pub lookups: u64,
+    /// Whether the filter would have been too large: every id of a client is looked up.
+    pub is_given_up: bool,
 }
 
 /// The counters of a filter, readable without the gate of its schema.
@@ -43,11 +45,16 @@ pub struct IdFilterStatus {
 pub(crate) struct IdFilterGauge {
     bytes: AtomicU64,
     lookups: AtomicU64,
+    is_given_up: AtomicBool,
 }
 
 impl IdFilterGauge {
     pub(crate) fn status(&self) -> IdFilterStatus {
-        IdFilterStatus { bytes: self.bytes.load(Ordering::Relaxed), lookups: self.lookups.load(Ordering::Relaxed) }
+        IdFilterStatus {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            lookups: self.lookups.load(Ordering::Relaxed),
+            is_given_up: self.is_given_up.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -226,6 +233,7 @@ impl StoredIds {
         let is_too_large = bytes > self.most_bytes;
         self.state = if is_too_large { State::GivenUp } else { state };
         self.gauge.bytes.store(if is_too_large { 0 } else { bytes as u64 }, Ordering::Relaxed);
+        self.gauge.is_given_up.store(matches!(self.state, State::GivenUp), Ordering::Relaxed);
     }
 }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IndexStatistics, KeptAnswer,
-    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
-    StoreErrorKind, WriteRequest, blocking,
+    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    IndexStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
+    StoreCapabilities, StoreError, StoreErrorKind, WriteRequest, blocking,
 };
 use eider_domain::{Filter, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -399,9 +399,15 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        self.shared.table_of(schema)?;
+        let filter = self.shared.table_of(schema)?.id_filter.status();
+        let identity = IdentityStatistics {
+            has_index: false,
+            generated_ids: IdCheck::ByConstruction,
+            given_ids: if filter.is_given_up { IdCheck::Scan } else { IdCheck::FilterThenScan },
+            filter_bytes: filter.bytes,
+        };
         let schema = Arc::clone(schema);
-        worker::read(&self.shared.pool, move |connection| statistics(connection, &schema)).await
+        worker::read(&self.shared.pool, move |connection| statistics(connection, &schema, identity)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -413,7 +419,11 @@ impl RecordStore for DuckDbStore {
     }
 }
 
-fn statistics(connection: &duckdb::Connection, schema: &Schema) -> Result<SchemaStatistics, StoreError> {
+fn statistics(
+    connection: &duckdb::Connection,
+    schema: &Schema,
+    identity: IdentityStatistics,
+) -> Result<SchemaStatistics, StoreError> {
     let statement = sql::count(schema, &Filter::everything());
     let record_count = connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)?;
     // Segments that share a block name it each; a block counts once.
@@ -438,5 +448,5 @@ fn statistics(connection: &duckdb::Connection, schema: &Schema) -> Result<Schema
         Some(IndexStatistics { property: name.to_owned(), is_unique })
     });
     let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
-    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect() })
+    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })
 }
