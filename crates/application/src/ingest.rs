@@ -9,6 +9,7 @@ mod csv;
 mod decoder;
 mod framing;
 mod json;
+mod keyed;
 mod merge;
 mod parquet;
 mod patch;
@@ -22,6 +23,7 @@ use arrow_schema::ArrowError;
 pub use bulk::{BodyError, BulkMode, BulkOptions};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
+pub use keyed::KeyedCreation;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use service::{IngestService, Precondition, StoredRecord};
 

@@ -17,7 +17,7 @@ pub use cell::value_at;
 pub use error::{Error, ErrorCode};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, DecodedBatch, DecodedBlock, IngestLimits,
-    IngestService, Precondition, RecordDecoder, RowLines, StoredRecord,
+    IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
 pub use ports::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,

@@ -6,7 +6,9 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, value_at};
+use eider_application::{
+    Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
+};
 use eider_domain::{Field, Schema, SystemField, Value, Version};
 use uuid::Uuid;
 
@@ -80,6 +82,13 @@ pub(crate) fn apply(
         if records.is_empty() {
             catalog::advance(connection, schema, next)?;
         }
+        for change in accepted() {
+            if let Change::Create { answer: Some(answer), .. } = change {
+                let commit_seq = Some(next.commit_seq());
+                let receipt = WriteReceipt { created: 1, commit_seq, ..WriteReceipt::default() };
+                catalog::keep_answer(connection, schema, answer, &receipt)?;
+            }
+        }
         let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq() };
         let outcomes = refusals.into_iter().map(|refusal| refusal.unwrap_or_else(|| committed.clone())).collect();
         Ok(Decision::Commit((outcomes, Some(next))))
@@ -96,8 +105,10 @@ fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds)
         return None;
     }
     let record = |change: &'c Change| match change {
-        Change::Create { record, ids: IdOrigin::Generated } => Some(record),
-        Change::Create { record, ids: IdOrigin::Client } => stored.excludes(id_of(change).as_bytes()).then_some(record),
+        Change::Create { record, ids: IdOrigin::Generated, answer: None } => Some(record),
+        Change::Create { record, ids: IdOrigin::Client, answer: None } => {
+            stored.excludes(id_of(change).as_bytes()).then_some(record)
+        }
         _ => None,
     };
     changes.iter().map(record).collect()

@@ -89,7 +89,7 @@ pub(crate) fn commit(
         if !fields.is_empty() {
             keys::clear(connection)?;
         }
-        if let Some(answer) = terms.answer {
+        if let Some(answer) = &terms.answer {
             catalog::keep_answer(connection, schema, answer, &receipt)?;
         }
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))

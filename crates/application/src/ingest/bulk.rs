@@ -216,13 +216,14 @@ impl IngestService {
             let lines = decoder.into_lines();
             let conflicts = Arc::new(Mutex::new(std::mem::take(&mut failures)));
             let answer = fingerprint.zip(options.idempotency_key.clone()).map(|(fingerprint, key)| {
-                let (mut receipt, conflicts) = (receipt.clone(), Arc::clone(&conflicts));
+                let (receipt, conflicts) = (receipt.clone(), Arc::clone(&conflicts));
                 let returns_ids = options.returns_ids;
                 AnswerToKeep {
                     key: key.clone(),
                     fingerprint: fingerprint.finish(),
                     at: self.clock.now(),
-                    render: Box::new(move |written: &WriteReceipt| {
+                    render: Arc::new(move |written: &WriteReceipt| {
+                        let mut receipt = receipt.clone();
                         receipt.record(written, returns_ids);
                         receipt.name_failures(lock(&conflicts).clone());
                         receipt.settle(started);
@@ -323,13 +324,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A call under an idempotency key, as long as it runs.
-struct Running {
+pub(super) struct Running {
     keys: Arc<Mutex<HashSet<(String, String)>>>,
     key: (String, String),
 }
 
 impl Running {
-    fn begin(keys: &Arc<Mutex<HashSet<(String, String)>>>, schema: &Schema, key: &str) -> Result<Self, Error> {
+    pub(super) fn begin(
+        keys: &Arc<Mutex<HashSet<(String, String)>>>,
+        schema: &Schema,
+        key: &str,
+    ) -> Result<Self, Error> {
         let key = (schema.name().key(), key.to_owned());
         if !lock(keys).insert(key.clone()) {
             return Err(Error::IdempotencyInProgress);
@@ -345,12 +350,17 @@ impl Drop for Running {
 }
 
 /// Tells one call from another: a digest of its options and its body.
-struct Fingerprint(Sha256);
+pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {
     fn new(format: BodyFormat, options: &BulkOptions) -> Self {
         let options = BulkOptions { idempotency_key: None, ..options.clone() };
         Self(Sha256::new_with_prefix(format!("{format:?} {options:?}\n")))
+    }
+
+    /// Of the creation of one record.
+    pub(super) fn of_creation(body: &[u8]) -> String {
+        Self(Sha256::new_with_prefix("one record\n")).with(body).finish()
     }
 
     fn with(mut self, block: &[u8]) -> Self {

@@ -43,7 +43,7 @@ pub(super) async fn create(
     let body = body::json_bytes(&request, payload, settings.max_body_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
-    records::create_one(&state, &schema, data).await
+    records::create_one(&state, &request, &schema, data).await
 }
 
 pub(super) async fn bulk(

@@ -30,7 +30,7 @@ fn record(number: u32) -> serde_json::Value {
 
 async fn create(store: &DuckDbStore, schema: &Arc<Schema>, number: u32) -> bool {
     let record = eider_testkit::batch(schema, json!([record(number)]));
-    match store.change(schema, Change::Create { record, ids: IdOrigin::Client }).await.unwrap() {
+    match store.change(schema, Change::Create { record, ids: IdOrigin::Client, answer: None }).await.unwrap() {
         ChangeOutcome::Committed { .. } => true,
         ChangeOutcome::Conflict(_) => false,
         other => panic!("{other:?}"),
@@ -128,7 +128,11 @@ async fn ids_that_the_server_made_are_known_too() {
     let directory = tempfile::tempdir().unwrap();
     let (store, schema) = numbers_store(settings(directory.path())).await;
     assert!(create(&store, &schema, 1).await, "the filter is there");
-    let change = Change::Create { record: eider_testkit::batch(&schema, json!([record(2)])), ids: IdOrigin::Generated };
+    let change = Change::Create {
+        record: eider_testkit::batch(&schema, json!([record(2)])),
+        ids: IdOrigin::Generated,
+        answer: None,
+    };
     assert!(matches!(store.change(&schema, change).await.unwrap(), ChangeOutcome::Committed { .. }));
     assert!(!create(&store, &schema, 2).await);
 }
