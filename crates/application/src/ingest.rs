@@ -14,6 +14,7 @@ mod failures;
 mod framing;
 mod idempotency;
 mod json;
+mod keyed;
 mod merge;
 mod parquet;
 mod patch;
@@ -32,6 +33,7 @@ pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
+pub use keyed::KeyedCreation;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use service::{IngestService, Precondition, StoredRecord};
 

@@ -17,14 +17,14 @@ pub use cell::value_at;
 pub use error::{Error, ErrorCode};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
-    DecodedChunk, IngestLimits, IngestService, Precondition, RecordDecoder, RowLines, StoredRecord,
+    DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
 pub use ports::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
-    CommitTerms, ConflictingKey, DeleteOutcome, Durability, FailureReport, FailureReports, IdGenerator, IdOrigin,
-    IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE, RecordStore, RecordStream, ReportStream,
-    ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, WriteReceipt,
-    WriteRequest, position_key,
+    CommitTerms, ConflictingKey, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck, IdGenerator,
+    IdOrigin, IdentityStatistics, IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE, RecordStore,
+    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
+    StoreErrorKind, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService};
 pub use schemas::{SchemaDescription, SchemaService};

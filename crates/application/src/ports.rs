@@ -9,7 +9,7 @@ mod store;
 mod time;
 mod write;
 
-pub use catalog::{IndexStatistics, SchemaCatalog, SchemaStatistics};
+pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use record_stream::RecordStream;

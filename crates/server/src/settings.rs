@@ -64,6 +64,7 @@ pub struct Storage {
     #[serde(with = "humantime_serde")]
     pub checkpoint_after_idle: Duration,
     pub staging_memory: ByteSize,
+    pub id_filter: ByteSize,
     #[serde(with = "humantime_serde")]
     pub writer_wait: Duration,
 }
@@ -147,7 +148,12 @@ impl Default for Server {
 impl Default for Storage {
     fn default() -> Self {
         let StoreSettings {
-            checkpoint_threshold_bytes, checkpoint_after_idle, staging_memory_bytes, writer_wait, ..
+            checkpoint_threshold_bytes,
+            checkpoint_after_idle,
+            staging_memory_bytes,
+            id_filter_bytes,
+            writer_wait,
+            ..
         } = StoreSettings::new("", "");
         Self {
             data_dir: "./data".into(),
@@ -157,6 +163,7 @@ impl Default for Storage {
             checkpoint_threshold: ByteSize(checkpoint_threshold_bytes),
             checkpoint_after_idle,
             staging_memory: ByteSize(staging_memory_bytes as u64),
+            id_filter: ByteSize(id_filter_bytes as u64),
             writer_wait,
         }
     }
@@ -252,6 +259,7 @@ impl Settings {
             checkpoint_threshold_bytes: storage.checkpoint_threshold.as_u64(),
             checkpoint_after_idle: storage.checkpoint_after_idle,
             staging_memory_bytes: bytes(storage.staging_memory),
+            id_filter_bytes: bytes(storage.id_filter),
             writer_wait: storage.writer_wait,
             pool: PoolSettings {
                 size: self.pool.size,

@@ -3,8 +3,9 @@
 use std::io::{IsTerminal, stderr};
 
 use anyhow::{Context, Result};
+use tracing::{Event, Subscriber};
 use tracing_bunyan_formatter::{BunyanFormattingLayer, JsonStorageLayer};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::{EnvFilter, Registry, fmt};
 
 use crate::settings::{Log, LogFormat};
@@ -27,7 +28,17 @@ pub(crate) fn init(log: &Log) -> Result<()> {
         tracing::subscriber::set_global_default(registry.with(fmt::layer().with_writer(stderr).with_target(false)))
     } else {
         let layer = BunyanFormattingLayer::new("eider".to_owned(), stderr);
-        tracing::subscriber::set_global_default(registry.with(JsonStorageLayer).with(layer))
+        tracing::subscriber::set_global_default(registry.with(JsonStorageLayer).with(EventsOnly(layer)))
     };
     installed.context("something logs already")
+}
+
+/// Hands on events, which have the fields of their spans, and not that spans begin and end: that would be three lines
+/// for each request instead of one.
+struct EventsOnly<L>(L);
+
+impl<S: Subscriber, L: Layer<S>> Layer<S> for EventsOnly<L> {
+    fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
+        self.0.on_event(event, context);
+    }
 }

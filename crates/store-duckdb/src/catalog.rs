@@ -163,7 +163,7 @@ pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counte
 pub(crate) fn keep_answer(
     connection: &Connection,
     schema: &Schema,
-    answer: AnswerToKeep,
+    answer: &AnswerToKeep,
     receipt: &WriteReceipt,
 ) -> Result<(), StoreError> {
     let AnswerToKeep { key, fingerprint, at, render } = answer;

@@ -6,13 +6,16 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, value_at};
+use eider_application::{
+    Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
+};
 use eider_domain::{Field, Schema, SystemField, Value, Version};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
 use crate::commit::{engine_batch, engine_schema};
 use crate::error::{arrow_error, internal, store_error};
+use crate::identity::StoredIds;
 use crate::sql::{self, Statement};
 use crate::worker::{Decision, transaction};
 use crate::{ident, scan};
@@ -38,16 +41,20 @@ pub(crate) fn apply(
     schema: &Schema,
     changes: &[Change],
     counters: Counters,
+    ids: &mut StoredIds,
 ) -> Result<(Vec<ChangeOutcome>, Option<Counters>), StoreError> {
-    if let Some(records) = unconditional(schema, changes) {
+    if changes.iter().any(|change| matches!(change, Change::Create { ids: IdOrigin::Client, .. })) {
+        ids.want(connection, schema, counters.commit_seq())?;
+    }
+    if let Some(records) = unconditional(schema, changes, ids) {
         // Nothing has to be read first, so the append is a transaction of its own: half the statements.
-        append(connection, schema, &records, counters)?;
+        append(connection, schema, &records, counters, ids)?;
         let next = counters.after(count(&records)?);
         let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq() };
         return Ok((vec![committed; changes.len()], Some(next)));
     }
     transaction(connection, || {
-        let mut refusals = refused_by_id(connection, schema, changes)?;
+        let mut refusals = refused_by_id(connection, schema, changes, ids)?;
         refuse_by_unique_values(connection, schema, changes, &mut refusals)?;
         let accepted = || changes.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(c, _)| c);
         if accepted().next().is_none() {
@@ -70,10 +77,17 @@ pub(crate) fn apply(
                 Change::Delete { .. } => None,
             })
             .collect();
-        append(connection, schema, &records, counters)?;
+        append(connection, schema, &records, counters, ids)?;
         let next = counters.after(count(&records)?);
         if records.is_empty() {
             catalog::advance(connection, schema, next)?;
+        }
+        for change in accepted() {
+            if let Change::Create { answer: Some(answer), .. } = change {
+                let commit_seq = Some(next.commit_seq());
+                let receipt = WriteReceipt { created: 1, commit_seq, ..WriteReceipt::default() };
+                catalog::keep_answer(connection, schema, answer, &receipt)?;
+            }
         }
         let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq() };
         let outcomes = refusals.into_iter().map(|refusal| refusal.unwrap_or_else(|| committed.clone())).collect();
@@ -86,12 +100,15 @@ fn count(records: &[&RecordBatch]) -> Result<i64, StoreError> {
 }
 
 /// The new records, when there is nothing else and none can conflict with another.
-fn unconditional<'c>(schema: &Schema, changes: &'c [Change]) -> Option<Vec<&'c RecordBatch>> {
+fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds) -> Option<Vec<&'c RecordBatch>> {
     if schema.properties().iter().any(|property| property.is_unique) {
         return None;
     }
     let record = |change: &'c Change| match change {
-        Change::Create { record, ids: IdOrigin::Generated } => Some(record),
+        Change::Create { record, ids: IdOrigin::Generated, answer: None } => Some(record),
+        Change::Create { record, ids: IdOrigin::Client, answer: None } => {
+            stored.excludes(id_of(change).as_bytes()).then_some(record)
+        }
         _ => None,
     };
     changes.iter().map(record).collect()
@@ -102,11 +119,13 @@ fn append(
     schema: &Schema,
     records: &[&RecordBatch],
     counters: Counters,
+    ids: &mut StoredIds,
 ) -> Result<(), StoreError> {
     if records.is_empty() {
         return Ok(());
     }
     let batch = concat_batches(schema.arrow(), records.iter().copied()).map_err(arrow_error)?;
+    ids.note(&batch);
     let batch = engine_batch(&batch, &engine_schema(schema), counters.next_sequence())?;
     let mut appender =
         connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error)?;
@@ -119,9 +138,12 @@ fn refused_by_id(
     connection: &Connection,
     schema: &Schema,
     changes: &[Change],
+    stored: &StoredIds,
 ) -> Result<Vec<Option<ChangeOutcome>>, StoreError> {
     let names_record = |change: &&Change| !matches!(change, Change::Create { ids: IdOrigin::Generated, .. });
-    let ids: Vec<Uuid> = changes.iter().filter(names_record).map(id_of).collect();
+    let named = changes.iter().filter(names_record).map(id_of);
+    let ids: Vec<Uuid> = named.filter(|id| !stored.excludes(id.as_bytes())).collect();
+    stored.count_lookups(ids.len());
     let versions = if ids.is_empty() { HashMap::new() } else { versions_of(connection, schema, &ids)? };
     let refusal = |change: &Change| {
         let found = versions.get(&id_of(change)).copied();
@@ -203,7 +225,11 @@ fn key(field: &Field, value: &Value) -> Option<String> {
 }
 
 /// The versions of those records that there are.
-fn versions_of(connection: &Connection, schema: &Schema, ids: &[Uuid]) -> Result<HashMap<Uuid, Version>, StoreError> {
+pub(crate) fn versions_of(
+    connection: &Connection,
+    schema: &Schema,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Version>, StoreError> {
     let mut versions = HashMap::with_capacity(ids.len());
     let fields = [Field::System(SystemField::Id), Field::System(SystemField::Version)];
     read(connection, &sql::versions(schema, ids), &fields, |row| {

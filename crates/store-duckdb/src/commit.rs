@@ -1,5 +1,6 @@
 //! The one transaction of a write.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
@@ -19,7 +20,8 @@ use uuid::Uuid;
 use crate::catalog::{self, Counters};
 use crate::error::{arrow_error, internal, store_error};
 use crate::ident;
-use crate::keys::{self, Verdict, key_fields};
+use crate::identity::StoredIds;
+use crate::keys::{self, Keys, Verdict, key_fields};
 use crate::staging::Sealed;
 use crate::staging::Staging;
 use crate::worker::{Decision, transaction};
@@ -32,16 +34,29 @@ pub(crate) fn commit(
     staging: Staging,
     mut terms: CommitTerms,
     counters: Counters,
+    ids: &mut StoredIds,
 ) -> Result<(CommitOutcome, Option<Counters>), StoreError> {
     let schema = &request.schema;
     let rows = staging.rows();
-    let fields = key_fields(schema, staging.origins());
+    let mut fields = key_fields(schema, staging.origins());
     let mut batches = staging.seal()?;
+    let mut suspects = None;
+    if matches!(fields.first(), Some(eider_domain::Field::System(_))) {
+        ids.want(connection, schema, counters.commit_seq())?;
+        if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
+            suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
+        }
+        if suspects.as_ref().is_some_and(HashSet::is_empty) {
+            // No id is stored and none comes twice.
+            fields.remove(0);
+        }
+    }
     transaction(connection, || {
         let verdict = if fields.is_empty() {
             Verdict::default()
         } else {
-            keys::judge(connection, schema, &fields, request.on_conflict, &mut batches, &mut terms.conflicts)?
+            let keys = Keys { fields: &fields, suspects: suspects.as_ref() };
+            keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut terms.conflicts)?
         };
         if verdict.refused > terms.max_refused {
             return Ok(Decision::RollBack((CommitOutcome::Refused { rows: verdict.refused }, None)));
@@ -64,7 +79,8 @@ pub(crate) fn commit(
                 keys::delete_targets(connection, schema)?;
             }
             let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
-            let mut append = Append { connection, request, verdict: &verdict, next_row: 0, receipt: &mut receipt };
+            let mut append =
+                Append { connection, request, verdict: &verdict, ids: &mut *ids, next_row: 0, receipt: &mut receipt };
             append.run(&mut batches, counters.next_sequence())?;
             let after = counters.after(appended);
             receipt.commit_seq = Some(after.commit_seq());
@@ -73,7 +89,7 @@ pub(crate) fn commit(
         if !fields.is_empty() {
             keys::clear(connection)?;
         }
-        if let Some(answer) = terms.answer {
+        if let Some(answer) = &terms.answer {
             catalog::keep_answer(connection, schema, answer, &receipt)?;
         }
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
@@ -85,6 +101,7 @@ struct Append<'a> {
     connection: &'a Connection,
     request: &'a WriteRequest,
     verdict: &'a Verdict,
+    ids: &'a mut StoredIds,
     /// The first row of the next batch, counted over the write.
     next_row: u64,
     receipt: &'a mut WriteReceipt,
@@ -105,6 +122,7 @@ impl Append<'_> {
             if self.request.returns_ids {
                 self.receipt.ids.extend(ids_of(&batch));
             }
+            self.ids.note(&batch);
             let batch = engine_batch(&batch, &arrow, sequence)?;
             sequence += i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
             if batch.num_rows() > 0 {

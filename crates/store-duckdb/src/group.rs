@@ -167,7 +167,7 @@ fn commit_on(
     mut turn: Turn,
 ) -> Vec<Result<ChangeOutcome, StoreError>> {
     let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
-        let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters())?;
+        let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters(), turn.ids())?;
         if let Some(next) = next {
             turn.advance(next);
         }

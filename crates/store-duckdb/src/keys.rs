@@ -3,18 +3,25 @@
 //! The engine would refuse the write as a whole, late, and name one key. So the keys are appended to a temporary
 //! table and compared as sets, whatever their number. All of it runs in the write's own transaction.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, new_null_array};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
+use arrow_select::nullif::nullif;
 use duckdb::{Connection, params};
 use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, StoreError};
-use eider_domain::{Field, Schema};
+use eider_domain::{Field, Schema, SystemField};
 use roaring::RoaringTreemap;
+use uuid::Uuid;
 
+use crate::changes::versions_of;
 use crate::commit::{engine_array, engine_field};
 use crate::error::{arrow_error, internal, store_error};
+use crate::identity::StoredIds;
 use crate::staging::Sealed;
 use crate::{ident, sql};
 
@@ -57,7 +64,76 @@ pub(crate) fn key_fields(schema: &Schema, origins: &[IdOrigin]) -> Vec<Field> {
     schema.fields().into_iter().filter(is_key).collect()
 }
 
-/// Decides on every row of a write by its keys on `fields`, and tells `report` why rows are refused, ordered by row.
+/// The keys of a write that have to be compared.
+#[derive(Debug)]
+pub(crate) struct Keys<'a> {
+    /// As [`key_fields`] names them.
+    pub(crate) fields: &'a [Field],
+    /// The only ids that have to be; all when `None`.
+    pub(crate) suspects: Option<&'a HashSet<u128>>,
+}
+
+/// Most ids that [`suspects`] holds; a write with more is compared as a whole.
+const MOST_SUSPECTS: usize = 1 << 20;
+/// Most suspects that are looked for by themselves.
+const MOST_LOOKED_FOR: usize = 256;
+
+/// The ids of a write that may be stored already or come twice in it: all others are new. `None` when nothing is
+/// known of the stored ids, or too many are suspect.
+///
+/// Memory is 2.5 bytes a row for what comes twice, and at most some 40 MB for the suspects.
+pub(crate) fn suspects(
+    batches: &mut Sealed,
+    rows: u64,
+    stored: &StoredIds,
+) -> Result<Option<HashSet<u128>>, StoreError> {
+    let Some(filter) = stored.filter() else { return Ok(None) };
+    let mut seen = filter.sibling(usize::try_from(rows).unwrap_or(0));
+    let mut suspects = HashSet::new();
+    batches.for_each(|batch, origin| {
+        if origin == IdOrigin::Client && suspects.len() <= MOST_SUSPECTS {
+            for id in ids_of(&batch) {
+                let hash = filter.hash(&id.to_be_bytes());
+                if seen.insert(hash) || filter.may_contain(hash) {
+                    suspects.insert(id);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok((suspects.len() <= MOST_SUSPECTS).then_some(suspects))
+}
+
+/// Of a few [`suspects`] those that are stored or come twice indeed; of many, all. To look for a few ids takes a scan of
+/// the id column, to compare sets of keys ten times as long.
+pub(crate) fn confirmed(
+    connection: &Connection,
+    schema: &Schema,
+    batches: &mut Sealed,
+    mut suspects: HashSet<u128>,
+) -> Result<HashSet<u128>, StoreError> {
+    if suspects.is_empty() || suspects.len() > MOST_LOOKED_FOR {
+        return Ok(suspects);
+    }
+    let ids: Vec<Uuid> = suspects.iter().copied().map(Uuid::from_u128).collect();
+    let stored = versions_of(connection, schema, &ids)?;
+    let mut counts: HashMap<u128, u32> = HashMap::new();
+    batches.for_each(|batch, origin| {
+        if origin == IdOrigin::Client {
+            ids_of(&batch).filter(|id| suspects.contains(id)).for_each(|id| *counts.entry(id).or_default() += 1);
+        }
+        Ok(())
+    })?;
+    suspects.retain(|id| stored.contains_key(&Uuid::from_u128(*id)) || counts.get(id).is_some_and(|count| *count > 1));
+    Ok(suspects)
+}
+
+fn ids_of(batch: &RecordBatch) -> impl Iterator<Item = u128> {
+    let ids = batch.column(SystemField::Id as usize).as_fixed_size_binary();
+    ids.iter().map(|id| id.and_then(|id| id.try_into().ok()).map_or(0, u128::from_be_bytes))
+}
+
+/// Decides on every row of a write by its keys, and tells `report` why rows are refused, ordered by row.
 ///
 /// A key that is stored already conflicts with every row that has it; else every row but the first conflicts with
 /// the first. Nulls do not conflict. Rows that replace leave their targets in a temporary table until
@@ -65,18 +141,19 @@ pub(crate) fn key_fields(schema: &Schema, origins: &[IdOrigin]) -> Vec<Field> {
 pub(crate) fn judge(
     connection: &Connection,
     schema: &Schema,
-    fields: &[Field],
+    keys: &Keys<'_>,
     on_conflict: OnConflict,
     batches: &mut Sealed,
     report: &mut dyn FnMut(KeyConflict),
 ) -> Result<Verdict, StoreError> {
+    let fields = keys.fields;
     let columns: String = fields.iter().enumerate().fold(String::new(), |mut columns, (index, field)| {
         // Writing to a string cannot fail.
         let _ = write!(columns, ", k{index} {}", sql::column_type(field.data_type()));
         columns
     });
     execute(connection, &format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL{columns})", ident::quoted(KEYS)))?;
-    append_keys(connection, fields, batches)?;
+    append_keys(connection, keys, batches)?;
     match on_conflict {
         OnConflict::Error | OnConflict::Ignore => find_taken(connection, schema, fields)?,
         OnConflict::Replace => find_targets(connection, schema, fields)?,
@@ -124,7 +201,7 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
         .map_err(store_error)?;
     rows.map(|row| {
         let (row, id, created_at, version) = row.map_err(store_error)?;
-        let id = uuid::Uuid::parse_str(&id).map_err(|error| internal("a stored id is no UUID").with_source(error))?;
+        let id = Uuid::parse_str(&id).map_err(|error| internal("a stored id is no UUID").with_source(error))?;
         Ok(Target { row: row.unsigned_abs(), id: id.as_u128(), created_at, version })
     })
     .collect()
@@ -142,23 +219,40 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.execute_batch(sql).map_err(store_error)
 }
 
-fn append_keys(connection: &Connection, fields: &[Field], batches: &mut Sealed) -> Result<(), StoreError> {
+fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -> Result<(), StoreError> {
     let number = ArrowField::new("n", ArrowType::Int64, false);
-    let keys = fields.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
-    let arrow: SchemaRef = Arc::new(ArrowSchema::new([number].into_iter().chain(keys).collect::<Vec<_>>()));
+    let columns = keys.fields.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
+    let arrow: SchemaRef = Arc::new(ArrowSchema::new([number].into_iter().chain(columns).collect::<Vec<_>>()));
     let mut appender = connection.appender_to_catalog_and_db(KEYS, "temp", "main").map_err(store_error)?;
     let mut next_row: i64 = 0;
     batches.for_each(|batch, ids| {
         let rows = i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(next_row..next_row + rows));
         next_row += rows;
-        let keys = fields.iter().zip(arrow.fields().iter().skip(1)).map(|(field, engine)| match field {
-            Field::System(_) if ids == IdOrigin::Generated => new_null_array(engine.data_type(), batch.num_rows()),
-            _ => engine_array(batch.column(field.column())),
-        });
-        let columns = [numbers].into_iter().chain(keys).collect();
-        let keys = RecordBatch::try_new(Arc::clone(&arrow), columns).map_err(arrow_error)?;
-        appender.append_record_batch(keys).map_err(store_error)
+        let is_suspect: Option<BooleanArray> =
+            keys.suspects.map(|suspects| ids_of(&batch).map(|id| Some(suspects.contains(&id))).collect());
+        let mut columns = vec![numbers];
+        for (field, engine) in keys.fields.iter().zip(arrow.fields().iter().skip(1)) {
+            columns.push(match (field, &is_suspect) {
+                (Field::System(_), _) if ids == IdOrigin::Generated => {
+                    new_null_array(engine.data_type(), batch.num_rows())
+                }
+                (Field::System(_), Some(is_suspect)) => {
+                    let column = engine_array(batch.column(field.column()));
+                    let is_new = BooleanArray::new(!is_suspect.values(), None);
+                    nullif(&column, &is_new).map_err(arrow_error)?
+                }
+                _ => engine_array(batch.column(field.column())),
+            });
+        }
+        let mut rows = RecordBatch::try_new(Arc::clone(&arrow), columns).map_err(arrow_error)?;
+        if let (Some(is_suspect), [Field::System(_)]) = (&is_suspect, keys.fields) {
+            rows = filter_record_batch(&rows, is_suspect).map_err(arrow_error)?;
+        }
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        appender.append_record_batch(rows).map_err(store_error)
     })?;
     appender.flush().map_err(store_error)
 }

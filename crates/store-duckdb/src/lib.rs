@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod group;
 mod ident;
+mod identity;
 mod interrupt;
 mod keys;
 mod pool;
@@ -23,6 +24,7 @@ mod worker;
 mod writer;
 
 pub use group::GroupSettings;
+pub use identity::IdFilterStatus;
 pub use pool::PoolStatus;
 pub use settings::{PoolSettings, StoreSettings};
 pub use store::DuckDbStore;

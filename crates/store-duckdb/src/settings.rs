@@ -23,6 +23,9 @@ pub struct StoreSettings {
     pub checkpoint_after_idle: Duration,
     /// Bytes of a write that are held in memory before its batches go to a temporary file.
     pub staging_memory_bytes: usize,
+    /// Bytes that the filter over the ids of one schema may take, of which an id needs 2.5; the ids of a schema that
+    /// needs more are looked up in the table.
+    pub id_filter_bytes: usize,
     /// How long a write waits for its turn on a schema.
     pub writer_wait: Duration,
     /// The connections.
@@ -48,7 +51,7 @@ pub(crate) const CONNECTION_STATEMENTS: &str = "SET SESSION streaming_buffer_siz
 
 impl StoreSettings {
     /// Settings with defaults for everything but the places: 1 GiB of engine memory, a thread for each core,
-    /// a checkpoint every 256 MiB, 32 MiB of staging memory, 32 connections.
+    /// a checkpoint every 256 MiB, 32 MiB of staging memory, 256 MiB for a filter of ids, 32 connections.
     pub fn new(path: impl Into<PathBuf>, temp_directory: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -58,6 +61,7 @@ impl StoreSettings {
             checkpoint_threshold_bytes: 256 << 20,
             checkpoint_after_idle: Duration::from_secs(5),
             staging_memory_bytes: 32 << 20,
+            id_filter_bytes: 256 << 20,
             writer_wait: Duration::from_secs(30),
             pool: PoolSettings::default(),
             group: GroupSettings::default(),

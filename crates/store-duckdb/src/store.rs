@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IndexStatistics, KeptAnswer,
-    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
-    StoreErrorKind, WriteRequest, blocking,
+    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    IndexStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
+    StoreCapabilities, StoreError, StoreErrorKind, WriteRequest, blocking,
 };
 use eider_domain::{Filter, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -20,11 +20,12 @@ use tracing::instrument;
 use crate::catalog::{self, Counters, StoredSchema};
 use crate::checkpoint::{self, WriteActivity};
 use crate::error::{internal, schema_removed, store_error};
+use crate::identity::{self, IdFilter, IdFilterGauge, StoredIds};
 use crate::pool::{Pool, PoolStatus};
 use crate::scan::scan_schema;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
-use crate::{StoreSettings, engine, group, ident, pool, scan, sql, worker};
+use crate::{IdFilterStatus, StoreSettings, engine, group, ident, pool, scan, sql, worker};
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
@@ -48,51 +49,71 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone)]
 struct Table {
     schema: Arc<Schema>,
-    gate: Arc<AsyncMutex<Counters>>,
+    gate: Arc<AsyncMutex<Gate>>,
+    id_filter: Arc<IdFilterGauge>,
     /// The number of the last commit, for those who wait for one.
     committed: Arc<watch::Sender<u64>>,
     queue: group::Queue,
 }
 
+/// What the writers of a schema keep, one by one.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    counters: Counters,
+    ids: StoredIds,
+}
+
+/// The other ends of a table's queues.
+struct Queues {
+    changes: mpsc::Receiver<group::Waiting>,
+    id_filters: mpsc::Receiver<IdFilter>,
+}
+
 impl Table {
-    /// A table and the other end of its queue.
-    fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, mpsc::Receiver<group::Waiting>) {
-        let (queue, waiting) = mpsc::channel(settings.group.queue_length.max(1));
+    fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, Queues) {
+        let (queue, changes) = mpsc::channel(settings.group.queue_length.max(1));
+        let id_filter = Arc::<IdFilterGauge>::default();
+        let (ids, id_filters) = StoredIds::new(settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
-        let gate = Arc::new(AsyncMutex::new(counters));
-        (Self { schema: Arc::new(schema), gate, committed, queue }, waiting)
+        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
+        (Self { schema: Arc::new(schema), gate, id_filter, committed, queue }, Queues { changes, id_filters })
     }
 }
 
 /// What [`Shared::every_turn`] holds.
 pub(crate) struct EveryTurn {
     _catalog: OwnedMutexGuard<()>,
-    _turns: Vec<OwnedMutexGuard<Counters>>,
+    _turns: Vec<OwnedMutexGuard<Gate>>,
 }
 
 /// The turn of one writer on a schema.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    counters: OwnedMutexGuard<Counters>,
+    gate: OwnedMutexGuard<Gate>,
     committed: Arc<watch::Sender<u64>>,
     activity: Arc<WriteActivity>,
 }
 
 impl Turn {
     pub(crate) fn counters(&self) -> Counters {
-        *self.counters
+        self.gate.counters
+    }
+
+    /// What is known of the stored ids.
+    pub(crate) fn ids(&mut self) -> &mut StoredIds {
+        &mut self.gate.ids
     }
 
     /// Takes note of a commit that has succeeded.
     pub(crate) fn advance(&mut self, next: Counters) {
-        *self.counters = next;
+        self.gate.counters = next;
         self.committed.send_replace(next.commit_seq());
         self.activity.wrote();
     }
 
     /// The receipt of a write that changes nothing.
     pub(crate) fn unchanged(&self) -> CommitReceipt {
-        CommitReceipt { rows: 0, commit_seq: self.counters.commit_seq() }
+        CommitReceipt { rows: 0, commit_seq: self.gate.counters.commit_seq() }
     }
 }
 
@@ -114,12 +135,12 @@ impl Shared {
     /// `Unavailable` with the budget `writer`, `NotFound`.
     pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
         let Table { gate, committed, .. } = self.table_of(schema)?;
-        let counters = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+        let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed while this waited.
         self.table_of(schema)?;
-        Ok(Turn { counters, committed, activity: Arc::clone(&self.activity) })
+        Ok(Turn { gate, committed, activity: Arc::clone(&self.activity) })
     }
 
     /// The turns of all schemas and of the catalog: nothing is written while they are held.
@@ -172,9 +193,10 @@ impl DuckDbStore {
 
     /// Makes a schema of the file known, and begins to serve its queue.
     fn add(&self, schema: Schema, counters: Counters) -> Arc<Schema> {
-        let (table, waiting) = Table::new(schema, counters, &self.shared.settings);
+        let (table, queues) = Table::new(schema, counters, &self.shared.settings);
         let schema = Arc::clone(&table.schema);
-        tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), waiting));
+        tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.changes));
+        tokio::spawn(identity::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.id_filters));
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
         schema
@@ -200,6 +222,14 @@ impl DuckDbStore {
     /// How long the last checkpoint took, if there was one that was not the engine's own.
     pub fn last_checkpoint(&self) -> Option<Duration> {
         self.shared.activity.last_checkpoint()
+    }
+
+    /// What the filter over the ids of a schema takes and has done.
+    ///
+    /// # Errors
+    /// `NotFound` when the schema was removed.
+    pub fn id_filter(&self, schema: &Arc<Schema>) -> Result<IdFilterStatus, StoreError> {
+        Ok(self.shared.table_of(schema)?.id_filter.status())
     }
 
     /// How the connections are used right now.
@@ -369,9 +399,15 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        self.shared.table_of(schema)?;
+        let filter = self.shared.table_of(schema)?.id_filter.status();
+        let identity = IdentityStatistics {
+            has_index: false,
+            generated_ids: IdCheck::ByConstruction,
+            given_ids: if filter.is_given_up { IdCheck::Scan } else { IdCheck::FilterThenScan },
+            filter_bytes: filter.bytes,
+        };
         let schema = Arc::clone(schema);
-        worker::read(&self.shared.pool, move |connection| statistics(connection, &schema)).await
+        worker::read(&self.shared.pool, move |connection| statistics(connection, &schema, identity)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -383,7 +419,11 @@ impl RecordStore for DuckDbStore {
     }
 }
 
-fn statistics(connection: &duckdb::Connection, schema: &Schema) -> Result<SchemaStatistics, StoreError> {
+fn statistics(
+    connection: &duckdb::Connection,
+    schema: &Schema,
+    identity: IdentityStatistics,
+) -> Result<SchemaStatistics, StoreError> {
     let statement = sql::count(schema, &Filter::everything());
     let record_count = connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)?;
     // Segments that share a block name it each; a block counts once.
@@ -408,5 +448,5 @@ fn statistics(connection: &duckdb::Connection, schema: &Schema) -> Result<Schema
         Some(IndexStatistics { property: name.to_owned(), is_unique })
     });
     let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
-    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect() })
+    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })
 }

@@ -60,7 +60,8 @@ impl BatchWriter for StagedWriter {
         let mut turn = shared.turn(&request.schema).await?;
         let waited = started.elapsed();
         let outcome = worker::write(&shared.pool, move |connection| {
-            let (outcome, next) = commit(connection, &request, staging, terms, turn.counters())?;
+            let counters = turn.counters();
+            let (outcome, next) = commit(connection, &request, staging, terms, counters, turn.ids())?;
             if let Some(next) = next {
                 turn.advance(next);
             }

@@ -131,6 +131,7 @@ macro_rules! record_store_contract {
                 of_changes_of_one_record_at_once_one_wins
                 a_deletion_of_too_many_deletes_none
                 a_commit_can_be_waited_for
+                an_answer_is_kept_with_a_creation
             ]
             filters: [
                 comparisons_select_by_value

@@ -180,13 +180,14 @@ impl IngestService {
         let mut is_refused = writer.is_none();
         if let Some(writer) = writer.filter(|_| receipt.received > 0) {
             let answer = fingerprint.zip(options.idempotency_key.clone()).map(|(fingerprint, key)| {
-                let (mut receipt, failures) = (receipt.clone(), Arc::clone(&failures));
+                let (receipt, failures) = (receipt.clone(), Arc::clone(&failures));
                 let returns_ids = options.returns_ids;
                 AnswerToKeep {
                     key,
                     fingerprint: fingerprint.finish(),
                     at: self.clock.now(),
-                    render: Box::new(move |written: &WriteReceipt| {
+                    render: Arc::new(move |written: &WriteReceipt| {
+                        let mut receipt = receipt.clone();
                         receipt.record(written, returns_ids);
                         receipt.name_failures(lock(&failures).finish());
                         receipt.settle(started);

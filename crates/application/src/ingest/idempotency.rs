@@ -49,6 +49,11 @@ impl Fingerprint {
         Self(Sha256::new_with_prefix(format!("{format:?} {options:?}\n")))
     }
 
+    /// Of the creation of one record.
+    pub(super) fn of_creation(body: &[u8]) -> String {
+        Self(Sha256::new_with_prefix("one record\n").chain_update(body)).finish()
+    }
+
     pub(super) fn update(&mut self, block: &[u8]) {
         self.0.update(block);
     }

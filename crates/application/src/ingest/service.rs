@@ -18,8 +18,8 @@ use crate::{
     IdGenerator, KeyConflict, QueryService, RecordStore, ReportStream, blocking,
 };
 
-/// Bytes that are decoded on the event loop; more go to a thread that may block.
-const INLINE_BYTES: usize = 64 << 10;
+/// Bytes that are read on the event loop; more go to a thread that may block.
+pub(super) const INLINE_BYTES: usize = 64 << 10;
 /// How often a change without a precondition begins again after another writer was first.
 const ATTEMPTS: usize = 16;
 
@@ -101,7 +101,7 @@ impl IngestService {
     #[instrument(name = "records.create", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<StoredRecord, Error> {
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
-        match self.store.change(schema, Change::Create { record: records.clone(), ids }).await? {
+        match self.store.change(schema, Change::Create { record: records.clone(), ids, answer: None }).await? {
             ChangeOutcome::Committed { commit_seq } => Ok(StoredRecord { record: records, commit_seq }),
             ChangeOutcome::Conflict(conflicts) => Err(key_conflict(&conflicts)),
             ChangeOutcome::Missing | ChangeOutcome::Stale => Err(Error::StaleVersion),
@@ -230,7 +230,7 @@ impl IngestService {
         if precondition.holds_for(version) { Ok((record, version)) } else { Err(Error::StaleVersion) }
     }
 
-    async fn decode_single(&self, schema: &Arc<Schema>, body: Bytes) -> Result<DecodedBatch, Error> {
+    pub(super) async fn decode_single(&self, schema: &Arc<Schema>, body: Bytes) -> Result<DecodedBatch, Error> {
         let decoder = self.decoder(schema, BodyFormat::Ndjson);
         if body.len() < INLINE_BYTES {
             decoder.decode_single(&body)
@@ -257,7 +257,7 @@ pub(super) fn id_of(record: &RecordBatch) -> Option<RecordId> {
     Uuid::from_slice(ids.value(0)).ok().map(RecordId::new)
 }
 
-fn key_conflict(conflicts: &[KeyConflict]) -> Error {
+pub(super) fn key_conflict(conflicts: &[KeyConflict]) -> Error {
     Error::KeyConflict(conflicts.iter().map(|conflict| key_violation(conflict, None)).collect())
 }
 

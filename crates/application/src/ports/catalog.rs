@@ -46,6 +46,32 @@ pub struct SchemaStatistics {
     pub size_bytes: u64,
     /// The indexes that exist, in schema order.
     pub indexes: Vec<IndexStatistics>,
+    /// How ids are kept unique.
+    pub identity: IdentityStatistics,
+}
+
+/// How the ids of a schema's records are kept unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentityStatistics {
+    /// Whether there is an index on the ids.
+    pub has_index: bool,
+    /// How an id that the server made is checked.
+    pub generated_ids: IdCheck,
+    /// How an id that a client gave is checked.
+    pub given_ids: IdCheck,
+    /// Bytes of memory that a filter over the ids takes now.
+    pub filter_bytes: u64,
+}
+
+/// How it is found out whether an id is stored already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdCheck {
+    /// Not at all: it is unique by construction.
+    ByConstruction,
+    /// The stored ids are read.
+    Scan,
+    /// A filter rules it out; one that it cannot rule out is looked for among the stored ids.
+    FilterThenScan,
 }
 
 /// An index that exists.

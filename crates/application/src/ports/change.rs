@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use eider_domain::{RecordId, Version};
 
-use crate::{IdOrigin, KeyConflict};
+use crate::{AnswerToKeep, IdOrigin, KeyConflict};
 
 /// A change of one record.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub enum Change {
         record: RecordBatch,
         /// Where its id came from.
         ids: IdOrigin,
+        /// An answer to be stored in the same transaction, if the record is.
+        answer: Option<AnswerToKeep>,
     },
     /// Replaces the record of the same id.
     Replace {

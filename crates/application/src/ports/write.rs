@@ -100,6 +100,7 @@ impl fmt::Debug for CommitTerms {
 pub const ANSWER_LIFETIME: Duration = Duration::from_hours(24);
 
 /// An answer that is stored with the write that it answers, so that a repeat of the call gets it again.
+#[derive(Clone)]
 pub struct AnswerToKeep {
     /// What the client calls the write.
     pub key: String,
@@ -107,8 +108,8 @@ pub struct AnswerToKeep {
     pub fingerprint: String,
     /// When it was given.
     pub at: Timestamp,
-    /// Makes the answer of the receipt.
-    pub render: Box<dyn FnOnce(&WriteReceipt) -> String + Send>,
+    /// Makes the answer of the receipt. Called again when the write has to be tried again.
+    pub render: Arc<dyn Fn(&WriteReceipt) -> String + Send + Sync>,
 }
 
 impl fmt::Debug for AnswerToKeep {

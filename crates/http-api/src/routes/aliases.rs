@@ -46,7 +46,7 @@ pub(super) async fn create(
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
-    records::create_one(&state, &schema, data).await
+    records::create_one(&state, &request, &schema, data).await
 }
 
 pub(super) async fn bulk(

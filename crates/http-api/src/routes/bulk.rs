@@ -43,7 +43,7 @@ pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
     })
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim().trim_matches('"');
     if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY {

@@ -8,12 +8,13 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_application::{ErrorCode, Precondition, StoredRecord};
+use eider_application::{ErrorCode, KeyedCreation, Precondition, StoredRecord};
 use eider_domain::{RecordId, Schema, SystemField, Version};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::BASE;
+use super::bulk::idempotency_key;
 use crate::body;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
@@ -22,6 +23,8 @@ use crate::state::{ApiState, MIN_SEQ};
 
 /// Name of the header with the number of the commit that a change was stored by.
 const COMMIT_SEQ: &str = "eider-commit-seq";
+/// Name of the header that says that a creation was answered before.
+const REPLAYED: &str = "idempotent-replayed";
 
 pub(super) async fn create(
     state: web::Data<ApiState>,
@@ -33,16 +36,31 @@ pub(super) async fn create(
     let schema = state.schema(&name).await?;
     let settings = &state.settings;
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
-    create_one(&state, &schema, body).await
+    create_one(&state, &request, &schema, body).await
 }
 
 /// Creates a record and answers with it.
-pub(super) async fn create_one(state: &ApiState, schema: &Arc<Schema>, body: Bytes) -> Result<HttpResponse, ApiError> {
-    let stored = state.services.ingest.create(schema, body).await?;
+pub(super) async fn create_one(
+    state: &ApiState,
+    request: &HttpRequest,
+    schema: &Arc<Schema>,
+    body: Bytes,
+) -> Result<HttpResponse, ApiError> {
+    let ingest = &state.services.ingest;
+    let (stored, is_replayed) = match idempotency_key(request)? {
+        None => (ingest.create(schema, body).await?, false),
+        Some(key) => match ingest.create_once(schema, body, key).await? {
+            KeyedCreation::Stored(stored) => (stored, false),
+            KeyedCreation::Replayed(stored) => (stored, true),
+        },
+    };
     let id = stored.record.column(SystemField::Id as usize).as_fixed_size_binary().value(0);
     let id = Uuid::from_slice(id).unwrap_or_default();
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("{BASE}/records/{}/{id}", schema.name())));
+    if is_replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
     Ok(answer(response, &stored))
 }
 

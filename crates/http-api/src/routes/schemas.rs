@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{Error, ErrorCode, SchemaDescription};
+use eider_application::{Error, ErrorCode, IdCheck, IdentityStatistics, SchemaDescription};
 use eider_domain::{Schema, SchemaName};
 use serde_json::{Value as Json, json};
 
@@ -47,6 +47,7 @@ pub(super) async fn describe(
     document["record_count"] = statistics.record_count.into();
     document["size_bytes"] = statistics.size_bytes.into();
     document["indexes"] = indexes.collect();
+    document["identity"] = identity_of(&statistics.identity);
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(&schema))).json(document))
 }
 
@@ -62,6 +63,22 @@ pub(super) async fn remove(
 
 fn parse(name: &str) -> Result<SchemaName, ApiError> {
     SchemaName::parse(name).map_err(|error| ApiError::not_a_schema(&error))
+}
+
+/// How ids are made and kept unique.
+fn identity_of(identity: &IdentityStatistics) -> Json {
+    let name_of = |check| match check {
+        IdCheck::ByConstruction => "by_construction",
+        IdCheck::Scan => "scan",
+        IdCheck::FilterThenScan => "filter_then_scan",
+    };
+    json!({
+        "id_type": "uuidv7",
+        "index": if identity.has_index { "unique" } else { "none" },
+        "generated_ids": name_of(identity.generated_ids),
+        "given_ids": name_of(identity.given_ids),
+        "filter_bytes": identity.filter_bytes,
+    })
 }
 
 fn document_of(schema: &Schema) -> Json {

@@ -79,11 +79,13 @@ impl TestApp {
             ),
             query: QueryService::new(records),
         };
+        // Other members of the workspace make the client inflate what it receives.
+        let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = HttpServer::new(listener, services, settings).unwrap();
         let base = format!("http://{}", server.address());
         tokio::spawn(server.run());
-        Self { base, store, clock, reports, client: Client::new() }
+        Self { base, store, clock, reports, client }
     }
 
     /// A server with the schema `flights`.

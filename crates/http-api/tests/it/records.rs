@@ -1,9 +1,9 @@
 //! One record at a time.
 
-use reqwest::header::IF_NONE_MATCH;
-use serde_json::json;
+use reqwest::header::{CONTENT_TYPE, IF_NONE_MATCH};
+use serde_json::{Value as Json, json};
 
-use crate::app::TestApp;
+use crate::app::{Answer, TestApp};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -101,4 +101,48 @@ async fn the_predecessors_route_names_the_schema_in_the_body() {
     {
         assert_eq!(app.post("/api/v1/records", &body).await.problem(), (400, "malformed_request".to_owned()), "{body}");
     }
+}
+
+async fn keyed(app: &TestApp, path: &str, key: &str, body: Json) -> Answer {
+    let request = app.request("POST", path).header("Idempotency-Key", key);
+    app.send(request.header(CONTENT_TYPE, "application/json").body(body.to_string())).await
+}
+
+#[tokio::test]
+async fn a_creation_that_is_repeated_under_its_key_gets_the_same_answer_and_stores_nothing() {
+    let app = TestApp::with_flights().await;
+    let path = "/api/v1/records/flights";
+    let body = json!({"carrier": "UA", "extra": {"b": 1, "a": 1.50}, "confirmation": "c"});
+    let first = keyed(&app, path, "k", body.clone()).await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (201, ""));
+    // What became of the record since does not matter.
+    let changed = app.request("PATCH", first.header("location")).header(CONTENT_TYPE, "application/json");
+    assert_eq!(app.send(changed.body(r#"{"flight": 7}"#)).await.status, 200);
+    let again = keyed(&app, path, "k", body.clone()).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"));
+    assert_eq!(again.text, first.text);
+    for header in ["location", "etag", "eider-commit-seq"] {
+        assert_eq!(again.header(header), first.header(header), "{header}");
+    }
+    assert_eq!(app.count().await, 1);
+
+    let other = keyed(&app, path, "k", json!({"carrier": "AA"})).await;
+    assert_eq!(other.problem(), (422, "idempotency_mismatch".to_owned()));
+    let bulk = keyed(&app, "/api/v1/records/flights/bulk", "k", json!([body])).await;
+    assert_eq!(bulk.problem(), (422, "idempotency_mismatch".to_owned()));
+    let alias = json!({"schema_name": "flights", "data": {"carrier": "B6"}});
+    for replayed in ["", "true"] {
+        let answer = keyed(&app, "/api/v1/records", "alias", alias.clone()).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, replayed));
+    }
+    assert_eq!(app.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_creation_that_was_refused_may_be_mended_under_its_key() {
+    let app = TestApp::with_flights().await;
+    let path = "/api/v1/records/flights";
+    assert_eq!(keyed(&app, path, "k", json!({"flight": 1})).await.problem().0, 422);
+    assert_eq!(keyed(&app, path, "k", json!({"carrier": "UA"})).await.status, 201);
+    assert_eq!(keyed(&app, path, &"k".repeat(256), json!({"carrier": "UA"})).await.problem().0, 400);
 }

@@ -21,6 +21,9 @@ async fn a_schema_is_created_shown_listed_and_removed() {
     assert_eq!(shown.json()["record_count"], 2);
     let indexes = json!([{"property": "carrier", "unique": false}, {"property": "confirmation", "unique": true}]);
     assert_eq!(shown.json()["indexes"], indexes);
+    let identity = json!({"id_type": "uuidv7", "index": "none", "generated_ids": "scan", "given_ids": "scan",
+        "filter_bytes": 0});
+    assert_eq!(shown.json()["identity"], identity);
 
     let listed = app.get("/api/v1/schemas").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);

@@ -15,7 +15,7 @@ use crate::fixture::{numbers_store, settings, write_numbers};
 
 fn creation(schema: &Schema, n: u32) -> Change {
     let record = eider_testkit::batch(schema, json!([{"n": n, "m": n, "text": "x"}]));
-    Change::Create { record, ids: IdOrigin::Generated }
+    Change::Create { record, ids: IdOrigin::Generated, answer: None }
 }
 
 async fn create_at_once(

@@ -4,6 +4,7 @@
 mod contract;
 mod fixture;
 mod groups;
+mod identity;
 mod persistence;
 mod plans;
 mod pooling;

@@ -187,7 +187,7 @@ pub async fn an_answer_is_kept_with_its_write(fixture: Fixture) {
             key: key.to_owned(),
             fingerprint: format!("{key}!"),
             at: created_at(),
-            render: Box::new(|receipt: &WriteReceipt| format!("{} created", receipt.created)),
+            render: Arc::new(|receipt: &WriteReceipt| format!("{} created", receipt.created)),
         };
         let terms = CommitTerms { answer: Some(answer), ..CommitTerms::all_or_nothing() };
         let request = WriteRequest::new(Arc::clone(&schema));

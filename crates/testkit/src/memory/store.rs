@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IndexStatistics, KeptAnswer, RecordStore,
-    RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind,
-    WriteRequest,
+    BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IdCheck, IdentityStatistics, IndexStatistics,
+    KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
+    StoreErrorKind, WriteRequest,
 };
 use eider_domain::{Filter, Property, Schema, SchemaName, Timestamp};
 use tokio::sync::watch;
@@ -226,7 +226,13 @@ impl RecordStore for MemoryStore {
             let properties = table.schema.properties().iter().filter(|p| p.is_indexed || p.is_unique);
             let index = |p: &Property| IndexStatistics { property: p.name.as_str().to_owned(), is_unique: p.is_unique };
             let indexes = properties.map(index).collect();
-            SchemaStatistics { record_count: table.records.len() as u64, size_bytes: 0, indexes }
+            let identity = IdentityStatistics {
+                has_index: false,
+                generated_ids: IdCheck::Scan,
+                given_ids: IdCheck::Scan,
+                filter_bytes: 0,
+            };
+            SchemaStatistics { record_count: table.records.len() as u64, size_bytes: 0, indexes, identity }
         })
     }
 
