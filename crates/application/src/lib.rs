@@ -21,10 +21,10 @@ pub use ingest::{
 };
 pub use ports::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
-    CommitTerms, ConflictingKey, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck, IdGenerator,
-    IdOrigin, IdentityStatistics, IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE, RecordStore,
-    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
-    StoreErrorKind, WriteReceipt, WriteRequest, position_key,
+    CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
+    IdGenerator, IdOrigin, IdentityStatistics, IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE,
+    RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities,
+    StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService};
 pub use schemas::{SchemaDescription, SchemaService};

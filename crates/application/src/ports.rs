@@ -14,7 +14,10 @@ pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream};
-pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
+pub use store::{
+    ConnectionFigures, Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, StoreFigures,
+    position_key,
+};
 pub use time::{Clock, IdGenerator};
 pub use write::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,

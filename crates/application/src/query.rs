@@ -11,7 +11,7 @@ use eider_domain::{Condition, Cursor, Filter, Position, RecordId, RecordQuery, S
 use futures::TryStreamExt;
 use tracing::instrument;
 
-use crate::{Error, RecordStore, RecordStream, ScanRequest, value_at};
+use crate::{Error, RecordStore, RecordStream, ScanRequest, StoreFigures, value_at};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +149,11 @@ impl QueryService {
     /// [`Error::Store`] with a timeout when it is not within `at_most`.
     pub async fn wait_for_commit(&self, schema: &Arc<Schema>, commit_seq: u64, at_most: Duration) -> Result<(), Error> {
         Ok(self.store.wait_for_commit(schema, commit_seq, at_most).await?)
+    }
+
+    /// Figures of the store for those who operate it.
+    pub fn figures(&self) -> StoreFigures {
+        self.store.figures()
     }
 
     /// Succeeds when the store can answer queries.

@@ -11,6 +11,7 @@ mod encode;
 mod error;
 mod inflate;
 mod media_type;
+mod metrics;
 mod middleware;
 mod output;
 mod query_string;

@@ -4,6 +4,7 @@ mod aliases;
 mod bulk;
 mod health;
 mod imports;
+mod metrics;
 mod pages;
 mod records;
 mod schemas;
@@ -24,6 +25,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(resource("/health/live", "GET", [web::get().to(health::live)]))
         .service(resource("/health/ready", "GET", [web::get().to(health::ready)]))
+        .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]))
         .service(
             web::scope(BASE)
                 .service(resource(

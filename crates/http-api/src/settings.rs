@@ -50,7 +50,7 @@ impl Default for HttpSettings {
             max_body_bytes: 16 << 20,
             max_bulk_bytes: 1 << 30,
             max_buffered_bulk_bytes: 64 << 20,
-            max_bulk_calls: 8,
+            max_bulk_calls: 4,
             bulk_call_wait: Duration::from_secs(5),
             default_page_limit: 100,
             max_page_limit: 10_000,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use eider_application::{IngestService, QueryService, SchemaService};
 use eider_domain::{Schema, SchemaName};
+use prometheus_client::registry::Registry;
 
-use crate::HttpSettings;
 use crate::admission::Admission;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
 pub(crate) const MIN_SEQ: &str = "min_seq";
@@ -28,13 +29,15 @@ pub struct Services {
 pub(crate) struct ApiState {
     pub(crate) services: Services,
     pub(crate) bulk_calls: Admission,
+    pub(crate) metrics: Registry,
     pub(crate) settings: HttpSettings,
 }
 
 impl ApiState {
     pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait);
-        Self { services, bulk_calls, settings }
+        let metrics = metrics::registry(&services.query);
+        Self { services, bulk_calls, metrics, settings }
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

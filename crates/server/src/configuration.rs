@@ -110,23 +110,27 @@ fn line_of(text: &str, key: &str) -> String {
 fn check_environment(names: impl Iterator<Item = String>, known: &[String]) -> Result<()> {
     let variables: Vec<String> = known.iter().flat_map(|key| variables_of(key)).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && name != CONFIG_VARIABLE) {
-        let nearest = variables.iter().map(|known| (strsim::normalized_damerau_levenshtein(&name, known), known));
-        let (similarity, nearest) = nearest.fold((0.0, &name), |best, next| if next.0 > best.0 { next } else { best });
+        let Some((similarity, nearest)) = nearest(&name, variables.iter().map(String::as_str)) else { return Ok(()) };
         let names_section = known.iter().filter_map(|key| key.split_once('.')).any(|(section, _)| {
             name.strip_prefix(PREFIX)
                 .is_some_and(|rest| rest.starts_with(&format!("{}_", section.to_ascii_uppercase())))
         });
         // Other programs have variables that begin so: a path to this one, say.
-        if !variables.contains(&name) && (names_section || similarity >= MISSPELT) {
+        if nearest != name && (names_section || similarity >= MISSPELT) {
             bail!("the environment variable {name} sets nothing; did you mean `{nearest}`?");
         }
     }
     Ok(())
 }
 
+/// The known name that is most like an unknown one, and how like it is, from 0 to 1.
+fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<(f64, &'k str)> {
+    let similarity = |name: &'k str| (strsim::normalized_damerau_levenshtein(unknown, name), name);
+    known.map(similarity).max_by(|(one, _), (other, _)| one.total_cmp(other))
+}
+
 fn hint<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> String {
-    let nearest = known.map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min();
-    nearest.map_or_else(String::new, |(_, key)| format!("; did you mean `{key}`?"))
+    nearest(unknown, known).map_or_else(String::new, |(_, key)| format!("; did you mean `{key}`?"))
 }
 
 #[cfg(test)]

@@ -11,9 +11,7 @@ use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use arrow_select::filter::filter_record_batch;
 use duckdb::Connection;
-use eider_application::{
-    CommitOutcome, CommitTerms, OnConflict, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest,
-};
+use eider_application::{CommitOutcome, CommitTerms, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest};
 use eider_domain::{RecordId, Schema, SystemField};
 use uuid::Uuid;
 
@@ -22,8 +20,7 @@ use crate::error::{arrow_error, internal, store_error};
 use crate::ident;
 use crate::identity::StoredIds;
 use crate::keys::{self, Keys, Verdict, key_fields};
-use crate::staging::Sealed;
-use crate::staging::Staging;
+use crate::staging::{Sealed, Staging};
 use crate::worker::{Decision, transaction};
 
 /// Checks keys, appends every accepted row and commits. The caller holds the gate of the
@@ -118,7 +115,7 @@ impl Append<'_> {
         batches.for_each(|batch, _| {
             let first = self.next_row;
             self.next_row += batch.num_rows() as u64;
-            let batch = accepted(self.connection, self.request.on_conflict, self.verdict, batch, first)?;
+            let batch = accepted(self.connection, self.verdict, batch, first)?;
             if self.request.returns_ids {
                 self.receipt.ids.extend(ids_of(&batch));
             }
@@ -137,17 +134,13 @@ impl Append<'_> {
 /// The rows of a batch that are stored, with the ids, times of creation and versions of what they replace.
 fn accepted(
     connection: &Connection,
-    on_conflict: OnConflict,
     verdict: &Verdict,
     batch: RecordBatch,
     first: u64,
 ) -> Result<RecordBatch, StoreError> {
     let end = first + batch.num_rows() as u64;
-    let batch = if on_conflict == OnConflict::Replace && verdict.updated > 0 {
-        replacing(&batch, &keys::targets(connection, first, end)?, first)?
-    } else {
-        batch
-    };
+    let batch =
+        if verdict.updated > 0 { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
     if verdict.excluded.is_empty() || verdict.excluded.range_cardinality(first..end) == 0 {
         return Ok(batch);
     }

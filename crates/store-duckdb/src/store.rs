@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
-    IndexStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
-    StoreCapabilities, StoreError, StoreErrorKind, WriteRequest, blocking,
+    BatchWriter, Change, ChangeOutcome, CommitReceipt, ConnectionFigures, DeleteOutcome, Durability, IdCheck,
+    IdentityStatistics, IndexStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
 use eider_domain::{Filter, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -412,6 +412,14 @@ impl RecordStore for DuckDbStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         worker::read(&self.shared.pool, |connection| connection.execute_batch("SELECT 1").map_err(store_error)).await
+    }
+
+    fn figures(&self) -> StoreFigures {
+        let PoolStatus { max_size, size, idle, waiting } = self.pool_status();
+        StoreFigures {
+            last_checkpoint: self.last_checkpoint(),
+            connections: Some(ConnectionFigures { max: max_size, used: size.saturating_sub(idle), idle, waiting }),
+        }
     }
 
     fn capabilities(&self) -> StoreCapabilities {

@@ -1,7 +1,9 @@
 //! From the bytes of a body to checked record batches and a report of everything that is wrong.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
 use eider_domain::{Schema, Timestamp, Violation};
@@ -14,7 +16,9 @@ use super::rows::{RowCutter, decode_single};
 use crate::{Error, IdGenerator, IdOrigin};
 
 /// Threads that one body keeps busy by default; others want to be served too.
-const MAX_DECODE_WIDTH: usize = 8;
+const MAX_DECODING_THREADS: usize = 8;
+/// Chunks that wait, so that no thread does.
+const SPARE_CHUNKS: usize = 2;
 
 /// What bounds the memory and the size of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +35,7 @@ pub struct IngestLimits {
     pub batch_bytes: usize,
     /// Bytes after which a report of failures breaks off.
     pub max_report_bytes: u64,
-    /// Chunks of one body that are decoded at the same time, each half a megabyte.
+    /// Chunks of one body, half a megabyte each, that are decoded or wait for a thread that decodes.
     pub decode_width: usize,
 }
 
@@ -44,7 +48,7 @@ impl Default for IngestLimits {
             batch_rows: 16_384,
             batch_bytes: 4 << 20,
             max_report_bytes: 1 << 30,
-            decode_width: std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(MAX_DECODE_WIDTH),
+            decode_width: SPARE_CHUNKS + available_parallelism().map_or(2, NonZero::get).min(MAX_DECODING_THREADS),
         }
     }
 }

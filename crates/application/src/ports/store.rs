@@ -60,6 +60,28 @@ pub struct StoreCapabilities {
     pub durability: Durability,
 }
 
+/// Figures of a store for those who operate it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreFigures {
+    /// How long the last checkpoint took; `None` before the first.
+    pub last_checkpoint: Option<Duration>,
+    /// The connections to the engine; `None` when it has none.
+    pub connections: Option<ConnectionFigures>,
+}
+
+/// How the connections to an engine are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionFigures {
+    /// Connections at most.
+    pub max: usize,
+    /// Connections in use.
+    pub used: usize,
+    /// Connections that exist and are not in use.
+    pub idle: usize,
+    /// Callers that wait for a connection.
+    pub waiting: usize,
+}
+
 /// Keeps the records of schemas that its catalog created.
 #[async_trait]
 pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
@@ -132,6 +154,9 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable` or whatever keeps it from answering.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Figures for those who operate the store. Cheap, and never blocks.
+    fn figures(&self) -> StoreFigures;
 
     /// What the store can do.
     fn capabilities(&self) -> StoreCapabilities;

@@ -1,4 +1,5 @@
 //! Killed at any moment under mixed writes, the server has every write that it acknowledged, and no half of another.
+//! Some clients hang up before they are answered: what they sent is there whole or not at all.
 //!
 //! `CRASH_ROUNDS` says how often it is killed; `just crash` does so 20 times.
 
@@ -7,8 +8,9 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value as Json, json};
+use tokio::time::timeout;
 
 use crate::process::{Server, json_of};
 
@@ -19,6 +21,8 @@ const BATCH: u64 = 3_000;
 const BUCKETS: u64 = 7;
 /// Clients that write single records.
 const WRITERS: u32 = 6;
+/// One call in so many is cut off by its client.
+const CUT_OFF: u32 = 5;
 
 /// Version and value of a record; `None` where there is none.
 type State = Option<(i64, i64)>;
@@ -28,8 +32,8 @@ type State = Option<(i64, i64)>;
 struct Known {
     /// The last acknowledged state of each record.
     acknowledged: BTreeMap<String, State>,
-    /// The change that was not answered.
-    in_flight: Option<(String, State)>,
+    /// Changes that were not answered, each of a record of its own.
+    in_flight: BTreeMap<String, State>,
 }
 
 /// What the bulk client knows: for each batch whether it was acknowledged.
@@ -60,12 +64,21 @@ impl Caller {
     }
 }
 
+/// Sends a request, and now and then hangs up before it is answered: `None`.
+async fn send(request: RequestBuilder, random: &mut StdRng) -> Option<reqwest::Result<Response>> {
+    if random.random_range(0..CUT_OFF) > 0 {
+        return Some(request.send().await);
+    }
+    timeout(Duration::from_millis(random.random_range(0..40)), request.send()).await.ok()
+}
+
 /// Creates, changes and deletes records until the server is gone.
 async fn write_singles(caller: Caller, mut known: Known, writer: u32, seed: u64) -> Known {
     let mut random = StdRng::seed_from_u64(seed);
     loop {
+        let is_certain = |id: &String, state: &State| state.is_some() && !known.in_flight.contains_key(id);
         let stored: Vec<&String> =
-            known.acknowledged.iter().filter(|(_, state)| state.is_some()).map(|(id, _)| id).collect();
+            known.acknowledged.iter().filter(|(id, state)| is_certain(id, state)).map(|(id, _)| id).collect();
         let chosen = match random.random_range(0..4) {
             0 | 1 => None,
             _ if stored.is_empty() => None,
@@ -89,32 +102,37 @@ async fn write_singles(caller: Caller, mut known: Known, writer: u32, seed: u64)
                 }
             }
         };
-        known.in_flight = Some((id.clone(), next));
-        match request.send().await {
-            Ok(response) if response.status().is_success() => {
+        known.in_flight.insert(id.clone(), next);
+        match send(request, &mut random).await {
+            None => {}
+            Some(Ok(response)) if response.status().is_success() => {
+                known.in_flight.remove(&id);
                 known.acknowledged.insert(id, next);
-                known.in_flight = None;
                 // Read to its end, the connection serves again.
                 if response.bytes().await.is_err() {
                     return known;
                 }
             }
-            Ok(_) | Err(_) => return known,
+            Some(_) => return known,
         }
     }
 }
 
 /// Sends bulk calls until the server is gone.
-async fn write_batches(caller: Caller, mut batches: Batches) -> Batches {
+async fn write_batches(caller: Caller, mut batches: Batches, seed: u64) -> Batches {
+    let mut random = StdRng::seed_from_u64(seed);
     loop {
         let batch = batches.len() as u64;
         let record = |n| json!({"key": format!("bulk-{batch}-{n}"), "bucket": n % BUCKETS, "value": n, "batch": batch});
         let records: Vec<Json> = (0..BATCH).map(record).collect();
         batches.insert(batch, false);
-        match caller.request(Method::POST, &format!("{RECORDS}/bulk"), &records.into()).send().await {
-            Ok(response) if response.status() == StatusCode::CREATED => batches.insert(batch, true),
-            Ok(_) | Err(_) => return batches,
-        };
+        match send(caller.request(Method::POST, &format!("{RECORDS}/bulk"), &records.into()), &mut random).await {
+            None => {}
+            Some(Ok(response)) if response.status() == StatusCode::CREATED => {
+                batches.insert(batch, true);
+            }
+            Some(_) => return batches,
+        }
     }
 }
 
@@ -127,13 +145,13 @@ async fn stored(server: &Server) -> Vec<Json> {
 
 /// Compares what a client knows with what there is, and takes over what there is.
 fn check_singles(known: &mut Known, found: &BTreeMap<String, (i64, i64)>) {
-    let in_flight = known.in_flight.take();
-    if let Some((id, _)) = &in_flight {
+    let in_flight = std::mem::take(&mut known.in_flight);
+    for id in in_flight.keys() {
         known.acknowledged.entry(id.clone()).or_insert(None);
     }
     for (id, state) in &mut known.acknowledged {
         let there = found.get(id).copied();
-        let may_be = in_flight.as_ref().filter(|(changed, _)| changed == id).map(|(_, next)| *next);
+        let may_be = in_flight.get(id).copied();
         assert!(there == *state || Some(there) == may_be, "{id}: {there:?} is there, {state:?} was acknowledged");
         *state = there;
     }
@@ -181,7 +199,7 @@ async fn every_acknowledged_write_survives_a_kill() {
             .zip(known.drain(..))
             .map(|(writer, known)| tokio::spawn(write_singles(caller.clone(), known, writer, random.random())))
             .collect();
-        let bulk = tokio::spawn(write_batches(caller, std::mem::take(&mut batches)));
+        let bulk = tokio::spawn(write_batches(caller, std::mem::take(&mut batches), random.random()));
         tokio::time::sleep(Duration::from_millis(random.random_range(300..1_500))).await;
         assert_eq!(server.stop("KILL"), None);
         for single in singles {

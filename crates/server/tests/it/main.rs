@@ -5,6 +5,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod demo;
+mod disk_full;
 mod event_loop;
 mod operation;
 mod process;

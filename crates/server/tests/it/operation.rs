@@ -95,3 +95,21 @@ async fn the_log_has_duration_and_rows_of_every_store_operation() {
         assert_eq!(line["request_id"] == request_id.as_str(), operation == "store scan", "{line}");
     }
 }
+
+#[tokio::test]
+async fn metrics_say_how_the_store_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(directory.path()).await;
+    let response = server.get("/metrics").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = response.text().await.unwrap();
+    assert!(text.ends_with("# EOF\n"));
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} in {text}")).parse::<f64>().unwrap()
+    };
+    assert_eq!((value("eider_store_connections_max"), value("eider_store_connections_waiting")), (32.0, 0.0));
+    let open = value("eider_store_connections_used") + value("eider_store_connections_idle");
+    assert!((1.0..=32.0).contains(&open), "{open}");
+}

@@ -81,7 +81,12 @@ impl Server {
     pub(crate) fn start(data_dir: &Path) -> Self {
         let data_dir = data_dir.to_str().unwrap();
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--log-format", "json"];
-        let mut process = Process::start(eider(&arguments).stderr(Stdio::piped()));
+        Self::start_as(&mut eider(&arguments))
+    }
+
+    /// Serves by a command that says where on standard error, in JSON.
+    pub(crate) fn start_as(command: &mut Command) -> Self {
+        let mut process = Process::start(command.stderr(Stdio::piped()));
         let log = lines_of(process.0.stderr.take().unwrap());
         let mut before = Vec::new();
         let base = loop {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use eider_application::{
     BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IdCheck, IdentityStatistics, IndexStatistics,
     KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
-    StoreErrorKind, WriteRequest,
+    StoreErrorKind, StoreFigures, WriteRequest,
 };
 use eider_domain::{Filter, Property, Schema, SchemaName, Timestamp};
 use tokio::sync::watch;
@@ -238,6 +238,10 @@ impl RecordStore for MemoryStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.shared.faults.strike(Operation::Check)
+    }
+
+    fn figures(&self) -> StoreFigures {
+        StoreFigures::default()
     }
 
     fn capabilities(&self) -> StoreCapabilities {
