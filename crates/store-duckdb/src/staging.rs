@@ -56,6 +56,11 @@ impl Staging {
         spill.write(&batch).map_err(arrow_error)
     }
 
+    /// Whether the batches are in a file.
+    pub(crate) fn is_spilled(&self) -> bool {
+        self.spill.is_some()
+    }
+
     /// Rows staged.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
@@ -92,7 +97,7 @@ impl fmt::Debug for Staging {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Staging")
             .field("rows", &self.rows)
-            .field("is_spilled", &self.spill.is_some())
+            .field("is_spilled", &self.is_spilled())
             .finish_non_exhaustive()
     }
 }

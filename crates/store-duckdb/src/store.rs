@@ -30,7 +30,7 @@ use crate::{IdFilterStatus, StoreSettings, engine, group, ident, pool, scan, sql
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
 pub struct DuckDbStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What writers and readers share.
@@ -43,6 +43,9 @@ pub(crate) struct Shared {
     pub(crate) activity: Arc<WriteActivity>,
     /// Lets one change of the catalog at a time be under way.
     catalog_gate: Arc<AsyncMutex<()>>,
+    /// Lets one write at a time be committed that is too large for memory: the engine takes hundreds of megabytes for
+    /// each.
+    pub(crate) large_commits: AsyncMutex<()>,
 }
 
 /// A schema, the gate that its writers pass one by one, and the queue of changes of single records.
@@ -182,7 +185,14 @@ impl DuckDbStore {
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
         let idle = settings.checkpoint_after_idle;
         let (activity, catalog_gate) = (Arc::default(), Arc::default());
-        let shared = Shared { pool, settings, tables: RwLock::default(), activity, catalog_gate };
+        let shared = Shared {
+            pool,
+            settings,
+            tables: RwLock::default(),
+            activity,
+            catalog_gate,
+            large_commits: AsyncMutex::default(),
+        };
         let store = Self { shared: Arc::new(shared) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
         for StoredSchema { schema, counters } in stored {

@@ -57,6 +57,7 @@ impl BatchWriter for StagedWriter {
         let rows = staging.rows();
         let started = Instant::now();
         let name = request.schema.name().clone();
+        let _alone = if staging.is_spilled() { Some(shared.large_commits.lock().await) } else { None };
         let mut turn = shared.turn(&request.schema).await?;
         let waited = started.elapsed();
         let outcome = worker::write(&shared.pool, move |connection| {
@@ -82,4 +83,36 @@ impl BatchWriter for StagedWriter {
 
 fn lost() -> StoreError {
     internal("the write was lost when a batch was refused")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use eider_application::{RecordStore, SchemaCatalog};
+    use eider_testkit::{batch, schema};
+    use serde_json::json;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{DuckDbStore, StoreSettings};
+
+    #[tokio::test]
+    async fn a_write_too_large_for_memory_waits_for_another_and_a_small_one_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = StoreSettings::new(directory.path().join("eider.duckdb"), directory.path().join("tmp"));
+        let store = DuckDbStore::open(StoreSettings { staging_memory_bytes: 8 << 10, ..settings }).await.unwrap();
+        let definition = json!({"name": "notes", "properties": [{"name": "text", "type": "string"}]});
+        let schema = store.create(schema(definition)).await.unwrap();
+        let write = async |length: usize| {
+            let mut writer = store.begin_write(WriteRequest::new(Arc::clone(&schema))).await.unwrap();
+            writer.append(batch(&schema, json!([{"text": "x".repeat(length)}])), IdOrigin::Generated).await.unwrap();
+            writer.commit(CommitTerms::all_or_nothing()).await.unwrap()
+        };
+        let other = store.shared.large_commits.lock().await;
+        assert!(matches!(write(10).await, CommitOutcome::Committed(_)));
+        timeout(Duration::from_millis(50), write(100_000)).await.unwrap_err();
+        drop(other);
+        assert!(matches!(write(100_000).await, CommitOutcome::Committed(_)));
+    }
 }
