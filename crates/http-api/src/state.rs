@@ -28,13 +28,15 @@ pub struct Services {
 pub(crate) struct ApiState {
     pub(crate) services: Services,
     pub(crate) bulk_calls: Admission,
+    pub(crate) streams: Admission,
     pub(crate) settings: HttpSettings,
 }
 
 impl ApiState {
     pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait);
-        Self { services, bulk_calls, settings }
+        let streams = Admission::new("streams", settings.max_streams, settings.stream_wait);
+        Self { services, bulk_calls, streams, settings }
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

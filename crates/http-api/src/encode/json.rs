@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
+use serde_json::{Value as Json, json};
 
 use super::RecordEncoder;
 use super::value::{Column, TextForm, columns_of, is_json};
@@ -77,6 +78,12 @@ impl RecordEncoder for NdjsonEncoder {
 
     fn end(&mut self, _out: &mut Vec<u8>) -> Result<(), ArrowError> {
         Ok(())
+    }
+
+    fn broken(&mut self, problem: &Json, out: &mut Vec<u8>) {
+        // Writing to a vector cannot fail.
+        let _ = serde_json::to_writer(&mut *out, &json!({"$error": problem}));
+        out.push(b'\n');
     }
 }
 

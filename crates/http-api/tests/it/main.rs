@@ -5,6 +5,7 @@ mod app;
 mod bad_records;
 mod bulk;
 mod changes;
+mod delivery;
 mod encodings;
 mod formats;
 mod imports;
