@@ -2,6 +2,7 @@
 
 mod arrow_stream;
 mod csv;
+mod framed;
 mod json;
 mod parquet;
 mod value;
@@ -15,6 +16,7 @@ use serde_json::Value as Json;
 
 use self::arrow_stream::ArrowStreamEncoder;
 use self::csv::CsvEncoder;
+pub(crate) use self::framed::FramedEncoder;
 pub(crate) use self::json::JsonRows;
 use self::json::{JsonArrayEncoder, NdjsonEncoder};
 use self::parquet::ParquetEncoder;

@@ -33,7 +33,14 @@ impl Output {
     /// # Errors
     /// `Internal` when the format cannot hold the columns.
     pub(crate) fn new(representation: &Representation, schema: &SchemaRef) -> Result<Self, StoreError> {
-        let mut encoder = record_encoder(representation.media_type.format, schema).map_err(unencodable)?;
+        Self::of(record_encoder(representation.media_type.format, schema).map_err(unencodable)?, representation)
+    }
+
+    /// Of batches that an encoder writes, in the format of `representation`.
+    ///
+    /// # Errors
+    /// `Internal` when there is no memory for it.
+    pub(crate) fn of(mut encoder: Box<dyn RecordEncoder>, representation: &Representation) -> Result<Self, StoreError> {
         let mut head = Vec::new();
         encoder.begin(&mut head).map_err(unencodable)?;
         let compressor = Compressor::new(representation.compression).map_err(uncompressed)?;

@@ -15,6 +15,7 @@ mod problems;
 mod queries;
 mod records;
 mod representations;
+mod resume;
 mod round_trips;
 mod schemas;
 mod streams;
