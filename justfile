@@ -26,9 +26,9 @@ test *args:
 test-fast *args:
     cargo test --locked -p eider-domain -p eider-application -p eider-http-api -p eider-testkit {{ args }}
 
-# Kills the server under mixed writes so many times, and checks every record and index after each.
+# Kills the server under mixed writes so many times and checks every record and index after each; fills a small disk.
 crash rounds="20":
-    CRASH_ROUNDS={{ rounds }} cargo test --locked --workspace --test it -- crash::
+    CRASH_ROUNDS={{ rounds }} cargo test --locked --workspace --test it -- crash:: disk_full::
 
 # Formats the code.
 fmt:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eider_application::{
     BodyFormat, CommitOutcome, CommitTerms, DecodedBatch, IngestLimits, PageRequest, PageStart, QueryService,
-    RecordDecoder, RecordStore, SchemaCatalog, UuidV7Generator, WriteRequest,
+    RecordDecoder, RecordStore, SchemaCatalog, StreamRequest, UuidV7Generator, WriteRequest,
 };
 use eider_benches::{FLIGHTS, SCHEMA};
 use eider_domain::{RecordQuery, Schema, SchemaDefinition, Timestamp};
@@ -71,7 +71,8 @@ fn store(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(total));
     group.bench_function(format!("scan {total} flights"), |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            let mut stream = query.stream(&read, RecordQuery::everything(&read), None).await.expect("the scan begins");
+            let request = StreamRequest::new(RecordQuery::everything(&read));
+            let mut stream = query.stream(&read, request).await.expect("the scan begins");
             let mut seen = 0;
             while let Some(batch) = stream.next().await {
                 seen += black_box(batch.expect("the scan goes on")).num_rows() as u64;

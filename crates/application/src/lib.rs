@@ -6,6 +6,7 @@
 
 pub mod blocking;
 mod cell;
+mod cursors;
 mod error;
 mod ingest;
 mod ports;
@@ -14,6 +15,7 @@ mod schemas;
 mod system;
 
 pub use cell::value_at;
+pub use cursors::Cursors;
 pub use error::{Error, ErrorCode};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
@@ -26,6 +28,6 @@ pub use ports::{
     RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities,
     StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
 };
-pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService};
+pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{FileReports, SystemClock, UuidV7Generator};

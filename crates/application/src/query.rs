@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use arrow_select::concat::concat_batches;
-use eider_domain::{Condition, Cursor, Filter, Position, RecordId, RecordQuery, Schema, SortKey};
+use eider_domain::{Condition, Filter, RecordId, RecordQuery, Schema};
 use futures::TryStreamExt;
 use tracing::instrument;
 
-use crate::{Error, RecordStore, RecordStream, ScanRequest, StoreFigures, value_at};
+use crate::{Cursors, Error, RecordStore, RecordStream, ScanRequest, StoreFigures};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +55,26 @@ pub struct Page {
     pub total: Option<u64>,
 }
 
+/// Every record of a query, or those behind a cursor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamRequest {
+    /// Which records, in which order, with which fields.
+    pub query: RecordQuery,
+    /// A cursor of the same query behind whose record the stream begins.
+    pub resume: Option<String>,
+    /// Records at most, counted from where the stream begins.
+    pub limit: Option<u64>,
+    /// Adds the columns that [`Cursors`] reads. They cost a column for each sort key, and one.
+    pub with_cursors: bool,
+}
+
+impl StreamRequest {
+    /// Every record that a query matches, without cursors.
+    pub fn new(query: RecordQuery) -> Self {
+        Self { query, resume: None, limit: None, with_cursors: false }
+    }
+}
+
 /// Reads records: one, a page, a count or all of them.
 #[derive(Debug, Clone)]
 pub struct QueryService {
@@ -99,10 +117,10 @@ impl QueryService {
     #[instrument(name = "records.page", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
         let PageRequest { query, limit, start, counts_total } = request;
-        let fingerprint = query.fingerprint(schema);
+        let cursors = Cursors::new(schema, &query);
         let (after, offset) = match &start {
             PageStart::Cursor(None) => (None, 0),
-            PageStart::Cursor(Some(cursor)) => (Some(Cursor::decode(cursor, &fingerprint, &query.sort)?), 0),
+            PageStart::Cursor(Some(cursor)) => (Some(cursors.decode(cursor)?), 0),
             PageStart::Offset(page) if page.offset > page.max_offset => {
                 return Err(Error::OffsetTooLarge { limit: page.max_offset });
             }
@@ -110,37 +128,28 @@ impl QueryService {
         };
         let total = if counts_total { Some(self.store.count(schema, &query.filter).await?) } else { None };
 
-        let sort = query.sort.clone();
-        let columns = query.projection.fields().len();
         let scan = ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true };
         let rows = self.collect(schema, scan).await?;
 
         let shown = rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
         let has_more = rows.num_rows() > shown;
-        let next = if has_more && shown > 0 {
-            Some(Cursor::encode(&fingerprint, &sort, &position(&rows, &sort, columns, shown - 1)))
-        } else {
-            None
-        };
-        let visible: Vec<usize> = (0..columns).collect();
-        let records = rows.slice(0, shown).project(&visible).map_err(crate::ingest::arrow_fault)?;
+        let next = (has_more && shown > 0).then(|| cursors.cursor(&rows, shown - 1));
+        let records = cursors.records(&rows.slice(0, shown))?;
         Ok(Page { records, has_more, next, total })
     }
 
-    /// Every matching record, or the first `limit` of them, from one snapshot in constant memory.
+    /// Every matching record, or the first `limit` of them, from one snapshot in constant memory. Behind a cursor the
+    /// snapshot is a new one, of the records that come after its record now.
     ///
     /// # Errors
-    /// [`Error::Store`] for what fails before the first batch; the stream yields what fails later.
-    #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn stream(
-        &self,
-        schema: &Arc<Schema>,
-        query: RecordQuery,
-        limit: Option<u64>,
-    ) -> Result<RecordStream, Error> {
-        let mut request = ScanRequest::new(query);
-        request.limit = limit;
-        Ok(self.store.scan(schema, request).await?)
+    /// [`Error::InvalidCursor`]; [`Error::Store`] for what fails before the first batch; the stream yields what fails
+    /// later.
+    #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name(), stream.is_resumed = request.resume.is_some()))]
+    pub async fn stream(&self, schema: &Arc<Schema>, request: StreamRequest) -> Result<RecordStream, Error> {
+        let StreamRequest { query, resume, limit, with_cursors } = request;
+        let after = resume.map(|cursor| Cursors::new(schema, &query).decode(&cursor)).transpose()?;
+        let scan = ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors };
+        Ok(self.store.scan(schema, scan).await?)
     }
 
     /// Waits until the commit of a number, or a later one, is visible.
@@ -170,14 +179,4 @@ impl QueryService {
         let batches: Vec<RecordBatch> = stream.try_collect().await?;
         concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
     }
-}
-
-/// The position of a row of a scan with positions whose projection has `columns` columns.
-fn position(rows: &RecordBatch, sort: &[SortKey], columns: usize, row: usize) -> Position {
-    let keys = sort.iter().enumerate().map(|(index, key)| {
-        let column = rows.column(columns + index);
-        value_at(key.field.data_type(), column, row)
-    });
-    let sequence = rows.column(columns + sort.len()).as_primitive::<Int64Type>().value(row);
-    Position { keys: keys.collect(), sequence }
 }

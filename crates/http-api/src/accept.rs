@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::error::ApiError;
 use crate::inflate::Compression;
-use crate::media_type::{MEDIA_TYPES, MediaType, available};
+use crate::media_type::{MEDIA_TYPES, MediaType, NDJSON_TYPES, names_of};
 use crate::query_string::Parameters;
 
 /// The control that chooses a format whatever `Accept` says.
@@ -35,18 +35,31 @@ impl Representation {
         parameters: &Parameters<'_>,
         default: BodyFormat,
     ) -> Result<Self, ApiError> {
-        let media_type = if parameters.control(FORMAT).is_some() {
-            parameters.choice(FORMAT, &MEDIA_TYPES.map(|media_type| (media_type.name, media_type)))?
-        } else {
-            accepted(request, default)?
+        let media_type = match parameters.control(FORMAT) {
+            Some(_) => parameters.choice(FORMAT, &MEDIA_TYPES.map(|media_type| (media_type.name, media_type)))?,
+            None => accepted(request, default, &MEDIA_TYPES)?,
+        };
+        Ok(Self { media_type, compression: compression(request, media_type.format)? })
+    }
+
+    /// The one for an answer that there is in NDJSON alone.
+    ///
+    /// # Errors
+    /// 406 when the headers exclude that, 400 when `format` names another format.
+    pub(crate) fn ndjson(request: &HttpRequest, parameters: &Parameters<'_>) -> Result<Self, ApiError> {
+        let media_type = match parameters.control(FORMAT) {
+            Some(name) => NDJSON_TYPES.into_iter().find(|media_type| media_type.name == name).ok_or_else(|| {
+                ApiError::parameter(FORMAT, "with `profile=framed` it takes ndjson, jsonl; leave one of the two away")
+            })?,
+            None => accepted(request, BodyFormat::Ndjson, &NDJSON_TYPES)?,
         };
         Ok(Self { media_type, compression: compression(request, media_type.format)? })
     }
 }
 
 /// The media type that `Accept` likes best (RFC 9110, section 12.5.1): for each the most specific range counts;
-/// among those that are liked alike the one that is named more exactly, then earlier.
-fn accepted(request: &HttpRequest, default: BodyFormat) -> Result<MediaType, ApiError> {
+/// among those that are `offered` and liked alike the one that is named more exactly, then earlier.
+fn accepted(request: &HttpRequest, default: BodyFormat, offered: &[MediaType]) -> Result<MediaType, ApiError> {
     let is_blank = |value: &[u8]| value.trim_ascii().is_empty();
     if request.headers().get_all(ACCEPT).all(|value| is_blank(value.as_bytes())) {
         return Ok(MediaType::of(default));
@@ -61,11 +74,12 @@ fn accepted(request: &HttpRequest, default: BodyFormat) -> Result<MediaType, Api
         let is_default = *media_type == MediaType::of(default);
         Some((range.quality, specificity(range.item.essence_str()), Reverse(place), is_default))
     };
-    let ranked = MEDIA_TYPES.iter().rev().filter_map(|media_type| Some((rank(media_type)?, *media_type)));
+    let ranked = offered.iter().rev().filter_map(|media_type| Some((rank(media_type)?, *media_type)));
     let best = ranked.max_by_key(|(rank, _)| *rank).map(|(_, media_type)| media_type);
     best.ok_or_else(|| {
-        let detail = format!("`Accept` excludes every media type that there is: {}", available().join(", "));
-        ApiError::new(ErrorCode::NotAcceptable, detail).with_members(json!({"available": available()}))
+        let available = names_of(offered);
+        let detail = format!("`Accept` excludes every media type that there is: {}", available.join(", "));
+        ApiError::new(ErrorCode::NotAcceptable, detail).with_members(json!({"available": available}))
     })
 }
 

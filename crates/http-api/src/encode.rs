@@ -2,6 +2,7 @@
 
 mod arrow_stream;
 mod csv;
+mod framed;
 mod json;
 mod parquet;
 mod value;
@@ -11,9 +12,11 @@ use std::fmt;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use eider_application::BodyFormat;
+use serde_json::Value as Json;
 
 use self::arrow_stream::ArrowStreamEncoder;
 use self::csv::CsvEncoder;
+pub(crate) use self::framed::FramedEncoder;
 pub(crate) use self::json::JsonRows;
 use self::json::{JsonArrayEncoder, NdjsonEncoder};
 use self::parquet::ParquetEncoder;
@@ -40,6 +43,10 @@ pub trait RecordEncoder: fmt::Debug + Send {
     /// # Errors
     /// When the format cannot hold what was kept back.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError>;
+
+    /// Appends why there are no more records and no end, behind those that there are; nothing in a format that has no
+    /// place for it. `problem` is a problem document.
+    fn broken(&mut self, _problem: &Json, _out: &mut Vec<u8>) {}
 }
 
 /// An encoder for batches with the columns of `schema`, which are of the Arrow types that

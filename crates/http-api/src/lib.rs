@@ -7,6 +7,7 @@ mod accept;
 mod admission;
 mod body;
 mod compress;
+mod delivery;
 mod encode;
 mod error;
 mod inflate;

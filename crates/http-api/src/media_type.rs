@@ -62,7 +62,15 @@ pub(crate) fn format_of(essence: &str) -> Option<BodyFormat> {
     MEDIA_TYPES.into_iter().find(is_named).map(|media_type| media_type.format)
 }
 
+/// Every media type of NDJSON.
+pub(crate) const NDJSON_TYPES: [MediaType; 2] = [MEDIA_TYPES[0], MEDIA_TYPES[1]];
+
 /// Every media type, for a client that named another.
 pub(crate) fn available() -> Vec<&'static str> {
-    MEDIA_TYPES.iter().map(|media_type| media_type.essence).collect()
+    names_of(&MEDIA_TYPES)
+}
+
+/// The media types as they stand in headers.
+pub(crate) fn names_of(media_types: &[MediaType]) -> Vec<&'static str> {
+    media_types.iter().map(|media_type| media_type.essence).collect()
 }

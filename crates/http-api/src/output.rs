@@ -4,6 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use bytes::Bytes;
 use eider_application::{StoreError, StoreErrorKind};
+use serde_json::Value as Json;
 
 use crate::accept::Representation;
 use crate::compress::Compressor;
@@ -32,8 +33,14 @@ impl Output {
     /// # Errors
     /// `Internal` when the format cannot hold the columns.
     pub(crate) fn new(representation: &Representation, schema: &SchemaRef) -> Result<Self, StoreError> {
-        let format = representation.media_type.format;
-        let mut encoder = record_encoder(format, schema).map_err(unencodable)?;
+        Self::of(record_encoder(representation.media_type.format, schema).map_err(unencodable)?, representation)
+    }
+
+    /// Of batches that an encoder writes, in the format of `representation`.
+    ///
+    /// # Errors
+    /// `Internal` when there is no memory for it.
+    pub(crate) fn of(mut encoder: Box<dyn RecordEncoder>, representation: &Representation) -> Result<Self, StoreError> {
         let mut head = Vec::new();
         encoder.begin(&mut head).map_err(unencodable)?;
         let compressor = Compressor::new(representation.compression).map_err(uncompressed)?;
@@ -56,12 +63,15 @@ impl Output {
         self.compressor.piece(out).map(Bytes::from).map_err(uncompressed)
     }
 
-    /// A piece that is no record. It goes behind those that there are, and is followed by no other.
+    /// The piece that says why the answer breaks off, behind those that there are; empty when the format has no place
+    /// for that. It is followed by no other.
     ///
     /// # Errors
     /// `Internal` when it cannot be compressed.
-    pub(crate) fn remark(&mut self, text: String) -> Result<Bytes, StoreError> {
-        self.compressor.piece(text.into_bytes()).map(Bytes::from).map_err(uncompressed)
+    pub(crate) fn broken(&mut self, problem: &Json) -> Result<Bytes, StoreError> {
+        let mut out = Vec::new();
+        self.encoder.broken(problem, &mut out);
+        self.compressor.piece(out).map(Bytes::from).map_err(uncompressed)
     }
 
     /// The whole answer of one batch.

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::ApiError;
 
-pub(crate) use controls::{page_request, record_query, stream_limit};
+pub(crate) use controls::{page_request, record_query, stream_framing, stream_limit};
 
 /// The parameters of a request, each checked to be one that its route knows.
 #[derive(Debug)]

@@ -25,6 +25,12 @@ pub struct HttpSettings {
     pub max_bulk_calls: usize,
     /// How long a bulk call waits for others to end before it is refused.
     pub bulk_call_wait: Duration,
+    /// Streams that run at once.
+    pub max_streams: usize,
+    /// How long a stream waits for others to end before it is refused.
+    pub stream_wait: Duration,
+    /// How long a client may take for the next 64 KiB of a stream before it is cut off.
+    pub stream_idle: Duration,
     /// Records on a page that asks for no number.
     pub default_page_limit: u64,
     /// Most records on a page.
@@ -52,6 +58,9 @@ impl Default for HttpSettings {
             max_buffered_bulk_bytes: 64 << 20,
             max_bulk_calls: 4,
             bulk_call_wait: Duration::from_secs(5),
+            max_streams: 24,
+            stream_wait: Duration::from_secs(5),
+            stream_idle: Duration::from_mins(1),
             default_page_limit: 100,
             max_page_limit: 10_000,
             max_offset: 10_000,

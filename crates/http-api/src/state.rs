@@ -30,6 +30,7 @@ pub(crate) struct ApiState {
     pub(crate) services: Services,
     pub(crate) bulk_calls: Admission,
     pub(crate) metrics: Registry,
+    pub(crate) streams: Admission,
     pub(crate) settings: HttpSettings,
 }
 
@@ -37,7 +38,8 @@ impl ApiState {
     pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait);
         let metrics = metrics::registry(&services.query);
-        Self { services, bulk_calls, metrics, settings }
+        let streams = Admission::new("streams", settings.max_streams, settings.stream_wait);
+        Self { services, bulk_calls, metrics, streams, settings }
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

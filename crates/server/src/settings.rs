@@ -107,6 +107,11 @@ pub struct Limits {
     pub bulk_calls: usize,
     #[serde(with = "humantime_serde")]
     pub bulk_call_wait: Duration,
+    pub streams: usize,
+    #[serde(with = "humantime_serde")]
+    pub stream_wait: Duration,
+    #[serde(with = "humantime_serde")]
+    pub stream_idle: Duration,
     pub default_page: u64,
     pub max_page: u64,
     pub max_offset: u64,
@@ -196,6 +201,9 @@ impl Default for Limits {
             report_size: ByteSize(ingest.max_report_bytes),
             bulk_calls: http.max_bulk_calls,
             bulk_call_wait: http.bulk_call_wait,
+            streams: http.max_streams,
+            stream_wait: http.stream_wait,
+            stream_idle: http.stream_idle,
             default_page: http.default_page_limit,
             max_page: http.max_page_limit,
             max_offset: http.max_offset,
@@ -227,6 +235,9 @@ impl Settings {
             max_buffered_bulk_bytes: self.limits.buffered_bulk_size.as_u64(),
             max_bulk_calls: self.limits.bulk_calls,
             bulk_call_wait: self.limits.bulk_call_wait,
+            max_streams: self.limits.streams,
+            stream_wait: self.limits.stream_wait,
+            stream_idle: self.limits.stream_idle,
             default_page_limit: self.limits.default_page,
             max_page_limit: self.limits.max_page,
             max_offset: self.limits.max_offset,

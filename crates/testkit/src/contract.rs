@@ -161,7 +161,9 @@ macro_rules! record_store_contract {
                 positions_stand_behind_the_fields
                 pages_after_positions_show_each_record_once
                 pages_in_the_order_of_commit_show_each_record_once
+                a_scan_goes_on_behind_the_cursor_of_any_record
                 a_position_outlives_its_record
+                a_changed_record_is_where_its_keys_now_put_it
                 records_written_between_pages_do_not_move_the_others
             ]
             snapshots: [

@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
+use serde_json::{Value as Json, json};
 
 use super::RecordEncoder;
 use super::value::{Column, TextForm, columns_of, is_json};
@@ -37,12 +38,13 @@ impl JsonRows {
         }
     }
 
-    /// Appends a row as an NDJSON line for each row of the batch.
-    fn write_lines(&self, batch: &RecordBatch, out: &mut Vec<u8>) {
+    /// Appends a line for each row of the batch: the row between `before` and `after`, which ends the line.
+    pub(super) fn write_lines(&self, batch: &RecordBatch, before: &[u8], after: &[u8], out: &mut Vec<u8>) {
         let columns = columns_of(batch, &self.is_json);
         for row in 0..batch.num_rows() {
+            out.extend_from_slice(before);
             self.write_row(&columns, row, out);
-            out.push(b'\n');
+            out.extend_from_slice(after);
         }
     }
 
@@ -53,6 +55,13 @@ impl JsonRows {
         }
         out.push(b'}');
     }
+}
+
+/// Appends a line that is no record.
+pub(super) fn write_line(document: &Json, out: &mut Vec<u8>) {
+    // Writing to a vector cannot fail.
+    let _ = serde_json::to_writer(&mut *out, document);
+    out.push(b'\n');
 }
 
 /// A record a line.
@@ -71,12 +80,16 @@ impl RecordEncoder for NdjsonEncoder {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        self.0.write_lines(batch, out);
+        self.0.write_lines(batch, b"", b"\n", out);
         Ok(())
     }
 
     fn end(&mut self, _out: &mut Vec<u8>) -> Result<(), ArrowError> {
         Ok(())
+    }
+
+    fn broken(&mut self, problem: &Json, out: &mut Vec<u8>) {
+        write_line(&json!({"$error": problem}), out);
     }
 }
 

@@ -1,11 +1,19 @@
 //! Controls: what a page or a stream shows, and how much of it.
 
+use std::num::NonZeroUsize;
+
 use eider_application::{ErrorCode, OffsetPage, PageRequest, PageStart};
 use eider_domain::{Projection, RecordQuery, Schema};
 
 use super::{Parameters, filters};
 use crate::HttpSettings;
 use crate::error::ApiError;
+
+/// Records between two cursor lines of a framed stream that asks for no number.
+const DEFAULT_CHECKPOINT_ROWS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+
+/// Most records between two cursor lines.
+const MAX_CHECKPOINT_ROWS: u64 = 1_000_000;
 
 /// The query that `fields`, `sort`, `filters` and the filters ask.
 pub(crate) fn record_query(
@@ -64,6 +72,21 @@ pub(crate) fn stream_limit(parameters: &Parameters<'_>) -> Result<Option<u64>, A
     positive(text)
         .map(Some)
         .ok_or_else(|| ApiError::new(ErrorCode::InvalidLimit, "the `limit` of a stream is a whole number from 1"))
+}
+
+/// Whether a stream is framed, and after how many records it then has a cursor line: `profile` and `checkpoint_rows`.
+pub(crate) fn stream_framing(parameters: &Parameters<'_>) -> Result<Option<NonZeroUsize>, ApiError> {
+    let is_framed = parameters.choice("profile", &[("plain", false), ("framed", true)])?;
+    match parameters.control("checkpoint_rows") {
+        None => Ok(is_framed.then_some(DEFAULT_CHECKPOINT_ROWS)),
+        Some(_) if !is_framed => Err(ApiError::parameter("checkpoint_rows", "it goes with `profile=framed` alone")),
+        Some(text) => {
+            let rows = positive(text).filter(|rows| *rows <= MAX_CHECKPOINT_ROWS);
+            let rows = rows.and_then(|rows| usize::try_from(rows).ok()).and_then(NonZeroUsize::new);
+            let detail = || format!("it takes a whole number from 1 to {MAX_CHECKPOINT_ROWS}");
+            rows.map(Some).ok_or_else(|| ApiError::parameter("checkpoint_rows", detail()))
+        }
+    }
 }
 
 /// A whole number from 1 that the engine's signed 64 bits hold.

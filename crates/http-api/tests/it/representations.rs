@@ -48,7 +48,7 @@ async fn bytes(app: &TestApp, path: &str, headers: &[(reqwest::header::HeaderNam
 }
 
 /// The records of an answer in any format but CSV.
-fn records(format: &str, body: &[u8]) -> Vec<Json> {
+pub(crate) fn records(format: &str, body: &[u8]) -> Vec<Json> {
     match format {
         "ndjson" | "jsonl" => {
             std::str::from_utf8(body).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()

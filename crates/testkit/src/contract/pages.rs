@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
+use eider_application::{CommitTerms, Cursors, OnConflict, POSITION_SEQUENCE, ScanRequest, WriteRequest, position_key};
 use eider_domain::{Position, RecordQuery, Schema, SortKey, Value};
 use serde_json::{Value as Json, json};
 
@@ -132,6 +132,72 @@ pub async fn pages_in_the_order_of_commit_show_each_record_once(fixture: Fixture
     let schema = tied(&fixture).await;
     for limit in [1, 4, 23] {
         assert!(paged(&fixture, &schema, "", limit).await.into_iter().eq((0..23).map(Json::from)));
+    }
+}
+
+/// Behind the cursor of each record, whatever type it is ordered by, a scan yields exactly what came behind the record,
+/// with positions and without.
+pub async fn a_scan_goes_on_behind_the_cursor_of_any_record(fixture: Fixture) {
+    let types = [
+        (json!({"type": "string"}), vec![json!(""), json!("a\0"), json!("é\"\n"), json!("🦆")]),
+        (json!({"type": "integer"}), vec![json!(i64::MIN), json!(0), json!(i64::MAX)]),
+        (json!({"type": "number"}), vec![json!(-0.0), json!(0.1), json!(0.0), json!(5e-324), json!(f64::MIN)]),
+        (json!({"type": "decimal", "precision": 20, "scale": 2}), vec![json!("-10.00"), json!("0.01")]),
+        (json!({"type": "boolean"}), vec![json!(true), json!(false)]),
+        (json!({"type": "date"}), vec![json!("9999-12-31"), json!("0000-01-01")]),
+        (json!({"type": "time"}), vec![json!("23:59:59.999999"), json!("00:00:00")]),
+        (json!({"type": "datetime"}), vec![json!("1969-12-31T23:59:59.999999Z"), json!("0000-01-01T00:00:00Z")]),
+        (
+            json!({"type": "uuid"}),
+            vec![json!("ffffffff-ffff-ffff-ffff-ffffffffffff"), json!("00000000-0000-0000-0000-000000000001")],
+        ),
+    ];
+    for (index, (mut property, values_of_type)) in types.into_iter().enumerate() {
+        property["name"] = "v".into();
+        let document = json!({"name": format!("s{index}"), "properties": [property, {"name": "n", "type": "integer"}]});
+        let schema = fixture.create(document).await;
+        // Twice each and a null, so that every value has a tie.
+        let all = values_of_type.iter().chain([&Json::Null]).cycle().take(2 * (values_of_type.len() + 1));
+        fixture.write(&schema, (0..).zip(all).map(|(n, v): (i64, _)| json!({"n": n, "v": v})).collect()).await;
+        for order in ["", "v", "-v", "-v,n", "v,-id"] {
+            let query = RecordQuery { sort: sort(&schema, order), ..RecordQuery::everything(&schema) };
+            let all = ScanRequest { with_positions: true, ..ScanRequest::new(query.clone()) };
+            let found = fixture.scan(&schema, all.clone()).await;
+            let numbers = values(&rows(&found), "n");
+            let cursors = Cursors::new(&schema, &query);
+            for row in 0..found.num_rows() {
+                let after = cursors.decode(&cursors.cursor(&found, row)).expect("a cursor of the query");
+                for with_positions in [false, true] {
+                    let rest = ScanRequest { after: Some(after.clone()), with_positions, ..all.clone() };
+                    let rest = fixture.scan(&schema, rest).await;
+                    assert_eq!(values(&rows(&rest), "n"), numbers[row + 1..], "{property} {order}, row {row}");
+                }
+            }
+        }
+    }
+}
+
+/// A record that is changed between two scans is at the end of the order of commit, and in another order where its keys
+/// now put it.
+pub async fn a_changed_record_is_where_its_keys_now_put_it(fixture: Fixture) {
+    for (name, order, expected) in
+        [("s", "", json!([30, 40, 11, 35, 5])), ("t", "n", json!([30, 35, 40])), ("u", "-n", json!([11, 5]))]
+    {
+        let document = json!({"name": name, "properties": [
+            {"name": "k", "type": "string", "is_unique": true}, {"name": "n", "type": "integer"}]});
+        let schema = fixture.create(document).await;
+        let records = [("a", 10), ("b", 20), ("c", 30), ("d", 40), ("e", 25)];
+        fixture.write(&schema, records.map(|(k, n)| json!({"k": k, "n": n})).into_iter().collect()).await;
+        let query = RecordQuery { sort: sort(&schema, order), ..RecordQuery::everything(&schema) };
+        let request = ScanRequest { with_positions: true, ..ScanRequest::new(query) };
+        let found = fixture.scan(&schema, request.clone()).await;
+        let row = rows(&found).iter().position(|row| row["n"] == 20).expect("the record is there");
+        let after = Some(positions(&found, &request.query.sort).swap_remove(row));
+        let write = WriteRequest { on_conflict: OnConflict::Replace, ..WriteRequest::new(Arc::clone(&schema)) };
+        let changed = json!([{"k": "a", "n": 11}, {"k": "b", "n": 35}, {"k": "e", "n": 5}]);
+        fixture.commit_as(write, &[crate::batch(&schema, changed)], CommitTerms::all_or_nothing()).await;
+        let rest = fixture.scan(&schema, ScanRequest { after, ..request }).await;
+        assert_eq!(Json::from(values(&rows(&rest), "n")), expected, "{order}");
     }
 }
 

@@ -1,0 +1,202 @@
+//! Records on their way to one client: a task that encodes them, and the body that the client reads.
+//!
+//! Between the two waits one slice. A client that reads slowly holds back the task, and with it the query; one that
+//! does not read at all ends both, although nobody asks the body for more while its socket is full.
+
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use async_stream::stream;
+use bytes::Bytes;
+use eider_application::{Error, RecordStream, StoreError, StoreErrorKind, blocking};
+use futures::{Stream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
+use tracing::{Instrument, Span};
+
+use crate::error::ApiError;
+use crate::output::Output;
+
+/// Most bytes that the body hands over at once. So much a client must take within the idle time.
+const SLICE_BYTES: usize = 64 << 10;
+
+/// How long the connection stays open behind the line that says why it breaks.
+const TIME_TO_SEND_LAST_LINE: Duration = Duration::from_millis(50);
+
+/// What one client is sent.
+pub(crate) struct Delivery {
+    pub(crate) records: RecordStream,
+    pub(crate) output: Output,
+    /// The place among the streams that run at once; given back when the delivery ends.
+    pub(crate) permit: OwnedSemaphorePermit,
+    /// How long the client may take for a slice.
+    pub(crate) idle: Duration,
+    pub(crate) request_id: String,
+}
+
+/// Why a delivery ends before its end.
+enum Stop {
+    /// The records or their encoding failed.
+    Failed(StoreError),
+    /// The client took nothing for too long.
+    Idle,
+    /// The client is gone.
+    Gone,
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Delivery {
+    /// Starts the task and hands out the body. A delivery that does not come to its end breaks the connection, so that
+    /// what was sent does not pass for everything.
+    ///
+    /// The task ends, and with it the query, when the body is dropped.
+    pub(crate) fn start(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let account = Account::new();
+        tokio::spawn(self.run(sender, account).in_current_span());
+        stream! {
+            while let Some(slice) = receiver.recv().await {
+                let slice: Bytes = slice;
+                // The mark of the end. As a chunk it would be the last.
+                if slice.is_empty() {
+                    return;
+                }
+                yield Ok(slice);
+            }
+            // A body that fails takes what was not sent yet with it.
+            tokio::time::sleep(TIME_TO_SEND_LAST_LINE).await;
+            yield Err(StoreError::new(StoreErrorKind::Cancelled, "the stream broke off"));
+        }
+    }
+
+    async fn run(self, sender: mpsc::Sender<Bytes>, mut account: Account) {
+        let gone = sender.clone();
+        tokio::select! {
+            biased;
+            () = gone.closed() => {}
+            () = self.deliver(&sender, &mut account) => {}
+        }
+    }
+
+    async fn deliver(self, sender: &mpsc::Sender<Bytes>, account: &mut Account) {
+        let Self { mut records, output, permit: _permit, idle, request_id } = self;
+        let mut client = Client { sender, idle, account };
+        let mut output = Some(output);
+        match deliver_all(&mut records, &mut output, &mut client).await {
+            Ok(()) => client.account.outcome = "completed",
+            Err(Stop::Idle) => client.account.outcome = "idle",
+            // It is abandoned until something else is known.
+            Err(Stop::Gone) => {}
+            Err(Stop::Failed(error)) => {
+                client.account.outcome = "failed";
+                // The query is over, however long the client takes for the last line.
+                drop(records);
+                let problem = ApiError::from(Error::Store(error)).problem(&request_id);
+                if let Ok(line) = write(&mut output, move |output| output.broken(&problem)).await {
+                    // A client that does not take it sees the connection break.
+                    let _ = client.send(line).await;
+                }
+            }
+        }
+    }
+}
+
+/// Sends every record, the end of the format and the mark of the end.
+async fn deliver_all(
+    records: &mut RecordStream,
+    output: &mut Option<Output>,
+    client: &mut Client<'_>,
+) -> Result<(), Stop> {
+    while let Some(batch) = records.next().await {
+        let batch: RecordBatch = batch?;
+        let rows = batch.num_rows() as u64;
+        let piece = write(output, move |output| output.batch(&batch)).await?;
+        client.account.rows += rows;
+        client.send(piece).await?;
+    }
+    let piece = write(output, Output::end).await?;
+    client.send(piece).await?;
+    client.send_slice(Bytes::new()).await
+}
+
+/// Encodes away from the event loop. The output is gone when that panics.
+async fn write(
+    output: &mut Option<Output>,
+    work: impl FnOnce(&mut Output) -> Result<Bytes, StoreError> + Send + 'static,
+) -> Result<Bytes, StoreError> {
+    let gone = || StoreError::new(StoreErrorKind::Internal, "the encoder is gone");
+    let mut taken = output.take().ok_or_else(gone)?;
+    let (taken, piece) = blocking::run(move || {
+        let piece = work(&mut taken);
+        (taken, piece)
+    })
+    .await?;
+    *output = Some(taken);
+    piece
+}
+
+/// The body's end of the channel, as the task sees it.
+struct Client<'d> {
+    sender: &'d mpsc::Sender<Bytes>,
+    idle: Duration,
+    account: &'d mut Account,
+}
+
+impl Client<'_> {
+    /// Hands a piece over, slice by slice.
+    async fn send(&mut self, mut piece: Bytes) -> Result<(), Stop> {
+        while !piece.is_empty() {
+            let slice = piece.split_to(piece.len().min(SLICE_BYTES));
+            self.send_slice(slice).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_slice(&mut self, slice: Bytes) -> Result<(), Stop> {
+        let bytes = slice.len() as u64;
+        match timeout(self.idle, self.sender.send(slice)).await {
+            Ok(Ok(())) => {
+                self.account.bytes += bytes;
+                Ok(())
+            }
+            Ok(Err(_)) => Err(Stop::Gone),
+            Err(_) => Err(Stop::Idle),
+        }
+    }
+}
+
+/// What a stream has sent; logged when it ends, however it ends.
+struct Account {
+    span: Span,
+    started: Instant,
+    rows: u64,
+    /// As they were sent: compressed, where they were.
+    bytes: u64,
+    outcome: &'static str,
+}
+
+impl Account {
+    fn new() -> Self {
+        Self { span: Span::current(), started: Instant::now(), rows: 0, bytes: 0, outcome: "abandoned" }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let duration_ms = self.started.elapsed().as_secs_f64() * 1e3;
+        self.span.in_scope(|| {
+            tracing::info!(
+                stream.rows = self.rows,
+                stream.bytes = self.bytes,
+                duration_ms,
+                outcome = self.outcome,
+                "stream ended"
+            );
+        });
+    }
+}

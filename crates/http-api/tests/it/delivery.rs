@@ -1,0 +1,114 @@
+//! How many streams run at once, and readers that do not read.
+
+use std::time::Duration;
+
+use eider_application::{IngestLimits, StoreError, StoreErrorKind};
+use eider_http_api::HttpSettings;
+use eider_testkit::Operation;
+use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+
+use crate::app::TestApp;
+
+const STREAM: &str = "/api/v1/records/flights/stream";
+
+/// After so long a test has not merely been slow: it hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+async fn app_with(settings: HttpSettings, records: Json) -> TestApp {
+    let app = TestApp::start_with(settings, IngestLimits::default());
+    app.create_flights().await;
+    app.load(records).await;
+    app
+}
+
+fn flights(count: i64) -> Json {
+    (0..count).map(|n| json!({"carrier": "UA", "flight": n})).collect()
+}
+
+#[tokio::test]
+async fn so_many_streams_run_at_once_and_no_more() {
+    let settings = HttpSettings { max_streams: 2, stream_wait: Duration::from_millis(1), ..HttpSettings::default() };
+    let app = app_with(settings, flights(10)).await;
+    let gates = [app.store.hold_scan_after(3), app.store.hold_scan_after(3)];
+    let mut running = Vec::new();
+    for _ in 0..2 {
+        let mut response = app.request("GET", STREAM).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.chunk().await.unwrap().unwrap();
+        running.push(response);
+    }
+    let refused = app.get(STREAM).await;
+    assert_eq!(refused.problem(), (503, "overloaded".to_owned()));
+    assert_eq!((&refused.json()["budget"], refused.header("retry-after")), (&json!("streams"), "1"));
+    // What is no stream does not wait for streams, and what is refused does not reach the store.
+    assert_eq!(app.get("/api/v1/records/flights").await.status, 200);
+    assert_eq!(app.store.open_scans(), 2);
+
+    drop(running.pop());
+    app.store.wait_for_open_scans(1).await;
+    let answer = wait_for_place(&app, "").await;
+    assert_eq!(answer.lines().count(), 10);
+    for gate in gates {
+        gate.open();
+    }
+    let rest = running.remove(0).text().await.unwrap();
+    assert_eq!(rest.lines().count(), 7);
+}
+
+/// The records, as soon as another stream has given its place back.
+async fn wait_for_place(app: &TestApp, query: &str) -> String {
+    let admitted = async {
+        loop {
+            let answer = app.get(&format!("{STREAM}{query}")).await;
+            if answer.status == 200 {
+                return answer.text;
+            }
+        }
+    };
+    timeout(PATIENCE, admitted).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_to_begin_gives_its_place_back() {
+    let settings = HttpSettings { max_streams: 1, stream_wait: Duration::from_millis(1), ..HttpSettings::default() };
+    let app = app_with(settings, flights(1)).await;
+    for _ in 0..3 {
+        app.store.fail_next(Operation::Scan, StoreError::new(StoreErrorKind::Internal, "internal words"));
+        assert_eq!(app.get(STREAM).await.problem(), (500, "internal".to_owned()));
+    }
+    assert_eq!(wait_for_place(&app, "").await.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_cut_off() {
+    let settings = HttpSettings {
+        max_streams: 1,
+        stream_wait: Duration::from_millis(1),
+        stream_idle: Duration::from_millis(50),
+        ..HttpSettings::default()
+    };
+    // More than the buffers of a connection hold.
+    let text = "x".repeat(1 << 20);
+    let records: Json = (0..48).map(|n| json!({"carrier": "UA", "flight": n, "extra": {"text": text}})).collect();
+    let app = app_with(settings, records).await;
+
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let address = app.base.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut connection = socket.connect(address).await.unwrap();
+    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: eider\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut received = vec![0; 12];
+    connection.read_exact(&mut received).await.unwrap();
+    assert_eq!(received, b"HTTP/1.1 200");
+
+    timeout(PATIENCE, app.store.wait_for_open_scans(0)).await.unwrap();
+    assert_eq!(wait_for_place(&app, "?fields=flight&limit=1").await, "{\"flight\":0}\n", "others have its place");
+
+    // Whatever it takes now, it does not take it for everything.
+    let _ = timeout(PATIENCE, connection.read_to_end(&mut received)).await.unwrap();
+    assert!(received.len() < 48 << 20 && !received.ends_with(b"0\r\n\r\n"));
+}
