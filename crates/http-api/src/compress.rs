@@ -39,22 +39,7 @@ impl Compressor {
     /// # Errors
     /// When there is no memory for it.
     pub(crate) fn piece(&mut self, plain: Vec<u8>) -> io::Result<Vec<u8>> {
-        if plain.is_empty() {
-            return Ok(plain);
-        }
-        match self {
-            Self::Identity => Ok(plain),
-            Self::Gzip(encoder) => {
-                encoder.write_all(&plain)?;
-                encoder.flush()?;
-                Ok(std::mem::take(encoder.get_mut()))
-            }
-            Self::Zstd(encoder) => {
-                encoder.write_all(&plain)?;
-                encoder.flush()?;
-                Ok(std::mem::take(encoder.get_mut()))
-            }
-        }
+        if plain.is_empty() { Ok(plain) } else { self.compress(plain, false) }
     }
 
     /// What the last piece comes to, with the end of the gzip member or zstd frame.
@@ -62,16 +47,20 @@ impl Compressor {
     /// # Errors
     /// When there is no memory for it.
     pub(crate) fn last_piece(&mut self, plain: Vec<u8>) -> io::Result<Vec<u8>> {
+        self.compress(plain, true)
+    }
+
+    fn compress(&mut self, plain: Vec<u8>, is_last: bool) -> io::Result<Vec<u8>> {
         match self {
             Self::Identity => Ok(plain),
             Self::Gzip(encoder) => {
                 encoder.write_all(&plain)?;
-                encoder.try_finish()?;
+                if is_last { encoder.try_finish() } else { encoder.flush() }?;
                 Ok(std::mem::take(encoder.get_mut()))
             }
             Self::Zstd(encoder) => {
                 encoder.write_all(&plain)?;
-                encoder.do_finish()?;
+                if is_last { encoder.do_finish() } else { encoder.flush() }?;
                 Ok(std::mem::take(encoder.get_mut()))
             }
         }

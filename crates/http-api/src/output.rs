@@ -79,10 +79,8 @@ impl Output {
     /// # Errors
     /// As [`batch`](Self::batch) and [`end`](Self::end).
     pub(crate) fn whole(mut self, batch: &RecordBatch) -> Result<Bytes, StoreError> {
-        let mut out = std::mem::take(&mut self.head);
-        self.encoder.batch(batch, &mut out).map_err(unencodable)?;
-        self.encoder.end(&mut out).map_err(unencodable)?;
-        self.compressor.last_piece(out).map(Bytes::from).map_err(uncompressed)
+        self.encoder.batch(batch, &mut self.head).map_err(unencodable)?;
+        self.end()
     }
 
     /// The last piece.

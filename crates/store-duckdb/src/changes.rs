@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{
@@ -13,7 +12,7 @@ use eider_domain::{Field, Schema, SystemField, Value, Version};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
-use crate::commit::{engine_batch, engine_schema};
+use crate::commit::{engine_batch, engine_schema, ids_of};
 use crate::error::{arrow_error, internal, store_error};
 use crate::identity::StoredIds;
 use crate::sql::{self, Statement};
@@ -23,10 +22,7 @@ use crate::{ident, scan};
 /// The record that a change is about.
 pub(crate) fn id_of(change: &Change) -> Uuid {
     match change {
-        Change::Create { record, .. } | Change::Replace { record, .. } => {
-            Uuid::from_slice(record.column(SystemField::Id as usize).as_fixed_size_binary().value(0))
-                .unwrap_or_default()
-        }
+        Change::Create { record, .. } | Change::Replace { record, .. } => ids_of(record).next().unwrap_or_default(),
         Change::Delete { id, .. } => *id.as_uuid(),
     }
 }

@@ -117,7 +117,7 @@ impl Append<'_> {
             self.next_row += batch.num_rows() as u64;
             let batch = accepted(self.connection, self.verdict, batch, first)?;
             if self.request.returns_ids {
-                self.receipt.ids.extend(ids_of(&batch));
+                self.receipt.ids.extend(ids_of(&batch).map(RecordId::new));
             }
             self.ids.note(&batch);
             let batch = engine_batch(&batch, &arrow, sequence)?;
@@ -161,7 +161,7 @@ fn replacing(batch: &RecordBatch, targets: &[keys::Target], first: u64) -> Resul
     for row in 0..batch.num_rows() {
         match targets.next_if(|target| target.row == first + row as u64) {
             Some(target) => {
-                new_ids.append_value(target.id.to_be_bytes()).map_err(arrow_error)?;
+                new_ids.append_value(target.id.as_bytes()).map_err(arrow_error)?;
                 created_at[row] = target.created_at;
                 versions[row] = target.version + 1;
             }
@@ -176,9 +176,10 @@ fn replacing(batch: &RecordBatch, targets: &[keys::Target], first: u64) -> Resul
     RecordBatch::try_new(batch.schema(), columns).map_err(arrow_error)
 }
 
-fn ids_of(batch: &RecordBatch) -> impl Iterator<Item = RecordId> {
-    let ids = batch.column(SystemField::Id as usize).as_fixed_size_binary().clone();
-    (0..ids.len()).map(move |row| RecordId::new(Uuid::from_slice(ids.value(row)).unwrap_or_default()))
+/// The ids of whole records.
+pub(crate) fn ids_of(records: &RecordBatch) -> impl Iterator<Item = Uuid> {
+    let ids = records.column(SystemField::Id as usize).as_fixed_size_binary();
+    (0..ids.len()).map(|row| Uuid::from_slice(ids.value(row)).unwrap_or_default())
 }
 
 /// The columns of the table as the appender takes them.

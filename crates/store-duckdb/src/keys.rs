@@ -7,19 +7,18 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
 use duckdb::{Connection, params};
 use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, StoreError};
-use eider_domain::{Field, Schema, SystemField};
+use eider_domain::{Field, Schema};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
 use crate::changes::versions_of;
-use crate::commit::{engine_array, engine_field};
+use crate::commit::{engine_array, engine_field, ids_of};
 use crate::error::{arrow_error, internal, store_error};
 use crate::identity::StoredIds;
 use crate::staging::Sealed;
@@ -49,7 +48,7 @@ pub(crate) struct Verdict {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) row: u64,
-    pub(crate) id: u128,
+    pub(crate) id: Uuid,
     pub(crate) created_at: i64,
     pub(crate) version: i64,
 }
@@ -70,7 +69,7 @@ pub(crate) struct Keys<'a> {
     /// As [`key_fields`] names them.
     pub(crate) fields: &'a [Field],
     /// The only ids that have to be; all when `None`.
-    pub(crate) suspects: Option<&'a HashSet<u128>>,
+    pub(crate) suspects: Option<&'a HashSet<Uuid>>,
 }
 
 /// Most ids that [`suspects`] holds; a write with more is compared as a whole.
@@ -86,14 +85,14 @@ pub(crate) fn suspects(
     batches: &mut Sealed,
     rows: u64,
     stored: &StoredIds,
-) -> Result<Option<HashSet<u128>>, StoreError> {
+) -> Result<Option<HashSet<Uuid>>, StoreError> {
     let Some(filter) = stored.filter() else { return Ok(None) };
     let mut seen = filter.sibling(usize::try_from(rows).unwrap_or(0));
     let mut suspects = HashSet::new();
     batches.for_each(|batch, origin| {
         if origin == IdOrigin::Client && suspects.len() <= MOST_SUSPECTS {
             for id in ids_of(&batch) {
-                let hash = filter.hash(&id.to_be_bytes());
+                let hash = filter.hash(id.as_bytes());
                 if seen.insert(hash) || filter.may_contain(hash) {
                     suspects.insert(id);
                 }
@@ -110,27 +109,22 @@ pub(crate) fn confirmed(
     connection: &Connection,
     schema: &Schema,
     batches: &mut Sealed,
-    mut suspects: HashSet<u128>,
-) -> Result<HashSet<u128>, StoreError> {
+    mut suspects: HashSet<Uuid>,
+) -> Result<HashSet<Uuid>, StoreError> {
     if suspects.is_empty() || suspects.len() > MOST_LOOKED_FOR {
         return Ok(suspects);
     }
-    let ids: Vec<Uuid> = suspects.iter().copied().map(Uuid::from_u128).collect();
+    let ids: Vec<Uuid> = suspects.iter().copied().collect();
     let stored = versions_of(connection, schema, &ids)?;
-    let mut counts: HashMap<u128, u32> = HashMap::new();
+    let mut counts: HashMap<Uuid, u32> = HashMap::new();
     batches.for_each(|batch, origin| {
         if origin == IdOrigin::Client {
             ids_of(&batch).filter(|id| suspects.contains(id)).for_each(|id| *counts.entry(id).or_default() += 1);
         }
         Ok(())
     })?;
-    suspects.retain(|id| stored.contains_key(&Uuid::from_u128(*id)) || counts.get(id).is_some_and(|count| *count > 1));
+    suspects.retain(|id| stored.contains_key(id) || counts.get(id).is_some_and(|count| *count > 1));
     Ok(suspects)
-}
-
-fn ids_of(batch: &RecordBatch) -> impl Iterator<Item = u128> {
-    let ids = batch.column(SystemField::Id as usize).as_fixed_size_binary();
-    ids.iter().map(|id| id.and_then(|id| id.try_into().ok()).map_or(0, u128::from_be_bytes))
 }
 
 /// Decides on every row of a write by its keys, and tells `report` why rows are refused, ordered by row.
@@ -202,7 +196,7 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
     rows.map(|row| {
         let (row, id, created_at, version) = row.map_err(store_error)?;
         let id = Uuid::parse_str(&id).map_err(|error| internal("a stored id is no UUID").with_source(error))?;
-        Ok(Target { row: row.unsigned_abs(), id: id.as_u128(), created_at, version })
+        Ok(Target { row: row.unsigned_abs(), id, created_at, version })
     })
     .collect()
 }

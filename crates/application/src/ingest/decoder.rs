@@ -27,7 +27,7 @@ pub struct IngestLimits {
     pub max_record_bytes: usize,
     /// Most records in one call.
     pub max_records: u64,
-    /// Most failures that a report names; all are counted.
+    /// Most failures that a receipt names; all are counted, and reported.
     pub max_failures: usize,
     /// Rows after which a batch goes to the store.
     pub batch_rows: usize,

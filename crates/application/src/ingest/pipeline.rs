@@ -15,12 +15,12 @@ use crate::{Error, StoreError, StoreErrorKind, blocking};
 /// Reads a body and decodes it, chunk by chunk, in order.
 pub(super) struct DecodePipeline<B> {
     body: Blocks<B>,
-    /// Gone while a block is being cut.
+    /// Gone while a step runs.
     state: Option<State>,
     /// Chunks that nobody decodes yet.
     waiting: VecDeque<Chunk>,
     running: FuturesOrdered<BoxFuture<'static, Result<Result<DecodedChunk, Error>, StoreError>>>,
-    /// Chunks that are decoded at the same time.
+    /// Most chunks in `running`.
     width: usize,
     input: Input,
 }

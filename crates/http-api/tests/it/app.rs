@@ -6,8 +6,9 @@ use std::sync::Arc;
 use eider_application::{IngestLimits, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService};
 use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
+use futures::StreamExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value as Json, json};
 
 /// A running server over an in-memory store.
@@ -51,6 +52,13 @@ impl Answer {
     pub(crate) fn detail(&self) -> String {
         self.json()["detail"].as_str().unwrap().to_owned()
     }
+}
+
+/// What arrived of a body before its connection broke.
+pub(crate) async fn broken_body(response: Response) -> Vec<u8> {
+    let pieces: Vec<_> = response.bytes_stream().collect().await;
+    assert!(pieces.last().is_some_and(Result::is_err), "a client that only looks at the connection notices");
+    pieces.into_iter().flatten().flatten().collect()
 }
 
 impl TestApp {

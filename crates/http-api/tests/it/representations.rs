@@ -6,12 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use eider_application::{StoreError, StoreErrorKind};
 use flate2::write::GzDecoder;
-use futures::StreamExt;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use serde_json::{Value as Json, json};
 use zstd::stream::write::Decoder as ZstdDecoder;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, broken_body};
 use crate::encodings::{arrow_records, parquet_records};
 
 const PAGE: &str = "/api/v1/records/flights";
@@ -298,16 +297,7 @@ async fn broken(app: &TestApp, path: &str, encoding: &str) -> Vec<u8> {
     app.store.fail_scan_after(30, StoreError::new(StoreErrorKind::Internal, "internal words"));
     let response = app.request("GET", path).header(ACCEPT_ENCODING, encoding).send().await.unwrap();
     assert_eq!(response.status(), 200);
-    let mut body = response.bytes_stream();
-    let (mut arrived, mut is_broken) = (Vec::new(), false);
-    while let Some(piece) = body.next().await {
-        match piece {
-            Ok(piece) => arrived.extend_from_slice(&piece),
-            Err(_) => is_broken = true,
-        }
-    }
-    assert!(is_broken, "{path}: a client that only looks at the connection notices");
-    arrived
+    broken_body(response).await
 }
 
 #[tokio::test]

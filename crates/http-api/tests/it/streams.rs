@@ -2,11 +2,10 @@
 
 use eider_application::{StoreError, StoreErrorKind};
 use eider_testkit::Operation;
-use futures::StreamExt;
 use reqwest::header::ACCEPT;
 use serde_json::{Value as Json, json};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, broken_body};
 
 const STREAM: &str = "/api/v1/records/flights/stream";
 
@@ -84,16 +83,7 @@ async fn a_later_failure_writes_an_error_line_and_breaks_the_connection() {
     let response = app.request("GET", STREAM).send().await.unwrap();
     assert_eq!(response.status(), 200);
     let request_id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
-    let mut body = response.bytes_stream();
-    let (mut text, mut is_broken) = (Vec::new(), false);
-    while let Some(piece) = body.next().await {
-        match piece {
-            Ok(piece) => text.extend_from_slice(&piece),
-            Err(_) => is_broken = true,
-        }
-    }
-    assert!(is_broken, "a client that only looks at the connection notices");
-    let text = String::from_utf8(text).unwrap();
+    let text = String::from_utf8(broken_body(response).await).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 31);
     let last: Json = serde_json::from_str(lines[30]).unwrap();
