@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{DataType, PropertyName};
+use crate::{ColumnName, DataType, PropertyName};
 
 /// A field that every record has, in the order in which records show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +41,8 @@ impl SystemField {
     }
 }
 
-/// A field of the records of one schema, found by [`crate::Schema::field`].
+/// A field of the records of one schema, found by [`crate::Schema::field`], or of the groups of an aggregation, found by
+/// [`crate::Aggregation::field`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Field {
     /// A field of the record itself.
@@ -55,6 +56,15 @@ pub enum Field {
         /// Its place among the schema's properties, from 0.
         index: usize,
     },
+    /// A column of an aggregation.
+    Computed {
+        /// Its name as the aggregation spells it.
+        name: ColumnName,
+        /// Its type.
+        data_type: DataType,
+        /// Its place among the aggregation's columns, from 0.
+        index: usize,
+    },
 }
 
 impl Field {
@@ -63,6 +73,7 @@ impl Field {
         match self {
             Self::System(field) => field.name(),
             Self::Property { name, .. } => name.as_str(),
+            Self::Computed { name, .. } => name.as_str(),
         }
     }
 
@@ -70,15 +81,16 @@ impl Field {
     pub fn data_type(&self) -> DataType {
         match self {
             Self::System(field) => field.data_type(),
-            Self::Property { data_type, .. } => *data_type,
+            Self::Property { data_type, .. } | Self::Computed { data_type, .. } => *data_type,
         }
     }
 
-    /// The field's column in the full Arrow schema of its records, from 0.
+    /// The field's column in the full Arrow schema of its records or its groups, from 0.
     pub fn column(&self) -> usize {
         match self {
             Self::System(field) => *field as usize,
             Self::Property { index, .. } => SystemField::ALL.len() + index,
+            Self::Computed { index, .. } => *index,
         }
     }
 }

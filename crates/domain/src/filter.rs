@@ -6,8 +6,7 @@ use serde_json::Value as Json;
 
 use crate::constraints::typed;
 use crate::validation::Incoming;
-use crate::violation::abbreviate;
-use crate::{DataType, Field, Value, ValueRef, nearest};
+use crate::{DataType, Field, UnknownName, Value, ValueRef};
 
 /// How a condition compares. Comparisons follow SQL: a null never matches, not even under `not`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,14 +33,6 @@ pub enum Operator {
     IsNull,
     /// Has a value.
     IsNotNull,
-}
-
-/// There is no operator of this name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no operator `{name}`; {hint}")]
-pub struct UnknownOperator {
-    name: String,
-    hint: String,
 }
 
 impl Operator {
@@ -80,16 +71,10 @@ impl Operator {
     /// The operator of a name.
     ///
     /// # Errors
-    /// [`UnknownOperator`] with the nearest name, or all of them.
-    pub fn parse(name: &str) -> Result<Self, UnknownOperator> {
-        Self::ALL.into_iter().find(|operator| operator.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let hint = nearest(name, names).map_or_else(
-                || format!("the operators are {}", names.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            UnknownOperator { name: abbreviate(name), hint }
-        })
+    /// [`UnknownName`] with the nearest name, or all of them.
+    pub fn parse(name: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|operator| operator.name() == name);
+        found.ok_or_else(|| UnknownName::new("operator", name, Self::ALL.map(Self::name)))
     }
 
     fn applies_to(self, data_type: DataType) -> bool {

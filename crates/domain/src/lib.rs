@@ -4,6 +4,7 @@
 //! of a storage engine or of a web framework appears. Arrow's schema types are the one exception: Arrow is
 //! the data model that every layer shares.
 
+mod aggregation;
 mod constraints;
 mod cursor;
 mod data_type;
@@ -21,18 +22,19 @@ mod validation;
 mod value;
 mod violation;
 
+pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Function, GroupKey};
 pub use constraints::Constraints;
 pub use cursor::{Cursor, CursorError, Position, QueryFingerprint};
 pub use data_type::{DataType, MAX_DECIMAL_PRECISION};
 pub use definition::{MAX_DESCRIPTION_CHARS, MAX_PROPERTIES, SchemaDefinition};
 pub use field::{Field, SystemField, UnknownField};
-pub use filter::{Condition, Filter, FilterError, Operand, Operator, UnknownOperator};
-pub use name::{MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
+pub use filter::{Condition, Filter, FilterError, Operand, Operator};
+pub use name::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
 pub use property::Property;
 pub use query::{Direction, Projection, RecordQuery, SortKey};
 pub use record::{RecordId, RecordIdError, Timestamp, Version};
 pub use schema::{RECORD_FIELD_COUNT, Schema};
-pub use suggest::nearest;
+pub use suggest::{UnknownName, nearest};
 pub use validation::{Incoming, RecordCheck, RecordValidator, Slot};
 pub use value::{Value, ValueError, ValueRef};
 pub use violation::{Violation, ViolationCode};

@@ -133,6 +133,12 @@ name_type!(
     RESERVED_PROPERTY_NAMES
 );
 
+name_type!(
+    /// The name of a column of an aggregation, for example `mean_delay`.
+    ColumnName,
+    []
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

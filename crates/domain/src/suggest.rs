@@ -1,5 +1,27 @@
 //! "Did you mean": the nearest known name to an unknown one.
 
+use crate::violation::abbreviate;
+
+/// A query names something that there is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {kind} `{name}`; {hint}")]
+pub struct UnknownName {
+    kind: &'static str,
+    /// As the client wrote it, cut to a readable length.
+    name: String,
+    hint: String,
+}
+
+impl UnknownName {
+    /// Something of a kind (`operator`, say) that is none of `known`, with the nearest of those, or all of them.
+    pub fn new<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let hint = nearest(name, known.iter().copied())
+            .map_or_else(|| format!("the {kind}s are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+        Self { kind, name: abbreviate(name), hint }
+    }
+}
+
 /// The candidate nearest to `unknown`, if one is near enough to be a likely misspelling.
 ///
 /// Compares without regard to ASCII case by Damerau-Levenshtein distance; at most a third of the
