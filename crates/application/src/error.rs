@@ -45,6 +45,7 @@ error_codes! {
     UnknownProperty = "unknown_property", "The query names a property that the schema does not have";
     UnknownOperator = "unknown_operator", "The query names an operator that does not exist";
     InvalidFilter = "invalid_filter", "A filter does not fit its property";
+    InvalidAggregation = "invalid_aggregation", "A part of the aggregation does not fit its property";
     InvalidLimit = "invalid_limit", "The limit is not one that a page can have";
     InvalidCursor = "invalid_cursor", "The cursor does not belong to this query";
     QueryTooComplex = "query_too_complex", "The query has more parts than a query may have";
@@ -68,6 +69,7 @@ error_codes! {
     SchemaInvalid = "schema_invalid", "The schema definition is not valid";
     IdempotencyMismatch = "idempotency_mismatch", "The idempotency key was used for another call";
     ValidationFailed = "validation_failed", "At least one record was refused by the schema";
+    FigureOutOfRange = "figure_out_of_range", "A figure of the aggregation does not fit its type";
     Unsupported = "unsupported", "The store behind this server cannot do this";
     Internal = "internal", "The server failed";
     StoreCorrupt = "store_corrupt", "The stored data is damaged";
@@ -218,6 +220,7 @@ impl Error {
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::NotFound => ErrorCode::SchemaNotFound,
                 StoreErrorKind::Conflict => ErrorCode::WriteConflict,
+                StoreErrorKind::OutOfRange => ErrorCode::FigureOutOfRange,
                 StoreErrorKind::Unsupported => ErrorCode::Unsupported,
                 StoreErrorKind::Unavailable => ErrorCode::Overloaded,
                 StoreErrorKind::Timeout => ErrorCode::Timeout,

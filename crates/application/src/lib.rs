@@ -28,6 +28,6 @@ pub use ports::{
     RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities,
     StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
 };
-pub use query::{OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
+pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{FileReports, SystemClock, UuidV7Generator};

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Float64Type, TimestampMicrosecondType};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::DataType as ArrowType;
 use arrow_select::concat::concat_batches;
-use eider_domain::{Condition, Filter, RecordId, RecordQuery, Schema};
-use futures::TryStreamExt;
+use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Schema, temporal};
+use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
-use crate::{Cursors, Error, RecordStore, RecordStream, ScanRequest, StoreFigures};
+use crate::{Cursors, Error, RecordStore, RecordStream, ScanRequest, StoreError, StoreErrorKind, StoreFigures};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +78,16 @@ impl StreamRequest {
     }
 }
 
-/// Reads records: one, a page, a count or all of them.
+/// The first groups of an aggregation.
+#[derive(Debug, Clone)]
+pub struct Groups {
+    /// The groups, with the columns of the aggregation.
+    pub groups: RecordBatch,
+    /// Whether there are more.
+    pub has_more: bool,
+}
+
+/// Reads records: one, a page, a count or all of them, and figures over groups of them.
 #[derive(Debug, Clone)]
 pub struct QueryService {
     store: Arc<dyn RecordStore>,
@@ -152,6 +164,42 @@ impl QueryService {
         Ok(self.store.scan(schema, scan).await?)
     }
 
+    /// The first `limit` groups of an aggregation.
+    ///
+    /// # Errors
+    /// [`Error::Store`], also when a figure does not fit its type.
+    #[instrument(name = "records.aggregate", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = limit))]
+    pub async fn aggregate(
+        &self,
+        schema: &Arc<Schema>,
+        aggregation: &Aggregation,
+        limit: u64,
+    ) -> Result<Groups, Error> {
+        let groups = self.stream_groups(schema, aggregation, Some(limit.saturating_add(1))).await?;
+        let groups = whole(groups).await?;
+        let shown = groups.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Groups { has_more: groups.num_rows() > shown, groups: groups.slice(0, shown) })
+    }
+
+    /// Every group of an aggregation, or the first `limit` of them.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for what fails before the first batch, also when a figure does not fit its type; the stream
+    /// yields what fails later.
+    #[instrument(name = "records.stream_groups", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn stream_groups(
+        &self,
+        schema: &Arc<Schema>,
+        aggregation: &Aggregation,
+        limit: Option<u64>,
+    ) -> Result<RecordStream, Error> {
+        let mut groups = self.store.aggregate(schema, aggregation, limit).await?;
+        let columns = Arc::clone(groups.schema());
+        let first = groups.try_next().await?.map(in_range).transpose()?;
+        let rest = groups.and_then(|batch| std::future::ready(in_range(batch)));
+        Ok(RecordStream::new(columns, stream::iter(first.map(Ok)).chain(rest).boxed()))
+    }
+
     /// Waits until the commit of a number, or a later one, is visible.
     ///
     /// # Errors
@@ -174,9 +222,31 @@ impl QueryService {
     }
 
     async fn collect(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordBatch, Error> {
-        let stream = self.store.scan(schema, request).await?;
-        let columns = Arc::clone(stream.schema());
-        let batches: Vec<RecordBatch> = stream.try_collect().await?;
-        concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
+        whole(self.store.scan(schema, request).await?).await
+    }
+}
+
+/// A stream as one batch.
+async fn whole(stream: RecordStream) -> Result<RecordBatch, Error> {
+    let columns = Arc::clone(stream.schema());
+    let batches: Vec<RecordBatch> = stream.try_collect().await?;
+    concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
+}
+
+/// Groups whose figures all have a text: finite numbers, and times in the years 0000 to 9999, which the week that a year
+/// begins in may precede.
+fn in_range(groups: RecordBatch) -> Result<RecordBatch, StoreError> {
+    let is_in_range = |column: &ArrayRef| match column.data_type() {
+        ArrowType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().all(f64::is_finite),
+        ArrowType::Date32 => column.as_primitive::<Date32Type>().iter().flatten().all(temporal::is_date_in_range),
+        ArrowType::Timestamp(..) => {
+            column.as_primitive::<TimestampMicrosecondType>().iter().flatten().all(temporal::is_in_range)
+        }
+        _ => true,
+    };
+    if groups.columns().iter().all(is_in_range) {
+        Ok(groups)
+    } else {
+        Err(StoreError::new(StoreErrorKind::OutOfRange, "a figure is beyond the range of its type"))
     }
 }

@@ -169,7 +169,7 @@ fn refuse_by_unique_values(
     refusals: &mut [Option<ChangeOutcome>],
 ) -> Result<(), StoreError> {
     let is_unique = |field: &Field| match field {
-        Field::System(_) => false,
+        Field::System(_) | Field::Computed { .. } => false,
         Field::Property { index, .. } => schema.properties()[*index].is_unique,
     };
     let fields: Vec<Field> = schema.fields().into_iter().filter(is_unique).collect();

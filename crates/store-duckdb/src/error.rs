@@ -16,6 +16,8 @@ pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
         (StoreErrorKind::Conflict, "another transaction was first")
     } else if contains("Constraint Error") {
         (StoreErrorKind::Conflict, "a constraint of the table does not hold")
+    } else if contains("Out of Range Error") || contains("out of range for the destination type") {
+        (StoreErrorKind::OutOfRange, "a figure does not fit its type")
     } else if contains("Corrupt")
         || contains("checksum")
         || contains("not a valid DuckDB database")

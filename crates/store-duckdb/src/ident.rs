@@ -32,9 +32,12 @@ pub(crate) fn table(schema: &Schema) -> String {
     format!("{}.{}", quoted(RECORDS), quoted(&table_name(schema.name())))
 }
 
-/// The quoted column of a field.
+/// The quoted column of a field. Columns of an aggregation go by their place: their names may be those of the table's.
 pub(crate) fn column(field: &Field) -> String {
-    quoted(field.name())
+    match field {
+        Field::Computed { index, .. } => quoted(&format!("${index}")),
+        Field::System(_) | Field::Property { .. } => quoted(field.name()),
+    }
 }
 
 /// The bare name of the index on a property.

@@ -59,6 +59,7 @@ pub(crate) fn key_fields(schema: &Schema, origins: &[IdOrigin]) -> Vec<Field> {
     let is_key = |field: &Field| match field {
         Field::System(_) => has_client_ids && field.column() == 0,
         Field::Property { index, .. } => schema.properties()[*index].is_unique,
+        Field::Computed { .. } => false,
     };
     schema.fields().into_iter().filter(is_key).collect()
 }

@@ -1,5 +1,6 @@
 //! Domain queries as SQL with bound values.
 
+mod aggregate;
 mod changes;
 mod ddl;
 mod filter;
@@ -9,6 +10,7 @@ mod select;
 use duckdb::types::{TimeUnit, Value as EngineValue};
 use eider_domain::{DataType, Value};
 
+pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, versions};
 pub(crate) use ddl::{create_indexes, create_table, drop_table};
 pub(crate) use select::{count, delete, scan};

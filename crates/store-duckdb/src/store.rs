@@ -12,7 +12,7 @@ use eider_application::{
     IdentityStatistics, IndexStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
     SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
-use eider_domain::{Filter, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Filter, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use tracing::instrument;
@@ -315,6 +315,18 @@ impl RecordStore for DuckDbStore {
         self.shared.table_of(schema)?;
         let columns = scan_schema(schema, &request);
         scan::scan(&self.shared.pool, schema.name(), sql::scan(schema, &request), columns).await
+    }
+
+    #[instrument(name = "store.aggregate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    async fn aggregate(
+        &self,
+        schema: &Arc<Schema>,
+        aggregation: &Aggregation,
+        limit: Option<u64>,
+    ) -> Result<RecordStream, StoreError> {
+        self.shared.table_of(schema)?;
+        let statement = sql::aggregate(schema, aggregation, limit);
+        scan::scan(&self.shared.pool, schema.name(), statement, aggregation.arrow()).await
     }
 
     #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]

@@ -6,6 +6,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a case panics when the store fails it")]
 
+pub mod aggregations;
 pub mod catalog;
 pub mod changes;
 pub mod concurrency;
@@ -13,6 +14,7 @@ pub mod conflicts;
 pub mod differential;
 pub mod filters;
 mod fixture;
+mod generated;
 pub mod order;
 pub mod pages;
 pub mod policies;
@@ -166,6 +168,18 @@ macro_rules! record_store_contract {
                 a_changed_record_is_where_its_keys_now_put_it
                 records_written_between_pages_do_not_move_the_others
             ]
+            aggregations: [
+                every_function_works_on_what_it_applies_to
+                all_records_are_one_group_without_keys
+                null_is_a_key_and_never_part_of_a_figure
+                values_of_every_type_make_groups
+                times_are_cut_to_every_unit
+                a_filter_chooses_records_and_having_groups
+                groups_come_in_their_order
+                columns_may_have_the_names_of_fields
+                a_sum_that_does_not_fit_its_type_is_refused
+                generated_aggregations_agree_with_the_memory_store
+            ]
             snapshots: [
                 a_scan_does_not_see_later_writes
                 a_scan_does_not_see_later_deletes
@@ -181,6 +195,7 @@ macro_rules! record_store_contract {
             ]
             differential: [
                 generated_queries_agree_with_the_memory_store
+                pages_by_cursor_are_the_whole_result
             ]
         }
     };

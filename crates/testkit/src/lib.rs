@@ -19,5 +19,5 @@ pub use clock::FixedClock;
 pub use contract::Fixture;
 pub use ids::SequentialIds;
 pub use memory::{MemoryStore, Operation, ScanGate};
-pub use query::{all_of, any_of, condition, not, projection, sort};
+pub use query::{aggregation, all_of, any_of, condition, not, projection, sort};
 pub use reports::MemoryReports;

@@ -1,5 +1,6 @@
 //! A store in memory that does what the ports say in the simplest way: the oracle for every other store.
 
+mod aggregate;
 mod change;
 mod conflicts;
 mod faults;

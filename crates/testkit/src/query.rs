@@ -1,6 +1,9 @@
-//! Short forms of filters, orders and projections.
+//! Short forms of filters, orders, projections and aggregations.
 
-use eider_domain::{Condition, Direction, Field, Filter, Operator, Projection, Schema, SortKey};
+use eider_domain::{
+    Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Field, Filter, Function, GroupKey, Operator,
+    Projection, Schema, SortKey,
+};
 use serde_json::Value as Json;
 
 fn field(schema: &Schema, name: &str) -> Field {
@@ -50,4 +53,49 @@ pub fn sort(schema: &Schema, text: &str) -> Vec<SortKey> {
 /// When there is no such field.
 pub fn projection(schema: &Schema, names: &[&str]) -> Projection {
     Projection::of(schema, names.iter().map(|name| field(schema, name)).collect())
+}
+
+/// An aggregation of keys (`carrier`, `month(at)`) and figures (`count`, `sum(fare)`, `quantile(fare;0.5)`), each with a
+/// name before it where it needs one: `p95=quantile(fare;0.95)`.
+///
+/// # Panics
+/// When there is no such aggregation.
+pub fn aggregation(schema: &Schema, keys: &[&str], figures: &[&str]) -> Aggregation {
+    let key = |text: &&str| {
+        let (name, expression) = named(text);
+        let key = match call(expression) {
+            (_, None, _) => GroupKey::of(field(schema, expression)),
+            (unit, Some(name), _) => {
+                GroupKey::truncated(field(schema, name), DateUnit::parse(unit).expect("a unit of time"))
+            }
+        };
+        (name, key.expect("a key that fits the field"))
+    };
+    let figure = |text: &&str| {
+        let (name, expression) = named(text);
+        let (function, of, share) = call(expression);
+        let function = Function::parse(function).expect("a function");
+        let share = share.map(|share| share.parse().expect("a share"));
+        let figure = Aggregate::new(function, of.map(|name| field(schema, name)), share);
+        (name, figure.expect("a function that fits the field"))
+    };
+    let (keys, figures) = (keys.iter().map(key).collect(), figures.iter().map(figure).collect());
+    Aggregation::new(keys, figures).expect("an aggregation")
+}
+
+fn named(text: &str) -> (Option<ColumnName>, &str) {
+    match text.split_once('=') {
+        Some((name, expression)) => (Some(ColumnName::parse(name).expect("a name")), expression),
+        None => (None, text),
+    }
+}
+
+/// `function(field;share)`, taken apart.
+fn call(text: &str) -> (&str, Option<&str>, Option<&str>) {
+    let Some((function, rest)) = text.split_once('(') else { return (text, None, None) };
+    let arguments = rest.strip_suffix(')').expect("a closing parenthesis");
+    match arguments.split_once(';') {
+        Some((field, share)) => (function, Some(field), Some(share)),
+        None => (function, Some(arguments), None),
+    }
 }

@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     Conflict,
     /// The request breaks the port's contract or the schema: do not try again.
     InvalidInput,
+    /// A figure does not fit its type: tell the client.
+    OutOfRange,
     /// This store cannot do it: see [`crate::StoreCapabilities`].
     Unsupported,
     /// A budget is used up for now: try again later.

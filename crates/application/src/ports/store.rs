@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eider_domain::{Filter, Position, RecordQuery, Schema, Timestamp};
+use eider_domain::{Aggregation, Filter, Position, RecordQuery, Schema, Timestamp};
 
 use crate::{
     BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, RecordStream, SchemaStatistics, StoreError,
@@ -93,6 +93,19 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `NotFound` when the schema was removed, `Unavailable` when no connection is free in time.
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError>;
+
+    /// Streams the groups of an aggregation, the first `limit` of them in [`Aggregation::order`], as
+    /// [`RecordStore::scan`] does records. A `number` beyond its range may come as an infinity.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`]; `OutOfRange`, here or in the stream, when a sum does not fit its type, or that
+    /// of some of the values of a `decimal` does not.
+    async fn aggregate(
+        &self,
+        schema: &Arc<Schema>,
+        aggregation: &Aggregation,
+        limit: Option<u64>,
+    ) -> Result<RecordStream, StoreError>;
 
     /// Counts matching records.
     ///

@@ -11,14 +11,23 @@ pub(super) fn push_order(statement: &mut Statement, sort: &[SortKey]) {
         return;
     }
     statement.push(" ORDER BY ");
-    for key in sort {
+    push_keys(statement, sort);
+    statement.push(", ");
+    statement.push(ident::SEQUENCE);
+}
+
+/// Appends sort keys; there is at least one.
+pub(super) fn push_keys(statement: &mut Statement, sort: &[SortKey]) {
+    for (index, key) in sort.iter().enumerate() {
+        if index > 0 {
+            statement.push(", ");
+        }
         statement.push(&ident::column(&key.field));
         statement.push(match key.direction {
-            Direction::Ascending => " ASC NULLS LAST, ",
-            Direction::Descending => " DESC NULLS LAST, ",
+            Direction::Ascending => " ASC NULLS LAST",
+            Direction::Descending => " DESC NULLS LAST",
         });
     }
-    statement.push(ident::SEQUENCE);
 }
 
 /// Appends the condition that a record comes after a place in the order.

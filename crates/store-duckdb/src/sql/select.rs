@@ -55,7 +55,7 @@ pub(crate) fn delete(schema: &Schema, filter: &Filter) -> Statement {
     statement
 }
 
-fn push_where(statement: &mut Statement, filter: &Filter) {
+pub(super) fn push_where(statement: &mut Statement, filter: &Filter) {
     if !filter.is_everything() {
         statement.push(" WHERE ");
         push_filter(statement, filter);

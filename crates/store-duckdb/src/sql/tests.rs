@@ -2,7 +2,8 @@
 
 use eider_application::ScanRequest;
 use eider_domain::{
-    Condition, Direction, Filter, Operator, Position, RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp,
+    Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Filter, Function, GroupKey, Operator, Position,
+    RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp,
 };
 use insta::assert_snapshot;
 use serde_json::json;
@@ -78,4 +79,30 @@ fn the_order_of_commit_needs_no_sort() {
     request.offset = 2;
     request.after = Some(Position { keys: Vec::new(), sequence: 7 });
     assert_snapshot!(scan(&schema, &request).sql);
+}
+
+#[test]
+fn an_aggregation_names_its_columns_by_their_places() {
+    let schema = schema();
+    let field = |name: &str| schema.field(name).unwrap();
+    let named = |name: &str| Some(ColumnName::parse(name).unwrap());
+    let keys = vec![
+        (named("at"), GroupKey::of(field("carrier")).unwrap()),
+        (named("carrier"), GroupKey::truncated(field("at"), DateUnit::Week).unwrap()),
+    ];
+    let figure = |function, name: &str, share| (None, Aggregate::new(function, Some(field(name)), share).unwrap());
+    let figures = vec![
+        (named("n"), Aggregate::new(Function::Count, None, None).unwrap()),
+        figure(Function::Sum, "fare", None),
+        figure(Function::Quantile, "delay", Some(0.95)),
+        figure(Function::Quantile, "at", Some(0.5)),
+        figure(Function::CountDistinct, "code", None),
+    ];
+    let mut aggregation = Aggregation::new(keys, figures).unwrap();
+    aggregation.filter = condition("delay", "gt", "0");
+    let count = aggregation.field("n").unwrap();
+    aggregation.having = Condition::from_json(count.clone(), Operator::Gt, &json!(100)).unwrap().into();
+    aggregation.sort = vec![SortKey { field: count, direction: Direction::Descending }];
+    let statement = aggregate(&schema, &aggregation, Some(11));
+    assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
 }

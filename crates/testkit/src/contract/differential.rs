@@ -1,20 +1,21 @@
 //! Generated schemas, records and queries, answered by the store under test and by the memory store.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
-use std::{env, fmt};
 
 use arrow_array::RecordBatch;
-use eider_application::{CommitOutcome, CommitTerms, OnConflict, ScanRequest, WriteRequest};
-use eider_domain::{Field, Projection, RecordQuery, Schema, SchemaDefinition};
+use eider_application::{
+    CommitOutcome, CommitTerms, OnConflict, PageRequest, PageStart, QueryService, ScanRequest, WriteRequest,
+};
+use eider_domain::{Field, Filter, Projection, RecordQuery, Schema, SchemaDefinition};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseResult, TestRunner};
-use serde_json::Value as Json;
-use tokio::runtime::Handle;
-use tokio::task::block_in_place;
+use proptest::test_runner::{TestCaseError, TestCaseResult};
+use serde_json::{Value as Json, json};
 
 use super::Fixture;
+use super::generated::for_all;
 use super::pages::positions;
 use crate::{MemoryStore, created_at, rows, strategies};
 
@@ -26,18 +27,80 @@ const CASES: u32 = 48;
 /// Runs 48 cases, each of a schema, up to 3 writes and up to 4 queries, or as many as `PROPTEST_CASES` says.
 #[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
 pub async fn generated_queries_agree_with_the_memory_store(fixture: Fixture) {
-    let mut config = Config { failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
-    if env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = CASES;
-    }
-    let outcome = block_in_place(|| {
-        TestRunner::new(config)
-            .run(&scenario(), |scenario| Handle::current().block_on(agrees(&fixture, &scenario)))
-            .map_err(|error| error.to_string())
+    for_all(CASES, &scenario(), async |scenario| agrees(&fixture, &scenario).await);
+}
+
+/// The orders that [`pages_by_cursor_are_the_whole_result`] walks through.
+const ORDERS: [&str; 10] = ["", "id", "-created_at", "a", "-a", "b,a", "-b,a", "a,-b,c", "-c,-a,-b", "d,-n"];
+
+/// Pages by cursor, put together, are what the memory store gives at once: on ten orders with ties, nulls and mixed
+/// directions, with generated filters and sizes.
+///
+/// Runs 48 cases, or as many as `PROPTEST_CASES` says.
+#[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
+pub async fn pages_by_cursor_are_the_whole_result(fixture: Fixture) {
+    let document = json!({"name": "s", "properties": [
+        {"name": "n", "type": "integer"}, {"name": "a", "type": "string"}, {"name": "b", "type": "number"},
+        {"name": "c", "type": "date"}, {"name": "d", "type": "boolean"}]});
+    let one_of = |values: Json| proptest::sample::select(values.as_array().expect("a list").clone());
+    let values = (
+        one_of(json!(["x", "X", "", "é", null])),
+        one_of(json!([0.0, -0.0, 1.5, -1e300, null])),
+        one_of(json!(["2024-02-29", "0000-01-01", null])),
+        one_of(json!([true, false, null])),
+    );
+    let record = values.prop_map(|(a, b, c, d)| json!({"a": a, "b": b, "c": c, "d": d}));
+    let filter = strategies::filter(&crate::schema(document.clone()));
+    let filter = prop_oneof![1 => Just(Filter::everything()), 2 => filter];
+    let scenario = (vec(record, 0..40), filter, 1..8_u64);
+    for_all(CASES, &scenario, async |(records, filter, limit)| {
+        walks_agree(&fixture, &document, records, &filter, limit).await
     });
-    if let Err(difference) = outcome {
-        panic!("the store and the memory store disagree: {difference}");
+}
+
+async fn walks_agree(
+    fixture: &Fixture,
+    document: &Json,
+    records: Vec<Json>,
+    filter: &Filter,
+    limit: u64,
+) -> TestCaseResult {
+    let memory = Fixture::new(Arc::new(MemoryStore::new()));
+    let (tested, expected) = (fixture.create(document.clone()).await, memory.create(document.clone()).await);
+    let numbered = (0..).zip(records).map(|(n, mut record): (i64, _)| {
+        record["n"] = n.into();
+        record
+    });
+    let batch = crate::batch(&tested, numbered.collect());
+    fixture.write_batch(&tested, batch.clone()).await;
+    memory.write_batch(&expected, batch).await;
+    let mut outcome = Ok(());
+    for order in ORDERS {
+        let query = |schema: &Schema| RecordQuery {
+            filter: filter.clone(),
+            sort: crate::sort(schema, order),
+            ..RecordQuery::everything(schema)
+        };
+        let whole = rows(&memory.scan(&expected, ScanRequest::new(query(&expected))).await);
+        let service = QueryService::new(Arc::clone(&fixture.store));
+        let (mut walked, mut next) = (Vec::new(), None);
+        loop {
+            let start = PageStart::Cursor(next.take());
+            let asked = PageRequest { query: query(&tested), limit, start, counts_total: false };
+            let page = service.page(&tested, asked).await.expect("a page");
+            walked.extend(rows(&page.records));
+            next = page.next;
+            if next.is_none() || walked.len() > whole.len() {
+                break;
+            }
+        }
+        if walked != whole {
+            outcome = Err(TestCaseError::fail(format!("{order:?} {filter}: {walked:#?} is not {whole:#?}")));
+            break;
+        }
     }
+    fixture.catalog.remove(tested.name()).await.expect("the schema is removed");
+    outcome
 }
 
 /// A schema, some writes, and questions to ask afterwards.
@@ -77,7 +140,6 @@ fn scenario() -> impl Strategy<Value = Scenario> {
     })
 }
 
-/// A store with the schema of a scenario.
 /// What becomes of rows whose key is taken, and how many may be refused.
 type Policy = (OnConflict, u64);
 
@@ -90,6 +152,7 @@ const POLICIES: [Policy; 5] = [
     (OnConflict::Replace, 0),
 ];
 
+/// A store with the schema of a scenario.
 struct Side {
     fixture: Fixture,
     schema: Arc<Schema>,

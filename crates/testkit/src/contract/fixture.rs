@@ -12,7 +12,7 @@ use eider_application::{
     CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, IdOrigin, KeyConflict, RecordStore, RecordStream,
     ScanRequest, SchemaCatalog, StoreError, WriteReceipt, WriteRequest,
 };
-use eider_domain::{Filter, RecordQuery, Schema};
+use eider_domain::{Aggregation, Filter, RecordQuery, Schema};
 use futures::StreamExt;
 use serde_json::Value as Json;
 
@@ -108,6 +108,12 @@ impl Fixture {
     pub async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> RecordBatch {
         let stream = self.store.scan(schema, request).await.expect("the scan begins");
         collect(stream).await.expect("the scan ends")
+    }
+
+    /// The groups of an aggregation, as [`crate::rows`] shows them.
+    pub async fn groups(&self, schema: &Arc<Schema>, aggregation: &Aggregation) -> Vec<Json> {
+        let stream = self.store.aggregate(schema, aggregation, None).await.expect("the aggregation begins");
+        crate::rows(&collect(stream).await.expect("the aggregation ends"))
     }
 
     /// The records that a filter selects, in the order of commit, as [`crate::rows`] shows them.

@@ -110,6 +110,7 @@ pub(super) fn unique_fields(schema: &Schema) -> impl Iterator<Item = Field> {
     let is_unique = |field: &Field| match field {
         Field::System(field) => *field == SystemField::Id,
         Field::Property { index, .. } => schema.properties()[*index].is_unique,
+        Field::Computed { .. } => false,
     };
     schema.fields().into_iter().filter(is_unique)
 }

@@ -20,6 +20,8 @@ pub enum Operation {
     RemoveSchema,
     /// `RecordStore::scan`
     Scan,
+    /// `RecordStore::aggregate`
+    Aggregate,
     /// `RecordStore::count`
     Count,
     /// `RecordStore::begin_write`

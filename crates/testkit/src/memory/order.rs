@@ -4,11 +4,16 @@ use std::cmp::Ordering;
 
 use eider_domain::{Direction, Position, SortKey, Value};
 
-/// Compares two places in an order: key by key, then by the order of commit. Nulls come last in both directions.
+/// Compares two places in an order: key by key, then by the order of commit.
 pub(super) fn compare(sort: &[SortKey], left: &Position, right: &Position) -> Ordering {
-    let keys = sort.iter().zip(left.keys.iter().zip(&right.keys));
+    compare_keys(sort, &left.keys, &right.keys).then(left.sequence.cmp(&right.sequence))
+}
+
+/// Compares two rows key by key. Nulls come last in both directions.
+pub(super) fn compare_keys(sort: &[SortKey], left: &[Value], right: &[Value]) -> Ordering {
+    let keys = sort.iter().zip(left.iter().zip(right));
     let by_keys = keys.map(|(key, (left, right))| compare_key(key.direction, left, right));
-    by_keys.fold(Ordering::Equal, Ordering::then).then(left.sequence.cmp(&right.sequence))
+    by_keys.fold(Ordering::Equal, Ordering::then)
 }
 
 fn compare_key(direction: Direction, left: &Value, right: &Value) -> Ordering {

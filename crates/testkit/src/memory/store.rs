@@ -11,14 +11,15 @@ use eider_application::{
     KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
     StoreErrorKind, StoreFigures, WriteRequest,
 };
-use eider_domain::{Filter, Property, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Filter, Property, Schema, SchemaName, Timestamp};
+use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
-use super::change;
 use super::faults::{Faults, Operation, ScanGate, lock};
 use super::scan::{OpenScan, Scan};
 use super::table::Table;
 use super::writer::MemoryWriter;
+use super::{aggregate, change};
 
 /// Rows per batch unless a test asks for more: few, so that consumers meet batch boundaries.
 const BATCH_ROWS: usize = 3;
@@ -167,6 +168,19 @@ impl RecordStore for MemoryStore {
         let fault = self.shared.faults.next_scan();
         let open = OpenScan::new(&self.shared.open_scans);
         Scan::new(schema, request, found, self.batch_rows, fault, open).into_stream().await
+    }
+
+    async fn aggregate(
+        &self,
+        schema: &Arc<Schema>,
+        aggregation: &Aggregation,
+        limit: Option<u64>,
+    ) -> Result<RecordStream, StoreError> {
+        self.shared.faults.strike(Operation::Aggregate)?;
+        let groups = self.shared.with_table(schema, |table| aggregate::groups(table, aggregation, limit))??;
+        let batches: Vec<_> =
+            groups.chunks(self.batch_rows).map(|rows| Ok(aggregate::batch(aggregation, rows))).collect();
+        Ok(RecordStream::new(aggregation.arrow(), stream::iter(batches).boxed()))
     }
 
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {

@@ -61,7 +61,11 @@ fn pattern() -> impl Strategy<Value = String> {
 
 /// An order of 0 to 3 keys.
 pub fn sort(schema: &Schema) -> BoxedStrategy<Vec<SortKey>> {
-    let fields: Vec<Field> = schema.fields().into_iter().filter(|field| field.data_type().is_comparable()).collect();
+    order_of(schema.fields().into_iter().filter(|field| field.data_type().is_comparable()).collect())
+}
+
+/// An order by 0 to 3 of some fields, of which there is at least one.
+pub(super) fn order_of(fields: Vec<Field>) -> BoxedStrategy<Vec<SortKey>> {
     let direction = proptest::sample::select(vec![Direction::Ascending, Direction::Descending]);
     let key = (proptest::sample::select(fields), direction).prop_map(|(field, direction)| SortKey { field, direction });
     vec(key, 0..=3).boxed()
