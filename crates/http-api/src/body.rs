@@ -9,7 +9,9 @@ use async_stream::stream;
 use bytes::{Bytes, BytesMut};
 use eider_application::{BodyError, BodyFormat, Error, ErrorCode};
 use futures::{Stream, StreamExt};
+use serde_json::Value as Json;
 
+use crate::HttpSettings;
 use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
 use crate::media_type::{available, format_of};
@@ -132,6 +134,24 @@ pub(crate) async fn whole(
         body.extend_from_slice(&piece.map_err(Error::from)?);
     }
     Ok(body.freeze())
+}
+
+/// A body that is one JSON document, within the limit of single records.
+pub(crate) async fn json(
+    request: &HttpRequest,
+    payload: web::Payload,
+    settings: &HttpSettings,
+) -> Result<Json, ApiError> {
+    let body = whole(request, payload, JSON, settings.max_body_bytes, settings.body_timeout).await?;
+    serde_json::from_slice(&body).map_err(|error| malformed(&error))
+}
+
+/// A body that is no JSON, or not that of its route.
+pub(crate) fn malformed(error: &serde_json::Error) -> ApiError {
+    if error.is_data() {
+        return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {error}"));
+    }
+    Error::MalformedJson { detail: format!("the body is not valid JSON: {error}") }.into()
 }
 
 /// The format of a bulk body by its `Content-Type`.

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use eider_application::{Error, ErrorCode};
-use eider_domain::{FilterError, NameError, UnknownField, UnknownOperator, Violation};
+use eider_domain::{FilterError, NameError, UnknownField, UnknownName, Violation};
 use serde_json::{Map, Value as Json, json};
 
 /// Seconds after which a client may try again when a budget is used up.
@@ -24,6 +24,7 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::UnknownProperty
         | ErrorCode::UnknownOperator
         | ErrorCode::InvalidFilter
+        | ErrorCode::InvalidAggregation
         | ErrorCode::InvalidLimit
         | ErrorCode::InvalidCursor
         | ErrorCode::QueryTooComplex => StatusCode::BAD_REQUEST,
@@ -43,9 +44,10 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::StaleVersion => StatusCode::PRECONDITION_FAILED,
         ErrorCode::PayloadTooLarge | ErrorCode::TooManyRecords => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ErrorCode::SchemaInvalid | ErrorCode::ValidationFailed | ErrorCode::IdempotencyMismatch => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        ErrorCode::SchemaInvalid
+        | ErrorCode::ValidationFailed
+        | ErrorCode::IdempotencyMismatch
+        | ErrorCode::FigureOutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::Unsupported => StatusCode::NOT_IMPLEMENTED,
         ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -74,6 +76,19 @@ impl ApiError {
 
     pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
         Self::new(ErrorCode::InvalidParameter, format!("the parameter `{name}` is not valid: {detail}"))
+    }
+
+    /// A value that a query body cannot have where `pointer` says.
+    pub(crate) fn body(pointer: &str, detail: impl fmt::Display) -> Self {
+        Self::new(ErrorCode::InvalidParameter, detail.to_string()).at(pointer)
+    }
+
+    /// The same problem, found at a place of the body.
+    pub(crate) fn at(mut self, pointer: &str) -> Self {
+        if !pointer.is_empty() {
+            self.detail = format!("`{pointer}`: {}", self.detail);
+        }
+        self.with_members(json!({"pointer": pointer}))
     }
 
     pub(crate) fn not_a_schema(error: &NameError) -> Self {
@@ -182,8 +197,9 @@ impl From<UnknownField> for ApiError {
     }
 }
 
-impl From<UnknownOperator> for ApiError {
-    fn from(error: UnknownOperator) -> Self {
+/// Of an operator, the one name that every query has.
+impl From<UnknownName> for ApiError {
+    fn from(error: UnknownName) -> Self {
         Self::new(ErrorCode::UnknownOperator, error.to_string())
     }
 }

@@ -15,6 +15,7 @@ mod media_type;
 mod metrics;
 mod middleware;
 mod output;
+mod query_body;
 mod query_string;
 mod routes;
 mod serve;

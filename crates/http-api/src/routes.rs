@@ -6,10 +6,12 @@ mod health;
 mod imports;
 mod metrics;
 mod pages;
+mod query;
 mod records;
 mod schemas;
 mod stream;
 
+use actix_web::guard::{self, GuardContext};
 use actix_web::http::header::{CONTENT_ENCODING, VARY};
 use actix_web::{HttpRequest, HttpResponseBuilder, Resource, Route, web};
 use eider_application::ErrorCode;
@@ -43,15 +45,21 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                 .service(resource("/records/bulk", "POST", [web::post().to(aliases::bulk)]))
                 .service(resource(
                     "/records/{schema}",
-                    "DELETE, GET, POST",
+                    "DELETE, GET, POST, QUERY",
                     [
                         web::get().to(pages::page),
+                        web::route().guard(guard::fn_guard(is_query)).to(query::query),
                         web::post().to(records::create),
                         web::delete().to(records::remove_matching),
                     ],
                 ))
                 .service(resource("/records/{schema}/bulk", "POST", [web::post().to(bulk::create)]))
-                .service(resource("/records/{schema}/stream", "GET", [web::get().to(stream::records)]))
+                .service(resource("/records/{schema}/query", "POST", [web::post().to(query::query)]))
+                .service(resource(
+                    "/records/{schema}/stream",
+                    "GET, POST",
+                    [web::get().to(stream::records), web::post().to(stream::query)],
+                ))
                 .service(resource("/records/{schema}/count", "GET", [web::get().to(pages::count)]))
                 .service(resource(
                     "/records/{schema}/{id}",
@@ -80,6 +88,11 @@ fn represented(mut response: HttpResponseBuilder, representation: &Representatio
         response.insert_header((CONTENT_ENCODING, compression.name()));
     }
     response
+}
+
+/// Whether the method is QUERY (RFC 9110 lets methods be added; the method is safe and has a body).
+fn is_query(context: &GuardContext<'_>) -> bool {
+    context.head().method.as_str() == "QUERY"
 }
 
 async fn not_found(request: HttpRequest) -> Result<String, ApiError> {

@@ -39,8 +39,14 @@ pub struct HttpSettings {
     pub max_offset: u64,
     /// Most conditions in a query.
     pub max_conditions: usize,
+    /// How deep the conditions of a query are nested at most.
+    pub max_filter_depth: usize,
     /// Most sort keys in a query.
     pub max_sort_keys: usize,
+    /// Most columns of an aggregation: keys and figures.
+    pub max_columns: usize,
+    /// How long a page, a count or an aggregation may take, and a stream until its first record.
+    pub query_timeout: Duration,
     /// How long a read waits for the commit that its `min_seq` names.
     pub min_seq_wait: Duration,
 }
@@ -65,7 +71,10 @@ impl Default for HttpSettings {
             max_page_limit: 10_000,
             max_offset: 10_000,
             max_conditions: 100,
+            max_filter_depth: 8,
             max_sort_keys: 20,
+            max_columns: 100,
+            query_timeout: Duration::from_mins(1),
             min_seq_wait: Duration::from_secs(5),
         }
     }

@@ -1,8 +1,9 @@
 //! What every handler is given.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use eider_application::{IngestService, QueryService, SchemaService};
+use eider_application::{Error, ErrorCode, IngestService, QueryService, SchemaService};
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
@@ -63,5 +64,19 @@ impl ApiState {
             self.services.query.wait_for_commit(&schema, commit_seq, self.settings.min_seq_wait).await?;
         }
         Ok(schema)
+    }
+}
+
+/// The outcome of a query that takes no longer than `at_most`; after that it is interrupted.
+///
+/// # Errors
+/// 504, and whatever the query fails with.
+pub(crate) async fn within<T>(at_most: Duration, query: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
+    match tokio::time::timeout(at_most, query).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => {
+            let detail = format!("the query was interrupted after {} ms", at_most.as_millis());
+            Err(ApiError::new(ErrorCode::Timeout, detail))
+        }
     }
 }

@@ -116,7 +116,11 @@ pub struct Limits {
     pub max_page: u64,
     pub max_offset: u64,
     pub conditions: usize,
+    pub filter_depth: usize,
     pub sort_keys: usize,
+    pub columns: usize,
+    #[serde(with = "humantime_serde")]
+    pub query_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub min_seq_wait: Duration,
 }
@@ -208,7 +212,10 @@ impl Default for Limits {
             max_page: http.max_page_limit,
             max_offset: http.max_offset,
             conditions: http.max_conditions,
+            filter_depth: http.max_filter_depth,
             sort_keys: http.max_sort_keys,
+            columns: http.max_columns,
+            query_timeout: http.query_timeout,
             min_seq_wait: http.min_seq_wait,
         }
     }
@@ -242,7 +249,10 @@ impl Settings {
             max_page_limit: self.limits.max_page,
             max_offset: self.limits.max_offset,
             max_conditions: self.limits.conditions,
+            max_filter_depth: self.limits.filter_depth,
             max_sort_keys: self.limits.sort_keys,
+            max_columns: self.limits.columns,
+            query_timeout: self.limits.query_timeout,
             min_seq_wait: self.limits.min_seq_wait,
         }
     }

@@ -7,7 +7,7 @@ use futures::stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{bulk as bulk_route, records, schemas};
+use super::{bulk as bulk_route, records};
 use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
@@ -32,7 +32,7 @@ struct Opened {
 }
 
 fn open(body: &Bytes) -> Result<Opened, ApiError> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| schemas::malformed(&error))?;
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| body::malformed(&error))?;
     Ok(Opened { schema_name: envelope.schema_name, data: body.slice_ref(envelope.data.get().as_bytes()) })
 }
 

@@ -1,6 +1,6 @@
 //! `GET /records/{schema}` and `/count`: a page of records, and how many there are.
 
-use actix_web::http::header::LINK;
+use actix_web::http::header::{HeaderValue, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::{BodyFormat, Error, Page, PageStart, StoreError, blocking};
@@ -13,7 +13,7 @@ use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
-use crate::state::{ApiState, MIN_SEQ};
+use crate::state::{ApiState, MIN_SEQ, within};
 
 const CONTROLS: [&str; 10] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ];
 
@@ -34,17 +34,29 @@ pub(super) async fn page(
     let query = record_query(&parameters, &schema, &state.settings)?;
     let asked = page_request(&parameters, query, &state.settings)?;
     let (limit, start) = (asked.limit, asked.start.clone());
-    let page = state.services.query.page(&schema, asked).await?;
-
-    let mut response = represented(HttpResponse::Ok(), &representation);
-    if let Some(next) = &page.next
-        && matches!(start, PageStart::Cursor(_))
-    {
-        response.insert_header((LINK, format!("<{}>; rel=\"next\"", next_url(&request, next))));
+    let page = within(state.settings.query_timeout, state.services.query.page(&schema, asked)).await?;
+    let link = match (&page.next, &start) {
+        (Some(next), PageStart::Cursor(_)) => Some(next_url(&request, next)),
+        _ => None,
+    };
+    let mut response = answer(page, limit, &start, representation).await?;
+    if let Some(link) = link.and_then(|url| HeaderValue::from_str(&format!("<{url}>; rel=\"next\"")).ok()) {
+        response.headers_mut().insert(LINK, link);
     }
+    Ok(response)
+}
+
+/// A page in the representation that its client wants.
+pub(super) async fn answer(
+    page: Page,
+    limit: u64,
+    start: &PageStart,
+    representation: Representation,
+) -> Result<HttpResponse, ApiError> {
+    let mut response = represented(HttpResponse::Ok(), &representation);
     let mut tail = None;
     if representation.media_type.format == BodyFormat::JsonArray {
-        tail = Some(page_document(&page, limit, &start));
+        tail = Some(page_document(&page, limit, start));
     } else if let Some(total) = page.total {
         response.insert_header((TOTAL_COUNT, total));
     }
@@ -65,7 +77,7 @@ pub(super) async fn count(
     let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ], true)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
-    let count = state.services.query.count(&schema, &query.filter).await?;
+    let count = within(state.settings.query_timeout, state.services.query.count(&schema, &query.filter)).await?;
     Ok(HttpResponse::Ok().json(json!({"count": count})))
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{Error, ErrorCode, IdCheck, IdentityStatistics, SchemaDescription};
+use eider_application::{IdCheck, IdentityStatistics, SchemaDescription};
 use eider_domain::{Schema, SchemaName};
 use serde_json::{Value as Json, json};
 
@@ -18,9 +18,7 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let settings = &state.settings;
-    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
-    let document: Json = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
+    let document = body::json(&request, payload, &state.settings).await?;
     let schema = state.services.schemas.create(&document).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("{BASE}/schemas/{}", schema.name())))
@@ -90,12 +88,4 @@ fn document_of(schema: &Schema) -> Json {
 
 fn etag(schema: &Schema) -> String {
     format!("\"{}\"", schema.version())
-}
-
-/// Where a JSON document stops being one.
-pub(super) fn malformed(error: &serde_json::Error) -> ApiError {
-    if error.is_data() {
-        return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {error}"));
-    }
-    Error::MalformedJson { detail: format!("the body is not valid JSON: {error}") }.into()
 }

@@ -1,22 +1,32 @@
-//! `GET /records/{schema}/stream`: every matching record, or those behind a cursor, from one snapshot, in constant
-//! memory.
+//! `/records/{schema}/stream`: every matching record, or those behind a cursor, from one snapshot, in constant memory; or
+//! every group of an aggregation.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_schema::SchemaRef;
-use eider_application::{BodyFormat, Cursors, Error, StreamRequest, blocking};
+use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest, blocking};
+use eider_domain::{Aggregation, RecordQuery, Schema};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::represented;
 use crate::accept::{FORMAT, Representation};
+use crate::body;
 use crate::delivery::Delivery;
 use crate::encode::FramedEncoder;
 use crate::error::ApiError;
 use crate::middleware::request_id;
 use crate::output::Output;
+use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
-use crate::state::{ApiState, MIN_SEQ};
+use crate::state::{ApiState, MIN_SEQ, within};
 
 const CONTROLS: [&str; 9] =
     ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ];
+/// Those beside a query body, which says the others.
+const BODY_CONTROLS: [&str; 5] = ["resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ];
 
 pub(super) async fn records(
     state: web::Data<ApiState>,
@@ -25,28 +35,98 @@ pub(super) async fn records(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
     let framing = stream_framing(&parameters)?;
-    let representation = match framing {
-        Some(_) => Representation::ndjson(&request, &parameters)?,
-        None => Representation::negotiate(&request, &parameters, BodyFormat::Ndjson)?,
-    };
+    let representation = representation(&request, &parameters, framing)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let limit = stream_limit(&parameters)?;
     let resume = parameters.control("resume").map(str::to_owned);
-    let framing = framing.map(|checkpoint_rows| (checkpoint_rows, Cursors::new(&schema, &query), resume.clone()));
+    let at_most = state.settings.query_timeout;
+    Stream { state: &state, request: &request, schema: &schema, representation, at_most }
+        .records(query, limit, resume, framing)
+        .await
+}
 
-    let permit = state.streams.admit().await?;
-    let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
-    let records = state.services.query.stream(&schema, asked).await?;
-    let columns = SchemaRef::clone(records.schema());
-    let output = blocking::run(move || match framing {
-        None => Output::new(&representation, &columns),
-        Some((checkpoint_rows, cursors, resumed)) => {
-            Output::of(Box::new(FramedEncoder::new(&columns, cursors, checkpoint_rows, resumed)), &representation)
+/// The same for a query body.
+pub(super) async fn query(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let parameters = Parameters::parse(request.query_string(), &BODY_CONTROLS, false)?;
+    let framing = stream_framing(&parameters)?;
+    let representation = representation(&request, &parameters, framing)?;
+    let document = body::json(&request, payload, &state.settings).await?;
+    let schema = state.schema_to_read(&name, &parameters).await?;
+    let body = QueryBody::parse(&document, &schema, &state.settings)?;
+    body.check_stream()?;
+    let resume = parameters.control("resume").map(str::to_owned);
+    let at_most = body.timeout.unwrap_or(state.settings.query_timeout);
+    let stream = Stream { state: &state, request: &request, schema: &schema, representation, at_most };
+    match body.asked {
+        Asked::Records(query) => stream.records(query, body.limit, resume, framing).await,
+        Asked::Groups(_) if framing.is_some() || resume.is_some() => {
+            Err(ApiError::parameter("profile", "groups have no cursors; their stream is neither framed nor resumed"))
         }
-    });
-    let output = output.await.flatten().map_err(Error::from)?;
-    let delivery =
-        Delivery { records, output, permit, idle: state.settings.stream_idle, request_id: request_id(&request) };
-    Ok(represented(HttpResponse::Ok(), &representation).streaming(delivery.start()))
+        Asked::Groups(aggregation) => stream.groups(&aggregation, body.limit).await,
+    }
+}
+
+fn representation(
+    request: &HttpRequest,
+    parameters: &Parameters<'_>,
+    framing: Option<NonZeroUsize>,
+) -> Result<Representation, ApiError> {
+    match framing {
+        Some(_) => Representation::ndjson(request, parameters),
+        None => Representation::negotiate(request, parameters, BodyFormat::Ndjson),
+    }
+}
+
+/// A stream that has been asked for.
+struct Stream<'a> {
+    state: &'a ApiState,
+    request: &'a HttpRequest,
+    schema: &'a Arc<Schema>,
+    representation: Representation,
+    /// How long its first batch may take.
+    at_most: Duration,
+}
+
+impl Stream<'_> {
+    async fn records(
+        self,
+        query: RecordQuery,
+        limit: Option<u64>,
+        resume: Option<String>,
+        framing: Option<NonZeroUsize>,
+    ) -> Result<HttpResponse, ApiError> {
+        let framing = framing.map(|rows| (rows, Cursors::new(self.schema, &query), resume.clone()));
+        let permit = self.state.streams.admit().await?;
+        let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
+        let records = within(self.at_most, self.state.services.query.stream(self.schema, asked)).await?;
+        let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
+        let output = blocking::run(move || match framing {
+            None => Output::new(&representation, &columns),
+            Some((rows, cursors, resumed)) => {
+                Output::of(Box::new(FramedEncoder::new(&columns, cursors, rows, resumed)), &representation)
+            }
+        });
+        Ok(self.deliver(records, output.await.flatten().map_err(Error::from)?, permit))
+    }
+
+    async fn groups(self, aggregation: &Aggregation, limit: Option<u64>) -> Result<HttpResponse, ApiError> {
+        let permit = self.state.streams.admit().await?;
+        let groups = self.state.services.query.stream_groups(self.schema, aggregation, limit);
+        let groups = within(self.at_most, groups).await?;
+        let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
+        let output = blocking::run(move || Output::new(&representation, &columns));
+        Ok(self.deliver(groups, output.await.flatten().map_err(Error::from)?, permit))
+    }
+
+    fn deliver(self, records: RecordStream, output: Output, permit: OwnedSemaphorePermit) -> HttpResponse {
+        let idle = self.state.settings.stream_idle;
+        let delivery = Delivery { records, output, permit, idle, request_id: request_id(self.request) };
+        represented(HttpResponse::Ok(), &self.representation).streaming(delivery.start())
+    }
 }

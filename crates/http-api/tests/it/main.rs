@@ -13,6 +13,7 @@ mod modes;
 mod pages;
 mod problems;
 mod queries;
+mod query_bodies;
 mod records;
 mod representations;
 mod resume;
