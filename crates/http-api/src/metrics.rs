@@ -8,13 +8,18 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::answers::Answers;
+
 /// What stands in front of every name.
 const PREFIX: &str = "eider";
 
 /// Everything that `/metrics` tells.
-pub(crate) fn registry(query: &QueryService) -> Registry {
+pub(crate) fn registry(query: &QueryService, answers: &Answers) -> Registry {
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(StoreCollector(query.clone())));
+    registry.register("answer_cache_hits", "Pages and counts answered without a query", answers.hits.clone());
+    registry.register("answer_cache_misses", "Pages and counts that no kept answer was for", answers.misses.clone());
+    registry.register_collector(Box::new(AnswerCollector(answers.clone())));
     registry
 }
 
@@ -25,10 +30,8 @@ struct StoreCollector(QueryService);
 impl Collector for StoreCollector {
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections")]
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, unit, gauge.metric_type())?)
-        };
+        let mut gauge =
+            |name: &str, help: &str, unit: Option<&Unit>, value: f64| gauge(&mut encoder, name, help, unit, value);
         let StoreFigures { last_checkpoint, connections } = self.0.figures();
         if let Some(took) = last_checkpoint {
             let help = "How long the last checkpoint took";
@@ -46,4 +49,28 @@ impl Collector for StoreCollector {
         }
         Ok(())
     }
+}
+
+/// Counts the answers that are kept when it is asked.
+#[derive(Debug)]
+struct AnswerCollector(Answers);
+
+impl Collector for AnswerCollector {
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 bytes of memory")]
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let (entries, bytes) = self.0.kept();
+        gauge(&mut encoder, "answer_cache_entries", "Pages and counts that are kept", None, entries as f64)?;
+        gauge(
+            &mut encoder,
+            "answer_cache",
+            "Memory of the pages and counts that are kept",
+            Some(&Unit::Bytes),
+            bytes as f64,
+        )
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, unit: Option<&Unit>, value: f64) -> fmt::Result {
+    let gauge = ConstGauge::new(value);
+    gauge.encode(encoder.encode_descriptor(name, help, unit, gauge.metric_type())?)
 }
