@@ -46,7 +46,13 @@ pub(super) async fn records(
         }
     });
     let output = output.await.flatten().map_err(Error::from)?;
-    let delivery =
-        Delivery { records, output, permit, idle: state.settings.stream_idle, request_id: request_id(&request) };
+    let delivery = Delivery {
+        records,
+        output,
+        permit,
+        idle: state.settings.stream_idle,
+        request_id: request_id(&request),
+        metrics: state.stream_metrics.clone(),
+    };
     Ok(represented(HttpResponse::Ok(), &representation).streaming(delivery.start()))
 }
