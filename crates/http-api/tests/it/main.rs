@@ -9,6 +9,7 @@ mod changes;
 mod delivery;
 mod encodings;
 mod formats;
+mod golden;
 mod imports;
 mod modes;
 mod pages;
