@@ -1,5 +1,6 @@
 //! Use cases that read records.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use arrow_array::types::{Date32Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::concat::concat_batches;
-use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Schema, temporal};
+use eider_domain::{Aggregation, Condition, Filter, Position, RecordId, RecordQuery, Schema, temporal};
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
@@ -43,6 +44,44 @@ pub struct PageRequest {
     pub start: PageStart,
     /// Whether to count every match.
     pub counts_total: bool,
+}
+
+impl PageRequest {
+    /// Succeeds when the page can begin where it is to begin, whatever is stored.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`].
+    pub fn check(&self, schema: &Schema) -> Result<(), Error> {
+        self.place(&Cursors::new(schema, &self.query)).map(drop)
+    }
+
+    /// The place behind which the page begins, and how many records it passes over.
+    fn place(&self, cursors: &Cursors) -> Result<(Option<Position>, u64), Error> {
+        match &self.start {
+            PageStart::Cursor(None) => Ok((None, 0)),
+            PageStart::Cursor(Some(cursor)) => Ok((Some(cursors.decode(cursor)?), 0)),
+            PageStart::Offset(page) if page.offset > page.max_offset => {
+                Err(Error::OffsetTooLarge { limit: page.max_offset })
+            }
+            PageStart::Offset(page) => Ok((None, page.offset)),
+        }
+    }
+}
+
+/// A form in which two requests are the same text exactly when they ask for the same page; holds values, so never log
+/// it.
+impl fmt::Display for PageRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {}", self.limit)?;
+        match &self.start {
+            PageStart::Cursor(cursor) => write!(f, " from {cursor:?}")?,
+            PageStart::Offset(page) => write!(f, " number {}", page.offset)?,
+        }
+        if self.counts_total {
+            f.write_str(" counted")?;
+        }
+        write!(f, " {}", self.query)
+    }
 }
 
 /// Some records and where the next ones are.
@@ -128,16 +167,9 @@ impl QueryService {
     /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::Store`].
     #[instrument(name = "records.page", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
-        let PageRequest { query, limit, start, counts_total } = request;
-        let cursors = Cursors::new(schema, &query);
-        let (after, offset) = match &start {
-            PageStart::Cursor(None) => (None, 0),
-            PageStart::Cursor(Some(cursor)) => (Some(cursors.decode(cursor)?), 0),
-            PageStart::Offset(page) if page.offset > page.max_offset => {
-                return Err(Error::OffsetTooLarge { limit: page.max_offset });
-            }
-            PageStart::Offset(page) => (None, page.offset),
-        };
+        let cursors = Cursors::new(schema, &request.query);
+        let (after, offset) = request.place(&cursors)?;
+        let PageRequest { query, limit, counts_total, .. } = request;
         let total = if counts_total { Some(self.store.count(schema, &query.filter).await?) } else { None };
 
         let scan = ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true };
@@ -198,6 +230,14 @@ impl QueryService {
         let first = groups.try_next().await?.map(in_range).transpose()?;
         let rest = groups.and_then(|batch| std::future::ready(in_range(batch)));
         Ok(RecordStream::new(columns, stream::iter(first.map(Ok)).chain(rest).boxed()))
+    }
+
+    /// The number of the last commit. What is read after this returns is no older.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the schema was removed.
+    pub async fn commit_seq(&self, schema: &Arc<Schema>) -> Result<u64, Error> {
+        Ok(self.store.commit_seq(schema).await?)
     }
 
     /// Waits until the commit of a number, or a later one, is visible.

@@ -1,5 +1,7 @@
 //! What a reader asks for: which records, in which order, with which fields.
 
+use std::fmt;
+
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
 use crate::{Field, Filter, QueryFingerprint, Schema};
@@ -78,5 +80,62 @@ impl RecordQuery {
     /// What a cursor of this query is bound to: the schema's identity, the filter and the order.
     pub fn fingerprint(&self, schema: &Schema) -> QueryFingerprint {
         QueryFingerprint::of(schema, &self.filter, &self.sort)
+    }
+}
+
+/// A form in which two queries are the same text exactly when they are the same query; holds values, so never log it.
+impl fmt::Display for RecordQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for field in self.projection.fields() {
+            write!(f, "{field},")?;
+        }
+        for key in &self.sort {
+            let sign = if key.direction == Direction::Ascending { '+' } else { '-' };
+            write!(f, " {sign}{}", key.field)?;
+        }
+        write!(f, " {}", self.filter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Condition, Operator, SchemaDefinition, Timestamp};
+
+    #[test]
+    fn different_queries_have_different_texts() {
+        let document =
+            json!({"name": "s", "properties": [{"name": "a", "type": "string"}, {"name": "b", "type": "number"}]});
+        let schema = Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0));
+        let field = |name: &str| schema.field(name).unwrap();
+        let query = |fields: &[&str], sort: &[(&str, Direction)], values: &[&str]| {
+            let fields = fields.iter().map(|name| field(name)).collect();
+            let sort = sort.iter().map(|(name, direction)| SortKey { field: field(name), direction: *direction });
+            let condition = |text: &&str| Condition::from_text(field("a"), Operator::Eq, text).unwrap().into();
+            let filter = Filter::And(values.iter().map(condition).collect());
+            RecordQuery { projection: Projection::of(&schema, fields), filter, sort: sort.collect() }.to_string()
+        };
+        let (up, down) = (Direction::Ascending, Direction::Descending);
+        let texts = [
+            query(&[], &[], &[]),
+            query(&["a"], &[], &[]),
+            query(&["b"], &[], &[]),
+            query(&["a", "b"], &[], &[]),
+            query(&["b", "a"], &[], &[]),
+            query(&["a"], &[("b", up)], &[]),
+            query(&["a"], &[("b", down)], &[]),
+            query(&["a"], &[("a", up), ("b", up)], &[]),
+            query(&["a"], &[("b", up), ("a", up)], &[]),
+            query(&["a"], &[], &["x", "y"]),
+            query(&["a"], &[], &["x\"),a.eq=Some(\"y"]),
+            query(&["a"], &[], &["x,y"]),
+            query(&["a"], &[("b", up)], &["x"]),
+        ];
+        for (index, text) in texts.iter().enumerate() {
+            assert!(!texts[..index].contains(text), "{text}");
+        }
+        assert_eq!(query(&["A"], &[("B", up)], &["x"]), query(&["a"], &[("b", up)], &["x"]), "names in any case");
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use crate::error::ApiError;
+use crate::metrics::{Outcome, StreamMetrics};
 use crate::output::Output;
 
 /// Most bytes that the body hands over at once. So much a client must take within the idle time.
@@ -32,6 +33,7 @@ pub(crate) struct Delivery {
     /// How long the client may take for a slice.
     pub(crate) idle: Duration,
     pub(crate) request_id: String,
+    pub(crate) metrics: StreamMetrics,
 }
 
 /// Why a delivery ends before its end.
@@ -57,7 +59,7 @@ impl Delivery {
     /// The task ends, and with it the query, when the body is dropped.
     pub(crate) fn start(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
         let (sender, mut receiver) = mpsc::channel(1);
-        let account = Account::new();
+        let account = Account::new(self.metrics.clone());
         tokio::spawn(self.run(sender, account).in_current_span());
         stream! {
             while let Some(slice) = receiver.recv().await {
@@ -84,16 +86,16 @@ impl Delivery {
     }
 
     async fn deliver(self, sender: &mpsc::Sender<Bytes>, account: &mut Account) {
-        let Self { mut records, output, permit: _permit, idle, request_id } = self;
+        let Self { mut records, output, permit: _permit, idle, request_id, .. } = self;
         let mut client = Client { sender, idle, account };
         let mut output = Some(output);
         match deliver_all(&mut records, &mut output, &mut client).await {
-            Ok(()) => client.account.outcome = "completed",
-            Err(Stop::Idle) => client.account.outcome = "idle",
-            // It is abandoned until something else is known.
+            Ok(()) => client.account.outcome = Outcome::Completed,
+            Err(Stop::Idle) => client.account.outcome = Outcome::Idle,
+            // The client has left until something else is known.
             Err(Stop::Gone) => {}
             Err(Stop::Failed(error)) => {
-                client.account.outcome = "failed";
+                client.account.outcome = Outcome::Failed;
                 // The query is over, however long the client takes for the last line.
                 drop(records);
                 let problem = ApiError::from(Error::Store(error)).problem(&request_id);
@@ -170,31 +172,41 @@ impl Client<'_> {
     }
 }
 
-/// What a stream has sent; logged when it ends, however it ends.
+/// What a stream has sent; logged and counted when it ends, however it ends.
 struct Account {
     span: Span,
     started: Instant,
     rows: u64,
     /// As they were sent: compressed, where they were.
     bytes: u64,
-    outcome: &'static str,
+    outcome: Outcome,
+    metrics: StreamMetrics,
 }
 
 impl Account {
-    fn new() -> Self {
-        Self { span: Span::current(), started: Instant::now(), rows: 0, bytes: 0, outcome: "abandoned" }
+    fn new(metrics: StreamMetrics) -> Self {
+        metrics.begins();
+        Self {
+            span: Span::current(),
+            started: Instant::now(),
+            rows: 0,
+            bytes: 0,
+            outcome: Outcome::ClientLeft,
+            metrics,
+        }
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
+        self.metrics.ends(self.outcome);
         let duration_ms = self.started.elapsed().as_secs_f64() * 1e3;
         self.span.in_scope(|| {
             tracing::info!(
                 stream.rows = self.rows,
                 stream.bytes = self.bytes,
                 duration_ms,
-                outcome = self.outcome,
+                outcome = self.outcome.name(),
                 "stream ended"
             );
         });

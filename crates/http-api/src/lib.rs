@@ -5,6 +5,7 @@
 
 mod accept;
 mod admission;
+mod answers;
 mod body;
 mod compress;
 mod delivery;

@@ -82,7 +82,7 @@ fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N])
 }
 
 /// An answer with the headers that its representation has.
-fn represented(mut response: HttpResponseBuilder, representation: &Representation) -> HttpResponseBuilder {
+pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Representation) -> HttpResponseBuilder {
     response.content_type(representation.media_type.content_type()).insert_header((VARY, accept::VARY));
     if let Some(compression) = representation.compression {
         response.insert_header((CONTENT_ENCODING, compression.name()));

@@ -8,7 +8,9 @@ use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
 use crate::admission::Admission;
+use crate::answers::Answers;
 use crate::error::ApiError;
+use crate::metrics::StreamMetrics;
 use crate::query_string::Parameters;
 use crate::{HttpSettings, metrics};
 
@@ -29,8 +31,10 @@ pub struct Services {
 #[derive(Debug)]
 pub(crate) struct ApiState {
     pub(crate) services: Services,
+    pub(crate) answers: Answers,
     pub(crate) bulk_calls: Admission,
     pub(crate) metrics: Registry,
+    pub(crate) stream_metrics: StreamMetrics,
     pub(crate) streams: Admission,
     pub(crate) settings: HttpSettings,
 }
@@ -38,9 +42,11 @@ pub(crate) struct ApiState {
 impl ApiState {
     pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait);
-        let metrics = metrics::registry(&services.query);
+        let answers = Answers::new(settings.answer_cache_bytes);
+        let stream_metrics = StreamMetrics::default();
+        let metrics = metrics::registry(&services.query, &answers, &stream_metrics);
         let streams = Admission::new("streams", settings.max_streams, settings.stream_wait);
-        Self { services, bulk_calls, metrics, streams, settings }
+        Self { services, answers, bulk_calls, metrics, stream_metrics, streams, settings }
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

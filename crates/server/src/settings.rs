@@ -112,6 +112,7 @@ pub struct Limits {
     pub stream_wait: Duration,
     #[serde(with = "humantime_serde")]
     pub stream_idle: Duration,
+    pub answer_cache: ByteSize,
     pub default_page: u64,
     pub max_page: u64,
     pub max_offset: u64,
@@ -208,6 +209,7 @@ impl Default for Limits {
             streams: http.max_streams,
             stream_wait: http.stream_wait,
             stream_idle: http.stream_idle,
+            answer_cache: ByteSize(http.answer_cache_bytes),
             default_page: http.default_page_limit,
             max_page: http.max_page_limit,
             max_offset: http.max_offset,
@@ -245,6 +247,7 @@ impl Settings {
             max_streams: self.limits.streams,
             stream_wait: self.limits.stream_wait,
             stream_idle: self.limits.stream_idle,
+            answer_cache_bytes: self.limits.answer_cache.as_u64(),
             default_page_limit: self.limits.default_page,
             max_page_limit: self.limits.max_page,
             max_offset: self.limits.max_offset,

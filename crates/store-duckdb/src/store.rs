@@ -54,7 +54,7 @@ struct Table {
     schema: Arc<Schema>,
     gate: Arc<AsyncMutex<Gate>>,
     id_filter: Arc<IdFilterGauge>,
-    /// The number of the last commit, for those who wait for one.
+    /// The number of the last commit.
     committed: Arc<watch::Sender<u64>>,
     queue: group::Queue,
 }
@@ -402,6 +402,10 @@ impl RecordStore for DuckDbStore {
         self.shared.table_of(schema)?;
         let (schema, key) = (Arc::clone(schema), key.to_owned());
         worker::read(&self.shared.pool, move |connection| catalog::kept_answer(connection, &schema, &key, since)).await
+    }
+
+    async fn commit_seq(&self, schema: &Arc<Schema>) -> Result<u64, StoreError> {
+        Ok(*self.shared.table_of(schema)?.committed.borrow())
     }
 
     async fn wait_for_commit(

@@ -92,6 +92,8 @@ macro_rules! record_store_contract {
                 records_come_in_the_order_of_commit
                 a_commit_counts_its_rows
                 commit_numbers_increase
+                the_number_of_the_last_commit_is_told
+                a_number_belongs_to_one_schema
                 a_write_without_batches_changes_nothing
                 a_batch_with_other_columns_is_refused
                 a_commit_after_the_removal_of_the_schema_stores_nothing

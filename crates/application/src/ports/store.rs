@@ -149,6 +149,13 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
         since: Timestamp,
     ) -> Result<Option<KeptAnswer>, StoreError>;
 
+    /// The number of the last commit; 0 before the first. What is read after this returns shows it, and may show later
+    /// ones. Cheap, and never waits for a connection.
+    ///
+    /// # Errors
+    /// `NotFound` when the schema was removed.
+    async fn commit_seq(&self, schema: &Arc<Schema>) -> Result<u64, StoreError>;
+
     /// Waits until the commit of a number, or a later one, is visible to reads.
     ///
     /// # Errors

@@ -1,14 +1,16 @@
 //! `GET /records/{schema}` and `/count`: a page of records, and how many there are.
 
-use actix_web::http::header::{HeaderValue, LINK};
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::{BodyFormat, Error, Page, PageStart, StoreError, blocking};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use eider_application::{BodyFormat, Error, Page, PageRequest, PageStart, StoreError, blocking};
+use eider_domain::Schema;
 use serde_json::{Value as Json, json};
 
-use super::represented;
 use crate::accept::{FORMAT, Representation};
+use crate::answers::{Answer, Question, answer};
 use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::output::{Output, compressed};
@@ -18,7 +20,7 @@ use crate::state::{ApiState, MIN_SEQ, within};
 const CONTROLS: [&str; 10] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ];
 
 /// Name of the header with how many records match in all, for pages that are nothing but records.
-const TOTAL_COUNT: &str = "x-total-count";
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Rows up to which a page of plain text is encoded where it stands; more take long enough to hold up other requests.
 const INLINE_ROWS: usize = 500;
@@ -33,40 +35,46 @@ pub(super) async fn page(
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let asked = page_request(&parameters, query, &state.settings)?;
-    let (limit, start) = (asked.limit, asked.start.clone());
-    let page = within(state.settings.query_timeout, state.services.query.page(&schema, asked)).await?;
-    let link = match (&page.next, &start) {
-        (Some(next), PageStart::Cursor(_)) => Some(next_url(&request, next)),
-        _ => None,
-    };
-    let mut response = answer(page, limit, &start, representation).await?;
-    if let Some(link) = link.and_then(|url| HeaderValue::from_str(&format!("<{url}>; rel=\"next\"")).ok()) {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    asked.check(&schema)?;
+    let text = asked.to_string();
+    let question = Question { schema: &schema, query: &text, representation: Some(representation) };
+    answer(&state, &request, question, make_page(&state, &schema, asked, representation)).await
 }
 
-/// A page in the representation that its client wants.
-pub(super) async fn answer(
+async fn make_page(
+    state: &ApiState,
+    schema: &Arc<Schema>,
+    asked: PageRequest,
+    representation: Representation,
+) -> Result<Answer, ApiError> {
+    let (limit, start) = (asked.limit, asked.start.clone());
+    let page = within(state.settings.query_timeout, state.services.query.page(schema, asked)).await?;
+    let next = page.next.clone().filter(|_| matches!(start, PageStart::Cursor(_)));
+    Ok(encoded(page, limit, &start, representation).await?.with_next(next))
+}
+
+/// A page as it is written.
+pub(super) async fn encoded(
     page: Page,
     limit: u64,
     start: &PageStart,
     representation: Representation,
-) -> Result<HttpResponse, ApiError> {
-    let mut response = represented(HttpResponse::Ok(), &representation);
-    let mut tail = None;
-    if representation.media_type.format == BodyFormat::JsonArray {
-        tail = Some(page_document(&page, limit, start));
-    } else if let Some(total) = page.total {
-        response.insert_header((TOTAL_COUNT, total));
-    }
+) -> Result<Answer, ApiError> {
+    let (tail, total) = match representation.media_type.format {
+        BodyFormat::JsonArray => (Some(page_document(&page, limit, start)), None),
+        _ => (None, page.total),
+    };
     let is_plain = representation.compression.is_none() && representation.media_type.is_text();
     let body = if is_plain && page.records.num_rows() <= INLINE_ROWS {
         body(&page, tail.as_ref(), &representation)
     } else {
         blocking::run(move || body(&page, tail.as_ref(), &representation)).await.map_err(Error::from)?
     };
-    Ok(response.body(body.map_err(Error::from)?))
+    let answer = Answer::new(body.map_err(Error::from)?);
+    Ok(match total {
+        Some(total) => answer.with_header(TOTAL_COUNT, total),
+        None => answer,
+    })
 }
 
 pub(super) async fn count(
@@ -76,9 +84,14 @@ pub(super) async fn count(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ], true)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
-    let query = record_query(&parameters, &schema, &state.settings)?;
-    let count = within(state.settings.query_timeout, state.services.query.count(&schema, &query.filter)).await?;
-    Ok(HttpResponse::Ok().json(json!({"count": count})))
+    let filter = record_query(&parameters, &schema, &state.settings)?.filter;
+    let text = format!("count {filter}");
+    let question = Question { schema: &schema, query: &text, representation: None };
+    let make = async {
+        let count = within(state.settings.query_timeout, state.services.query.count(&schema, &filter)).await?;
+        Ok(Answer::new(json!({"count": count}).to_string().into()))
+    };
+    answer(&state, &request, question, make).await
 }
 
 /// The records, in JSON within a document that says where the page stands.
@@ -100,12 +113,4 @@ fn page_document(page: &Page, limit: u64, start: &PageStart) -> Json {
         document["pages"] = page.total.map(|total| total.div_ceil(limit)).into();
     }
     document
-}
-
-/// The request's own path and query with the cursor put in.
-fn next_url(request: &HttpRequest, cursor: &str) -> String {
-    let kept = request.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-    let cursor = utf8_percent_encode(cursor, NON_ALPHANUMERIC).to_string();
-    let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-    format!("{}?{}", request.path(), pairs.join("&"))
 }

@@ -1,10 +1,11 @@
 //! `POST /records/{schema}/query`, and the method QUERY on `/records/{schema}`: a page of records or of groups for a body.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{BodyFormat, Page, PageRequest, PageStart};
+use eider_application::{BodyFormat, Groups, Page, PageRequest, PageStart};
 
 use super::pages;
 use crate::accept::{FORMAT, Representation};
+use crate::answers::{Question, answer};
 use crate::body;
 use crate::error::ApiError;
 use crate::query_body::{Asked, QueryBody};
@@ -20,20 +21,33 @@ pub(super) async fn query(
     let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ], false)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
     let document = body::json(&request, payload, &state.settings).await?;
-    let schema = state.schema_to_read(&name, &parameters).await?;
-    let body = QueryBody::parse(&document, &schema, &state.settings)?;
+    let schema = &state.schema_to_read(&name, &parameters).await?;
+    let body = QueryBody::parse(&document, schema, &state.settings)?;
     let (limit, at_most) = (body.page_limit(&state.settings)?, body.timeout.unwrap_or(state.settings.query_timeout));
     let service = &state.services.query;
-    let page = match body.asked {
+    let (start, counts_total) = (PageStart::Cursor(body.cursor), body.counts_total);
+    match body.asked {
         Asked::Records(query) => {
-            let start = PageStart::Cursor(body.cursor);
-            let asked = PageRequest { query, limit, start, counts_total: body.counts_total };
-            within(at_most, service.page(&schema, asked)).await?
+            let asked = PageRequest { query, limit, start: start.clone(), counts_total };
+            asked.check(schema)?;
+            let text = format!("body {asked}");
+            let make = async {
+                let page = within(at_most, service.page(schema, asked)).await?;
+                pages::encoded(page, limit, &start, representation).await
+            };
+            let question = Question { schema, query: &text, representation: Some(representation) };
+            answer(&state, &request, question, make).await
         }
         Asked::Groups(aggregation) => {
-            let groups = within(at_most, service.aggregate(&schema, &aggregation, limit)).await?;
-            Page { records: groups.groups, has_more: groups.has_more, next: None, total: None }
+            let text = format!("groups {document}");
+            let make = async {
+                let Groups { groups, has_more } =
+                    within(at_most, service.aggregate(schema, &aggregation, limit)).await?;
+                let page = Page { records: groups, has_more, next: None, total: None };
+                pages::encoded(page, limit, &start, representation).await
+            };
+            let question = Question { schema, query: &text, representation: Some(representation) };
+            answer(&state, &request, question, make).await
         }
-    };
-    pages::answer(page, limit, &PageStart::Cursor(None), representation).await
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::BASE;
 use super::bulk::idempotency_key;
+use crate::answers::is_current;
 use crate::body;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
@@ -203,13 +204,6 @@ fn parse_id(text: &str) -> Result<RecordId, ApiError> {
 /// A strong validator: the record's version.
 fn etag(record: &RecordBatch) -> String {
     format!("\"{}\"", record.column(SystemField::Version as usize).as_primitive::<Int64Type>().value(0))
-}
-
-/// Whether `If-None-Match` names the representation that the client would get (RFC 9110, section 13.1.2).
-fn is_current(request: &HttpRequest, etag: &str) -> bool {
-    let known = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 fn document(record: &RecordBatch) -> Vec<u8> {

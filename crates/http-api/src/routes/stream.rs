@@ -126,7 +126,8 @@ impl Stream<'_> {
 
     fn deliver(self, records: RecordStream, output: Output, permit: OwnedSemaphorePermit) -> HttpResponse {
         let idle = self.state.settings.stream_idle;
-        let delivery = Delivery { records, output, permit, idle, request_id: request_id(self.request) };
+        let (request_id, metrics) = (request_id(self.request), self.state.stream_metrics.clone());
+        let delivery = Delivery { records, output, permit, idle, request_id, metrics };
         represented(HttpResponse::Ok(), &self.representation).streaming(delivery.start())
     }
 }

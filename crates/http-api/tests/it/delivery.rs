@@ -7,10 +7,10 @@ use eider_http_api::HttpSettings;
 use eider_testkit::Operation;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, broken_body};
 
 const STREAM: &str = "/api/v1/records/flights/stream";
 
@@ -82,6 +82,21 @@ async fn a_stream_that_fails_to_begin_gives_its_place_back() {
     assert_eq!(wait_for_place(&app, "").await.lines().count(), 1);
 }
 
+/// A client that took the first bytes of its stream and nothing more until its query ended.
+async fn silent_reader(app: &TestApp) -> (TcpStream, Vec<u8>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let address = app.base.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut connection = socket.connect(address).await.unwrap();
+    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: eider\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut received = vec![0; 12];
+    connection.read_exact(&mut received).await.unwrap();
+    assert_eq!(received, b"HTTP/1.1 200");
+    app.store.wait_for_open_scans(0).await;
+    (connection, received)
+}
+
 #[tokio::test]
 async fn a_reader_that_takes_nothing_is_cut_off() {
     let settings = HttpSettings {
@@ -95,20 +110,60 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
     let records: Json = (0..48).map(|n| json!({"carrier": "UA", "flight": n, "extra": {"text": text}})).collect();
     let app = app_with(settings, records).await;
 
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let address = app.base.strip_prefix("http://").unwrap().parse().unwrap();
-    let mut connection = socket.connect(address).await.unwrap();
-    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: eider\r\n\r\n");
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut received = vec![0; 12];
-    connection.read_exact(&mut received).await.unwrap();
-    assert_eq!(received, b"HTTP/1.1 200");
-
-    timeout(PATIENCE, app.store.wait_for_open_scans(0)).await.unwrap();
+    let (mut connection, mut received) = timeout(PATIENCE, silent_reader(&app)).await.unwrap();
     assert_eq!(wait_for_place(&app, "?fields=flight&limit=1").await, "{\"flight\":0}\n", "others have its place");
 
     // Whatever it takes now, it does not take it for everything.
     let _ = timeout(PATIENCE, connection.read_to_end(&mut received)).await.unwrap();
     assert!(received.len() < 48 << 20 && !received.ends_with(b"0\r\n\r\n"));
+}
+
+/// The value of a metric of streams.
+async fn figure(app: &TestApp, name: &str) -> u64 {
+    let text = app.get("/metrics").await.text;
+    let value =
+        text.lines().find_map(|line| line.strip_prefix("eider_streams_")?.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name}: {text}")).parse().unwrap()
+}
+
+async fn ended(app: &TestApp, outcome: &str) -> u64 {
+    figure(app, &format!("ended_total{{outcome=\"{outcome}\"}}")).await
+}
+
+#[tokio::test]
+async fn streams_are_counted_by_how_they_end() {
+    let settings = HttpSettings { stream_idle: Duration::from_millis(50), ..HttpSettings::default() };
+    let text = "x".repeat(1 << 20);
+    let records: Json = (0..48).map(|n| json!({"carrier": "UA", "flight": n, "extra": {"text": text}})).collect();
+    let app = app_with(settings, records).await;
+    let outcomes = ["completed", "client_left", "idle", "failed"];
+    let stream = format!("{STREAM}?fields=flight");
+    for (place, outcome) in outcomes.into_iter().enumerate() {
+        assert_eq!((figure(&app, "running").await, ended(&app, outcome).await), (0, 0));
+        match outcome {
+            "completed" => assert_eq!(app.get(&stream).await.text.lines().count(), 48),
+            "client_left" => {
+                let gate = app.store.hold_scan_after(10);
+                let mut response = app.request("GET", &stream).send().await.unwrap();
+                response.chunk().await.unwrap().unwrap();
+                assert_eq!(figure(&app, "running").await, 1);
+                drop((response, gate));
+            }
+            "idle" => drop(timeout(PATIENCE, silent_reader(&app)).await.unwrap()),
+            _ => {
+                app.store.fail_scan_after(10, StoreError::new(StoreErrorKind::Internal, "internal words"));
+                let response = app.request("GET", &stream).send().await.unwrap();
+                broken_body(response).await;
+            }
+        }
+        let counted = async { while figure(&app, "running").await > 0 || ended(&app, outcome).await == 0 {} };
+        timeout(PATIENCE, counted).await.unwrap();
+        for (other, name) in outcomes.into_iter().enumerate() {
+            assert_eq!(ended(&app, name).await, u64::from(other <= place), "{name} after {outcome}");
+        }
+    }
+    // What fails before it begins is an answer, not a stream.
+    app.store.fail_next(Operation::Scan, StoreError::new(StoreErrorKind::Internal, "internal words"));
+    assert_eq!(app.get(&stream).await.status, 500);
+    assert_eq!((figure(&app, "running").await, ended(&app, "failed").await), (0, 1));
 }

@@ -87,7 +87,7 @@ fn records(schema: &Schema) -> RecordBatch {
 }
 
 /// Text whose line ends and other invisible bytes can be seen.
-fn visible(bytes: &[u8]) -> String {
+pub(crate) fn visible(bytes: &[u8]) -> String {
     let text = std::str::from_utf8(bytes).unwrap();
     text.replace('\r', "␍").replace('\0', "␀")
 }

@@ -1,6 +1,7 @@
 //! The API over real connections, on the in-memory store.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod answers;
 mod app;
 mod bad_records;
 mod bulk;
@@ -8,6 +9,7 @@ mod changes;
 mod delivery;
 mod encodings;
 mod formats;
+mod golden;
 mod imports;
 mod modes;
 mod pages;

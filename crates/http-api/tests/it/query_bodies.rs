@@ -298,3 +298,21 @@ async fn a_failing_aggregation_has_its_status_before_the_first_group_and_breaks_
     let last: Json = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(last["$error"]["code"], "figure_out_of_range", "{text}");
 }
+
+#[tokio::test]
+async fn an_answer_to_a_body_is_kept_until_the_next_commit() {
+    let app = app().await;
+    let groups = json!({"group_by": ["carrier"], "aggregate": [{"fn": "count"}]});
+    for (body, operation) in [(groups, Operation::Aggregate), (json!({"sort": ["-flight"]}), Operation::Scan)] {
+        let first = app.post(QUERY, &body).await;
+        app.store.fail_next(operation, StoreError::new(StoreErrorKind::Internal, "planted"));
+        let second = app.post(QUERY, &body).await;
+        assert_eq!((second.status, &second.text), (200, &first.text), "nothing is asked");
+        let known = app.request("POST", QUERY).header("if-none-match", first.header("etag")).json(&body);
+        assert_eq!(app.send(known).await.status, 304);
+        app.load(json!([{"carrier": "ZZ", "flight": 7}])).await;
+        assert_eq!(app.post(QUERY, &body).await.status, 500, "a commit has it asked anew");
+        let later = app.post(QUERY, &body).await;
+        assert_ne!((later.text.as_str(), later.header("etag")), (first.text.as_str(), first.header("etag")));
+    }
+}

@@ -70,6 +70,7 @@ async fn assert_records_are_not_found(fixture: &Fixture, schema: &Arc<Schema>) {
     assert_eq!(kind(store.count(schema, &everything).await), StoreErrorKind::NotFound);
     assert_eq!(kind(store.delete(schema, &everything, u64::MAX).await), StoreErrorKind::NotFound);
     assert_eq!(kind(store.statistics(schema).await), StoreErrorKind::NotFound);
+    assert_eq!(kind(store.commit_seq(schema).await), StoreErrorKind::NotFound);
     // A store may notice the removal when the write begins or, at the latest, when it ends.
     let request = WriteRequest::new(Arc::clone(schema));
     match store.begin_write(request).await {

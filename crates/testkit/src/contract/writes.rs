@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, CommitTerms, IdOrigin, StoreErrorKind, WriteReceipt, WriteRequest};
-use eider_domain::{Filter, Schema};
+use eider_application::{
+    Change, ChangeOutcome, CommitOutcome, CommitTerms, IdOrigin, StoreErrorKind, WriteReceipt, WriteRequest,
+};
+use eider_domain::{Filter, Schema, Timestamp};
 use serde_json::json;
 
 use super::Fixture;
-use crate::{any_of, batch, condition, integers, values};
+use crate::{any_of, batch, condition, created_at, integers, schema_created_at, values};
 
 async fn numbers(fixture: &Fixture) -> Arc<Schema> {
     fixture.create(json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]})).await
@@ -83,6 +85,43 @@ pub async fn commit_numbers_increase(fixture: Fixture) {
     let fourth = fixture.write(&schema, json!([{"n": 3}])).await.commit_seq;
     let numbers = [first, second, third, fourth].map(|number| number.expect("a commit has a number"));
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+}
+
+/// The number of the last commit is that of its receipt, whatever was committed, and stays where nothing was.
+pub async fn the_number_of_the_last_commit_is_told(fixture: Fixture) {
+    let schema = numbers(&fixture).await;
+    let last = async || fixture.store.commit_seq(&schema).await.expect("the schema is there");
+    assert_eq!(last().await, 0);
+    let written = fixture.write(&schema, json!([{"n": 1}, {"n": 2}])).await.commit_seq;
+    assert_eq!(Some(last().await), written);
+    let change = Change::Create { record: integers(&schema, [3]), ids: IdOrigin::Generated, answer: None };
+    let changed = fixture.store.change(&schema, change).await.expect("the change ends");
+    assert_eq!(ChangeOutcome::Committed { commit_seq: last().await }, changed);
+    let ones = condition(&schema, "n", "eq", json!(1));
+    let deleted = fixture.delete(&schema, &ones).await.commit_seq;
+    assert_eq!(last().await, deleted);
+    assert!(written < Some(deleted));
+
+    fixture.delete(&schema, &ones).await;
+    fixture.store.delete(&schema, &Filter::everything(), 1).await.expect("a deletion of too many");
+    fixture.commit(&schema, &[]).await;
+    assert_eq!(last().await, deleted);
+}
+
+/// A schema that takes the name of a removed one has numbers of its own, which are not told to who holds the other.
+pub async fn a_number_belongs_to_one_schema(fixture: Fixture) {
+    let first = numbers(&fixture).await;
+    fixture.write(&first, json!([{"n": 1}])).await;
+    let other = fixture.create(json!({"name": "t", "properties": [{"name": "n", "type": "integer"}]})).await;
+    fixture.catalog.remove(first.name()).await.expect("the schema is removed");
+    let later = Timestamp::from_micros(created_at().as_micros() + 1);
+    let second = schema_created_at(&first.definition().to_json(), later);
+    let second = fixture.catalog.create(second).await.expect("the name is free");
+    for schema in [&second, &other] {
+        assert_eq!(fixture.store.commit_seq(schema).await.expect("the schema is there"), 0);
+    }
+    let error = fixture.store.commit_seq(&first).await.expect_err("the schema is removed");
+    assert_eq!(error.kind(), StoreErrorKind::NotFound);
 }
 
 /// A write without batches is committed with no rows.

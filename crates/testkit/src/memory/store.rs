@@ -219,6 +219,10 @@ impl RecordStore for MemoryStore {
         self.shared.with_table(schema, |table| table.answers.get(key).filter(|answer| answer.at >= since).cloned())
     }
 
+    async fn commit_seq(&self, schema: &Arc<Schema>) -> Result<u64, StoreError> {
+        self.shared.with_table(schema, |table| *table.committed.borrow())
+    }
+
     async fn wait_for_commit(
         &self,
         schema: &Arc<Schema>,

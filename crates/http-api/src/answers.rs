@@ -1,0 +1,213 @@
+//! Whole answers that are not asked twice: their tags, and those that are kept.
+//!
+//! A tag names all that an answer follows from: the schema, its last commit, the query and the representation. What is
+//! kept under a tag is right for ever, because a commit leads to another; nothing is ever invalidated.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, VARY};
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use eider_domain::Schema;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use prometheus_client::metrics::counter::Counter;
+use sha2::{Digest, Sha256};
+
+use crate::accept::{self, Representation};
+use crate::error::ApiError;
+use crate::routes::represented;
+use crate::state::ApiState;
+
+/// A client may keep an answer, and asks before it uses it again.
+const REVALIDATE: &str = "no-cache";
+
+/// How many of the largest answers that are kept fill the memory for answers.
+const LARGEST_ANSWERS: u64 = 16;
+
+/// Bytes of an answer beside its tag, headers and body: the entries of the cache and of its order.
+const OVERHEAD_BYTES: usize = 512;
+
+/// What is asked, but for the commit that answers it.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'q> {
+    pub(crate) schema: &'q Arc<Schema>,
+    /// The query, exactly: the same text only where the answers are equal. It holds values, so it is never logged.
+    pub(crate) query: &'q str,
+    /// How the answer is written; `None` where there is nothing to choose, and it is plain JSON.
+    pub(crate) representation: Option<Representation>,
+}
+
+/// An answer, but for the headers that follow from its question.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The cursor of the next page. The link to it is of each request's own URL.
+    next: Option<String>,
+    body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn new(body: Bytes) -> Self {
+        // Without the spare room that its buffer was given, which would be kept with it.
+        let body = Vec::from(body).into_boxed_slice().into();
+        Self { headers: Vec::new(), next: None, body }
+    }
+
+    /// The same answer with a header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same answer with a link to the page at a cursor.
+    pub(crate) fn with_next(mut self, cursor: Option<String>) -> Self {
+        self.next = cursor;
+        self
+    }
+
+    /// The memory that it takes under a tag, in bytes.
+    fn size(&self, tag: &str) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        OVERHEAD_BYTES + tag.len() + headers + self.next.as_ref().map_or(0, String::len) + self.body.len()
+    }
+
+    fn response(self, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        match &question.representation {
+            Some(representation) => response = represented(response, representation),
+            None => {
+                response.content_type("application/json");
+            }
+        }
+        response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
+        if let Some(cursor) = self.next {
+            response.insert_header((LINK, format!("<{}>; rel=\"next\"", next_url(request, &cursor))));
+        }
+        for header in self.headers {
+            response.insert_header(header);
+        }
+        response.body(self.body)
+    }
+}
+
+/// The answers that are kept, those used last first, in memory of so many bytes.
+#[derive(Clone)]
+pub(crate) struct Answers {
+    /// By tag; `None` when nothing is kept.
+    kept: Option<Cache<String, Answer>>,
+    /// Most bytes of an answer that is kept.
+    max_answer_bytes: u64,
+    pub(crate) hits: Counter,
+    pub(crate) misses: Counter,
+}
+
+impl Answers {
+    /// Keeps up to `max_bytes`; nothing when that is 0.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        let kept = (max_bytes > 0).then(|| {
+            Cache::builder()
+                .max_capacity(max_bytes)
+                .weigher(|tag: &String, answer: &Answer| u32::try_from(answer.size(tag)).unwrap_or(u32::MAX))
+                // Answers of an earlier commit are used no more, however often they were.
+                .eviction_policy(EvictionPolicy::lru())
+                .build()
+        });
+        let max_answer_bytes = max_bytes / LARGEST_ANSWERS;
+        Self { kept, max_answer_bytes, hits: Counter::default(), misses: Counter::default() }
+    }
+
+    /// How many answers are kept, and in how many bytes.
+    pub(crate) fn kept(&self) -> (u64, u64) {
+        self.kept.as_ref().map_or((0, 0), |kept| {
+            kept.run_pending_tasks();
+            (kept.entry_count(), kept.weighted_size())
+        })
+    }
+
+    fn get(&self, tag: &str) -> Option<Answer> {
+        let found = self.kept.as_ref()?.get(tag);
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.inc();
+        found
+    }
+
+    fn keep(&self, tag: String, answer: &Answer) {
+        let Some(kept) = self.kept.as_ref().filter(|_| answer.size(&tag) as u64 <= self.max_answer_bytes) else {
+            return;
+        };
+        kept.insert(tag, answer.clone());
+        // What is too much goes at once, not with one of the next insertions.
+        kept.run_pending_tasks();
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").field("max_answer_bytes", &self.max_answer_bytes).finish_non_exhaustive()
+    }
+}
+
+/// Answers with 304 when the client has the answer, with the one that is kept, or with the one that `make` yields, which
+/// is polled in that case only. What fails is not kept.
+///
+/// The number of the last commit is read before anything else, so that an answer is never older than its tag.
+pub(crate) async fn answer(
+    state: &ApiState,
+    request: &HttpRequest,
+    question: Question<'_>,
+    make: impl Future<Output = Result<Answer, ApiError>>,
+) -> Result<HttpResponse, ApiError> {
+    let tag = tag(question, state.services.query.commit_seq(question.schema).await?);
+    if is_current(request, &tag) {
+        let mut response = HttpResponse::NotModified();
+        response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
+        if question.representation.is_some() {
+            response.insert_header((VARY, accept::VARY));
+        }
+        return Ok(response.finish());
+    }
+    if let Some(answer) = state.answers.get(&tag) {
+        return Ok(answer.response(request, question, &tag));
+    }
+    let answer = make.await?;
+    let response = answer.clone().response(request, question, &tag);
+    state.answers.keep(tag, &answer);
+    Ok(response)
+}
+
+/// Whether `If-None-Match` names the representation that the client would get (RFC 9110, section 13.1.2).
+pub(crate) fn is_current(request: &HttpRequest, etag: &str) -> bool {
+    let known = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || opaque(tag) == opaque(etag))
+}
+
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+/// The number of the commit, then 128 bits of SHA-256 over everything else. A weak tag: while a commit is becoming
+/// visible, an answer under the number before it may show it already.
+fn tag(question: Question<'_>, commit_seq: u64) -> String {
+    let Question { schema, query, representation } = question;
+    let (format, compression) = representation.map_or(("", ""), |chosen| {
+        (chosen.media_type.name, chosen.compression.map_or("", |compression| compression.name()))
+    });
+    let (key, created_at) = (schema.name().key(), schema.created_at().as_micros());
+    let mut text = format!("{} {key} {created_at} {} ", env!("CARGO_PKG_VERSION"), schema.version());
+    let _ = write!(text, "{format} {compression} {query}");
+    format!("W/\"{commit_seq}-{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
+}
+
+/// The request's own path and query with the cursor put in.
+fn next_url(request: &HttpRequest, cursor: &str) -> String {
+    let kept = request.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let cursor = utf8_percent_encode(cursor, NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
+    format!("{}?{}", request.path(), pairs.join("&"))
+}
