@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
-use eider_domain::{Condition, Filter, RecordId, RecordQuery, Schema};
+use eider_domain::{Filter, RecordId, RecordQuery, Schema};
 use futures::TryStreamExt;
 use tracing::instrument;
 
@@ -93,12 +93,7 @@ impl QueryService {
     /// [`Error::RecordNotFound`], [`Error::Store`].
     #[instrument(name = "records.get", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn get(&self, schema: &Arc<Schema>, id: RecordId) -> Result<RecordBatch, Error> {
-        let mut query = RecordQuery::everything(schema);
-        query.filter = Condition::id_equals(id).into();
-        let mut request = ScanRequest::new(query);
-        request.limit = Some(1);
-        let record = self.collect(schema, request).await?;
-        if record.num_rows() == 0 { Err(Error::RecordNotFound { id }) } else { Ok(record) }
+        self.store.record(schema, id).await?.ok_or(Error::RecordNotFound { id })
     }
 
     /// How many records match.
