@@ -80,6 +80,7 @@ mod tests {
             ("checkpoint_threshold", "1.0 TiB"),
             ("temp_directory", settings.temp_directory.to_str().unwrap()),
             ("preserve_insertion_order", "true"),
+            ("late_materialization_max_rows", "128"),
             ("streaming_buffer_size", "1.0 MiB"),
             ("enable_external_access", "false"),
             ("autoinstall_known_extensions", "false"),

@@ -167,10 +167,10 @@ fn commit_on(
     changes: &[Change],
     mut turn: Turn,
 ) -> Vec<Result<ChangeOutcome, StoreError>> {
-    let changed: HashSet<Uuid> =
-        changes.iter().filter(|change| !matches!(change, Change::Create { .. })).map(id_of).collect();
+    let named = changes.iter().filter(|change| !matches!(change, Change::Create { .. })).map(id_of);
+    let named: HashSet<Uuid> = named.collect();
     let records = turn.records();
-    let _change = (!changed.is_empty()).then(|| records.begin_change(Ids::Some(changed)));
+    let _change = (!named.is_empty()).then(|| records.begin_change(Ids::Some(named)));
     let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
         let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters(), turn.ids())?;
         if let Some(next) = next {

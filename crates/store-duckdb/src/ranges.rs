@@ -123,18 +123,18 @@ impl Ranges {
         let (Some((least, greatest)), true) = (&span.ends, span.rows >= self.least_rows as f64) else {
             return Ok(None);
         };
-        let (first, last) = match key.direction {
+        let (nearest, farthest) = match key.direction {
             Direction::Ascending => (least, greatest),
             Direction::Descending => (greatest, least),
         };
-        let begin = from.as_ref().filter(|from| comes_before(&key, first, from)).unwrap_or(first);
+        let begin = from.as_ref().filter(|from| comes_before(&key, nearest, from)).unwrap_or(nearest);
         let needed = (limit + request.offset) as f64 / span.rows;
         let mut width = shape.width;
         for attempt in 0..TRIES {
-            let end = moved(begin, distance(first, last) * needed * width);
+            let end = moved(begin, distance(nearest, farthest) * needed * width);
             let is_narrow = |end: &Value| {
                 comes_before(&key, begin, end)
-                    && comes_before(&key, end, last)
+                    && comes_before(&key, end, farthest)
                     && to.as_ref().is_none_or(|to| comes_before(&key, end, to))
             };
             let end = match end.filter(is_narrow) {

@@ -166,7 +166,9 @@ impl CachedRecords {
             (None, _) => {}
             (Some(entries), Ids::Some(ids)) => {
                 let generation = self.generation.load(Ordering::Acquire);
-                ids.iter().for_each(|id| entries.invalidate(&Key { generation, id: *id }));
+                for id in ids {
+                    entries.invalidate(&Key { generation, id: *id });
+                }
             }
             (Some(_), Ids::All) => self.generation.store(self.cache.next_generation(), Ordering::Release),
         }

@@ -108,7 +108,7 @@ pub async fn a_replaced_record_is_read_as_the_write_left_it(fixture: Fixture) {
     for (is_dry_run, expected) in [(true, 1), (false, 10)] {
         let request =
             WriteRequest { on_conflict: OnConflict::Replace, is_dry_run, ..WriteRequest::new(Arc::clone(&schema)) };
-        fixture.commit_as(request, &[records.clone()], CommitTerms::all_or_nothing()).await;
+        fixture.commit_as(request, std::slice::from_ref(&records), CommitTerms::all_or_nothing()).await;
         assert_eq!((n_of(&fixture, &schema, 1).await, n_of(&fixture, &schema, 2).await), (json!(expected), json!(2)));
     }
 }
