@@ -25,8 +25,8 @@ pub use ports::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
     CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
     IdGenerator, IdOrigin, IdentityStatistics, IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE,
-    RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities,
-    StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
+    RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

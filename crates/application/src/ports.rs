@@ -15,8 +15,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream};
 pub use store::{
-    ConnectionFigures, Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, StoreFigures,
-    position_key,
+    ConnectionFigures, Durability, POSITION_SEQUENCE, RecordCacheFigures, RecordStore, ScanRequest, StoreCapabilities,
+    StoreFigures, position_key,
 };
 pub use time::{Clock, IdGenerator};
 pub use write::{

@@ -9,7 +9,7 @@ use arrow_array::types::{Date32Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::concat::concat_batches;
-use eider_domain::{Aggregation, Condition, Filter, Position, RecordId, RecordQuery, Schema, temporal};
+use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, temporal};
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
@@ -144,12 +144,7 @@ impl QueryService {
     /// [`Error::RecordNotFound`], [`Error::Store`].
     #[instrument(name = "records.get", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn get(&self, schema: &Arc<Schema>, id: RecordId) -> Result<RecordBatch, Error> {
-        let mut query = RecordQuery::everything(schema);
-        query.filter = Condition::id_equals(id).into();
-        let mut request = ScanRequest::new(query);
-        request.limit = Some(1);
-        let record = self.collect(schema, request).await?;
-        if record.num_rows() == 0 { Err(Error::RecordNotFound { id }) } else { Ok(record) }
+        self.store.record(schema, id).await?.ok_or(Error::RecordNotFound { id })
     }
 
     /// How many records match.

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use eider_application::{QueryService, StoreFigures};
+use eider_application::{QueryService, RecordCacheFigures, StoreFigures};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeMetric, LabelSetEncoder};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
@@ -93,11 +93,11 @@ impl Default for StreamMetrics {
 struct StoreCollector(QueryService);
 
 impl Collector for StoreCollector {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections")]
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections, records or bytes")]
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut gauge =
             |name: &str, help: &str, unit: Option<&Unit>, value: f64| gauge(&mut encoder, name, help, unit, value);
-        let StoreFigures { last_checkpoint, connections } = self.0.figures();
+        let StoreFigures { last_checkpoint, connections, records } = self.0.figures();
         if let Some(took) = last_checkpoint {
             let help = "How long the last checkpoint took";
             gauge("store_last_checkpoint_duration", help, Some(&Unit::Seconds), took.as_secs_f64())?;
@@ -110,6 +110,18 @@ impl Collector for StoreCollector {
                 ("store_connections_waiting", "Callers that wait for a connection to the engine", connections.waiting),
             ] {
                 gauge(name, help, None, value as f64)?;
+            }
+        }
+        if let Some(RecordCacheFigures { hits, misses, entries, bytes }) = records {
+            gauge("store_record_cache_entries", "Records kept in memory for reads by id", None, entries as f64)?;
+            let help = "What the records kept in memory take";
+            gauge("store_record_cache_size", help, Some(&Unit::Bytes), bytes as f64)?;
+            for (name, help, value) in [
+                ("store_record_cache_hits", "Reads by id that were answered from memory", hits),
+                ("store_record_cache_misses", "Reads by id that were not answered from memory", misses),
+            ] {
+                let counter = ConstCounter::new(value);
+                counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
             }
         }
         Ok(())

@@ -65,6 +65,7 @@ pub struct Storage {
     pub checkpoint_after_idle: Duration,
     pub staging_memory: ByteSize,
     pub id_filter: ByteSize,
+    pub record_cache: ByteSize,
     #[serde(with = "humantime_serde")]
     pub writer_wait: Duration,
 }
@@ -162,6 +163,7 @@ impl Default for Storage {
             checkpoint_after_idle,
             staging_memory_bytes,
             id_filter_bytes,
+            record_cache_bytes,
             writer_wait,
             ..
         } = StoreSettings::new("", "");
@@ -174,6 +176,7 @@ impl Default for Storage {
             checkpoint_after_idle,
             staging_memory: ByteSize(staging_memory_bytes as u64),
             id_filter: ByteSize(id_filter_bytes as u64),
+            record_cache: ByteSize(record_cache_bytes),
             writer_wait,
         }
     }
@@ -284,6 +287,7 @@ impl Settings {
             checkpoint_after_idle: storage.checkpoint_after_idle,
             staging_memory_bytes: bytes(storage.staging_memory),
             id_filter_bytes: bytes(storage.id_filter),
+            record_cache_bytes: storage.record_cache.as_u64(),
             writer_wait: storage.writer_wait,
             pool: PoolSettings {
                 size: self.pool.size,

@@ -8,7 +8,7 @@ use duckdb::{Connection, params_from_iter};
 use eider_application::{
     Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
 };
-use eider_domain::{Field, Schema, SystemField, Value, Version};
+use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
@@ -227,8 +227,7 @@ pub(crate) fn versions_of(
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Version>, StoreError> {
     let mut versions = HashMap::with_capacity(ids.len());
-    let fields = [Field::System(SystemField::Id), Field::System(SystemField::Version)];
-    read(connection, &sql::versions(schema, ids), &fields, |row| {
+    read(connection, &sql::versions(schema, ids), &[DataType::Uuid, DataType::Integer], |row| {
         if let [Value::Uuid(id), Value::Integer(version)] = row {
             versions.insert(*id, Version::from_i64(*version));
         }
@@ -247,8 +246,7 @@ fn holders_of(
     if values.is_empty() {
         return Ok(holders);
     }
-    let fields = [Field::System(SystemField::Id), field.clone()];
-    read(connection, &sql::holders(schema, field, values), &fields, |row| {
+    read(connection, &sql::holders(schema, field, values), &[DataType::Uuid, field.data_type()], |row| {
         if let [Value::Uuid(id), value] = row
             && let Some(key) = key(field, value)
         {
@@ -258,22 +256,22 @@ fn holders_of(
     Ok(holders)
 }
 
-/// Hands out each row of a query as values of `fields`.
-fn read(
+/// Hands out each row of a query as values of these types.
+pub(crate) fn read(
     connection: &Connection,
     statement: &Statement,
-    fields: &[Field],
+    types: &[DataType],
     mut visit: impl FnMut(&[Value]),
 ) -> Result<(), StoreError> {
-    let arrow = fields.iter().map(|field| field.data_type().arrow_field(field.name(), true));
+    let arrow = types.iter().map(|data_type| data_type.arrow_field("", true));
     let arrow = std::sync::Arc::new(arrow_schema::Schema::new(arrow.collect::<Vec<_>>()));
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
     let batches = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
     for batch in batches {
         let batch = scan::port_batch(&batch.map_err(store_error)?, &arrow)?;
         for row in 0..batch.num_rows() {
-            let cells = fields.iter().zip(batch.columns());
-            let values = cells.map(|(field, column)| value_at(field.data_type(), column, row));
+            let cells = types.iter().zip(batch.columns());
+            let values = cells.map(|(data_type, column)| value_at(*data_type, column, row));
             visit(&values.collect::<Vec<_>>());
         }
     }

@@ -20,6 +20,7 @@ use crate::error::{arrow_error, internal, store_error};
 use crate::ident;
 use crate::identity::StoredIds;
 use crate::keys::{self, Keys, Verdict, key_fields};
+use crate::record_cache::{CachedRecords, Ids};
 use crate::staging::{Sealed, Staging};
 use crate::worker::{Decision, transaction};
 
@@ -32,6 +33,7 @@ pub(crate) fn commit(
     mut terms: CommitTerms,
     counters: Counters,
     ids: &mut StoredIds,
+    records: &CachedRecords,
 ) -> Result<(CommitOutcome, Option<Counters>), StoreError> {
     let schema = &request.schema;
     let rows = staging.rows();
@@ -48,7 +50,8 @@ pub(crate) fn commit(
             fields.remove(0);
         }
     }
-    transaction(connection, || {
+    let mut change = None;
+    let outcome = transaction(connection, || {
         let verdict = if fields.is_empty() {
             Verdict::default()
         } else {
@@ -73,6 +76,7 @@ pub(crate) fn commit(
         let mut next = None;
         if stored > 0 {
             if verdict.updated > 0 {
+                change = Some(records.begin_change(Ids::All));
                 keys::delete_targets(connection, schema)?;
             }
             let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
@@ -90,7 +94,9 @@ pub(crate) fn commit(
             catalog::keep_answer(connection, schema, answer, &receipt)?;
         }
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
-    })
+    });
+    drop(change);
+    outcome
 }
 
 /// The accepted rows of a write on their way into the table.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::catalog::Counters;
 use crate::changes::{apply, id_of};
+use crate::record_cache::Ids;
 use crate::store::{Shared, Turn};
 use crate::worker;
 
@@ -166,6 +167,10 @@ fn commit_on(
     changes: &[Change],
     mut turn: Turn,
 ) -> Vec<Result<ChangeOutcome, StoreError>> {
+    let named = changes.iter().filter(|change| !matches!(change, Change::Create { .. })).map(id_of);
+    let named: HashSet<Uuid> = named.collect();
+    let records = turn.records();
+    let _change = (!named.is_empty()).then(|| records.begin_change(Ids::Some(named)));
     let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
         let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters(), turn.ids())?;
         if let Some(next) = next {

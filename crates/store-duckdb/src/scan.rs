@@ -1,5 +1,6 @@
 //! A scan: a query on a thread and a connection of its own, whose batches wait in a short channel.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +10,9 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use async_stream::stream;
-use duckdb::{Connection, params_from_iter};
+use duckdb::{CachedStatement, Connection, params_from_iter};
 use eider_application::{POSITION_SEQUENCE, RecordStream, ScanRequest, StoreError, blocking, position_key};
-use eider_domain::{Schema, SchemaName};
+use eider_domain::Schema;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -19,8 +20,9 @@ use tracing::Instrument;
 use crate::error::{arrow_error, store_error};
 use crate::interrupt::cancellation;
 use crate::pool::Pool;
+use crate::ranges::Ranges;
 use crate::sql::Statement;
-use crate::worker;
+use crate::{sql, worker};
 
 /// Rows of a batch that goes out. The engine's own have 2,048, too few to cross a channel one by one.
 const BATCH_ROWS: usize = 8_192;
@@ -47,18 +49,32 @@ pub(crate) fn scan_schema(schema: &Schema, request: &ScanRequest) -> SchemaRef {
     Arc::new(ArrowSchema::new(projected.chain(keys).chain([sequence]).collect::<Vec<_>>()))
 }
 
-/// Runs a query and returns once its first batch is read.
-pub(crate) async fn scan(
-    pool: &Pool,
-    name: &SchemaName,
-    statement: Statement,
-    schema: SchemaRef,
-) -> Result<RecordStream, StoreError> {
+/// A scan that is to run.
+pub(crate) struct Scan {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) columns: SchemaRef,
+    pub(crate) source: Source,
+}
+
+/// What a scan reads.
+pub(crate) enum Source {
+    Records {
+        request: ScanRequest,
+        ranges: Arc<Ranges>,
+        /// The number of the schema's last commit.
+        commit_seq: u64,
+    },
+    /// The groups that a statement makes.
+    Groups(Statement),
+}
+
+/// Runs a scan and returns once its first batch is read.
+pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreError> {
+    let schema = Arc::clone(&scan.columns);
     let pooled = worker::connection(pool).await?;
     let (cancel, disarm) = cancellation(&pooled.connection);
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
-    let (name, columns) = (name.clone(), Arc::clone(&schema));
-    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &name, &statement, &columns, &sender));
+    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &scan, &sender));
     let query = tokio::spawn(blocking::run(work).in_current_span());
 
     let first = receiver.recv().await;
@@ -85,10 +101,10 @@ pub(crate) async fn scan(
 }
 
 /// Sends the result in batches until it ends, fails, or nobody listens any more.
-fn run(connection: &Connection, name: &SchemaName, statement: &Statement, schema: &SchemaRef, sender: &Batches) {
+fn run(connection: &Connection, scan: &Scan, sender: &Batches) {
     let started = Instant::now();
     let mut rows: u64 = 0;
-    let outcome = match send_all(connection, statement, schema, sender, &mut rows) {
+    let outcome = match send_all(connection, scan, sender, &mut rows) {
         Ok(true) => "completed",
         Ok(false) => "abandoned",
         Err(error) => {
@@ -98,17 +114,38 @@ fn run(connection: &Connection, name: &SchemaName, statement: &Statement, schema
         }
     };
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-    tracing::info!(schema.name = %name, scan.rows = rows, duration_ms, outcome, "store scan");
+    tracing::info!(schema.name = %scan.schema.name(), scan.rows = rows, duration_ms, outcome, "store scan");
 }
 
-fn send_all(
-    connection: &Connection,
+fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
+    let Scan { schema, columns, source } = scan;
+    let statement = match source {
+        Source::Groups(statement) => Cow::Borrowed(statement),
+        Source::Records { request, ranges, commit_seq } => {
+            let statement = sql::scan(schema, request);
+            if let Some(page) = ranges.page(connection, schema, request, (&statement.sql, columns), *commit_seq)? {
+                *rows = page.num_rows() as u64;
+                return Ok(sender.blocking_send(Ok(page)).is_ok());
+            }
+            Cow::Owned(statement)
+        }
+    };
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+    let outcome = send_rows(&mut prepared, &statement, columns, sender, rows);
+    if !matches!(outcome, Ok(true)) {
+        // What is left of its result would stay open with it.
+        prepared.discard();
+    }
+    outcome
+}
+
+fn send_rows(
+    prepared: &mut CachedStatement<'_>,
     statement: &Statement,
     schema: &SchemaRef,
     sender: &Batches,
     rows: &mut u64,
 ) -> Result<bool, StoreError> {
-    let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
     let stream = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
     let mut gathered = Gathered::default();
     for batch in stream {
@@ -123,6 +160,37 @@ fn send_all(
         return Ok(sender.blocking_send(gathered.take(schema)).is_ok());
     }
     Ok(true)
+}
+
+/// What a query yields, as one batch; `None` when that would be of more than `most_bytes`.
+pub(crate) fn collect(
+    connection: &Connection,
+    statement: &Statement,
+    schema: &SchemaRef,
+    most_bytes: usize,
+) -> Result<Option<RecordBatch>, StoreError> {
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+    let collected = collect_rows(&mut prepared, statement, schema, most_bytes);
+    if !matches!(collected, Ok(Some(_))) {
+        prepared.discard();
+    }
+    collected
+}
+
+fn collect_rows(
+    prepared: &mut CachedStatement<'_>,
+    statement: &Statement,
+    schema: &SchemaRef,
+    most_bytes: usize,
+) -> Result<Option<RecordBatch>, StoreError> {
+    let mut gathered = Gathered::default();
+    for batch in prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)? {
+        gathered.push(port_batch(&batch.map_err(store_error)?, schema)?);
+        if gathered.bytes > most_bytes {
+            return Ok(None);
+        }
+    }
+    gathered.take(schema).map(Some)
 }
 
 /// Batches of the engine on their way to one of ours.

@@ -11,9 +11,9 @@ use duckdb::types::{TimeUnit, Value as EngineValue};
 use eider_domain::{DataType, Value};
 
 pub(crate) use aggregate::aggregate;
-pub(crate) use changes::{delete_ids, holders, versions};
+pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_indexes, create_table, drop_table};
-pub(crate) use select::{count, delete, scan};
+pub(crate) use select::{count, delete, scan, scan_within, span};
 
 /// A statement and the values of its parameters, in order.
 #[derive(Debug, Default, Clone, PartialEq)]

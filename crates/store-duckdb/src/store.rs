@@ -5,27 +5,31 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
     BatchWriter, Change, ChangeOutcome, CommitReceipt, ConnectionFigures, DeleteOutcome, Durability, IdCheck,
-    IdentityStatistics, IndexStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
+    IdentityStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
-use eider_domain::{Aggregation, Filter, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use tracing::instrument;
 
 use crate::catalog::{self, Counters, StoredSchema};
 use crate::checkpoint::{self, WriteActivity};
-use crate::error::{internal, schema_removed, store_error};
+use crate::error::{schema_removed, store_error};
 use crate::identity::{self, IdFilter, IdFilterGauge, StoredIds};
 use crate::pool::{Pool, PoolStatus};
-use crate::scan::scan_schema;
+use crate::ranges::{RangeStatus, Ranges};
+use crate::record_cache::{CachedRecords, Ids, RecordCache};
+use crate::scan::{Scan, Source, scan_schema};
+use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
-use crate::{IdFilterStatus, StoreSettings, engine, group, ident, pool, scan, sql, worker};
+use crate::{IdFilterStatus, StoreSettings, engine, group, pool, reads, scan, sql, worker};
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
@@ -46,14 +50,18 @@ pub(crate) struct Shared {
     /// Lets one write at a time be committed that is too large for memory: the engine takes hundreds of megabytes for
     /// each.
     pub(crate) large_commits: AsyncMutex<()>,
+    record_cache: Arc<RecordCache>,
 }
 
-/// A schema, the gate that its writers pass one by one, and the queue of changes of single records.
+/// A schema, the gate that its writers pass one by one, and the queues of changes and reads of single records.
 #[derive(Debug, Clone)]
 struct Table {
     schema: Arc<Schema>,
     gate: Arc<AsyncMutex<Gate>>,
     id_filter: Arc<IdFilterGauge>,
+    records: Arc<CachedRecords>,
+    reads: reads::Queue,
+    ranges: Arc<Ranges>,
     /// The number of the last commit.
     committed: Arc<watch::Sender<u64>>,
     queue: group::Queue,
@@ -69,17 +77,24 @@ pub(crate) struct Gate {
 /// The other ends of a table's queues.
 struct Queues {
     changes: mpsc::Receiver<group::Waiting>,
+    reads: mpsc::Receiver<reads::Waiting>,
     id_filters: mpsc::Receiver<IdFilter>,
 }
 
 impl Table {
-    fn new(schema: Schema, counters: Counters, settings: &StoreSettings) -> (Self, Queues) {
+    fn new(schema: Schema, counters: Counters, shared: &Shared) -> (Self, Queues) {
+        let settings = &shared.settings;
+        let schema = Arc::new(schema);
         let (queue, changes) = mpsc::channel(settings.group.queue_length.max(1));
+        let (reads, waiting_reads) = mpsc::channel(reads::QUEUE_LENGTH);
+        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
         let id_filter = Arc::<IdFilterGauge>::default();
         let (ids, id_filters) = StoredIds::new(settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
         let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
-        (Self { schema: Arc::new(schema), gate, id_filter, committed, queue }, Queues { changes, id_filters })
+        let ranges = Arc::new(Ranges::new(settings.least_ranged_rows));
+        let queues = Queues { changes, reads: waiting_reads, id_filters };
+        (Self { schema, gate, id_filter, records, reads, ranges, committed, queue }, queues)
     }
 }
 
@@ -93,6 +108,7 @@ pub(crate) struct EveryTurn {
 #[derive(Debug)]
 pub(crate) struct Turn {
     gate: OwnedMutexGuard<Gate>,
+    records: Arc<CachedRecords>,
     committed: Arc<watch::Sender<u64>>,
     activity: Arc<WriteActivity>,
 }
@@ -105,6 +121,11 @@ impl Turn {
     /// What is known of the stored ids.
     pub(crate) fn ids(&mut self) -> &mut StoredIds {
         &mut self.gate.ids
+    }
+
+    /// The records in memory, which are to be told of changes.
+    pub(crate) fn records(&self) -> Arc<CachedRecords> {
+        Arc::clone(&self.records)
     }
 
     /// Takes note of a commit that has succeeded.
@@ -137,13 +158,13 @@ impl Shared {
     /// # Errors
     /// `Unavailable` with the budget `writer`, `NotFound`.
     pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
-        let Table { gate, committed, .. } = self.table_of(schema)?;
+        let Table { gate, records, committed, .. } = self.table_of(schema)?;
         let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed while this waited.
         self.table_of(schema)?;
-        Ok(Turn { gate, committed, activity: Arc::clone(&self.activity) })
+        Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
     }
 
     /// The turns of all schemas and of the catalog: nothing is written while they are held.
@@ -185,6 +206,7 @@ impl DuckDbStore {
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
         let idle = settings.checkpoint_after_idle;
         let (activity, catalog_gate) = (Arc::default(), Arc::default());
+        let record_cache = Arc::new(RecordCache::new(settings.record_cache_bytes));
         let shared = Shared {
             pool,
             settings,
@@ -192,6 +214,7 @@ impl DuckDbStore {
             activity,
             catalog_gate,
             large_commits: AsyncMutex::default(),
+            record_cache,
         };
         let store = Self { shared: Arc::new(shared) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
@@ -201,11 +224,13 @@ impl DuckDbStore {
         Ok(store)
     }
 
-    /// Makes a schema of the file known, and begins to serve its queue.
+    /// Makes a schema of the file known, and begins to serve its queues.
     fn add(&self, schema: Schema, counters: Counters) -> Arc<Schema> {
-        let (table, queues) = Table::new(schema, counters, &self.shared.settings);
+        let (table, queues) = Table::new(schema, counters, &self.shared);
         let schema = Arc::clone(&table.schema);
         tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.changes));
+        let (shared, records) = (Arc::downgrade(&self.shared), Arc::clone(&table.records));
+        tokio::spawn(reads::run(shared, Arc::downgrade(&schema), records, queues.reads));
         tokio::spawn(identity::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.id_filters));
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
@@ -240,6 +265,14 @@ impl DuckDbStore {
     /// `NotFound` when the schema was removed.
     pub fn id_filter(&self, schema: &Arc<Schema>) -> Result<IdFilterStatus, StoreError> {
         Ok(self.shared.table_of(schema)?.id_filter.status())
+    }
+
+    /// How ranges have served the sorted pages of a schema.
+    ///
+    /// # Errors
+    /// `NotFound` when the schema was removed.
+    pub fn ranges(&self, schema: &Arc<Schema>) -> Result<RangeStatus, StoreError> {
+        Ok(self.shared.table_of(schema)?.ranges.status())
     }
 
     /// How the connections are used right now.
@@ -312,9 +345,18 @@ impl SchemaCatalog for DuckDbStore {
 impl RecordStore for DuckDbStore {
     #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
-        self.shared.table_of(schema)?;
-        let columns = scan_schema(schema, &request);
-        scan::scan(&self.shared.pool, schema.name(), sql::scan(schema, &request), columns).await
+        let Table { ranges, committed, .. } = self.shared.table_of(schema)?;
+        let (columns, commit_seq) = (scan_schema(schema, &request), *committed.borrow());
+        let source = Source::Records { request, ranges, commit_seq };
+        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source }).await
+    }
+
+    async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
+        let table = self.shared.table_of(schema)?;
+        match table.records.get(*id.as_uuid())? {
+            Some(record) => Ok(Some(record)),
+            None => reads::submit(&table.reads, id).await,
+        }
     }
 
     #[instrument(name = "store.aggregate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
@@ -325,8 +367,8 @@ impl RecordStore for DuckDbStore {
         limit: Option<u64>,
     ) -> Result<RecordStream, StoreError> {
         self.shared.table_of(schema)?;
-        let statement = sql::aggregate(schema, aggregation, limit);
-        scan::scan(&self.shared.pool, schema.name(), statement, aggregation.arrow()).await
+        let source = Source::Groups(sql::aggregate(schema, aggregation, limit));
+        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns: aggregation.arrow(), source }).await
     }
 
     #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
@@ -335,8 +377,8 @@ impl RecordStore for DuckDbStore {
         let started = Instant::now();
         let statement = sql::count(schema, filter);
         let count = worker::read(&self.shared.pool, move |connection| {
-            let count =
-                connection.query_row(&statement.sql, params_from_iter(statement.values.iter()), |row| row.get(0));
+            let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+            let count = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
             count.map_err(store_error)
         })
         .await?;
@@ -368,6 +410,8 @@ impl RecordStore for DuckDbStore {
         let (name, schema) = (schema.name(), Arc::clone(schema));
         let outcome = worker::write(&self.shared.pool, move |connection| {
             let next = turn.counters().after(0);
+            let records = turn.records();
+            let _change = records.begin_change(Ids::All);
             let (rows, is_committed) = transaction(connection, || {
                 let rows = connection
                     .execute(&statement.sql, params_from_iter(statement.values.iter()))
@@ -444,6 +488,7 @@ impl RecordStore for DuckDbStore {
         let PoolStatus { max_size, size, idle, waiting } = self.pool_status();
         StoreFigures {
             last_checkpoint: self.last_checkpoint(),
+            records: self.shared.record_cache.figures(),
             connections: Some(ConnectionFigures { max: max_size, used: size.saturating_sub(idle), idle, waiting }),
         }
     }
@@ -451,36 +496,4 @@ impl RecordStore for DuckDbStore {
     fn capabilities(&self) -> StoreCapabilities {
         StoreCapabilities { has_unique_keys: true, durability: Durability::Fsync }
     }
-}
-
-fn statistics(
-    connection: &duckdb::Connection,
-    schema: &Schema,
-    identity: IdentityStatistics,
-) -> Result<SchemaStatistics, StoreError> {
-    let statement = sql::count(schema, &Filter::everything());
-    let record_count = connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)?;
-    // Segments that share a block name it each; a block counts once.
-    let blocks = format!(
-        "SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) \
-         FROM pragma_storage_info({}) WHERE persistent AND block_id >= 0",
-        ident::literal(&ident::table(schema)),
-    );
-    let size_bytes: i64 = connection.query_row(&blocks, [], |row| row.get(0)).map_err(store_error)?;
-    let mut existing = connection
-        .prepare("SELECT index_name, is_unique FROM duckdb_indexes() WHERE schema_name = ? AND lower(table_name) = ?")
-        .map_err(store_error)?;
-    let rows = existing
-        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?))
-        })
-        .map_err(store_error)?;
-    let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
-    let indexes = schema.properties().iter().filter_map(|property| {
-        let name = property.name.as_str();
-        let is_unique = *found.get(&ident::index_name(schema.name(), name))?;
-        Some(IndexStatistics { property: name.to_owned(), is_unique })
-    });
-    let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
-    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })
 }

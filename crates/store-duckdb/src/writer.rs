@@ -62,7 +62,8 @@ impl BatchWriter for StagedWriter {
         let waited = started.elapsed();
         let outcome = worker::write(&shared.pool, move |connection| {
             let counters = turn.counters();
-            let (outcome, next) = commit(connection, &request, staging, terms, counters, turn.ids())?;
+            let records = turn.records();
+            let (outcome, next) = commit(connection, &request, staging, terms, counters, turn.ids(), &records)?;
             if let Some(next) = next {
                 turn.advance(next);
             }

@@ -17,6 +17,7 @@ mod fixture;
 mod generated;
 pub mod order;
 pub mod pages;
+pub mod point_reads;
 pub mod policies;
 pub mod round_trip;
 pub mod snapshots;
@@ -181,6 +182,19 @@ macro_rules! record_store_contract {
                 columns_may_have_the_names_of_fields
                 a_sum_that_does_not_fit_its_type_is_refused
                 generated_aggregations_agree_with_the_memory_store
+            ]
+            point_reads: [
+                a_record_is_read_by_its_id
+                an_id_that_is_not_stored_reads_nothing
+                a_changed_record_is_read_as_it_is_now
+                a_replaced_record_is_read_as_the_write_left_it
+                a_record_deleted_by_filter_is_not_read
+                a_record_made_anew_under_its_id_is_read
+                a_record_of_a_removed_schema_is_not_read
+                many_reads_at_once_get_each_its_own
+                a_dropped_read_leaves_the_others
+                readers_never_see_a_version_go_back
+                a_read_after_a_commit_sees_it
             ]
             snapshots: [
                 a_scan_does_not_see_later_writes

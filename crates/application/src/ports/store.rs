@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_domain::{Aggregation, Filter, Position, RecordQuery, Schema, Timestamp};
+use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, Timestamp};
 
 use crate::{
     BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, RecordStream, SchemaStatistics, StoreError,
@@ -67,6 +68,21 @@ pub struct StoreFigures {
     pub last_checkpoint: Option<Duration>,
     /// The connections to the engine; `None` when it has none.
     pub connections: Option<ConnectionFigures>,
+    /// The records kept in memory for reads by id; `None` when none are.
+    pub records: Option<RecordCacheFigures>,
+}
+
+/// What the records kept in memory for reads by id have done and take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordCacheFigures {
+    /// Reads that were answered from memory.
+    pub hits: u64,
+    /// Reads that were not.
+    pub misses: u64,
+    /// Records in memory, of all schemas; settles within a second.
+    pub entries: u64,
+    /// Bytes that they take; settles within a second.
+    pub bytes: u64,
 }
 
 /// How the connections to an engine are used.
@@ -106,6 +122,16 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
         aggregation: &Aggregation,
         limit: Option<u64>,
     ) -> Result<RecordStream, StoreError>;
+
+    /// One record by id: a batch of one row with the columns of [`Schema::arrow`], `None` when there is none. It is at
+    /// least as new as every commit that was acknowledged, or waited for, before the call.
+    ///
+    /// Cheaper than a scan; reads that wait at the same time may share a query, but not their fate when one of their
+    /// callers goes.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`]; `Unavailable` with the budget `read_queue` when too many reads wait.
+    async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError>;
 
     /// Counts matching records.
     ///

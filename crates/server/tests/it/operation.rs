@@ -112,4 +112,10 @@ async fn metrics_say_how_the_store_is_used() {
     assert_eq!((value("eider_store_connections_max"), value("eider_store_connections_waiting")), (32.0, 0.0));
     let open = value("eider_store_connections_used") + value("eider_store_connections_idle");
     assert!((1.0..=32.0).contains(&open), "{open}");
+    for name in ["hits_total", "misses_total", "entries", "size_bytes"] {
+        assert!(
+            value(&format!("eider_store_record_cache_{name}")).abs() < f64::EPSILON,
+            "{name}: nothing was read by id"
+        );
+    }
 }

@@ -9,6 +9,29 @@ use uuid::Uuid;
 use super::Statement;
 use crate::ident;
 
+/// Selects these records, whole, in no order.
+///
+/// Of several ids the engine makes a join, whose keys it looks for in the scan; a list behind `IN` it compares only
+/// once every column of every row group in question is read (measured: 16 of a million take 3.4 ms instead of 16).
+pub(crate) fn records(schema: &Schema, ids: &[Uuid]) -> Statement {
+    let columns: Vec<String> = schema.fields().iter().map(ident::column).collect();
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT {} FROM {} WHERE id", columns.join(", "), ident::table(schema)));
+    if let [id] = ids {
+        statement.push(" = ");
+        statement.bind(DataType::Uuid, &Value::Uuid(*id));
+        return statement;
+    }
+    statement.push(" IN (VALUES ");
+    for (index, id) in padded(&uuids(ids)).enumerate() {
+        statement.push(if index > 0 { ", (" } else { "(" });
+        statement.bind(DataType::Uuid, id);
+        statement.push(")");
+    }
+    statement.push(")");
+    statement
+}
+
 /// Selects the id and the version of these records.
 pub(crate) fn versions(schema: &Schema, ids: &[Uuid]) -> Statement {
     let mut statement = Statement::default();
@@ -38,12 +61,15 @@ fn uuids(ids: &[Uuid]) -> Vec<Value> {
     ids.iter().copied().map(Value::Uuid).collect()
 }
 
+/// As many values as the next power of two.
+fn padded(values: &[Value]) -> impl Iterator<Item = &Value> {
+    values.iter().chain(values.last().into_iter().cycle()).take(values.len().next_power_of_two())
+}
+
 /// Appends ` IN (…)`; `values` is not empty.
 fn push_in(statement: &mut Statement, data_type: DataType, values: &[Value]) {
     statement.push(" IN (");
-    let last = values.last().into_iter().cycle();
-    let padded = values.iter().chain(last).take(values.len().next_power_of_two());
-    for (index, value) in padded.enumerate() {
+    for (index, value) in padded(values).enumerate() {
         if index > 0 {
             statement.push(", ");
         }

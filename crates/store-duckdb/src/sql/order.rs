@@ -4,6 +4,7 @@ use eider_domain::{DataType, Direction, Position, SortKey, Value};
 
 use super::Statement;
 use crate::ident;
+use crate::ranges::KeyRange;
 
 /// Appends `ORDER BY`, or nothing for the order of commit, which is the order of the table.
 pub(super) fn push_order(statement: &mut Statement, sort: &[SortKey]) {
@@ -28,6 +29,20 @@ pub(super) fn push_keys(statement: &mut Statement, sort: &[SortKey]) {
             Direction::Descending => " DESC NULLS LAST",
         });
     }
+}
+
+/// Appends the condition that the value of a key is within a range.
+pub(super) fn push_within(statement: &mut Statement, range: &KeyRange) {
+    let KeyRange { key, from, end } = range;
+    let (column, data_type) = (ident::column(&key.field), key.field.data_type());
+    let (since, before) = if key.direction == Direction::Ascending { (">=", "<") } else { ("<=", ">") };
+    if let Some(from) = from {
+        statement.push(&format!("{column} {since} "));
+        statement.bind(data_type, from);
+        statement.push(" AND ");
+    }
+    statement.push(&format!("{column} {before} "));
+    statement.bind(data_type, end);
 }
 
 /// Appends the condition that a record comes after a place in the order.

@@ -1,16 +1,28 @@
 //! Statements that read and delete.
 
 use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
-use eider_domain::{Filter, Schema};
+use eider_domain::{Field, Filter, Schema};
 
 use super::Statement;
 use super::filter::push_filter;
-use super::order::{push_after, push_order};
+use super::order::{push_after, push_order, push_within};
 use crate::ident;
+use crate::ranges::KeyRange;
+use crate::settings::LATE_ROWS;
 
 /// A scan. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
 /// engine preserves the order of insertion. So a page ends as soon as it is full.
 pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
+    scan_of(schema, request, None)
+}
+
+/// The first records of a scan, at least as many as it asks for, of those whose first key is within a range.
+pub(crate) fn scan_within(schema: &Schema, request: &ScanRequest, range: &KeyRange) -> Statement {
+    let limit = request.limit.map(|limit| limit.max(LATE_ROWS + 1));
+    scan_of(schema, &ScanRequest { limit, ..request.clone() }, Some(range))
+}
+
+fn scan_of(schema: &Schema, request: &ScanRequest, range: Option<&KeyRange>) -> Statement {
     let query = &request.query;
     let mut columns: Vec<String> = query.projection.fields().iter().map(ident::column).collect();
     if request.with_positions {
@@ -25,8 +37,14 @@ pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
     let mut statement = Statement::default();
     statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
     push_where(&mut statement, &query.filter);
+    let mut joint = if query.filter.is_everything() { " WHERE " } else { " AND " };
+    if let Some(range) = range {
+        statement.push(joint);
+        push_within(&mut statement, range);
+        joint = " AND ";
+    }
     if let Some(position) = &request.after {
-        statement.push(if query.filter.is_everything() { " WHERE " } else { " AND " });
+        statement.push(joint);
         push_after(&mut statement, &query.sort, position);
     }
     push_order(&mut statement, &query.sort);
@@ -36,6 +54,14 @@ pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
     if request.offset > 0 {
         statement.push(&format!(" OFFSET {}", request.offset));
     }
+    statement
+}
+
+/// How many records there are, and the least and the greatest value of a field.
+pub(crate) fn span(schema: &Schema, field: &Field) -> Statement {
+    let column = ident::column(field);
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT count(*), min({column}), max({column}) FROM {}", ident::table(schema)));
     statement
 }
 

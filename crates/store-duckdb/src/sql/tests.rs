@@ -9,6 +9,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::*;
+use crate::ranges::KeyRange;
 
 fn schema() -> Schema {
     let document = json!({"name": "Flights", "properties": [
@@ -67,6 +68,29 @@ fn a_page_of_a_mixed_order_begins_behind_its_position() {
         Some(Position { keys: vec![Value::Text("UA".into()), Value::Number(5.0), Value::Null], sequence: 7 });
     let statement = scan(&schema, &request);
     assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
+}
+
+#[test]
+fn a_page_within_a_range_has_its_ends_as_conditions() {
+    let schema = schema();
+    let mut request = ScanRequest::new(RecordQuery::everything(&schema));
+    request.query.projection = eider_domain::Projection::of(&schema, vec![schema.field("id").unwrap()]);
+    let key = SortKey { field: schema.field("delay").unwrap(), direction: Direction::Descending };
+    request.query.sort = vec![key.clone()];
+    request.limit = Some(3);
+    request.after = Some(Position { keys: vec![Value::Number(5.0)], sequence: 7 });
+    let range = KeyRange { key, from: Some(Value::Number(5.0)), end: Value::Number(2.5) };
+    let statement = scan_within(&schema, &request, &range);
+    assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
+}
+
+#[test]
+fn records_of_several_ids_are_joined() {
+    let schema = schema();
+    let ids = [1, 2, 3].map(uuid::Uuid::from_u128);
+    let statement = records(&schema, &ids);
+    assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
+    assert_snapshot!(records(&schema, &ids[..1]).sql);
 }
 
 #[test]

@@ -8,3 +8,5 @@ mod identity;
 mod persistence;
 mod plans;
 mod pooling;
+mod ranges;
+mod reads;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 use eider_application::ScanRequest;
-use eider_domain::{RecordQuery, Schema};
+use eider_domain::{RecordId, RecordQuery, Schema, SystemField};
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use super::Fixture;
 use crate::{batch, condition, integers, projection, values};
@@ -23,7 +25,7 @@ async fn every_type(fixture: &Fixture) -> Arc<Schema> {
         .await
 }
 
-/// Writes records and asserts that a scan gives back the same columns, bit by bit.
+/// Writes records and asserts that a scan gives back the same columns, bit by bit, and reads by id the same records.
 async fn assert_comes_back(fixture: &Fixture, schema: &Arc<Schema>, records: Json) {
     let written: RecordBatch = batch(schema, records);
     fixture.write_batch(schema, written.clone()).await;
@@ -32,6 +34,15 @@ async fn assert_comes_back(fixture: &Fixture, schema: &Arc<Schema>, records: Jso
         assert_eq!(read, written, "column `{}`", field.name());
     }
     assert_eq!(read, written);
+    let ids = written.column(SystemField::Id as usize).as_fixed_size_binary();
+    for (row, id) in ids.iter().flatten().enumerate() {
+        let id = RecordId::new(Uuid::from_slice(id).expect("an id"));
+        // The second is answered from memory where a store keeps records there.
+        for _ in 0..2 {
+            let record = fixture.store.record(schema, id).await.expect("a read");
+            assert_eq!(record, Some(written.slice(row, 1)));
+        }
+    }
 }
 
 /// Values of every type come back, and the record's own fields.

@@ -20,6 +20,8 @@ pub enum Operation {
     RemoveSchema,
     /// `RecordStore::scan`
     Scan,
+    /// `RecordStore::record`
+    Record,
     /// `RecordStore::aggregate`
     Aggregate,
     /// `RecordStore::count`

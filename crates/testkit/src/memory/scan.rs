@@ -88,6 +88,11 @@ impl Scan {
     }
 }
 
+/// What a scan found, as one batch.
+pub(super) fn whole(schema: &Schema, request: ScanRequest, found: &[FoundRecord]) -> RecordBatch {
+    Shape::new(schema, request).batch(found)
+}
+
 /// The columns that a scan was asked for.
 #[derive(Debug)]
 struct Shape {

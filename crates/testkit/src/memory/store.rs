@@ -5,18 +5,19 @@ use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
     BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IdCheck, IdentityStatistics, IndexStatistics,
     KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
     StoreErrorKind, StoreFigures, WriteRequest,
 };
-use eider_domain::{Aggregation, Filter, Property, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
 use super::faults::{Faults, Operation, ScanGate, lock};
-use super::scan::{OpenScan, Scan};
+use super::scan::{self, OpenScan, Scan};
 use super::table::Table;
 use super::writer::MemoryWriter;
 use super::{aggregate, change};
@@ -168,6 +169,16 @@ impl RecordStore for MemoryStore {
         let fault = self.shared.faults.next_scan();
         let open = OpenScan::new(&self.shared.open_scans);
         Scan::new(schema, request, found, self.batch_rows, fault, open).into_stream().await
+    }
+
+    async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
+        self.shared.faults.strike(Operation::Record)?;
+        let request = ScanRequest::new(RecordQuery {
+            filter: Condition::id_equals(id).into(),
+            ..RecordQuery::everything(schema)
+        });
+        let found = self.shared.with_table(schema, |table| table.find(&request))?;
+        Ok((!found.is_empty()).then(|| scan::whole(schema, request, &found)))
     }
 
     async fn aggregate(

@@ -1,0 +1,43 @@
+//! What a schema holds, counted.
+
+use std::collections::BTreeMap;
+
+use duckdb::Connection;
+use eider_application::{IdentityStatistics, IndexStatistics, SchemaStatistics, StoreError};
+use eider_domain::{Filter, Schema};
+
+use crate::error::{internal, store_error};
+use crate::{ident, sql};
+
+/// The statistics of a schema, with those of its ids.
+pub(crate) fn statistics(
+    connection: &Connection,
+    schema: &Schema,
+    identity: IdentityStatistics,
+) -> Result<SchemaStatistics, StoreError> {
+    let statement = sql::count(schema, &Filter::everything());
+    let record_count = connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)?;
+    // Segments that share a block name it each; a block counts once.
+    let blocks = format!(
+        "SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) \
+         FROM pragma_storage_info({}) WHERE persistent AND block_id >= 0",
+        ident::literal(&ident::table(schema)),
+    );
+    let size_bytes: i64 = connection.query_row(&blocks, [], |row| row.get(0)).map_err(store_error)?;
+    let mut existing = connection
+        .prepare("SELECT index_name, is_unique FROM duckdb_indexes() WHERE schema_name = ? AND lower(table_name) = ?")
+        .map_err(store_error)?;
+    let rows = existing
+        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?))
+        })
+        .map_err(store_error)?;
+    let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
+    let indexes = schema.properties().iter().filter_map(|property| {
+        let name = property.name.as_str();
+        let is_unique = *found.get(&ident::index_name(schema.name(), name))?;
+        Some(IndexStatistics { property: name.to_owned(), is_unique })
+    });
+    let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
+    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })
+}
