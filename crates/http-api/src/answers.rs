@@ -211,3 +211,20 @@ fn next_url(request: &HttpRequest, cursor: &str) -> String {
     let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
     format!("{}?{}", request.path(), pairs.join("&"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_gone_when_the_next_answer_is_kept() {
+        let answers = Answers::new(64 << 10);
+        for number in 0..60 {
+            answers.keep(format!("{number}"), &Answer::new(vec![0; 2 << 10].into()));
+            let kept = answers.kept.as_ref().unwrap();
+            let size: usize = kept.iter().map(|(tag, answer)| answer.size(&tag)).sum();
+            assert!(size <= 64 << 10, "{size} bytes after {number}");
+        }
+        assert!(answers.get("59").is_some() && answers.get("0").is_none());
+    }
+}

@@ -74,7 +74,9 @@ async fn what_was_asked_before_is_answered_without_a_query() {
             let own = ["x-request-id", "x-response-time", "date"];
             let headers = |response: &reqwest::Response| {
                 let mut headers = response.headers().clone();
-                own.iter().for_each(|name| drop(headers.remove(*name)));
+                for name in own {
+                    headers.remove(name);
+                }
                 headers
             };
             assert_eq!(headers(&first), headers(&again));
@@ -279,7 +281,7 @@ async fn what_is_kept_stays_within_its_room() {
 async fn answers_of_an_earlier_commit_make_room_however_popular_they_were() {
     let app = app_with_room(16 << 10).await;
     for _ in 0..10 {
-        for n in 0..25 {
+        for n in 0..40 {
             tag(&app, &format!("{COUNT}?flight.gte={n}")).await;
         }
     }
