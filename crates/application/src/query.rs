@@ -78,7 +78,7 @@ impl StreamRequest {
 /// Reads records: one, a page, a count or all of them.
 #[derive(Debug, Clone)]
 pub struct QueryService {
-    store: Arc<dyn RecordStore>,
+    pub(crate) store: Arc<dyn RecordStore>,
 }
 
 impl QueryService {
@@ -116,19 +116,11 @@ impl QueryService {
     /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::Store`].
     #[instrument(name = "records.page", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
-        let PageRequest { query, limit, start, counts_total } = request;
-        let cursors = Cursors::new(schema, &query);
-        let (after, offset) = match &start {
-            PageStart::Cursor(None) => (None, 0),
-            PageStart::Cursor(Some(cursor)) => (Some(cursors.decode(cursor)?), 0),
-            PageStart::Offset(page) if page.offset > page.max_offset => {
-                return Err(Error::OffsetTooLarge { limit: page.max_offset });
-            }
-            PageStart::Offset(page) => (None, page.offset),
-        };
-        let total = if counts_total { Some(self.store.count(schema, &query.filter).await?) } else { None };
+        let (limit, counts_total) = (request.limit, request.counts_total);
+        let cursors = Cursors::new(schema, &request.query);
+        let scan = page_scan(schema, request)?;
+        let total = if counts_total { Some(self.store.count(schema, &scan.query.filter).await?) } else { None };
 
-        let scan = ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true };
         let rows = self.collect(schema, scan).await?;
 
         let shown = rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -146,10 +138,7 @@ impl QueryService {
     /// later.
     #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name(), stream.is_resumed = request.resume.is_some()))]
     pub async fn stream(&self, schema: &Arc<Schema>, request: StreamRequest) -> Result<RecordStream, Error> {
-        let StreamRequest { query, resume, limit, with_cursors } = request;
-        let after = resume.map(|cursor| Cursors::new(schema, &query).decode(&cursor)).transpose()?;
-        let scan = ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors };
-        Ok(self.store.scan(schema, scan).await?)
+        Ok(self.store.scan(schema, stream_scan(schema, request)?).await?)
     }
 
     /// Waits until the commit of a number, or a later one, is visible.
@@ -179,4 +168,25 @@ impl QueryService {
         let batches: Vec<RecordBatch> = stream.try_collect().await?;
         concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
     }
+}
+
+/// The scan of a page: with one record more, which says whether another page follows.
+pub(crate) fn page_scan(schema: &Schema, request: PageRequest) -> Result<ScanRequest, Error> {
+    let PageRequest { query, limit, start, .. } = request;
+    let (after, offset) = match &start {
+        PageStart::Cursor(None) => (None, 0),
+        PageStart::Cursor(Some(cursor)) => (Some(Cursors::new(schema, &query).decode(cursor)?), 0),
+        PageStart::Offset(page) if page.offset > page.max_offset => {
+            return Err(Error::OffsetTooLarge { limit: page.max_offset });
+        }
+        PageStart::Offset(page) => (None, page.offset),
+    };
+    Ok(ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true })
+}
+
+/// The scan of a stream.
+pub(crate) fn stream_scan(schema: &Schema, request: StreamRequest) -> Result<ScanRequest, Error> {
+    let StreamRequest { query, resume, limit, with_cursors } = request;
+    let after = resume.map(|cursor| Cursors::new(schema, &query).decode(&cursor)).transpose()?;
+    Ok(ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors })
 }

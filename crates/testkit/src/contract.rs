@@ -165,6 +165,7 @@ macro_rules! record_store_contract {
                 a_position_outlives_its_record
                 a_changed_record_is_where_its_keys_now_put_it
                 records_written_between_pages_do_not_move_the_others
+                a_plan_says_how_many_records_a_read_yields
             ]
             snapshots: [
                 a_scan_does_not_see_later_writes

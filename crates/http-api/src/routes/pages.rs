@@ -7,6 +7,7 @@ use eider_application::{BodyFormat, Error, Page, PageStart, StoreError, blocking
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
+use super::explain::{self, EXPLAIN};
 use super::represented;
 use crate::accept::{FORMAT, Representation};
 use crate::encode::JsonRows;
@@ -15,7 +16,8 @@ use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
 use crate::state::{ApiState, MIN_SEQ};
 
-const CONTROLS: [&str; 10] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ];
+const CONTROLS: [&str; 11] =
+    ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ, EXPLAIN];
 
 /// Name of the header with how many records match in all, for pages that are nothing but records.
 const TOTAL_COUNT: &str = "x-total-count";
@@ -33,6 +35,9 @@ pub(super) async fn page(
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let asked = page_request(&parameters, query, &state.settings)?;
+    if explain::is_asked(&parameters)? {
+        return Ok(explain::answer(&state.services.query.explain_page(&schema, asked).await?));
+    }
     let (limit, start) = (asked.limit, asked.start.clone());
     let page = state.services.query.page(&schema, asked).await?;
 
@@ -62,9 +67,12 @@ pub(super) async fn count(
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ], true)?;
+    let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ, EXPLAIN], true)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
+    if explain::is_asked(&parameters)? {
+        return Ok(explain::answer(&state.services.query.explain_count(&schema, query.filter).await?));
+    }
     let count = state.services.query.count(&schema, &query.filter).await?;
     Ok(HttpResponse::Ok().json(json!({"count": count})))
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_schema::SchemaRef;
 use eider_application::{BodyFormat, Cursors, Error, StreamRequest, blocking};
 
+use super::explain::{self, EXPLAIN};
 use super::represented;
 use crate::accept::{FORMAT, Representation};
 use crate::delivery::Delivery;
@@ -15,8 +16,8 @@ use crate::output::Output;
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
 use crate::state::{ApiState, MIN_SEQ};
 
-const CONTROLS: [&str; 9] =
-    ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ];
+const CONTROLS: [&str; 10] =
+    ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
 
 pub(super) async fn records(
     state: web::Data<ApiState>,
@@ -33,6 +34,10 @@ pub(super) async fn records(
     let query = record_query(&parameters, &schema, &state.settings)?;
     let limit = stream_limit(&parameters)?;
     let resume = parameters.control("resume").map(str::to_owned);
+    if explain::is_asked(&parameters)? {
+        let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
+        return Ok(explain::answer(&state.services.query.explain_stream(&schema, asked).await?));
+    }
     let framing = framing.map(|checkpoint_rows| (checkpoint_rows, Cursors::new(&schema, &query), resume.clone()));
 
     let permit = state.streams.admit().await?;

@@ -7,6 +7,7 @@ mod bulk;
 mod changes;
 mod delivery;
 mod encodings;
+mod explain;
 mod formats;
 mod imports;
 mod modes;

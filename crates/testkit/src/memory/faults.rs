@@ -22,6 +22,8 @@ pub enum Operation {
     Scan,
     /// `RecordStore::count`
     Count,
+    /// `RecordStore::explain`
+    Explain,
     /// `RecordStore::begin_write`
     BeginWrite,
     /// `BatchWriter::append`
