@@ -7,9 +7,11 @@
 
 Without --flights it takes samples/flights.ndjson. Every figure comes from this one run, and so does DuckDB's beside it.
 """
-import argparse, gzip, json, os, pathlib, re, socket, subprocess, tempfile, threading, time, http.client
+import argparse, json, os, pathlib, re, tempfile, threading, time
 
 import duckdb
+
+from server import Peak, Server, lines_of, read_slowly
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALL = 100_001
@@ -20,102 +22,11 @@ OWN_FIELDS = ("id", "created_at", "updated_at", "version")
 LOOKUPS = {"tailnum": "N14228", "flight": "1545"}
 
 
-class Server:
-    """The binary on a free port and a new directory."""
-
-    def __init__(self, binary, directory):
-        self.process = subprocess.Popen([binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", directory, "--log-format", "json"],
-                                        stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if found := re.search(r"listening on http://127.0.0.1:(\d+)", line):
-                self.port = int(found[1])
-                break
-        else:
-            raise SystemExit("the server did not start")
-        threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
-
-    def call(self, method, path, body=None, media_type="application/json"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        connection.request(method, "/api/v1" + path, body, {"Content-Type": media_type} if body is not None else {})
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-        if response.status >= 300:
-            raise SystemExit(f"{method} {path} answered {response.status}: {content[:500]!r}")
-        return content
-
-    def resident(self):
-        """Resident memory in MB: anonymous and file pages of the process."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
-
-    def stream(self):
-        """Reads everything with curl, which is no bottleneck; seconds to the first byte and to the last."""
-        url = f"http://127.0.0.1:{self.port}/api/v1/records/flights/stream"
-        timing = subprocess.run(["curl", "-sf", "-o", "/dev/null", "-w", "%{time_starttransfer} %{time_total}", url],
-                                check=True, capture_output=True, text=True).stdout
-        return tuple(map(float, timing.split()))
-
-    def lookup(self, field, value, times=200):
-        """Milliseconds that a filter by equality takes on one connection, the median."""
-        connection, seconds = http.client.HTTPConnection("127.0.0.1", self.port), []
-        for _ in range(times):
-            started = time.perf_counter()
-            connection.request("GET", f"/api/v1/records/flights/count?{field}.eq={value}")
-            response = connection.getresponse()
-            assert response.status == 200, response.read()
-            response.read()
-            seconds.append(time.perf_counter() - started)
-        return sorted(seconds)[times // 2] * 1e3
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(60)
-
-
-class Peak:
-    """The greatest resident memory of a server while a block runs, sampled every 10 ms."""
-
-    def __init__(self, server):
-        self.server, self.value, self.done = server, 0, threading.Event()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.sample)
-        self.thread.start()
-        return self
-
-    def sample(self):
-        while not self.done.is_set():
-            self.value = max(self.value, self.server.resident())
-            time.sleep(0.01)
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
-
-
-def lines_of(path):
-    opened = gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb")
-    with opened as file:
-        return file.read().splitlines(keepends=True)
-
-
 def plan_of(path, field, value):
     """The kind of scan that the engine chooses for a filter by equality."""
     with duckdb.connect(path, read_only=True) as engine:
         plan = engine.execute(f'EXPLAIN ANALYZE SELECT * FROM "$records".flights WHERE {field} = ?', [value]).fetchall()[0][1]
     return re.search(r"Type: (\w+ Scan)", plan)[1]
-
-
-def read_slowly(port, seconds):
-    """Reads a stream at about a megabyte a second, through a small window, for so many seconds."""
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
-        connection.connect(("127.0.0.1", port))
-        connection.sendall(b"GET /api/v1/records/flights/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and connection.recv(64 << 10):
-            time.sleep(0.06)
 
 
 def main():
@@ -150,7 +61,7 @@ def main():
     server = Server(given.binary, data)
     idle.append(server.resident())
     with Peak(server) as peak:
-        first_byte, reading = server.stream()
+        first_byte, reading, _ = server.stream()
     growth["a stream of everything"] = peak.value - idle[1]
     assert server.stop() == 0
 

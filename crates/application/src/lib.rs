@@ -8,6 +8,7 @@ pub mod blocking;
 mod cell;
 mod cursors;
 mod error;
+mod explain;
 mod ingest;
 mod ports;
 mod query;
@@ -17,16 +18,18 @@ mod system;
 pub use cell::value_at;
 pub use cursors::Cursors;
 pub use error::{Error, ErrorCode};
+pub use explain::{Advice, AdviceCode, Explanation};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
 pub use ports::{
-    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
+    ANSWER_LIFETIME, Access, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
     CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
-    IdGenerator, IdOrigin, IdentityStatistics, IndexStatistics, KeptAnswer, KeyConflict, OnConflict, POSITION_SEQUENCE,
-    RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
+    IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, OnConflict,
+    POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest,
+    SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
+    WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

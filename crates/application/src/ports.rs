@@ -3,6 +3,7 @@
 mod catalog;
 mod change;
 mod error;
+mod plan;
 mod record_stream;
 mod reports;
 mod store;
@@ -12,6 +13,7 @@ mod write;
 pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
+pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream};
 pub use store::{

@@ -129,7 +129,7 @@ pub struct Groups {
 /// Reads records: one, a page, a count or all of them, and figures over groups of them.
 #[derive(Debug, Clone)]
 pub struct QueryService {
-    store: Arc<dyn RecordStore>,
+    pub(crate) store: Arc<dyn RecordStore>,
 }
 
 impl QueryService {
@@ -162,12 +162,11 @@ impl QueryService {
     /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::Store`].
     #[instrument(name = "records.page", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
+        let (limit, counts_total) = (request.limit, request.counts_total);
         let cursors = Cursors::new(schema, &request.query);
-        let (after, offset) = request.place(&cursors)?;
-        let PageRequest { query, limit, counts_total, .. } = request;
-        let total = if counts_total { Some(self.store.count(schema, &query.filter).await?) } else { None };
+        let scan = page_scan(schema, request)?;
+        let total = if counts_total { Some(self.store.count(schema, &scan.query.filter).await?) } else { None };
 
-        let scan = ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true };
         let rows = self.collect(schema, scan).await?;
 
         let shown = rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -185,10 +184,7 @@ impl QueryService {
     /// later.
     #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name(), stream.is_resumed = request.resume.is_some()))]
     pub async fn stream(&self, schema: &Arc<Schema>, request: StreamRequest) -> Result<RecordStream, Error> {
-        let StreamRequest { query, resume, limit, with_cursors } = request;
-        let after = resume.map(|cursor| Cursors::new(schema, &query).decode(&cursor)).transpose()?;
-        let scan = ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors };
-        Ok(self.store.scan(schema, scan).await?)
+        Ok(self.store.scan(schema, stream_scan(schema, request)?).await?)
     }
 
     /// The first `limit` groups of an aggregation.
@@ -284,4 +280,18 @@ fn in_range(groups: RecordBatch) -> Result<RecordBatch, StoreError> {
     } else {
         Err(StoreError::new(StoreErrorKind::OutOfRange, "a figure is beyond the range of its type"))
     }
+}
+
+/// The scan of a page: with one record more, which says whether another page follows.
+pub(crate) fn page_scan(schema: &Schema, request: PageRequest) -> Result<ScanRequest, Error> {
+    let (after, offset) = request.place(&Cursors::new(schema, &request.query))?;
+    let PageRequest { query, limit, .. } = request;
+    Ok(ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true })
+}
+
+/// The scan of a stream.
+pub(crate) fn stream_scan(schema: &Schema, request: StreamRequest) -> Result<ScanRequest, Error> {
+    let StreamRequest { query, resume, limit, with_cursors } = request;
+    let after = resume.map(|cursor| Cursors::new(schema, &query).decode(&cursor)).transpose()?;
+    Ok(ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors })
 }

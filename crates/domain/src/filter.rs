@@ -260,6 +260,15 @@ impl Filter {
         matches!(self, Self::And(parts) if parts.is_empty())
     }
 
+    /// The conditions that every matching record fulfils: those that stand alone or are joined by nothing but `and`.
+    pub fn required_conditions(&self) -> Vec<&Condition> {
+        match self {
+            Self::And(parts) => parts.iter().flat_map(Self::required_conditions).collect(),
+            Self::Condition(condition) => vec![condition],
+            Self::Or(_) | Self::Not(_) => Vec::new(),
+        }
+    }
+
     /// Number of conditions in the tree.
     pub fn condition_count(&self) -> usize {
         match self {
@@ -355,6 +364,18 @@ mod tests {
     #[test]
     fn an_unknown_operator_names_the_nearest() {
         assert_eq!(Operator::parse("gtt").unwrap_err().to_string(), "there is no operator `gtt`; did you mean `gt`?");
+    }
+
+    #[test]
+    fn conditions_below_or_and_not_are_not_required() {
+        let one = |text: &str| Filter::from(condition("carrier", "eq", text).unwrap());
+        let (a, b) = (one("a"), one("b"));
+        let filter = Filter::And(vec![
+            a.clone(),
+            Filter::And(vec![b.clone(), Filter::Or(vec![one("c")])]),
+            Filter::Not(Box::new(one("d"))),
+        ]);
+        assert!(filter.required_conditions().into_iter().cloned().map(Filter::from).eq([a, b]));
     }
 
     #[test]

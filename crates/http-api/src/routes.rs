@@ -2,6 +2,7 @@
 
 mod aliases;
 mod bulk;
+mod explain;
 mod health;
 mod imports;
 mod metrics;

@@ -10,7 +10,10 @@ pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
         (StoreErrorKind::Cancelled, "the query was cancelled")
     } else if contains("No space left on device") || contains("max_temp_directory_size") {
         (StoreErrorKind::StorageFull, "the disk is full")
-    } else if contains("Out of Memory Error") || contains("could not allocate block") {
+    } else if contains("Out of Memory Error")
+        || contains("could not allocate block")
+        || contains("failed to allocate data")
+    {
         return StoreError::unavailable("engine_memory", "the engine's memory limit is reached").with_source(error);
     } else if contains("TransactionContext Error") || contains("Conflict on") || contains("write-write conflict") {
         (StoreErrorKind::Conflict, "another transaction was first")
@@ -60,11 +63,13 @@ mod tests {
             let code = duckdb::ffi::Error::new(1);
             store_error(duckdb::Error::DuckDBFailure(code, Some(text.to_owned())))
         };
-        let out_of_memory = failed(
-            "TransactionContext Error: Failed to commit: could not allocate block of size 256.0 KiB (127.7 MiB/128.0 MiB used)",
-        );
-        assert_eq!(out_of_memory.kind(), StoreErrorKind::Unavailable);
-        assert_eq!(out_of_memory.budget(), Some("engine_memory"));
+        for what in ["could not allocate block", "failed to allocate data"] {
+            let out_of_memory = failed(&format!(
+                "TransactionContext Error: Failed to commit: {what} of size 256.0 KiB (127.7 MiB/128.0 MiB used)"
+            ));
+            assert_eq!(out_of_memory.kind(), StoreErrorKind::Unavailable);
+            assert_eq!(out_of_memory.budget(), Some("engine_memory"));
+        }
         let second = failed("TransactionContext Error: Failed to commit: write-write conflict on key: \"7\"");
         assert_eq!(second.kind(), StoreErrorKind::Conflict);
     }

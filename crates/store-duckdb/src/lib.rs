@@ -9,6 +9,7 @@ mod checkpoint;
 mod commit;
 mod engine;
 mod error;
+mod explain;
 mod group;
 mod ident;
 mod identity;

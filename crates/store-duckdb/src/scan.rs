@@ -151,9 +151,11 @@ fn send_rows(
     for batch in stream {
         let batch = port_batch(&batch.map_err(store_error)?, schema)?;
         *rows += batch.num_rows() as u64;
-        gathered.push(batch);
-        if gathered.is_full() && sender.blocking_send(gathered.take(schema)).is_err() {
-            return Ok(false);
+        for part in parts(&batch) {
+            gathered.push(part);
+            if gathered.is_full() && sender.blocking_send(gathered.take(schema)).is_err() {
+                return Ok(false);
+            }
         }
     }
     if gathered.rows > 0 {
@@ -191,6 +193,14 @@ fn collect_rows(
         }
     }
     gathered.take(schema).map(Some)
+}
+
+/// A batch of the engine in parts of about [`BATCH_BYTES`] that share its memory. It has its 2,048 rows however wide they
+/// are, and of the parts nothing but the one in hand is encoded.
+fn parts(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let all = batch.num_rows();
+    let rows = (all * BATCH_BYTES / batch.get_array_memory_size().max(1)).max(1);
+    (0..all).step_by(rows).map(move |first| batch.slice(first, rows.min(all - first)))
 }
 
 /// Batches of the engine on their way to one of ours.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
     BatchWriter, Change, ChangeOutcome, CommitReceipt, ConnectionFigures, DeleteOutcome, Durability, IdCheck,
-    IdentityStatistics, KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
+    IdentityStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
 use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -29,7 +29,7 @@ use crate::scan::{Scan, Source, scan_schema};
 use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
-use crate::{IdFilterStatus, StoreSettings, engine, group, pool, reads, scan, sql, worker};
+use crate::{IdFilterStatus, StoreSettings, engine, explain, group, pool, reads, scan, sql, worker};
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
@@ -279,23 +279,6 @@ impl DuckDbStore {
     pub fn pool_status(&self) -> PoolStatus {
         pool::status(&self.shared.pool)
     }
-
-    /// How the engine ran a scan, in its own words; for operators and tests. It runs the scan, because the engine
-    /// decides while it runs whether an index serves it.
-    ///
-    /// # Errors
-    /// As [`RecordStore::scan`].
-    pub async fn explain(&self, schema: &Arc<Schema>, request: &ScanRequest) -> Result<String, StoreError> {
-        self.shared.table_of(schema)?;
-        let statement = sql::scan(schema, request);
-        worker::read(&self.shared.pool, move |connection| {
-            let mut prepared =
-                connection.prepare(&format!("EXPLAIN ANALYZE {}", statement.sql)).map_err(store_error)?;
-            let plan = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(1));
-            plan.map_err(store_error)
-        })
-        .await
-    }
 }
 
 #[async_trait]
@@ -385,6 +368,13 @@ impl RecordStore for DuckDbStore {
         let name = schema.name();
         tracing::info!(schema.name = %name, count.rows = count, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store count");
         Ok(count)
+    }
+
+    #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
+        self.shared.table_of(schema)?;
+        let (schema, request) = (Arc::clone(schema), request.clone());
+        worker::read(&self.shared.pool, move |connection| explain::explain(connection, &schema, &request)).await
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {

@@ -170,6 +170,7 @@ macro_rules! record_store_contract {
                 a_position_outlives_its_record
                 a_changed_record_is_where_its_keys_now_put_it
                 records_written_between_pages_do_not_move_the_others
+                a_plan_says_how_many_records_a_read_yields
             ]
             aggregations: [
                 every_function_works_on_what_it_applies_to

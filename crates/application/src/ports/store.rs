@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, Timestamp};
 
 use crate::{
-    BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, RecordStream, SchemaStatistics, StoreError,
-    WriteRequest,
+    BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
+    SchemaStatistics, StoreError, WriteRequest,
 };
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
@@ -138,6 +138,13 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`RecordStore::scan`].
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError>;
+
+    /// Runs a read to its end, hands out none of its records, and says how they were found. Cancel-safe: dropping the
+    /// future stops the read.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`].
+    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError>;
 
     /// Begins a write: one transaction, invisible until its commit.
     ///

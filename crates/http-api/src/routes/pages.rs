@@ -9,6 +9,7 @@ use eider_application::{BodyFormat, Error, Page, PageRequest, PageStart, StoreEr
 use eider_domain::Schema;
 use serde_json::{Value as Json, json};
 
+use super::explain::{self, EXPLAIN};
 use crate::accept::{FORMAT, Representation};
 use crate::answers::{Answer, Question, answer};
 use crate::encode::JsonRows;
@@ -17,7 +18,8 @@ use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
 use crate::state::{ApiState, MIN_SEQ, within};
 
-const CONTROLS: [&str; 10] = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ];
+const CONTROLS: [&str; 11] =
+    ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ, EXPLAIN];
 
 /// Name of the header with how many records match in all, for pages that are nothing but records.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -35,6 +37,9 @@ pub(super) async fn page(
     let schema = state.schema_to_read(&name, &parameters).await?;
     let query = record_query(&parameters, &schema, &state.settings)?;
     let asked = page_request(&parameters, query, &state.settings)?;
+    if explain::is_asked(&parameters)? {
+        return Ok(explain::answer(&state.services.query.explain_page(&schema, asked).await?));
+    }
     asked.check(&schema)?;
     let text = asked.to_string();
     let question = Question { schema: &schema, query: &text, representation: Some(representation) };
@@ -82,9 +87,12 @@ pub(super) async fn count(
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ], true)?;
+    let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ, EXPLAIN], true)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
     let filter = record_query(&parameters, &schema, &state.settings)?.filter;
+    if explain::is_asked(&parameters)? {
+        return Ok(explain::answer(&state.services.query.explain_count(&schema, filter).await?));
+    }
     let text = format!("count {filter}");
     let question = Question { schema: &schema, query: &text, representation: None };
     let make = async {

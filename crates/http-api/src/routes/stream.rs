@@ -11,6 +11,7 @@ use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest,
 use eider_domain::{Aggregation, RecordQuery, Schema};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::explain::{self, EXPLAIN};
 use super::represented;
 use crate::accept::{FORMAT, Representation};
 use crate::body;
@@ -23,8 +24,8 @@ use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
 use crate::state::{ApiState, MIN_SEQ, within};
 
-const CONTROLS: [&str; 9] =
-    ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ];
+const CONTROLS: [&str; 10] =
+    ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
 /// Those beside a query body, which says the others.
 const BODY_CONTROLS: [&str; 5] = ["resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ];
 
@@ -40,6 +41,10 @@ pub(super) async fn records(
     let query = record_query(&parameters, &schema, &state.settings)?;
     let limit = stream_limit(&parameters)?;
     let resume = parameters.control("resume").map(str::to_owned);
+    if explain::is_asked(&parameters)? {
+        let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
+        return Ok(explain::answer(&state.services.query.explain_stream(&schema, asked).await?));
+    }
     let at_most = state.settings.query_timeout;
     Stream { state: &state, request: &request, schema: &schema, representation, at_most }
         .records(query, limit, resume, framing)

@@ -8,6 +8,7 @@ mod bulk;
 mod changes;
 mod delivery;
 mod encodings;
+mod explain;
 mod formats;
 mod golden;
 mod imports;

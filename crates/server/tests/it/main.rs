@@ -3,6 +3,7 @@
 
 mod command_line;
 mod configuration;
+mod consistency;
 mod crash;
 mod demo;
 mod disk_full;
@@ -10,3 +11,4 @@ mod event_loop;
 mod operation;
 mod process;
 mod sample;
+mod streams;

@@ -105,17 +105,13 @@ async fn metrics_say_how_the_store_is_used() {
     assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = response.text().await.unwrap();
     assert!(text.ends_with("# EOF\n"));
-    let value = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{name} in {text}")).parse::<f64>().unwrap()
-    };
-    assert_eq!((value("eider_store_connections_max"), value("eider_store_connections_waiting")), (32.0, 0.0));
-    let open = value("eider_store_connections_used") + value("eider_store_connections_idle");
+    let most = server.metric("eider_store_connections_max").await;
+    assert_eq!((most, server.metric("eider_store_connections_waiting").await), (32.0, 0.0));
+    let (used, idle) = ("eider_store_connections_used", "eider_store_connections_idle");
+    let open = server.metric(used).await + server.metric(idle).await;
     assert!((1.0..=32.0).contains(&open), "{open}");
     for name in ["hits_total", "misses_total", "entries", "size_bytes"] {
-        assert!(
-            value(&format!("eider_store_record_cache_{name}")).abs() < f64::EPSILON,
-            "{name}: nothing was read by id"
-        );
+        let value = server.metric(&format!("eider_store_record_cache_{name}")).await;
+        assert!(value.abs() < f64::EPSILON, "{name}: nothing was read by id");
     }
 }

@@ -8,11 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value as Json;
+use sysinfo::{Pid, ProcessesToUpdate, System};
 
 /// Longer than anything here takes, on the slowest of machines.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The sample that the repository carries, and its schema.
 pub(crate) const FLIGHTS: &str = include_str!("../../../../samples/flights.ndjson");
@@ -99,12 +100,31 @@ impl Server {
         Self { process, client: Client::new(), base, log: Mutex::new(log) }
     }
 
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.base))
+        self.request(Method::GET, path)
     }
 
     pub(crate) fn post(&self, path: &str, media_type: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.base)).header(CONTENT_TYPE, media_type).body(body)
+        self.request(Method::POST, path).header(CONTENT_TYPE, media_type).body(body)
+    }
+
+    /// A figure of `/metrics`.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
+    }
+
+    /// Resident memory of the process.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let id = Pid::from_u32(self.process.0.id());
+        let mut system = System::new().unwrap();
+        system.refresh_processes(ProcessesToUpdate::Some(&[id]), false);
+        system.process(id).unwrap().memory()
     }
 
     /// A server with the sample in it.

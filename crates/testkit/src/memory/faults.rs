@@ -26,6 +26,8 @@ pub enum Operation {
     Aggregate,
     /// `RecordStore::count`
     Count,
+    /// `RecordStore::explain`
+    Explain,
     /// `RecordStore::begin_write`
     BeginWrite,
     /// `BatchWriter::append`

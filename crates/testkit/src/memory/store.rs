@@ -8,9 +8,9 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IdCheck, IdentityStatistics, IndexStatistics,
-    KeptAnswer, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError,
-    StoreErrorKind, StoreFigures, WriteRequest,
+    Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    IndexStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
 };
 use eider_domain::{Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
@@ -197,6 +197,21 @@ impl RecordStore for MemoryStore {
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
         self.shared.faults.strike(Operation::Count)?;
         self.shared.with_table(schema, |table| table.count(filter))
+    }
+
+    /// Nothing is ever passed over, and indexes find nothing faster.
+    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
+        self.shared.faults.strike(Operation::Explain)?;
+        self.shared.with_table(schema, |table| {
+            let records = table.records.len() as u64;
+            let (returned, is_sorted) = match request {
+                ReadRequest::Scan(scan) => (table.find(scan).len() as u64, !scan.query.sort.is_empty()),
+                ReadRequest::Count(_) => (1, false),
+            };
+            let sorting = if is_sorted { Sorting::Full } else { Sorting::Nothing };
+            let index_hints = Vec::new();
+            ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints }
+        })
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {

@@ -1,0 +1,172 @@
+//! How the engine ran a read.
+//!
+//! The read is run: the engine decides only then whether an index serves it, and which row groups it passes over.
+
+use duckdb::{Connection, params_from_iter};
+use eider_application::{Access, IndexHint, ReadPlan, ReadRequest, ScanRequest, Sorting, StoreError};
+use eider_domain::{Condition, Field, Filter, Operator, Property, Schema};
+use serde_json::Value as Json;
+
+use crate::error::{internal, store_error};
+use crate::sql::{self, Statement};
+use crate::worker::{Decision, transaction};
+
+/// Rows of a row group. A scan of fewer is too small for a word on indexes.
+const ROW_GROUP_ROWS: u64 = 122_880;
+
+/// Runs a read in a snapshot of its own and says how that was done.
+pub(crate) fn explain(connection: &Connection, schema: &Schema, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
+    transaction(connection, || {
+        let profile = profile(connection, schema, request)?;
+        let records = count(connection, schema, &Filter::everything())?;
+        let mut plan = ReadPlan {
+            access: access(schema, request, &profile, records),
+            records,
+            scanned: profile.scans.iter().map(|scan| scan.rows).sum(),
+            returned: if request.scan().is_some() { profile.returned } else { 1 },
+            sorting: sorting(request, &profile),
+            index_hints: Vec::new(),
+        };
+        plan.index_hints = index_hints(connection, schema, request, &plan)?;
+        Ok(Decision::RollBack(plan))
+    })
+}
+
+/// What the engine's profile of a statement says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Profile {
+    operators: Vec<String>,
+    scans: Vec<TableScan>,
+    returned: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct TableScan {
+    rows: u64,
+    is_by_index: bool,
+}
+
+impl Profile {
+    /// Reads the profile of `EXPLAIN (ANALYZE, FORMAT JSON)`. That of a statement that the engine answers while it plans
+    /// has no operators.
+    fn of(document: &Json) -> Option<Self> {
+        let mut profile = Self::default();
+        let Some(collector) = document.get("operator") else { return Some(profile) };
+        // Operators that collect and explain stand above the statement's own.
+        let mut statement = collector.get(0)?;
+        while statement["type"].as_str()? != "EXPLAIN_ANALYZE" {
+            statement = statement["children"].get(0)?;
+        }
+        let statement = statement["children"].get(0)?;
+        profile.returned = statement.get("intermediate_rows")?.as_u64()?;
+        profile.add(statement)?;
+        Some(profile)
+    }
+
+    fn add(&mut self, operator: &Json) -> Option<()> {
+        let kind = operator["type"].as_str()?;
+        if kind == "TABLE_SCAN" {
+            let is_by_index = operator["extra_info"]["Type"] == "Index Scan";
+            self.scans.push(TableScan { rows: operator["rows_scanned"].as_u64()?, is_by_index });
+        }
+        self.operators.push(kind.to_owned());
+        operator["children"].as_array().into_iter().flatten().try_for_each(|child| self.add(child))
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.operators.iter().any(|operator| operator == kind)
+    }
+}
+
+fn profile(connection: &Connection, schema: &Schema, request: &ReadRequest) -> Result<Profile, StoreError> {
+    let statement = match request {
+        ReadRequest::Scan(scan) => sql::scan(schema, scan),
+        ReadRequest::Count(filter) => sql::count(schema, filter),
+    };
+    let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", statement.sql);
+    let mut prepared = connection.prepare(&explained).map_err(store_error)?;
+    let row = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get::<_, String>(1));
+    let document: Json = serde_json::from_str(&row.map_err(store_error)?)
+        .map_err(|error| internal("the engine's profile cannot be read").with_source(error))?;
+    Profile::of(&document).ok_or_else(|| internal("the engine's profile has another form"))
+}
+
+fn count(connection: &Connection, schema: &Schema, filter: &Filter) -> Result<u64, StoreError> {
+    let Statement { sql, values } = sql::count(schema, filter);
+    connection.query_row(&sql, params_from_iter(values.iter()), |row| row.get(0)).map_err(store_error)
+}
+
+fn access(schema: &Schema, request: &ReadRequest, profile: &Profile, records: u64) -> Access {
+    match profile.scans.iter().max_by_key(|scan| scan.rows) {
+        None => Access::Nothing,
+        Some(scan) if scan.is_by_index => {
+            // The engine uses an index only when conditions on its column are all that it scans by.
+            let conditions = request.filter().required_conditions();
+            let mut properties = conditions.into_iter().filter_map(|condition| property_of(schema, condition));
+            let indexed = properties.find(|property| is_indexed(property));
+            indexed
+                .map_or(Access::PartialScan, |property| Access::Index { property: property.name.as_str().to_owned() })
+        }
+        Some(scan) if scan.rows < records => Access::PartialScan,
+        Some(_) => Access::FullScan,
+    }
+}
+
+fn sorting(request: &ReadRequest, profile: &Profile) -> Sorting {
+    // The engine also sorts by itself, to put rows that it looks up late back into the order of the table.
+    if profile.scans.is_empty() || request.scan().is_none_or(|scan| scan.query.sort.is_empty()) {
+        Sorting::Nothing
+    } else if profile.has("TOP_N") {
+        Sorting::TopK
+    } else if profile.has("ORDER_BY") {
+        Sorting::Full
+    } else {
+        Sorting::Nothing
+    }
+}
+
+/// The indexes that would have found few enough records: as many as the engine looks up by an index.
+fn index_hints(
+    connection: &Connection,
+    schema: &Schema,
+    request: &ReadRequest,
+    plan: &ReadPlan,
+) -> Result<Vec<IndexHint>, StoreError> {
+    let mut hints = Vec::<IndexHint>::new();
+    if matches!(plan.access, Access::Index { .. } | Access::Nothing) || plan.scanned < ROW_GROUP_ROWS {
+        return Ok(hints);
+    }
+    let limit = (plan.records / 1_000).max(2_048);
+    for condition in request.filter().required_conditions() {
+        let is_equality = matches!(condition.operator(), Operator::Eq | Operator::In);
+        let Some(property) = property_of(schema, condition).filter(|_| is_equality) else { continue };
+        let (name, is_declared) = (property.name.as_str(), is_indexed(property));
+        // One that exists was not used for the form of the read, one that does not would not be.
+        if is_declared == may_use_an_index(request) || hints.iter().any(|hint| hint.property == name) {
+            continue;
+        }
+        let matching = count(connection, schema, &condition.clone().into())?;
+        if matching <= limit {
+            hints.push(IndexHint { property: name.to_owned(), matching, is_declared });
+        }
+    }
+    Ok(hints)
+}
+
+/// Whether the engine may use an index: when one condition is all that it scans by. A cursor is another, and so is the
+/// last of the first records that a sort with a limit has found yet.
+fn may_use_an_index(request: &ReadRequest) -> bool {
+    let is_plain = |scan: &ScanRequest| scan.after.is_none() && (scan.query.sort.is_empty() || scan.limit.is_none());
+    request.filter().condition_count() == 1 && request.scan().is_none_or(is_plain)
+}
+
+fn property_of<'s>(schema: &'s Schema, condition: &Condition) -> Option<&'s Property> {
+    match condition.field() {
+        Field::Property { index, .. } => schema.properties().get(*index),
+        Field::System(_) | Field::Computed { .. } => None,
+    }
+}
+
+fn is_indexed(property: &Property) -> bool {
+    property.is_indexed || property.is_unique
+}
