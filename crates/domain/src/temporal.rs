@@ -100,39 +100,71 @@ fn fraction_micros(fraction: &[u8]) -> Option<i64> {
 
 /// Appends `YYYY-MM-DD` for days since 1970-01-01.
 pub fn write_date(out: &mut Vec<u8>, days: i32) {
-    let date = days.checked_add(EPOCH_DAY).and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or(NaiveDate::MIN);
-    write_padded(out, date.year().unsigned_abs(), 4);
-    out.push(b'-');
-    write_padded(out, date.month(), 2);
-    out.push(b'-');
-    write_padded(out, date.day(), 2);
+    out.extend_from_slice(&DatetimeText::on(days).text[..TIME - 1]);
 }
 
 /// Appends `HH:MM:SS.ffffff` for microseconds since midnight.
 pub fn write_time(out: &mut Vec<u8>, micros: i64) {
-    let fraction = u32::try_from(micros.rem_euclid(MICROS)).unwrap_or(0);
-    let seconds = u32::try_from(micros.div_euclid(MICROS)).unwrap_or(0);
-    write_padded(out, seconds / 3600, 2);
-    out.push(b':');
-    write_padded(out, seconds / 60 % 60, 2);
-    out.push(b':');
-    write_padded(out, seconds % 60, 2);
-    out.push(b'.');
-    write_padded(out, fraction, 6);
+    out.extend_from_slice(&DatetimeText::default().of(micros)[TIME..ZONE]);
 }
 
-/// Appends `YYYY-MM-DDTHH:MM:SS.ffffffZ` for microseconds since 1970-01-01T00:00:00Z.
-pub fn write_datetime(out: &mut Vec<u8>, micros: i64) {
-    write_date(out, i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN));
-    out.push(b'T');
-    write_time(out, micros.rem_euclid(MICROS_PER_DAY));
-    out.push(b'Z');
+/// Where the time begins in `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+const TIME: usize = 11;
+/// Where the zone stands in it.
+const ZONE: usize = 26;
+
+/// The text of instants one after another, `YYYY-MM-DDTHH:MM:SS.ffffffZ`: what an instant has in common with the one
+/// before it is not written again.
+#[derive(Debug, Clone)]
+pub struct DatetimeText {
+    micros: i64,
+    text: [u8; 27],
 }
 
-fn write_padded(out: &mut Vec<u8>, mut number: u32, width: usize) {
-    let start = out.len();
-    out.resize(start + width, b'0');
-    for place in out[start..].iter_mut().rev() {
+impl Default for DatetimeText {
+    fn default() -> Self {
+        Self { micros: 0, text: *b"1970-01-01T00:00:00.000000Z" }
+    }
+}
+
+impl DatetimeText {
+    fn on(days: i32) -> Self {
+        let mut text = Self::default();
+        text.set_date(days);
+        text
+    }
+
+    /// The text for microseconds since 1970-01-01T00:00:00Z.
+    pub fn of(&mut self, micros: i64) -> &[u8] {
+        if micros != self.micros {
+            let day = micros.div_euclid(MICROS_PER_DAY);
+            if day != self.micros.div_euclid(MICROS_PER_DAY) {
+                self.set_date(i32::try_from(day).unwrap_or(i32::MIN));
+            }
+            self.set_time(micros.rem_euclid(MICROS_PER_DAY));
+            self.micros = micros;
+        }
+        &self.text
+    }
+
+    fn set_date(&mut self, days: i32) {
+        let date = days.checked_add(EPOCH_DAY).and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or(NaiveDate::MIN);
+        set_digits(&mut self.text[..4], date.year().unsigned_abs());
+        set_digits(&mut self.text[5..7], date.month());
+        set_digits(&mut self.text[8..10], date.day());
+    }
+
+    fn set_time(&mut self, micros: i64) {
+        let seconds = u32::try_from(micros / MICROS).unwrap_or(0);
+        set_digits(&mut self.text[TIME..13], seconds / 3600);
+        set_digits(&mut self.text[14..16], seconds / 60 % 60);
+        set_digits(&mut self.text[17..19], seconds % 60);
+        set_digits(&mut self.text[20..ZONE], u32::try_from(micros % MICROS).unwrap_or(0));
+    }
+}
+
+fn set_digits(places: &mut [u8], mut number: u32) {
+    for place in places.iter_mut().rev() {
         *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
         number /= 10;
     }
@@ -156,7 +188,7 @@ pub fn time_text(micros: i64) -> String {
 
 /// `YYYY-MM-DDTHH:MM:SS.ffffffZ` for microseconds since 1970-01-01T00:00:00Z.
 pub fn datetime_text(micros: i64) -> String {
-    text_of(|out| write_datetime(out, micros))
+    String::from_utf8_lossy(DatetimeText::default().of(micros)).into_owned()
 }
 
 #[cfg(test)]
@@ -199,6 +231,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_is_the_same_whatever_was_written_before(
+            steps in proptest::collection::vec(prop_oneof![0..3_i64, 0..MICROS_PER_DAY, -62_167_219_200..0_i64], 1..8),
+        ) {
+            let mut text = DatetimeText::default();
+            let mut micros = -62_167_219_200 * MICROS;
+            for step in steps {
+                micros = if step < 0 { step * MICROS } else { micros + step };
+                prop_assert_eq!(text.of(micros), datetime_text(micros).as_bytes());
+            }
+        }
+
         #[test]
         fn a_written_datetime_parses_to_itself(seconds in -62_167_219_200_i64..253_402_300_800, micros in 0..MICROS) {
             let instant = seconds * MICROS + micros;

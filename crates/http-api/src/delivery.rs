@@ -108,22 +108,34 @@ impl Delivery {
     }
 }
 
-/// Sends every record, the end of the format and the mark of the end.
+/// Sends every record, the end of the format and the mark of the end. While a piece is sent the next is encoded.
 async fn deliver_all(
     records: &mut RecordStream,
     output: &mut Option<Output>,
     client: &mut Client<'_>,
 ) -> Result<(), Stop> {
-    while let Some(batch) = records.next().await {
-        let batch: RecordBatch = batch?;
-        let rows = batch.num_rows() as u64;
-        let piece = write(output, move |output| output.batch(&batch)).await?;
+    let mut encoded = next_piece(records, output).await?;
+    while let Some((rows, piece)) = encoded {
         client.account.rows += rows;
-        client.send(piece).await?;
+        let (sent, next) = tokio::join!(client.send(piece), next_piece(records, output));
+        sent?;
+        encoded = next?;
     }
     let piece = write(output, Output::end).await?;
     client.send(piece).await?;
     client.send_slice(Bytes::new()).await
+}
+
+/// The next records, encoded, and how many they are.
+async fn next_piece(
+    records: &mut RecordStream,
+    output: &mut Option<Output>,
+) -> Result<Option<(u64, Bytes)>, StoreError> {
+    let Some(batch) = records.next().await else { return Ok(None) };
+    let batch: RecordBatch = batch?;
+    let rows = batch.num_rows() as u64;
+    let piece = write(output, move |output| output.batch(&batch)).await?;
+    Ok(Some((rows, piece)))
 }
 
 /// Encodes away from the event loop. The output is gone when that panics.

@@ -8,22 +8,31 @@ use eider_domain::{Condition, Field, Filter, Operator, Property, Schema};
 use serde_json::Value as Json;
 
 use crate::error::{internal, store_error};
+use crate::ranges::Ranges;
+use crate::scan::scan_schema;
 use crate::sql::{self, Statement};
 use crate::worker::{Decision, transaction};
 
 /// Rows of a row group. A scan of fewer is too small for a word on indexes.
 const ROW_GROUP_ROWS: u64 = 122_880;
 
-/// Runs a read in a snapshot of its own and says how that was done.
-pub(crate) fn explain(connection: &Connection, schema: &Schema, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
+/// Runs a read in a snapshot of its own and says how that was done. `commit_seq` is the number of the last commit.
+pub(crate) fn explain(
+    connection: &Connection,
+    schema: &Schema,
+    request: &ReadRequest,
+    ranges: &Ranges,
+    commit_seq: u64,
+) -> Result<ReadPlan, StoreError> {
     transaction(connection, || {
-        let profile = profile(connection, schema, request)?;
+        let statement = statement(connection, schema, request, ranges, commit_seq)?;
+        let profile = profile(connection, &statement)?;
         let records = count(connection, schema, &Filter::everything())?;
         let mut plan = ReadPlan {
             access: access(schema, request, &profile, records),
             records,
             scanned: profile.scans.iter().map(|scan| scan.rows).sum(),
-            returned: if request.scan().is_some() { profile.returned } else { 1 },
+            returned: request.scan().map_or(1, |scan| profile.returned.min(scan.limit.unwrap_or(u64::MAX))),
             sorting: sorting(request, &profile),
             index_hints: Vec::new(),
         };
@@ -78,11 +87,25 @@ impl Profile {
     }
 }
 
-fn profile(connection: &Connection, schema: &Schema, request: &ReadRequest) -> Result<Profile, StoreError> {
-    let statement = match request {
-        ReadRequest::Scan(scan) => sql::scan(schema, scan),
-        ReadRequest::Count(filter) => sql::count(schema, filter),
-    };
+/// The statement that answers a read, which may look in a range of its sort key.
+fn statement(
+    connection: &Connection,
+    schema: &Schema,
+    request: &ReadRequest,
+    ranges: &Ranges,
+    commit_seq: u64,
+) -> Result<Statement, StoreError> {
+    match request {
+        ReadRequest::Count(filter) => Ok(sql::count(schema, filter)),
+        ReadRequest::Scan(scan) => {
+            let plain = sql::scan(schema, scan);
+            let page = ranges.page(connection, schema, scan, (&plain.sql, &scan_schema(schema, scan)), commit_seq)?;
+            Ok(page.map_or(plain, |(_, statement)| statement))
+        }
+    }
+}
+
+fn profile(connection: &Connection, statement: &Statement) -> Result<Profile, StoreError> {
     let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", statement.sql);
     let mut prepared = connection.prepare(&explained).map_err(store_error)?;
     let row = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get::<_, String>(1));
@@ -101,9 +124,11 @@ fn access(schema: &Schema, request: &ReadRequest, profile: &Profile, records: u6
         None => Access::Nothing,
         Some(scan) if scan.is_by_index => {
             // The engine uses an index only when conditions on its column are all that it scans by.
+            // That may be the sort key, of which a range is read.
             let conditions = request.filter().required_conditions();
-            let mut properties = conditions.into_iter().filter_map(|condition| property_of(schema, condition));
-            let indexed = properties.find(|property| is_indexed(property));
+            let keys = request.scan().and_then(|scan| scan.query.sort.first()).map(|key| &key.field);
+            let fields = conditions.into_iter().map(Condition::field).chain(keys);
+            let indexed = fields.filter_map(|field| property_of(schema, field)).find(|property| is_indexed(property));
             indexed
                 .map_or(Access::PartialScan, |property| Access::Index { property: property.name.as_str().to_owned() })
         }
@@ -139,7 +164,7 @@ fn index_hints(
     let limit = (plan.records / 1_000).max(2_048);
     for condition in request.filter().required_conditions() {
         let is_equality = matches!(condition.operator(), Operator::Eq | Operator::In);
-        let Some(property) = property_of(schema, condition).filter(|_| is_equality) else { continue };
+        let Some(property) = property_of(schema, condition.field()).filter(|_| is_equality) else { continue };
         let (name, is_declared) = (property.name.as_str(), is_indexed(property));
         // One that exists was not used for the form of the read, one that does not would not be.
         if is_declared == may_use_an_index(request) || hints.iter().any(|hint| hint.property == name) {
@@ -160,8 +185,8 @@ fn may_use_an_index(request: &ReadRequest) -> bool {
     request.filter().condition_count() == 1 && request.scan().is_none_or(is_plain)
 }
 
-fn property_of<'s>(schema: &'s Schema, condition: &Condition) -> Option<&'s Property> {
-    match condition.field() {
+fn property_of<'s>(schema: &'s Schema, field: &Field) -> Option<&'s Property> {
+    match field {
         Field::Property { index, .. } => schema.properties().get(*index),
         Field::System(_) | Field::Computed { .. } => None,
     }

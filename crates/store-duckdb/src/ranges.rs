@@ -17,7 +17,8 @@ use duckdb::Connection;
 use eider_application::{ScanRequest, StoreError};
 use eider_domain::{DataType, Direction, Field, Filter, Operand, Operator, Schema, SortKey, Value};
 
-use crate::{changes, scan, sql};
+use crate::sql::{self, Statement};
+use crate::{changes, scan};
 
 /// Rows of a page, with those that it passes over, above which it is not asked for within ranges.
 const MOST_ROWS: u64 = 10_001;
@@ -103,8 +104,8 @@ impl Ranges {
         RangeStatus { tried: self.tried.load(Relaxing::Relaxed), filled: self.filled.load(Relaxing::Relaxed) }
     }
 
-    /// The rows that a scan asks for, when they fill its limit from within a range; `None` when the scan has to be run
-    /// as it is. `plain` is its text, and `commit_seq` the number of the last commit.
+    /// The rows that a scan asks for, when they fill its limit from within a range, with the statement that found them;
+    /// `None` when the scan has to be run as it is. `plain` is its text, and `commit_seq` the number of the last commit.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(crate) fn page(
         &self,
@@ -113,7 +114,7 @@ impl Ranges {
         request: &ScanRequest,
         (plain, columns): (&str, &SchemaRef),
         commit_seq: u64,
-    ) -> Result<Option<RecordBatch>, StoreError> {
+    ) -> Result<Option<(RecordBatch, Statement)>, StoreError> {
         let Some(Start { key, limit, from, to }) = Start::of(request) else { return Ok(None) };
         let shape = self.shape(plain);
         if shape.rest > 0 {
@@ -149,7 +150,8 @@ impl Ranges {
             if rows.num_rows() as u64 >= limit {
                 self.filled.fetch_add(1, Relaxing::Relaxed);
                 self.remember(plain, Shape { width, rest: 0 });
-                return Ok(Some(rows.slice(0, usize::try_from(limit).unwrap_or(usize::MAX))));
+                let page = rows.slice(0, usize::try_from(limit).unwrap_or(usize::MAX));
+                return Ok(Some((page, statement)));
             }
             width *= WIDENING;
         }

@@ -123,7 +123,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
         Source::Groups(statement) => Cow::Borrowed(statement),
         Source::Records { request, ranges, commit_seq } => {
             let statement = sql::scan(schema, request);
-            if let Some(page) = ranges.page(connection, schema, request, (&statement.sql, columns), *commit_seq)? {
+            if let Some((page, _)) = ranges.page(connection, schema, request, (&statement.sql, columns), *commit_seq)? {
                 *rows = page.num_rows() as u64;
                 return Ok(sender.blocking_send(Ok(page)).is_ok());
             }

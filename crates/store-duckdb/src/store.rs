@@ -372,9 +372,10 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
-        self.shared.table_of(schema)?;
-        let (schema, request) = (Arc::clone(schema), request.clone());
-        worker::read(&self.shared.pool, move |connection| explain::explain(connection, &schema, &request)).await
+        let Table { ranges, committed, .. } = self.shared.table_of(schema)?;
+        let (schema, request, commit_seq) = (Arc::clone(schema), request.clone(), *committed.borrow());
+        let explain = move |connection: &_| explain::explain(connection, &schema, &request, &ranges, commit_seq);
+        worker::read(&self.shared.pool, explain).await
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {

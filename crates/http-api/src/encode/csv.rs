@@ -34,9 +34,9 @@ impl RecordEncoder for CsvEncoder {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        let columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.is_json);
         for row in 0..batch.num_rows() {
-            for (index, column) in columns.iter().enumerate() {
+            for (index, column) in columns.iter_mut().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }

@@ -29,26 +29,26 @@ impl JsonRows {
 
     /// Appends the rows of the batch as the elements of a JSON array, without its brackets.
     pub(crate) fn write_elements(&self, batch: &RecordBatch, out: &mut Vec<u8>) {
-        let columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.is_json);
         for row in 0..batch.num_rows() {
             if row > 0 {
                 out.push(b',');
             }
-            self.write_row(&columns, row, out);
+            self.write_row(&mut columns, row, out);
         }
     }
 
     /// Appends a line for each row of the batch: the row between `before` and `after`, which ends the line.
     pub(super) fn write_lines(&self, batch: &RecordBatch, before: &[u8], after: &[u8], out: &mut Vec<u8>) {
-        let columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.is_json);
         for row in 0..batch.num_rows() {
             out.extend_from_slice(before);
-            self.write_row(&columns, row, out);
+            self.write_row(&mut columns, row, out);
             out.extend_from_slice(after);
         }
     }
 
-    fn write_row(&self, columns: &[Column<'_>], row: usize, out: &mut Vec<u8>) {
+    fn write_row(&self, columns: &mut [Column<'_>], row: usize, out: &mut Vec<u8>) {
         for (prefix, column) in self.prefixes.iter().zip(columns) {
             out.extend_from_slice(prefix);
             column.write::<JsonForm>(row, out);

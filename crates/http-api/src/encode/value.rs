@@ -7,7 +7,7 @@ use arrow_array::types::{
 use arrow_array::{Array, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType, Field};
-use eider_domain::temporal;
+use eider_domain::temporal::{self, DatetimeText};
 use uuid::Uuid;
 
 /// What a text format adds to the text of values.
@@ -46,7 +46,7 @@ pub(super) enum Column<'b> {
     Boolean(&'b BooleanArray),
     Date(&'b PrimitiveArray<Date32Type>),
     Time(&'b PrimitiveArray<Time64MicrosecondType>),
-    Datetime(&'b PrimitiveArray<TimestampMicrosecondType>),
+    Datetime(&'b PrimitiveArray<TimestampMicrosecondType>, DatetimeText),
     Uuid(&'b FixedSizeBinaryArray),
     Null,
 }
@@ -62,14 +62,14 @@ impl<'b> Column<'b> {
             DataType::Boolean => Self::Boolean(array.as_boolean()),
             DataType::Date32 => Self::Date(array.as_primitive()),
             DataType::Time64(_) => Self::Time(array.as_primitive()),
-            DataType::Timestamp(..) => Self::Datetime(array.as_primitive()),
+            DataType::Timestamp(..) => Self::Datetime(array.as_primitive(), DatetimeText::default()),
             DataType::FixedSizeBinary(16) => Self::Uuid(array.as_fixed_size_binary()),
             _ => Self::Null,
         }
     }
 
     /// Appends the value of a row.
-    pub(super) fn write<F: TextForm>(&self, row: usize, out: &mut Vec<u8>) {
+    pub(super) fn write<F: TextForm>(&mut self, row: usize, out: &mut Vec<u8>) {
         match self {
             Self::Text(array) if array.is_valid(row) => F::text(array.value(row), out),
             Self::Json(array) if array.is_valid(row) => F::json(array.value(row), out),
@@ -89,8 +89,8 @@ impl<'b> Column<'b> {
             Self::Time(array) if array.is_valid(row) => {
                 F::plain(out, |out| temporal::write_time(out, array.value(row)));
             }
-            Self::Datetime(array) if array.is_valid(row) => {
-                F::plain(out, |out| temporal::write_datetime(out, array.value(row)));
+            Self::Datetime(array, text) if array.is_valid(row) => {
+                F::plain(out, |out| out.extend_from_slice(text.of(array.value(row))));
             }
             Self::Uuid(array) if array.is_valid(row) => F::plain(out, |out| write_uuid(array.value(row), out)),
             _ => F::null(out),

@@ -38,7 +38,7 @@ async fn paths_and_methods_that_do_not_exist_are_problems() {
     assert_eq!(app.get("/api/v2/schemas").await.problem(), (404, "route_not_found".to_owned()));
     for (method, path, allow) in [
         ("PUT", "/api/v1/schemas", "GET, POST"),
-        ("POST", "/api/v1/records/flights/stream", "GET"),
+        ("PUT", "/api/v1/records/flights/stream", "GET, POST"),
         ("GET", "/api/v1/records/flights/bulk", "POST"),
         ("POST", "/health/live", "GET"),
     ] {
