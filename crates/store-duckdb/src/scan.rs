@@ -27,9 +27,9 @@ use crate::{sql, worker};
 /// Rows of a batch that goes out. The engine's own have 2,048, too few to cross a channel one by one.
 const BATCH_ROWS: usize = 8_192;
 /// Bytes after which a batch goes out with fewer rows.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 1 << 19;
 /// Batches that wait for a slow reader.
-const WAITING_BATCHES: usize = 2;
+const WAITING_BATCHES: usize = 1;
 
 type Batches = mpsc::Sender<Result<RecordBatch, StoreError>>;
 
