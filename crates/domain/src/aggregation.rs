@@ -129,13 +129,13 @@ impl Aggregation {
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let aggregates = aggregates.into_iter().map(|(name, figure)| Ok((named(name, figure.default_name())?, figure)));
         let aggregates = aggregates.collect::<Result<Vec<_>, _>>()?;
-        let mut names: Vec<&ColumnName> = keys.iter().map(|(name, _)| name).collect();
-        names.extend(aggregates.iter().map(|(name, _)| name));
-        if names.is_empty() {
+        let mut taken: Vec<&ColumnName> = keys.iter().map(|(name, _)| name).collect();
+        taken.extend(aggregates.iter().map(|(name, _)| name));
+        if taken.is_empty() {
             return Err(AggregationError::Empty);
         }
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        taken.sort_unstable();
+        if let Some(twice) = taken.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(AggregationError::SameName(twice[0].clone()));
         }
         Ok(Self { keys, aggregates, filter: Filter::everything(), having: Filter::everything(), sort: Vec::new() })
@@ -212,15 +212,15 @@ mod tests {
         Aggregate::new(function, Some(field(name)), None).unwrap()
     }
 
-    fn column(name: &str) -> Option<ColumnName> {
-        Some(ColumnName::parse(name).unwrap())
+    fn column(name: &str) -> ColumnName {
+        ColumnName::parse(name).unwrap()
     }
 
     #[test]
     fn columns_are_keys_then_figures_and_have_names_and_types() {
         let keys = vec![
             (None, GroupKey::of(field("carrier")).unwrap()),
-            (column("month"), GroupKey::truncated(field("at"), DateUnit::Month).unwrap()),
+            (Some(column("month")), GroupKey::truncated(field("at"), DateUnit::Month).unwrap()),
         ];
         let figures = vec![
             (None, Aggregate::new(Function::Count, None, None).unwrap()),
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn names_are_unique_without_regard_to_case() {
         let keys = vec![(None, GroupKey::of(field("carrier")).unwrap())];
-        let figures = vec![(column("Carrier"), figure(Function::Max, "delay"))];
+        let figures = vec![(Some(column("Carrier")), figure(Function::Max, "delay"))];
         assert!(matches!(Aggregation::new(keys, figures), Err(AggregationError::SameName(_))));
         assert_eq!(Aggregation::new(vec![], vec![]), Err(AggregationError::Empty));
     }

@@ -141,20 +141,16 @@ fn sort(members: &Members<'_>, settings: &HttpSettings, resolve: &mut Resolve<'_
 }
 
 fn sort_key(key: &Json, at: &str, resolve: &mut Resolve<'_>) -> Result<SortKey, ApiError> {
-    let (name, direction) = match key {
-        Json::String(text) => match text.strip_prefix('-') {
-            Some(name) => (name, Direction::Descending),
-            None => (text.as_str(), Direction::Ascending),
-        },
-        _ => {
-            let members = Members::of(key, at, &["field", "order"])?;
-            let direction = match members.text("order")? {
-                None | Some("asc") => Direction::Ascending,
-                Some("desc") => Direction::Descending,
-                Some(_) => return Err(ApiError::body(&members.pointer("order"), "an order is `asc` or `desc`")),
-            };
-            (members.required_text("field")?, direction)
-        }
+    let (name, direction) = if let Json::String(text) = key {
+        text.strip_prefix('-').map_or((text.as_str(), Direction::Ascending), |name| (name, Direction::Descending))
+    } else {
+        let members = Members::of(key, at, &["field", "order"])?;
+        let direction = match members.text("order")? {
+            None | Some("asc") => Direction::Ascending,
+            Some("desc") => Direction::Descending,
+            Some(_) => return Err(ApiError::body(&members.pointer("order"), "an order is `asc` or `desc`")),
+        };
+        (members.required_text("field")?, direction)
     };
     Ok(SortKey { field: resolve(name).map_err(|error| error.at(at))?, direction })
 }

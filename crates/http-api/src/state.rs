@@ -78,11 +78,9 @@ impl ApiState {
 /// # Errors
 /// 504, and whatever the query fails with.
 pub(crate) async fn within<T>(at_most: Duration, query: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
-    match tokio::time::timeout(at_most, query).await {
-        Ok(outcome) => Ok(outcome?),
-        Err(_) => {
-            let detail = format!("the query was interrupted after {} ms", at_most.as_millis());
-            Err(ApiError::new(ErrorCode::Timeout, detail))
-        }
-    }
+    let Ok(outcome) = tokio::time::timeout(at_most, query).await else {
+        let detail = format!("the query was interrupted after {} ms", at_most.as_millis());
+        return Err(ApiError::new(ErrorCode::Timeout, detail));
+    };
+    Ok(outcome?)
 }

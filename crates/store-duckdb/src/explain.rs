@@ -124,11 +124,9 @@ fn access(schema: &Schema, request: &ReadRequest, profile: &Profile, records: u6
         None => Access::Nothing,
         Some(scan) if scan.is_by_index => {
             // The engine uses an index only when conditions on its column are all that it scans by.
-            // That may be the sort key, of which a range is read.
             let conditions = request.filter().required_conditions();
-            let keys = request.scan().and_then(|scan| scan.query.sort.first()).map(|key| &key.field);
-            let fields = conditions.into_iter().map(Condition::field).chain(keys);
-            let indexed = fields.filter_map(|field| property_of(schema, field)).find(|property| is_indexed(property));
+            let mut properties = conditions.into_iter().filter_map(|condition| property_of(schema, condition));
+            let indexed = properties.find(|property| is_indexed(property));
             indexed
                 .map_or(Access::PartialScan, |property| Access::Index { property: property.name.as_str().to_owned() })
         }
@@ -164,7 +162,7 @@ fn index_hints(
     let limit = (plan.records / 1_000).max(2_048);
     for condition in request.filter().required_conditions() {
         let is_equality = matches!(condition.operator(), Operator::Eq | Operator::In);
-        let Some(property) = property_of(schema, condition.field()).filter(|_| is_equality) else { continue };
+        let Some(property) = property_of(schema, condition).filter(|_| is_equality) else { continue };
         let (name, is_declared) = (property.name.as_str(), is_indexed(property));
         // One that exists was not used for the form of the read, one that does not would not be.
         if is_declared == may_use_an_index(request) || hints.iter().any(|hint| hint.property == name) {
@@ -185,8 +183,8 @@ fn may_use_an_index(request: &ReadRequest) -> bool {
     request.filter().condition_count() == 1 && request.scan().is_none_or(is_plain)
 }
 
-fn property_of<'s>(schema: &'s Schema, field: &Field) -> Option<&'s Property> {
-    match field {
+fn property_of<'s>(schema: &'s Schema, condition: &Condition) -> Option<&'s Property> {
+    match condition.field() {
         Field::Property { index, .. } => schema.properties().get(*index),
         Field::System(_) | Field::Computed { .. } => None,
     }

@@ -29,11 +29,10 @@ pub(super) fn aggregation(
     let mut aggregation = Aggregation::new(keys, figures)?;
     if let Some(tree) = members.get("having") {
         let mut conditions = Conditions::after(settings, &filter);
-        let having =
-            conditions.filter(tree, "/having", &mut |name| Ok(aggregation.field(name).map_err(unknown_column)?));
+        let having = conditions.filter(tree, "/having", &mut |name| aggregation.field(name).map_err(unknown_column));
         aggregation.having = having?;
     }
-    aggregation.sort = sort(members, settings, &mut |name| Ok(aggregation.field(name).map_err(unknown_column)?))?;
+    aggregation.sort = sort(members, settings, &mut |name| aggregation.field(name).map_err(unknown_column))?;
     aggregation.filter = filter;
     Ok(aggregation)
 }
@@ -79,6 +78,7 @@ fn invalid(error: &UnknownName) -> ApiError {
     ApiError::new(ErrorCode::InvalidAggregation, error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form of a function for `map_err`")]
 fn unknown_column(error: UnknownName) -> ApiError {
     ApiError::new(ErrorCode::UnknownProperty, error.to_string())
 }

@@ -13,14 +13,14 @@ use crate::error::ApiError;
 #[derive(Debug)]
 pub(super) struct Conditions {
     left: usize,
-    max_conditions: usize,
+    most: usize,
     max_depth: usize,
 }
 
 impl Conditions {
     pub(super) fn new(settings: &HttpSettings) -> Self {
         let HttpSettings { max_conditions, max_filter_depth, .. } = *settings;
-        Self { left: max_conditions, max_conditions, max_depth: max_filter_depth }
+        Self { left: max_conditions, most: max_conditions, max_depth: max_filter_depth }
     }
 
     /// The same for a further tree, when the conditions of `filter` have been read.
@@ -64,7 +64,7 @@ impl Conditions {
         let members = Members::of(condition, at, &["field", "op", "operator", "value", "and", "or", "not"])?;
         members.refuse(&["and", "or", "not"], "it stands alone: an object is a condition or a joint of conditions")?;
         self.left = self.left.checked_sub(1).ok_or_else(|| {
-            let detail = format!("a query has at most {} conditions", self.max_conditions);
+            let detail = format!("a query has at most {} conditions", self.most);
             ApiError::new(ErrorCode::QueryTooComplex, detail).at(at)
         })?;
         let operator = match members.text("op")? {

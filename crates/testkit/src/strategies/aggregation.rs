@@ -14,9 +14,12 @@ use super::query::{filter, order_of};
 
 /// An aggregation of up to 3 keys and up to 4 figures over the fields of a schema, with a filter, a condition on a count
 /// and an order, each or not.
+///
+/// # Panics
+/// Never: everything that is generated fits.
 pub fn aggregation(schema: &Arc<Schema>) -> BoxedStrategy<Aggregation> {
-    let keys: Vec<GroupKey> = schema.fields().into_iter().flat_map(keys_of).collect();
-    let figures: Vec<Aggregate> = schema.fields().into_iter().flat_map(figures_of).collect();
+    let keys: Vec<GroupKey> = schema.fields().into_iter().flat_map(|field| keys_of(&field)).collect();
+    let figures: Vec<Aggregate> = schema.fields().into_iter().flat_map(|field| figures_of(&field)).collect();
     let (keys, figures) = (vec(proptest::sample::select(keys), 0..=3), vec(proptest::sample::select(figures), 1..=4));
     let filter = option::of(filter(schema));
     let parts = (keys, figures, filter, option::of(0..4_i64));
@@ -51,12 +54,12 @@ fn is_exact(field: &Field) -> bool {
     field.data_type() != eider_domain::DataType::Number
 }
 
-fn keys_of(field: Field) -> Vec<GroupKey> {
+fn keys_of(field: &Field) -> Vec<GroupKey> {
     let units = DateUnit::ALL.into_iter().filter_map(|unit| GroupKey::truncated(field.clone(), unit).ok());
     GroupKey::of(field.clone()).ok().into_iter().chain(units).collect()
 }
 
-fn figures_of(field: Field) -> Vec<Aggregate> {
+fn figures_of(field: &Field) -> Vec<Aggregate> {
     let shares = |function| match function {
         Function::Quantile => vec![Some(0.0), Some(0.3), Some(0.5), Some(1.0)],
         _ => vec![None],
