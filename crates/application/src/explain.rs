@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eider_domain::{Condition, Filter, Operand, Operator, Schema, Value};
+use eider_domain::{Aggregation, Condition, Filter, Operand, Operator, Schema, Value};
 use tokio::time::timeout;
 use tracing::instrument;
 
@@ -126,6 +126,15 @@ impl QueryService {
     #[instrument(name = "records.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn explain_count(&self, schema: &Arc<Schema>, filter: Filter) -> Result<Explanation, Error> {
         self.explain(schema, ReadRequest::Count(filter)).await
+    }
+
+    /// How [`QueryService::stream_groups`] would be answered.
+    ///
+    /// # Errors
+    /// As [`QueryService::stream_groups`]; [`Error::Store`] with `Timeout` when the read takes longer than ten seconds.
+    #[instrument(name = "records.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn explain_groups(&self, schema: &Arc<Schema>, aggregation: Aggregation) -> Result<Explanation, Error> {
+        self.explain(schema, ReadRequest::Groups(aggregation)).await
     }
 
     async fn explain(&self, schema: &Arc<Schema>, request: ReadRequest) -> Result<Explanation, Error> {

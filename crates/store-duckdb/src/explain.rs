@@ -32,7 +32,11 @@ pub(crate) fn explain(
             access: access(schema, request, &profile, records),
             records,
             scanned: profile.scans.iter().map(|scan| scan.rows).sum(),
-            returned: request.scan().map_or(1, |scan| profile.returned.min(scan.limit.unwrap_or(u64::MAX))),
+            returned: match request {
+                ReadRequest::Scan(scan) => profile.returned.min(scan.limit.unwrap_or(u64::MAX)),
+                ReadRequest::Count(_) => 1,
+                ReadRequest::Groups(_) => profile.returned,
+            },
             sorting: sorting(request, &profile),
             index_hints: Vec::new(),
         };
@@ -97,6 +101,7 @@ fn statement(
 ) -> Result<Statement, StoreError> {
     match request {
         ReadRequest::Count(filter) => Ok(sql::count(schema, filter)),
+        ReadRequest::Groups(aggregation) => Ok(sql::aggregate(schema, aggregation, None)),
         ReadRequest::Scan(scan) => {
             let plain = sql::scan(schema, scan);
             let page = ranges.page(connection, schema, scan, (&plain.sql, &scan_schema(schema, scan)), commit_seq)?;

@@ -1,6 +1,6 @@
 //! How a store answers a read.
 
-use eider_domain::Filter;
+use eider_domain::{Aggregation, Filter};
 
 use crate::ScanRequest;
 
@@ -11,6 +11,8 @@ pub enum ReadRequest {
     Scan(ScanRequest),
     /// [`crate::RecordStore::count`]
     Count(Filter),
+    /// [`crate::RecordStore::aggregate`], all groups.
+    Groups(Aggregation),
 }
 
 impl ReadRequest {
@@ -19,14 +21,15 @@ impl ReadRequest {
         match self {
             Self::Scan(request) => &request.query.filter,
             Self::Count(filter) => filter,
+            Self::Groups(aggregation) => &aggregation.filter,
         }
     }
 
-    /// The scan; `None` for a count.
+    /// The scan; `None` for a count or an aggregation.
     pub fn scan(&self) -> Option<&ScanRequest> {
         match self {
             Self::Scan(request) => Some(request),
-            Self::Count(_) => None,
+            Self::Count(_) | Self::Groups(_) => None,
         }
     }
 }
@@ -78,9 +81,9 @@ pub struct ReadPlan {
     pub records: u64,
     /// Records that were read, matching or not; what is read twice counts twice.
     pub scanned: u64,
-    /// Records that the read yields, or 1 for a count.
+    /// Records or groups that the read yields, or 1 for a count.
     pub returned: u64,
-    /// How they were sorted.
+    /// How the records were sorted; groups always are, and do not count.
     pub sorting: Sorting,
     /// Indexes that were missed.
     pub index_hints: Vec<IndexHint>,

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{BodyFormat, Groups, Page, PageRequest, PageStart};
 
+use super::explain::{self, EXPLAIN};
 use super::pages;
 use crate::accept::{FORMAT, Representation};
 use crate::answers::{Question, answer};
@@ -18,7 +19,7 @@ pub(super) async fn query(
     name: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ], false)?;
+    let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ, EXPLAIN], false)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
     let document = body::json(&request, payload, &state.settings).await?;
     let schema = &state.schema_to_read(&name, &parameters).await?;
@@ -26,10 +27,17 @@ pub(super) async fn query(
     let (limit, at_most) = (body.page_limit(&state.settings)?, body.timeout.unwrap_or(state.settings.query_timeout));
     let service = &state.services.query;
     let (start, counts_total) = (PageStart::Cursor(body.cursor), body.counts_total);
+    let is_explained = explain::is_asked(&parameters)?;
     match body.asked {
+        Asked::Groups(aggregation) if is_explained => {
+            Ok(explain::answer(&service.explain_groups(schema, aggregation).await?))
+        }
         Asked::Records(query) => {
             let asked = PageRequest { query, limit, start: start.clone(), counts_total };
             asked.check(schema)?;
+            if is_explained {
+                return Ok(explain::answer(&service.explain_page(schema, asked).await?));
+            }
             let text = format!("body {asked}");
             let make = async {
                 let page = within(at_most, service.page(schema, asked)).await?;

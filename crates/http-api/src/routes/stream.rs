@@ -27,7 +27,7 @@ use crate::state::{ApiState, MIN_SEQ, within};
 const CONTROLS: [&str; 10] =
     ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
 /// Those beside a query body, which says the others.
-const BODY_CONTROLS: [&str; 5] = ["resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ];
+const BODY_CONTROLS: [&str; 6] = ["resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
 
 pub(super) async fn records(
     state: web::Data<ApiState>,
@@ -41,12 +41,8 @@ pub(super) async fn records(
     let query = record_query(&parameters, &schema, &state.settings)?;
     let limit = stream_limit(&parameters)?;
     let resume = parameters.control("resume").map(str::to_owned);
-    if explain::is_asked(&parameters)? {
-        let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
-        return Ok(explain::answer(&state.services.query.explain_stream(&schema, asked).await?));
-    }
-    let at_most = state.settings.query_timeout;
-    Stream { state: &state, request: &request, schema: &schema, representation, at_most }
+    let (at_most, is_explained) = (state.settings.query_timeout, explain::is_asked(&parameters)?);
+    Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained }
         .records(query, limit, resume, framing)
         .await
 }
@@ -66,8 +62,9 @@ pub(super) async fn query(
     let body = QueryBody::parse(&document, &schema, &state.settings)?;
     body.check_stream()?;
     let resume = parameters.control("resume").map(str::to_owned);
-    let at_most = body.timeout.unwrap_or(state.settings.query_timeout);
-    let stream = Stream { state: &state, request: &request, schema: &schema, representation, at_most };
+    let (at_most, is_explained) =
+        (body.timeout.unwrap_or(state.settings.query_timeout), explain::is_asked(&parameters)?);
+    let stream = Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained };
     match body.asked {
         Asked::Records(query) => stream.records(query, body.limit, resume, framing).await,
         Asked::Groups(_) if framing.is_some() || resume.is_some() => {
@@ -96,6 +93,8 @@ struct Stream<'a> {
     representation: Representation,
     /// How long its first batch may take.
     at_most: Duration,
+    /// It is not sent, but says how it would be found.
+    is_explained: bool,
 }
 
 impl Stream<'_> {
@@ -106,10 +105,14 @@ impl Stream<'_> {
         resume: Option<String>,
         framing: Option<NonZeroUsize>,
     ) -> Result<HttpResponse, ApiError> {
+        let service = &self.state.services.query;
         let framing = framing.map(|rows| (rows, Cursors::new(self.schema, &query), resume.clone()));
-        let permit = self.state.streams.admit().await?;
         let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
-        let records = within(self.at_most, self.state.services.query.stream(self.schema, asked)).await?;
+        if self.is_explained {
+            return Ok(explain::answer(&service.explain_stream(self.schema, asked).await?));
+        }
+        let permit = self.state.streams.admit().await?;
+        let records = within(self.at_most, service.stream(self.schema, asked)).await?;
         let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
         let output = blocking::run(move || match framing {
             None => Output::new(&representation, &columns),
@@ -121,9 +124,12 @@ impl Stream<'_> {
     }
 
     async fn groups(self, aggregation: &Aggregation, limit: Option<u64>) -> Result<HttpResponse, ApiError> {
+        let service = &self.state.services.query;
+        if self.is_explained {
+            return Ok(explain::answer(&service.explain_groups(self.schema, aggregation.clone()).await?));
+        }
         let permit = self.state.streams.admit().await?;
-        let groups = self.state.services.query.stream_groups(self.schema, aggregation, limit);
-        let groups = within(self.at_most, groups).await?;
+        let groups = within(self.at_most, service.stream_groups(self.schema, aggregation, limit)).await?;
         let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
         let output = blocking::run(move || Output::new(&representation, &columns));
         Ok(self.deliver(groups, output.await.flatten().map_err(Error::from)?, permit))

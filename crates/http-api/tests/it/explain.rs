@@ -46,6 +46,21 @@ async fn pages_streams_and_counts_say_how_they_are_answered() {
 }
 
 #[tokio::test]
+async fn queries_in_bodies_say_how_they_are_answered() {
+    let app = app().await;
+    let groups = json!({"group_by": ["carrier"], "aggregate": [{"fn": "count"}], "sort": ["-count"]});
+    let records = json!({"where": {"field": "carrier", "op": "eq", "value": "UA"}, "sort": ["flight"], "limit": 2});
+    for path in ["query", "stream"] {
+        for (body, plan) in [(&groups, full_scan(2, "none")), (&records, full_scan(2, "full"))] {
+            let answer = app.post(&format!("{PAGE}/{path}?explain=true"), body).await;
+            let mut document = answer.json();
+            document["plan"].as_object_mut().unwrap().remove("elapsed_ms").unwrap();
+            assert_eq!(document, json!({"plan": plan, "advice": []}), "{path} {body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_page_goes_on_behind_its_cursor_when_it_is_explained() {
     let app = app().await;
     let page = app.get(&format!("{PAGE}?limit=5")).await.json();

@@ -207,11 +207,12 @@ impl RecordStore for MemoryStore {
             let (returned, is_sorted) = match request {
                 ReadRequest::Scan(scan) => (table.find(scan).len() as u64, !scan.query.sort.is_empty()),
                 ReadRequest::Count(_) => (1, false),
+                ReadRequest::Groups(aggregation) => (aggregate::groups(table, aggregation, None)?.len() as u64, false),
             };
             let sorting = if is_sorted { Sorting::Full } else { Sorting::Nothing };
             let index_hints = Vec::new();
-            ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints }
-        })
+            Ok(ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints })
+        })?
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
