@@ -124,9 +124,11 @@ async fn row_groups_that_cannot_match_are_not_read() {
     // Ids count up, as those do that the server makes, and so do the times of creation.
     let end = numbers.filter("id", "gte", json!(Uuid::from_u128(u128::from(RECORDS - 100))));
     let plan = numbers.plan(numbers.scan(end.clone(), "", None)).await;
-    assert_eq!((plan.access, plan.scanned, plan.returned), (Access::PartialScan, LAST, 100));
+    assert_eq!((&plan.access, plan.returned), (&Access::PartialScan, 100));
+    // Within the last row group the engine passes over whole blocks of ids.
+    assert!((100..LAST).contains(&plan.scanned), "{plan:?}");
     let count = numbers.explain(ReadRequest::Count(end)).await;
-    assert_eq!((count.access, count.scanned, count.returned), (Access::PartialScan, LAST, 1));
+    assert_eq!((count.access, count.scanned, count.returned), (Access::PartialScan, plan.scanned, 1));
 
     let behind = Position { keys: Vec::new(), sequence: i64::try_from(2 * ROW_GROUP).unwrap() };
     let behind = ScanRequest { after: Some(behind), ..numbers.scan(Filter::everything(), "", None) };
