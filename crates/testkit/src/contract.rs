@@ -142,6 +142,7 @@ macro_rules! record_store_contract {
                 comparisons_select_by_value
                 comparisons_work_for_every_type
                 in_selects_from_a_list
+                a_list_of_ids_selects_in_the_order_of_commit
                 like_matches_whole_texts
                 ilike_ignores_case
                 null_tests_select_by_presence

@@ -4,14 +4,14 @@ use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
 use eider_domain::{Field, Filter, Schema};
 
 use super::Statement;
-use super::filter::push_filter;
+use super::filter::{makes_a_join, push_filter};
 use super::order::{push_after, push_order, push_within};
 use crate::ident;
 use crate::ranges::KeyRange;
 use crate::settings::LATE_ROWS;
 
 /// A scan. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
-/// engine preserves the order of insertion. So a page ends as soon as it is full.
+/// engine preserves the order of insertion. So a page ends as soon as it is full. A join has to be brought back into it.
 pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
     scan_of(schema, request, None)
 }
@@ -47,7 +47,11 @@ fn scan_of(schema: &Schema, request: &ScanRequest, range: Option<&KeyRange>) -> 
         statement.push(joint);
         push_after(&mut statement, &query.sort, position);
     }
-    push_order(&mut statement, &query.sort);
+    if query.sort.is_empty() && makes_a_join(&query.filter) {
+        statement.push(&format!(" ORDER BY {}", ident::SEQUENCE));
+    } else {
+        push_order(&mut statement, &query.sort);
+    }
     if let Some(limit) = request.limit {
         statement.push(&format!(" LIMIT {limit}"));
     }

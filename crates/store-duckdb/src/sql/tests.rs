@@ -94,6 +94,17 @@ fn records_of_several_ids_are_joined() {
 }
 
 #[test]
+fn a_list_of_ids_that_is_required_is_joined_and_brought_back_into_order() {
+    let schema = schema();
+    let ids = || condition("id", "in", "01890a5d-ac96-774b-bcce-b302099a8057,ffffffff-ffff-ffff-ffff-ffffffffffff");
+    let mut query = RecordQuery::everything(&schema);
+    query.projection = eider_domain::Projection::of(&schema, vec![schema.field("carrier").unwrap()]);
+    let text = |filter: Filter| scan(&schema, &ScanRequest::new(RecordQuery { filter, ..query.clone() })).sql;
+    let joined = Filter::And(vec![condition("delay", "gt", "0"), Filter::And(vec![ids()])]);
+    assert_snapshot!([text(joined), text(Filter::Or(vec![ids()])), text(Filter::Not(Box::new(ids())))].join("\n"));
+}
+
+#[test]
 fn the_order_of_commit_needs_no_sort() {
     let schema = schema();
     let mut request = ScanRequest::new(RecordQuery::everything(&schema));

@@ -271,3 +271,24 @@ pub async fn count_counts_what_a_scan_yields(fixture: Fixture) {
         assert_eq!(count, fixture.matching(&schema, filter.clone()).await.len() as u64, "{filter}");
     }
 }
+
+/// A list of ids, of which some are not stored, some come twice and none in the order of commit, selects in that order.
+pub async fn a_list_of_ids_selects_in_the_order_of_commit(fixture: Fixture) {
+    let schema = fixture.create(json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]})).await;
+    let id = |n: u64| format!("{:08x}-0000-4000-8000-{n:012x}", n.wrapping_mul(2_654_435_761) % (1 << 32));
+    for write in [0..40, 40..41, 41..60] {
+        fixture.write(&schema, write.map(|n| json!({"id": id(n), "n": n})).collect()).await;
+    }
+    for listed in [vec![51, 7, 30, 7, 999, 0], (0..60).rev().collect(), (0..2_000).rev().collect()] {
+        let ids: Vec<String> = listed.iter().map(|n| id(*n)).collect();
+        let filter = condition(&schema, "id", "in", json!(ids));
+        let mut expected: Vec<u64> = listed.into_iter().filter(|n| *n < 60).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(values(&fixture.matching(&schema, filter.clone()).await, "n"), expected);
+        let odd = all_of([filter.clone(), condition(&schema, "n", "gt", json!(20))]);
+        let beyond: Vec<u64> = expected.iter().copied().filter(|n| *n > 20).collect();
+        assert_eq!(values(&fixture.matching(&schema, odd).await, "n"), beyond);
+        assert_eq!(fixture.matching(&schema, not(filter)).await.len(), 60 - expected.len());
+    }
+}
