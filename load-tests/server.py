@@ -3,12 +3,13 @@ import gzip, http.client, os, pathlib, re, socket, subprocess, threading, time
 
 
 class Server:
-    """The binary on a free port and a new directory."""
+    """The binary on a free port; its process calls `enter` before it becomes the server."""
 
-    def __init__(self, binary, directory, **settings):
+    def __init__(self, binary, directory, enter=None, **settings):
         command = [binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", directory, "--log-format", "json"]
         environment = os.environ | {name: str(value) for name, value in settings.items()}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment,
+                                        preexec_fn=enter)
         for line in self.process.stderr:
             if found := re.search(r"listening on http://127.0.0.1:(\d+)", line):
                 self.port = int(found[1])
@@ -27,10 +28,19 @@ class Server:
             raise SystemExit(f"{method} {path} answered {response.status}: {content[:500]!r}")
         return content
 
+    def get(self, path):
+        """What a path beside the API answers, whatever the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request("GET", path)
+        content = connection.getresponse().read()
+        connection.close()
+        return content
+
     def resident(self):
         """Resident memory in MB: anonymous and file pages of the process."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        found = re.search(r"VmRSS:\s+(\d+)", status)
+        return int(found[1]) / 1024 if found else 0
 
     def stream(self, format="ndjson"):
         """Reads everything with curl, which is no bottleneck; seconds to the first byte and to the last, and the bytes."""

@@ -187,6 +187,14 @@ pub enum Error {
         /// The greatest offset that a page number may lead to.
         limit: u64,
     },
+    /// The records of a page are too large together.
+    #[error(
+        "the page has more than {limit_bytes} bytes; ask for fewer records or properties, or for a stream, which may have any number"
+    )]
+    PageTooLarge {
+        /// Most bytes of a page.
+        limit_bytes: u64,
+    },
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -217,6 +225,7 @@ impl Error {
             Self::BodyUnreadable | Self::MalformedBody { .. } => ErrorCode::MalformedRequest,
             Self::InvalidCursor(_) => ErrorCode::InvalidCursor,
             Self::OffsetTooLarge { .. } => ErrorCode::InvalidParameter,
+            Self::PageTooLarge { .. } => ErrorCode::InvalidLimit,
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::NotFound => ErrorCode::SchemaNotFound,
                 StoreErrorKind::Conflict => ErrorCode::WriteConflict,

@@ -10,6 +10,7 @@ mod cursors;
 mod error;
 mod explain;
 mod ingest;
+mod memory_guard;
 mod ports;
 mod query;
 mod schemas;
@@ -23,13 +24,14 @@ pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
+pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub use ports::{
     ANSWER_LIFETIME, Access, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
     CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
-    IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, OnConflict,
-    POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest,
-    SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
-    WriteReceipt, WriteRequest, position_key,
+    IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource,
+    MemoryProbe, MemoryReading, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
+    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError,
+    StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

@@ -3,6 +3,7 @@
 mod catalog;
 mod change;
 mod error;
+mod memory;
 mod plan;
 mod record_stream;
 mod reports;
@@ -13,6 +14,7 @@ mod write;
 pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
+pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream};

@@ -130,12 +130,20 @@ pub struct Groups {
 #[derive(Debug, Clone)]
 pub struct QueryService {
     pub(crate) store: Arc<dyn RecordStore>,
+    max_page_bytes: usize,
 }
 
 impl QueryService {
-    /// A service over a store.
+    /// A service over a store, whose pages are as large as their records.
     pub fn new(store: Arc<dyn RecordStore>) -> Self {
-        Self { store }
+        Self { store, max_page_bytes: usize::MAX }
+    }
+
+    /// The same service with pages of so many bytes at most, as Arrow has them.
+    #[must_use]
+    pub fn with_max_page_bytes(mut self, max_page_bytes: usize) -> Self {
+        self.max_page_bytes = max_page_bytes;
+        self
     }
 
     /// One record by id, as a batch of one row with every field.
@@ -159,7 +167,7 @@ impl QueryService {
     /// A page of records. Pages by cursor show each record once, however many are written meanwhile.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::Store`].
+    /// [`Error::InvalidCursor`], [`Error::OffsetTooLarge`], [`Error::PageTooLarge`], [`Error::Store`].
     #[instrument(name = "records.page", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = request.limit))]
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
         let (limit, counts_total) = (request.limit, request.counts_total);
@@ -190,7 +198,7 @@ impl QueryService {
     /// The first `limit` groups of an aggregation.
     ///
     /// # Errors
-    /// [`Error::Store`], also when a figure does not fit its type.
+    /// [`Error::PageTooLarge`]; [`Error::Store`], also when a figure does not fit its type.
     #[instrument(name = "records.aggregate", level = "debug", skip_all, fields(schema.name = %schema.name(), page.limit = limit))]
     pub async fn aggregate(
         &self,
@@ -199,7 +207,7 @@ impl QueryService {
         limit: u64,
     ) -> Result<Groups, Error> {
         let groups = self.stream_groups(schema, aggregation, Some(limit.saturating_add(1))).await?;
-        let groups = whole(groups).await?;
+        let groups = self.whole(groups).await?;
         let shown = groups.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(Groups { has_more: groups.num_rows() > shown, groups: groups.slice(0, shown) })
     }
@@ -253,15 +261,29 @@ impl QueryService {
     }
 
     async fn collect(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordBatch, Error> {
-        whole(self.store.scan(schema, request).await?).await
+        self.whole(self.store.scan(schema, request).await?).await
+    }
+
+    /// A stream as one batch. It is read no further than a page may be large.
+    async fn whole(&self, mut stream: RecordStream) -> Result<RecordBatch, Error> {
+        let columns = Arc::clone(stream.schema());
+        let (mut batches, mut bytes) = (Vec::new(), 0);
+        while let Some(batch) = stream.try_next().await? {
+            bytes += bytes_of(&batch);
+            if bytes > self.max_page_bytes {
+                return Err(Error::PageTooLarge { limit_bytes: self.max_page_bytes as u64 });
+            }
+            batches.push(batch);
+        }
+        concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
     }
 }
 
-/// A stream as one batch.
-async fn whole(stream: RecordStream) -> Result<RecordBatch, Error> {
-    let columns = Arc::clone(stream.schema());
-    let batches: Vec<RecordBatch> = stream.try_collect().await?;
-    concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
+/// Memory of the rows of a batch, which may be a part of more.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    // A type whose size cannot be told is not one that a record has.
+    sizes.filter_map(Result::ok).sum()
 }
 
 /// Groups whose figures all have a text: finite numbers, and times in the years 0000 to 9999, which the week that a year

@@ -1,39 +1,83 @@
-//! How many calls of a kind run at once.
+//! How many calls of a kind run at once, and in how much memory.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Error, StoreError, StoreErrorKind};
+use eider_application::{Error, MemoryGuard, MemoryPressure, Reservation, StoreError, StoreErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::ApiError;
+
+/// Time between two tries to set memory aside.
+const RETRY_RESERVATION: Duration = Duration::from_millis(20);
 
 /// Lets so many calls run, and the next wait for a while.
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// What a client is told is used up.
     budget: &'static str,
+    calls: usize,
     permits: Arc<Semaphore>,
     wait: Duration,
+    memory: MemoryGuard,
+}
+
+/// A place among the calls that run at once and the memory for it; both are given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    _permit: OwnedSemaphorePermit,
+    _reservation: Reservation,
+}
+
+/// How many calls of a kind there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AdmissionFigures {
+    pub(crate) max: usize,
+    pub(crate) running: usize,
 }
 
 impl Admission {
-    pub(crate) fn new(budget: &'static str, calls: usize, wait: Duration) -> Self {
-        let permits = Arc::new(Semaphore::new(calls.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { budget, permits, wait }
+    pub(crate) fn new(budget: &'static str, calls: usize, wait: Duration, memory: MemoryGuard) -> Self {
+        let calls = calls.clamp(1, Semaphore::MAX_PERMITS);
+        Self { budget, calls, permits: Arc::new(Semaphore::new(calls)), wait, memory }
     }
 
-    /// Waits for a place, which is held until the permit is dropped. Nothing of a body need have been read.
+    /// Waits for a place and for memory. Nothing of a body need have been read.
     ///
     /// # Errors
-    /// 503 when there is none in time.
-    pub(crate) async fn admit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        let error = match timeout(self.wait, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => return Ok(permit),
+    /// 503 when there is none in time, and at once when memory is short.
+    pub(crate) async fn admit(&self, need_bytes: u64) -> Result<Admitted, ApiError> {
+        if self.memory.pressure() > MemoryPressure::Normal {
+            return Err(memory_is_short());
+        }
+        let deadline = Instant::now() + self.wait;
+        let error = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => return self.reserve(permit, need_bytes, deadline).await,
             Ok(Err(closed)) => StoreError::new(StoreErrorKind::Cancelled, "the server is closing").with_source(closed),
             Err(_) => StoreError::unavailable(self.budget, "no place became free in time"),
         };
         Err(Error::Store(error).into())
     }
+
+    async fn reserve(&self, permit: OwnedSemaphorePermit, bytes: u64, deadline: Instant) -> Result<Admitted, ApiError> {
+        loop {
+            if let Some(reservation) = self.memory.reserve(bytes) {
+                return Ok(Admitted { _permit: permit, _reservation: reservation });
+            }
+            if self.memory.pressure() > MemoryPressure::Normal || Instant::now() >= deadline {
+                return Err(memory_is_short());
+            }
+            sleep(RETRY_RESERVATION).await;
+        }
+    }
+
+    pub(crate) fn figures(&self) -> AdmissionFigures {
+        AdmissionFigures { max: self.calls, running: self.calls - self.permits.available_permits() }
+    }
+}
+
+/// 503 for want of memory.
+pub(crate) fn memory_is_short() -> ApiError {
+    Error::Store(StoreError::unavailable("memory", "memory is short")).into()
 }

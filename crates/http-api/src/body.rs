@@ -16,6 +16,11 @@ use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
 use crate::media_type::{available, format_of};
 
+/// Memory that a byte of a bulk body takes at most while it is decoded, checked and staged.
+const DECODED_BYTES_A_BYTE: u64 = 4;
+/// Memory of a bulk call however short it is.
+const LEAST_NEED_BYTES: u64 = 1 << 20;
+
 /// A body as it arrives.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
 
@@ -60,6 +65,28 @@ pub(crate) fn bulk_pieces(
     })
 }
 
+/// The `Content-Length` of a body, if it has one.
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Memory that a bulk call may need, in bytes: a body that is short needs less than most do.
+pub(crate) fn bulk_need(request: &HttpRequest, settings: &HttpSettings) -> u64 {
+    let most = settings.bulk_call_memory_bytes;
+    match declared_length(request) {
+        Some(length) if encoding(request).is_none() => {
+            length.saturating_mul(DECODED_BYTES_A_BYTE).saturating_add(LEAST_NEED_BYTES).min(most)
+        }
+        _ => most,
+    }
+}
+
+/// The same for a body that is held as a whole beside what is made of it.
+pub(crate) fn buffered_need(request: &HttpRequest, settings: &HttpSettings) -> u64 {
+    let held = declared_length(request).unwrap_or(settings.max_buffered_bulk_bytes);
+    bulk_need(request, settings).saturating_add(held)
+}
+
 /// The `Content-Encoding` of a body, if it has one.
 fn encoding(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(CONTENT_ENCODING)?;
@@ -78,9 +105,7 @@ fn sent_pieces(
     limit_bytes: u64,
     timeout: Duration,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
-    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let declared = declared.and_then(|length| length.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > limit_bytes) {
+    if declared_length(request).is_some_and(|length| length > limit_bytes) {
         return Err(Error::BodyTooLarge { limit_bytes }.into());
     }
     Ok(stream! {

@@ -10,10 +10,11 @@ use async_stream::stream;
 use bytes::Bytes;
 use eider_application::{Error, RecordStream, StoreError, StoreErrorKind, blocking};
 use futures::{Stream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
+use crate::admission::Admitted;
 use crate::error::ApiError;
 use crate::metrics::{Outcome, StreamMetrics};
 use crate::output::Output;
@@ -29,7 +30,7 @@ pub(crate) struct Delivery {
     pub(crate) records: RecordStream,
     pub(crate) output: Output,
     /// The place among the streams that run at once; given back when the delivery ends.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) admitted: Admitted,
     /// How long the client may take for a slice.
     pub(crate) idle: Duration,
     pub(crate) request_id: String,
@@ -86,7 +87,7 @@ impl Delivery {
     }
 
     async fn deliver(self, sender: &mpsc::Sender<Bytes>, account: &mut Account) {
-        let Self { mut records, output, permit: _permit, idle, request_id, .. } = self;
+        let Self { mut records, output, admitted: _admitted, idle, request_id, .. } = self;
         let mut client = Client { sender, idle, account };
         let mut output = Some(output);
         match deliver_all(&mut records, &mut output, &mut client).await {

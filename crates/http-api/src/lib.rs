@@ -13,6 +13,7 @@ mod encode;
 mod error;
 mod inflate;
 mod media_type;
+mod memory;
 mod metrics;
 mod middleware;
 mod output;

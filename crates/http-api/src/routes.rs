@@ -6,6 +6,7 @@ mod explain;
 mod health;
 mod imports;
 mod metrics;
+mod monitoring;
 mod pages;
 mod query;
 mod records;
@@ -29,6 +30,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/health/live", "GET", [web::get().to(health::live)]))
         .service(resource("/health/ready", "GET", [web::get().to(health::ready)]))
         .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]))
+        .service(resource("/monitoring/memory", "GET", [web::get().to(monitoring::memory)]))
+        .service(resource("/monitoring/pool", "GET", [web::get().to(monitoring::pool)]))
         .service(
             web::scope(BASE)
                 .service(resource(

@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer as ActixServer, web};
 
 use crate::state::ApiState;
-use crate::{HttpSettings, Services, middleware, routes};
+use crate::{HttpSettings, Services, memory, middleware, routes};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
@@ -37,7 +37,11 @@ impl HttpServer {
         let (header_timeout, grace) = (settings.header_timeout, settings.shutdown_grace);
         let state = web::Data::new(ApiState::new(services, settings));
         let server = ActixServer::new(move || {
-            App::new().app_data(state.clone()).wrap(from_fn(middleware::observe)).configure(routes::configure)
+            App::new()
+                .app_data(state.clone())
+                .wrap(from_fn(memory::protect))
+                .wrap(from_fn(middleware::observe))
+                .configure(routes::configure)
         })
         .workers(workers)
         .keep_alive(keep_alive)

@@ -25,8 +25,12 @@ pub struct HttpSettings {
     pub max_bulk_calls: usize,
     /// How long a bulk call waits for others to end before it is refused.
     pub bulk_call_wait: Duration,
+    /// Memory that a bulk call may need, in bytes.
+    pub bulk_call_memory_bytes: u64,
     /// Streams that run at once.
     pub max_streams: usize,
+    /// Memory that a stream may need, in bytes.
+    pub stream_memory_bytes: u64,
     /// How long a stream waits for others to end before it is refused.
     pub stream_wait: Duration,
     /// How long a client may take for the next 64 KiB of a stream before it is cut off.
@@ -66,7 +70,9 @@ impl Default for HttpSettings {
             max_buffered_bulk_bytes: 64 << 20,
             max_bulk_calls: 4,
             bulk_call_wait: Duration::from_secs(5),
+            bulk_call_memory_bytes: 128 << 20,
             max_streams: 24,
+            stream_memory_bytes: 16 << 20,
             stream_wait: Duration::from_secs(5),
             stream_idle: Duration::from_mins(1),
             answer_cache_bytes: 64 << 20,

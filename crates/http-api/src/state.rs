@@ -3,19 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Error, ErrorCode, IngestService, QueryService, SchemaService};
+use eider_application::{Error, ErrorCode, IngestService, MemoryGuard, QueryService, Reservation, SchemaService};
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, memory_is_short};
 use crate::answers::Answers;
 use crate::error::ApiError;
+use crate::memory::MemoryCollector;
 use crate::metrics::StreamMetrics;
 use crate::query_string::Parameters;
 use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
 pub(crate) const MIN_SEQ: &str = "min_seq";
+
+/// Records up to which a page is short.
+const SHORT_PAGE: u64 = 1000;
+/// Memory that a record of a page takes while the page is read and written, roughly.
+const RECORD_BYTES: u64 = 4 << 10;
 
 /// The use cases that the API offers.
 #[derive(Debug, Clone)]
@@ -26,6 +32,8 @@ pub struct Services {
     pub ingest: IngestService,
     /// Use cases that read records.
     pub query: QueryService,
+    /// What keeps requests out while memory is short.
+    pub memory: MemoryGuard,
 }
 
 #[derive(Debug)]
@@ -41,12 +49,26 @@ pub(crate) struct ApiState {
 
 impl ApiState {
     pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
-        let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait);
+        let memory = || services.memory.clone();
+        let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait, memory());
         let answers = Answers::new(settings.answer_cache_bytes);
         let stream_metrics = StreamMetrics::default();
-        let metrics = metrics::registry(&services.query, &answers, &stream_metrics);
-        let streams = Admission::new("streams", settings.max_streams, settings.stream_wait);
+        let mut metrics = metrics::registry(&services.query, &answers, &stream_metrics);
+        metrics.register_collector(Box::new(MemoryCollector(memory())));
+        let streams = Admission::new("streams", settings.max_streams, settings.stream_wait, memory());
         Self { services, answers, bulk_calls, metrics, stream_metrics, streams, settings }
+    }
+
+    /// Sets memory aside for a page. A short one needs none, so that small reads go on while memory is short.
+    ///
+    /// # Errors
+    /// 503 when memory is short.
+    pub(crate) fn admit_page(&self, limit: u64) -> Result<Option<Reservation>, ApiError> {
+        if limit <= SHORT_PAGE {
+            return Ok(None);
+        }
+        let bytes = limit.saturating_mul(RECORD_BYTES);
+        self.services.memory.reserve(bytes).map(Some).ok_or_else(memory_is_short)
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

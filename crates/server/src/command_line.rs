@@ -1,13 +1,14 @@
 //! The command line.
 
-use std::io::{Write, stderr};
+use std::fmt::Write as _;
+use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::configuration::{CONFIG_VARIABLE, load};
+use crate::configuration::{CONFIG_VARIABLE, Effective, effective, load};
 use crate::settings::{LogFormat, Settings};
 use crate::{demo, serve, telemetry};
 
@@ -23,6 +24,9 @@ struct CommandLine {
 enum Command {
     /// Serves the API until SIGTERM or Ctrl-C.
     Serve(ServeArguments),
+    /// Shows or checks the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Serves a fresh store, loads real flights into it, and shows each call with its answer.
     Demo(DemoArguments),
 }
@@ -41,6 +45,18 @@ struct ServeArguments {
     /// How log lines look.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Prints every setting as `eider serve` would use it, and where its value comes from; secrets are masked.
+    Show(ServeArguments),
+    /// Says whether a file is valid, together with the environment.
+    Check {
+        /// Configuration file in TOML.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -73,11 +89,36 @@ fn execute(command: Command) -> Result<()> {
             telemetry::init(&settings.log)?;
             runtime.block_on(serve::serve(&settings))
         }
+        Command::Config(ConfigCommand::Show(arguments)) => show(&arguments),
+        Command::Config(ConfigCommand::Check { file }) => {
+            load(Some(&file), &[])?;
+            writeln!(stdout(), "{} is valid", file.display()).context("cannot write")
+        }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir)),
     }
 }
 
+/// Prints the settings as TOML that can be used as a file, each with the layer that it comes from.
+fn show(arguments: &ServeArguments) -> Result<()> {
+    let mut section = String::new();
+    let mut text = String::new();
+    for Effective { key, value, source } in effective(arguments.config.as_deref(), &flags_of(arguments))? {
+        let (its_section, name) = key.split_once('.').unwrap_or_default();
+        if its_section != section {
+            let blank = if section.is_empty() { "" } else { "\n" };
+            writeln!(text, "{blank}[{its_section}]")?;
+            its_section.clone_into(&mut section);
+        }
+        writeln!(text, "{:<48} # {source}", format!("{name} = {value}"))?;
+    }
+    stdout().write_all(text.as_bytes()).context("cannot write")
+}
+
 fn settings_of(arguments: &ServeArguments) -> Result<Settings> {
+    load(arguments.config.as_deref(), &flags_of(arguments))
+}
+
+fn flags_of(arguments: &ServeArguments) -> Vec<(&'static str, String)> {
     let mut flags = Vec::new();
     if let Some(listen) = &arguments.listen {
         flags.push(("server.listen", listen.clone()));
@@ -88,7 +129,7 @@ fn settings_of(arguments: &ServeArguments) -> Result<Settings> {
     if let Some(format) = arguments.log_format {
         flags.push(("log.format", format!("{format:?}").to_ascii_lowercase()));
     }
-    load(arguments.config.as_deref(), &flags)
+    flags
 }
 
 /// The help of a command, or of the program; for tests of the documentation.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Metadata, Provider, Source};
 
 use crate::settings::Settings;
 
@@ -13,6 +13,8 @@ use crate::settings::Settings;
 const PREFIX: &str = "EIDER_";
 /// Names the configuration file; not a setting itself.
 pub const CONFIG_VARIABLE: &str = "EIDER_CONFIG";
+/// The layer of what nobody has set.
+const DEFAULT: &str = "default";
 /// How much a variable resembles the name of a setting (1 is the same) to be taken for a misspelt one.
 const MISSPELT: f64 = 0.8;
 /// Shorter names of the two settings that are set most.
@@ -44,8 +46,64 @@ pub fn variables_of(key: &str) -> Vec<String> {
 /// # Errors
 /// An unknown key in the file or the environment, with the nearest that there is; a value that a key cannot have.
 pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Settings> {
+    extract(&layers(file, flags)?)
+}
+
+/// A key, the value that is in force, and the layer that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// As `section.key`.
+    pub key: String,
+    /// As TOML; what is secret in it is masked.
+    pub value: String,
+    /// `default`, the path of the file, the name of the variable, or `command line`.
+    pub source: String,
+}
+
+/// Every setting as it is in force, in the order of their definition.
+///
+/// # Errors
+/// As [`load`].
+pub fn effective(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Vec<Effective>> {
+    let layers = layers(file, flags)?;
+    let values = toml::Table::try_from(extract(&layers)?).context("the settings cannot be written as TOML")?;
+    let of = |key: String| {
+        let (section, name) = key.split_once('.')?;
+        let value = masked(values.get(section)?.get(name)?.clone()).to_string();
+        let source = layers.find_metadata(&key).map_or_else(|| DEFAULT.to_owned(), |metadata| layer(metadata, &key));
+        Some(Effective { key, value, source })
+    };
+    Ok(known_keys().into_iter().filter_map(of).collect())
+}
+
+/// The layer that a value comes from, with the variable or the file.
+fn layer(metadata: &Metadata, key: &str) -> String {
+    match &metadata.source {
+        Some(Source::File(path)) => path.display().to_string(),
+        _ if metadata.name.starts_with("environment") => {
+            let is_set = |name: &String| std::env::var_os(name).is_some();
+            // The shorter name is merged last, and so wins.
+            variables_of(key).into_iter().rfind(is_set).unwrap_or_else(|| "environment".to_owned())
+        }
+        _ if metadata.name == DEFAULT => DEFAULT.to_owned(),
+        _ => "command line".to_owned(),
+    }
+}
+
+/// The value without the credentials that a URL in it may have.
+fn masked(value: toml::Value) -> toml::Value {
+    let toml::Value::String(text) = value else { return value };
+    let masked = text.split_once("://").and_then(|(scheme, rest)| {
+        let (_, host) = rest.split_once('@')?;
+        Some(format!("{scheme}://***@{host}"))
+    });
+    toml::Value::String(masked.unwrap_or(text))
+}
+
+fn layers(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Figment> {
     let known = known_keys();
-    let mut layers = Figment::from(Serialized::defaults(Settings::default()));
+    let defaults = Serialized::defaults(Settings::default());
+    let mut layers = Figment::from(Named(DEFAULT, defaults));
     if let Some(path) = file {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
@@ -63,17 +121,36 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Settings> {
     for (key, value) in flags {
         layers = layers.merge(Serialized::default(key, value));
     }
-    layers.extract().map_err(|error| {
+    Ok(layers)
+}
+
+fn extract(layers: &Figment) -> Result<Settings> {
+    let settings: Settings = layers.extract().map_err(|error| {
         let values: Vec<String> = error.into_iter().map(|error| explain(&error)).collect();
         anyhow::anyhow!("the configuration is not valid: {}", values.join("; "))
-    })
+    })?;
+    settings.check().map_err(|wrong| anyhow::anyhow!("the configuration is not valid: {wrong}"))?;
+    Ok(settings)
+}
+
+/// A layer under a name of its own.
+struct Named<P>(&'static str, P);
+
+impl<P: Provider> Provider for Named<P> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0)
+    }
+
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+        self.1.data()
+    }
 }
 
 /// One bad value: its key, what is wrong with it, and the layer that it comes from.
 fn explain(error: &figment::Error) -> String {
     let key = error.path.join(".");
     let layer = error.metadata.as_ref().map(|metadata| match &metadata.source {
-        Some(figment::Source::File(path)) => path.display().to_string(),
+        Some(Source::File(path)) => path.display().to_string(),
         _ if metadata.name.starts_with("environment") => {
             format!("the environment, as {}", variables_of(&key).join(" or "))
         }
@@ -143,7 +220,7 @@ mod tests {
     #[test]
     fn later_layers_win_key_by_key() {
         Jail::expect_with(|jail| {
-            jail.create_file("eider.toml", "[pool]\nsize = 3\nwait_timeout = \"7s\"\n[limits]\nmax_page = 5\n")?;
+            jail.create_file("eider.toml", "[pool]\nsize = 3\nwait_timeout = \"7s\"\n[limits]\nmax_page = 500\n")?;
             jail.set_env("EIDER_POOL_SIZE", "4");
             jail.set_env("EIDER_STORAGE_MEMORY_LIMIT", "300MiB");
             jail.set_env("EIDER_LISTEN", "127.0.0.1:1");
@@ -151,7 +228,7 @@ mod tests {
             let settings = load(Some(Path::new("eider.toml")), &flags).unwrap();
             assert_eq!(settings.pool.size, 4);
             assert_eq!(settings.pool.wait_timeout.as_secs(), 7);
-            assert_eq!(settings.limits.max_page, 5);
+            assert_eq!(settings.limits.max_page, 500);
             assert_eq!(settings.store().memory_limit_bytes, 300 << 20);
             assert_eq!(settings.server.listen.port(), 2);
             assert_eq!(settings.limits.conditions, Settings::default().limits.conditions);
@@ -207,6 +284,47 @@ mod tests {
             jail.set_env("EIDER_STORAGE_THREADS", "1");
             let error = load(Some(Path::new("eider.toml")), &[]).unwrap_err().to_string();
             assert!(error.contains("`pool.size`") && error.contains("eider.toml"), "{error}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn each_value_in_force_says_where_it_comes_from() {
+        Jail::expect_with(|jail| {
+            jail.create_file("eider.toml", "[pool]\nsize = 3\nwait_timeout = \"7s\"\n")?;
+            jail.set_env("EIDER_POOL_SIZE", "4");
+            jail.set_env("EIDER_LOG_FILTER", "debug");
+            jail.set_env("EIDER_DATA_DIR", "/srv");
+            let flags = [("server.listen", "127.0.0.1:2".to_owned())];
+            let all = effective(Some(Path::new("eider.toml")), &flags).unwrap();
+            assert_eq!(all.iter().map(|setting| setting.key.clone()).collect::<Vec<_>>(), known_keys());
+            let of = |key: &str| {
+                let setting = all.iter().find(|setting| setting.key == key).unwrap();
+                (setting.value.as_str(), setting.source.rsplit('/').next().unwrap())
+            };
+            assert_eq!(of("pool.size"), ("4", "EIDER_POOL_SIZE"));
+            assert_eq!(of("pool.wait_timeout"), ("\"7s\"", "eider.toml"));
+            assert_eq!(of("storage.data_dir"), ("\"/srv\"", "EIDER_DATA_DIR"));
+            assert_eq!(of("server.listen"), ("\"127.0.0.1:2\"", "command line"));
+            assert_eq!(of("pool.check_after_idle"), ("\"1m\"", "default"));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_masked() {
+        let shown = |text: &str| masked(toml::Value::String(text.to_owned())).to_string();
+        assert_eq!(shown("https://me:secret@host/v1"), "\"https://***@host/v1\"");
+        assert_eq!(shown("https://host/v1"), "\"https://host/v1\"");
+        assert_eq!(shown("me@host"), "\"me@host\"");
+    }
+
+    #[test]
+    fn values_that_do_not_go_together_are_refused() {
+        Jail::expect_with(|jail| {
+            jail.set_env("EIDER_MEMORY_SOFT_SHARE", "0.95");
+            let error = load(None, &[]).unwrap_err().to_string();
+            assert!(error.contains("`memory.soft_share` (0.95)"), "{error}");
             Ok(())
         });
     }

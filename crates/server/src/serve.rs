@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use eider_application::{
-    FileReports, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
+    FileReports, IngestService, MemoryGuard, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock,
+    UuidV7Generator,
 };
 use eider_http_api::{HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::settings::Settings;
+use crate::memory::SystemMemory;
+use crate::settings::{Settings, bytes};
 
 /// Directory of the reports of failures, in that of the data.
 const REPORTS: &str = "imports";
@@ -35,7 +37,11 @@ impl Server {
         let store_settings = settings.store();
         let temp_directory = store_settings.temp_directory.clone();
         let store = DuckDbStore::open(store_settings).await.context("cannot open the store")?;
-        let services = services(&store, settings, &temp_directory);
+        let memory = MemoryGuard::new(settings.memory_guard());
+        if let Some(probe) = SystemMemory::new(settings.memory.limit.map(|limit| limit.as_u64())) {
+            memory.watch(probe).context("cannot watch the memory")?;
+        }
+        let services = services(&store, settings, &temp_directory, memory);
         let http = HttpServer::new(listener, services, settings.http()).context("cannot start the HTTP server")?;
         Ok(Self { store, http })
     }
@@ -59,7 +65,7 @@ impl Server {
     }
 }
 
-fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path) -> Services {
+fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path, memory: MemoryGuard) -> Services {
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
     let clock = Arc::new(SystemClock);
@@ -68,7 +74,8 @@ fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path) -> 
         schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
         ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), reports, settings.ingest())
             .with_spool_directory(temp_directory.to_owned()),
-        query: QueryService::new(records),
+        query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),
+        memory,
     }
 }
 

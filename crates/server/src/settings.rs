@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use eider_application::IngestLimits;
+use eider_application::{IngestLimits, MemoryGuardSettings};
 use eider_http_api::HttpSettings;
 use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::memory;
+
+/// Most bytes of the records of a page.
+const PAGE_BYTES: u64 = 64 << 20;
+/// Memory of the program itself beside the engine and the caches.
+const PROGRAM_BYTES: u64 = 96 << 20;
 
 /// All settings, section by section.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +31,8 @@ pub struct Settings {
     pub commits: Commits,
     /// What a request may ask for.
     pub limits: Limits,
+    /// When requests are refused for want of memory.
+    pub memory: Memory,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -116,6 +123,7 @@ pub struct Limits {
     pub answer_cache: ByteSize,
     pub default_page: u64,
     pub max_page: u64,
+    pub page_size: ByteSize,
     pub max_offset: u64,
     pub conditions: usize,
     pub filter_depth: usize,
@@ -125,6 +133,21 @@ pub struct Limits {
     pub query_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub min_seq_wait: Duration,
+}
+
+/// When requests are refused for want of memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Memory {
+    #[serde(with = "auto")]
+    pub limit: Option<ByteSize>,
+    pub soft_share: f64,
+    pub critical_share: f64,
+    #[serde(with = "humantime_serde")]
+    pub check_every: Duration,
+    pub bulk_call: ByteSize,
+    pub stream: ByteSize,
 }
 
 /// What is logged, and how.
@@ -215,6 +238,7 @@ impl Default for Limits {
             answer_cache: ByteSize(http.answer_cache_bytes),
             default_page: http.default_page_limit,
             max_page: http.max_page_limit,
+            page_size: ByteSize(PAGE_BYTES),
             max_offset: http.max_offset,
             conditions: http.max_conditions,
             filter_depth: http.max_filter_depth,
@@ -222,6 +246,20 @@ impl Default for Limits {
             columns: http.max_columns,
             query_timeout: http.query_timeout,
             min_seq_wait: http.min_seq_wait,
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let (http, guard) = (HttpSettings::default(), MemoryGuardSettings::default());
+        Self {
+            limit: None,
+            soft_share: guard.soft_share,
+            critical_share: guard.critical_share,
+            check_every: guard.check_every,
+            bulk_call: ByteSize(http.bulk_call_memory_bytes),
+            stream: ByteSize(http.stream_memory_bytes),
         }
     }
 }
@@ -247,7 +285,9 @@ impl Settings {
             max_buffered_bulk_bytes: self.limits.buffered_bulk_size.as_u64(),
             max_bulk_calls: self.limits.bulk_calls,
             bulk_call_wait: self.limits.bulk_call_wait,
+            bulk_call_memory_bytes: self.memory.bulk_call.as_u64(),
             max_streams: self.limits.streams,
+            stream_memory_bytes: self.memory.stream.as_u64(),
             stream_wait: self.limits.stream_wait,
             stream_idle: self.limits.stream_idle,
             answer_cache_bytes: self.limits.answer_cache.as_u64(),
@@ -274,6 +314,46 @@ impl Settings {
         }
     }
 
+    /// What the guard over memory is told.
+    pub fn memory_guard(&self) -> MemoryGuardSettings {
+        let caches = self.limits.answer_cache.as_u64() + self.storage.record_cache.as_u64();
+        MemoryGuardSettings {
+            soft_share: self.memory.soft_share,
+            critical_share: self.memory.critical_share,
+            check_every: self.memory.check_every,
+            base_bytes: self.engine_memory() + caches + PROGRAM_BYTES,
+            ..MemoryGuardSettings::default()
+        }
+    }
+
+    fn engine_memory(&self) -> u64 {
+        let limit = self.memory.limit.map(|limit| limit.as_u64());
+        self.storage.memory_limit.map_or_else(|| memory::default_engine_memory(limit), |limit| limit.as_u64())
+    }
+
+    /// What is wrong with values that are each possible, but not together or not in this place.
+    ///
+    /// # Errors
+    /// The first setting that cannot be, and what it can be.
+    pub fn check(&self) -> Result<(), String> {
+        let Memory { soft_share: soft, critical_share: critical, .. } = self.memory;
+        if !(soft > 0.0 && soft < critical && critical <= 1.0) {
+            return Err(format!(
+                "`memory.soft_share` ({soft}) must be over 0 and less than `memory.critical_share` ({critical}), and that at most 1"
+            ));
+        }
+        if self.memory.check_every.is_zero() {
+            return Err("`memory.check_every` must be over 0s".to_owned());
+        }
+        if self.limits.default_page > self.limits.max_page {
+            return Err("`limits.default_page` must be at most `limits.max_page`".to_owned());
+        }
+        if self.pool.size == 0 {
+            return Err("`pool.size` must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+
     /// What the store is told. `auto` becomes a share of the memory that this process may use.
     pub fn store(&self) -> StoreSettings {
         let storage = &self.storage;
@@ -281,7 +361,7 @@ impl Settings {
             storage.temp_directory.as_ref().map_or_else(|| storage.data_dir.join("tmp"), PathBuf::from);
         let defaults = StoreSettings::new(storage.data_dir.join("eider.duckdb"), temp_directory);
         StoreSettings {
-            memory_limit_bytes: storage.memory_limit.map_or_else(memory::default_engine_memory, |limit| limit.as_u64()),
+            memory_limit_bytes: self.engine_memory(),
             threads: storage.threads.unwrap_or(defaults.threads).max(1),
             checkpoint_threshold_bytes: storage.checkpoint_threshold.as_u64(),
             checkpoint_after_idle: storage.checkpoint_after_idle,
@@ -304,7 +384,7 @@ impl Settings {
     }
 }
 
-fn bytes(size: ByteSize) -> usize {
+pub(crate) fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 

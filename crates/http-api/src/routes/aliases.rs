@@ -55,8 +55,8 @@ pub(super) async fn bulk(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let options = bulk_route::options(&request)?;
-    let _admitted = state.bulk_calls.admit().await?;
     let settings = &state.settings;
+    let _admitted = state.bulk_calls.admit(body::buffered_need(&request, settings)).await?;
     let body =
         body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;

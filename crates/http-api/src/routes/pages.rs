@@ -53,6 +53,7 @@ async fn make_page(
     representation: Representation,
 ) -> Result<Answer, ApiError> {
     let (limit, start) = (asked.limit, asked.start.clone());
+    let _reservation = state.admit_page(limit)?;
     let page = within(state.settings.query_timeout, state.services.query.page(schema, asked)).await?;
     let next = page.next.clone().filter(|_| matches!(start, PageStart::Cursor(_)));
     Ok(encoded(page, limit, &start, representation).await?.with_next(next))

@@ -40,6 +40,7 @@ pub(super) async fn query(
             }
             let text = format!("body {asked}");
             let make = async {
+                let _reservation = state.admit_page(limit)?;
                 let page = within(at_most, service.page(schema, asked)).await?;
                 pages::encoded(page, limit, &start, representation).await
             };
@@ -49,6 +50,7 @@ pub(super) async fn query(
         Asked::Groups(aggregation) => {
             let text = format!("groups {document}");
             let make = async {
+                let _reservation = state.admit_page(limit)?;
                 let Groups { groups, has_more } =
                     within(at_most, service.aggregate(schema, &aggregation, limit)).await?;
                 let page = Page { records: groups, has_more, next: None, total: None };

@@ -9,11 +9,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_schema::SchemaRef;
 use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest, blocking};
 use eider_domain::{Aggregation, RecordQuery, Schema};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::explain::{self, EXPLAIN};
 use super::represented;
 use crate::accept::{FORMAT, Representation};
+use crate::admission::Admitted;
 use crate::body;
 use crate::delivery::Delivery;
 use crate::encode::FramedEncoder;
@@ -111,7 +111,7 @@ impl Stream<'_> {
         if self.is_explained {
             return Ok(explain::answer(&service.explain_stream(self.schema, asked).await?));
         }
-        let permit = self.state.streams.admit().await?;
+        let admitted = self.state.streams.admit(self.state.settings.stream_memory_bytes).await?;
         let records = within(self.at_most, service.stream(self.schema, asked)).await?;
         let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
         let output = blocking::run(move || match framing {
@@ -120,7 +120,7 @@ impl Stream<'_> {
                 Output::of(Box::new(FramedEncoder::new(&columns, cursors, rows, resumed)), &representation)
             }
         });
-        Ok(self.deliver(records, output.await.flatten().map_err(Error::from)?, permit))
+        Ok(self.deliver(records, output.await.flatten().map_err(Error::from)?, admitted))
     }
 
     async fn groups(self, aggregation: &Aggregation, limit: Option<u64>) -> Result<HttpResponse, ApiError> {
@@ -128,17 +128,17 @@ impl Stream<'_> {
         if self.is_explained {
             return Ok(explain::answer(&service.explain_groups(self.schema, aggregation.clone()).await?));
         }
-        let permit = self.state.streams.admit().await?;
+        let admitted = self.state.streams.admit(self.state.settings.stream_memory_bytes).await?;
         let groups = within(self.at_most, service.stream_groups(self.schema, aggregation, limit)).await?;
         let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
         let output = blocking::run(move || Output::new(&representation, &columns));
-        Ok(self.deliver(groups, output.await.flatten().map_err(Error::from)?, permit))
+        Ok(self.deliver(groups, output.await.flatten().map_err(Error::from)?, admitted))
     }
 
-    fn deliver(self, records: RecordStream, output: Output, permit: OwnedSemaphorePermit) -> HttpResponse {
+    fn deliver(self, records: RecordStream, output: Output, admitted: Admitted) -> HttpResponse {
         let idle = self.state.settings.stream_idle;
         let (request_id, metrics) = (request_id(self.request), self.state.stream_metrics.clone());
-        let delivery = Delivery { records, output, permit, idle, request_id, metrics };
+        let delivery = Delivery { records, output, admitted, idle, request_id, metrics };
         represented(HttpResponse::Ok(), &self.representation).streaming(delivery.start())
     }
 }

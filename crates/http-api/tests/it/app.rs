@@ -3,7 +3,10 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use eider_application::{IngestLimits, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService};
+use eider_application::{
+    IngestLimits, IngestService, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore, SchemaCatalog,
+    SchemaService,
+};
 use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use futures::StreamExt;
@@ -11,12 +14,16 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value as Json, json};
 
+/// Most bytes of the records of a page.
+pub(crate) const MAX_PAGE_BYTES: usize = 2 << 20;
+
 /// A running server over an in-memory store.
 pub(crate) struct TestApp {
     pub(crate) base: String,
     pub(crate) store: MemoryStore,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) reports: MemoryReports,
+    pub(crate) memory: MemoryGuard,
     client: Client,
 }
 
@@ -76,6 +83,7 @@ impl TestApp {
         let records: Arc<dyn RecordStore> = Arc::new(store.clone());
         let catalog: Arc<dyn SchemaCatalog> = Arc::new(store.clone());
         let clock = Arc::new(FixedClock::default());
+        let memory = MemoryGuard::new(MemoryGuardSettings::default());
         let services = Services {
             schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
             ingest: IngestService::new(
@@ -85,7 +93,8 @@ impl TestApp {
                 Arc::new(reports.clone()),
                 limits,
             ),
-            query: QueryService::new(records),
+            query: QueryService::new(records).with_max_page_bytes(MAX_PAGE_BYTES),
+            memory: memory.clone(),
         };
         // Other members of the workspace make the client inflate what it receives.
         let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().build().unwrap();
@@ -93,7 +102,7 @@ impl TestApp {
         let server = HttpServer::new(listener, services, settings).unwrap();
         let base = format!("http://{}", server.address());
         tokio::spawn(server.run());
-        Self { base, store, clock, reports, client }
+        Self { base, store, clock, reports, memory, client }
     }
 
     /// A server with the schema `flights`.

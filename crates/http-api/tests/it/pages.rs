@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::app::TestApp;
+use crate::app::{MAX_PAGE_BYTES, TestApp};
 
 const PAGE: &str = "/api/v1/records/flights";
 
@@ -116,4 +116,17 @@ async fn a_cursor_of_another_query_is_refused() {
     // Another limit and other fields show other parts of the same result.
     let answer = app.get(&format!("{PAGE}?limit=7&sort=flight&fields=flight&cursor={cursor}")).await.json();
     assert_eq!(flights(&answer), (5..12).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_page_whose_records_are_too_large_is_refused_and_a_stream_of_them_is_not() {
+    let app = TestApp::with_flights().await;
+    let wide = json!({"carrier": "UA", "extra": {"text": "x".repeat(MAX_PAGE_BYTES / 10)}});
+    app.load(Json::Array(vec![wide; 12])).await;
+    let refused = app.get(PAGE).await;
+    assert_eq!(refused.problem(), (400, "invalid_limit".to_owned()));
+    assert!(refused.detail().contains(&MAX_PAGE_BYTES.to_string()), "{}", refused.text);
+    assert_eq!(app.get(&format!("{PAGE}?limit=8")).await.status, 200);
+    assert_eq!(app.get(&format!("{PAGE}?fields=id,carrier")).await.status, 200);
+    assert_eq!(app.get(&format!("{PAGE}/stream")).await.text.lines().count(), 12);
 }

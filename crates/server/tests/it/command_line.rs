@@ -6,7 +6,7 @@ use crate::process::{eider, fails};
 
 #[test]
 fn help_of_every_command() {
-    for command in [None, Some("serve"), Some("demo")] {
+    for command in [None, Some("serve"), Some("config"), Some("demo")] {
         insta::assert_snapshot!(format!("help_{}", command.unwrap_or("eider")), help_of(command));
     }
 }
@@ -36,4 +36,24 @@ fn a_configuration_that_is_wrong_is_refused_with_its_place() {
     let output = eider(&["serve"]).env("EIDER_LISTN", "127.0.0.1:0").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("EIDER_LISTN") && text.contains("did you mean `EIDER_LISTEN`"), "{text}");
+}
+
+#[test]
+fn the_configuration_that_is_shown_is_one_that_can_be_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("eider.toml");
+    let shown = eider(&["config", "show", "--listen", "127.0.0.1:7"]).env("EIDER_POOL_SIZE", "5").output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    let text = String::from_utf8(shown.stdout).unwrap();
+    let line = |setting: &str| text.lines().find(|line| line.starts_with(setting)).unwrap().to_owned();
+    assert!(line("listen = \"127.0.0.1:7\"").ends_with("# command line"));
+    assert!(line("size = 5").ends_with("# EIDER_POOL_SIZE"));
+    assert!(line("keep_alive = ").ends_with("# default"));
+    std::fs::write(&file, &text).unwrap();
+    let path = file.to_str().unwrap();
+    let checked = eider(&["config", "check", path]).output().unwrap();
+    assert_eq!(String::from_utf8(checked.stdout).unwrap(), format!("{path} is valid\n"));
+    std::fs::write(&file, text.replace("size = 5", "sise = 5")).unwrap();
+    let refused = fails(&["config", "check", path]);
+    assert!(refused.contains("there is no setting `pool.sise`; did you mean `pool.size`?"), "{refused}");
 }
