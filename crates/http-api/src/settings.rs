@@ -51,6 +51,8 @@ pub struct HttpSettings {
     pub query_timeout: Duration,
     /// How long a read waits for the commit that its `min_seq` names.
     pub min_seq_wait: Duration,
+    /// From when on an operation is logged as slow: pool, store and encoding together; `None` logs none.
+    pub slow_operation: Option<Duration>,
 }
 
 impl Default for HttpSettings {
@@ -79,6 +81,7 @@ impl Default for HttpSettings {
             max_columns: 100,
             query_timeout: Duration::from_mins(1),
             min_seq_wait: Duration::from_secs(5),
+            slow_operation: Some(Duration::from_secs(1)),
         }
     }
 }

@@ -12,6 +12,7 @@ mod explain;
 mod formats;
 mod golden;
 mod imports;
+mod metrics;
 mod modes;
 mod pages;
 mod problems;
