@@ -70,8 +70,10 @@ fn execute(command: Command) -> Result<()> {
     match command {
         Command::Serve(arguments) => {
             let settings = settings_of(&arguments)?;
-            telemetry::init(&settings.log)?;
-            runtime.block_on(serve::serve(&settings))
+            let telemetry = telemetry::init(&settings)?;
+            let served = runtime.block_on(serve::serve(&settings));
+            telemetry.close();
+            served
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir)),
     }
