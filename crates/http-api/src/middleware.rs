@@ -53,45 +53,33 @@ pub(crate) async fn observe(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let _in_flight = state.request_metrics.begins();
-    let (id, endpoint) = (RequestId::of(&request), Endpoint::of(&request));
+    let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!(
         "request",
         request_id = %id.0,
         trace_id = field::Empty,
         http.method = %request.method(),
-        http.route = endpoint.route,
+        http.route = field::Empty,
         http.status = field::Empty,
         otel.kind = field::Empty,
-        otel.name = field::Empty,
         otel.status_code = field::Empty,
     );
-    let trace = trace(&span, &request, &endpoint);
-    let (response, timings) = measured(next.call(request).instrument(span.clone())).await;
-    let answered = Answered { state: &state, id, endpoint, trace, span, started, timings };
-    Ok(answered.finish(response?.map_into_boxed_body()))
-}
-
-/// Finds the place of a request in a trace and notes it in its span.
-fn trace(span: &Span, request: &ServiceRequest, endpoint: &Endpoint) -> Option<TraceContext> {
-    let caller = TraceContext::of_caller(request);
-    let traced = TraceContext::begin(span, caller.as_ref());
-    if traced.is_some() {
-        span.record("otel.kind", "server");
-        span.record("otel.name", format!("{} {}", endpoint.method, endpoint.route));
-    }
-    let trace = traced.or(caller);
+    let caller = TraceContext::of_caller(&request);
+    let trace = if state.settings.is_traced { TraceContext::begin(&span, caller.as_ref()) } else { caller };
     if let Some(trace) = &trace {
         span.record("trace_id", trace.trace_id());
     }
-    trace
+    let (response, timings) = measured(next.call(request).instrument(span.clone())).await;
+    let answered = Answered { state: &state, id, trace, span, started, timings };
+    Ok(answered.finish(response?.map_into_boxed_body()))
 }
 
 /// A request whose answer is known.
 struct Answered<'s> {
     state: &'s ApiState,
     id: RequestId,
-    endpoint: Endpoint,
+    /// Its own place in a trace, or its caller's.
     trace: Option<TraceContext>,
     span: Span,
     started: Instant,
@@ -100,7 +88,7 @@ struct Answered<'s> {
 
 impl Answered<'_> {
     fn finish(self, response: ServiceResponse) -> ServiceResponse {
-        let Self { state, id, endpoint, trace, span, started, timings } = self;
+        let Self { state, id, trace, span, started, timings } = self;
         let mut response = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
             Some(error) => {
                 state.request_metrics.problem(error.code(), error.budget());
@@ -110,9 +98,15 @@ impl Answered<'_> {
             None => response,
         };
         let (elapsed, status) = (started.elapsed(), response.status());
+        // Known since the request was routed; to find it before costs some microseconds.
+        let endpoint = Endpoint::of(response.request());
+        span.record("http.route", endpoint.route.as_str());
         span.record("http.status", status.as_u16());
-        if status.is_server_error() {
-            span.record("otel.status_code", "ERROR");
+        if state.settings.is_traced {
+            TraceContext::rename(&span, format!("{} {}", endpoint.method, endpoint.route));
+            if status.is_server_error() {
+                span.record("otel.status_code", "ERROR");
+            }
         }
         span.in_scope(|| {
             let resident = resident_bytes();

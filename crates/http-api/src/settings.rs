@@ -53,6 +53,8 @@ pub struct HttpSettings {
     pub min_seq_wait: Duration,
     /// From when on an operation is logged as slow: pool, store and encoding together; `None` logs none.
     pub slow_operation: Option<Duration>,
+    /// Whether spans go to a collector, so that requests get a place in a trace.
+    pub is_traced: bool,
 }
 
 impl Default for HttpSettings {
@@ -82,6 +84,7 @@ impl Default for HttpSettings {
             query_timeout: Duration::from_mins(1),
             min_seq_wait: Duration::from_secs(5),
             slow_operation: Some(Duration::from_secs(1)),
+            is_traced: false,
         }
     }
 }

@@ -25,14 +25,21 @@ impl TraceContext {
         Some(Self(SpanContext::new(trace_id, span_id, flags, true, state)))
     }
 
-    /// Puts a span, which must be new, into the caller's trace or a new one; `None` when spans are not traced.
+    /// Puts the span of a request, which must be new, into its caller's trace or a new one; `None` when nothing takes
+    /// spans.
     pub(crate) fn begin(span: &Span, caller: Option<&Self>) -> Option<Self> {
+        span.record("otel.kind", "server");
         if let Some(Self(caller)) = caller {
             // Fails for spans that are not traced, which have no context either.
             let _ = span.set_parent(Context::new().with_remote_span_context(caller.clone()));
         }
         let context = span.context().span().span_context().clone();
         context.is_valid().then_some(Self(context))
+    }
+
+    /// Gives a span the name that traces show.
+    pub(crate) fn rename(span: &Span, name: String) {
+        span.context().span().update_name(name);
     }
 
     /// The id of the trace, 32 hexadecimal digits.

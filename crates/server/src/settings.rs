@@ -10,7 +10,7 @@ use eider_http_api::HttpSettings;
 use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
-use crate::memory;
+use crate::{memory, telemetry};
 
 /// All settings, section by section.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -282,6 +282,7 @@ impl Settings {
             query_timeout: self.limits.query_timeout,
             min_seq_wait: self.limits.min_seq_wait,
             slow_operation: Some(self.log.slow_operation).filter(|threshold| !threshold.is_zero()),
+            is_traced: telemetry::is_traced(&self.telemetry),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
 use actix_web::http::Method;
 use eider_application::ErrorCode;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -33,7 +33,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn of(request: &ServiceRequest) -> Self {
+    pub(crate) fn of(request: &HttpRequest) -> Self {
         let route = request.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
         Self { route, method: method_of(request.method()) }
     }

@@ -19,6 +19,13 @@ const TRACES_PATH: &str = "/v1/traces";
 /// How long a collector may take for a batch, and the last ones when the server stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Whether somebody said where spans go.
+pub(crate) fn is_traced(settings: &Telemetry) -> bool {
+    let of_environment = [OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT];
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|endpoint| !endpoint.is_empty());
+    !settings.otlp_endpoint.is_empty() || of_environment.into_iter().any(is_set)
+}
+
 /// What takes spans and sends them; `None` where nobody said where to.
 ///
 /// Spans wait in a queue of limited length, and are dropped when it is full: nothing waits for the collector.
@@ -26,9 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the address cannot be used.
 pub(super) fn provider(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
-    let of_environment = [OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT];
-    let is_in_environment = of_environment.iter().any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()));
-    if settings.otlp_endpoint.is_empty() && !is_in_environment {
+    if !is_traced(settings) {
         return Ok(None);
     }
     ensure!((0.0..=1.0).contains(&settings.sample_ratio), "`telemetry.sample_ratio` is a number from 0 to 1");
