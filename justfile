@@ -30,6 +30,10 @@ test-fast *args:
 crash rounds="20":
     CRASH_ROUNDS={{ rounds }} cargo test --locked --workspace --test it -- crash:: disk_full::
 
+# Tries the rules and the dashboard of config/ on a Prometheus (apt-get install prometheus).
+monitoring:
+    cargo test --locked --workspace --test it -- monitoring::
+
 # Formats the code.
 fmt:
     cargo fmt --all

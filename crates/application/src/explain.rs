@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tracing::instrument;
 
 use crate::query::{page_scan, stream_scan};
+use crate::timings::{Stage, timed};
 use crate::{
     Access, Error, IndexHint, PageRequest, PageStart, QueryService, ReadPlan, ReadRequest, ScanRequest, Sorting,
     StoreError, StoreErrorKind, StreamRequest,
@@ -139,7 +140,9 @@ impl QueryService {
 
     async fn explain(&self, schema: &Arc<Schema>, request: ReadRequest) -> Result<Explanation, Error> {
         let started = Instant::now();
-        let plan = timeout(PATIENCE, self.store.explain(schema, &request)).await.map_err(|_| too_slow())??;
+        let plan = timeout(PATIENCE, timed(Stage::Store, self.store.explain(schema, &request)))
+            .await
+            .map_err(|_| too_slow())??;
         let elapsed = started.elapsed();
         let advice = advice(schema, &request, &plan);
         Ok(Explanation { plan, elapsed, total: None, advice })

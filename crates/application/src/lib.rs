@@ -15,6 +15,7 @@ mod ports;
 mod query;
 mod schemas;
 mod system;
+pub mod timings;
 
 pub use cell::value_at;
 pub use cursors::Cursors;

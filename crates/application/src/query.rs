@@ -13,6 +13,7 @@ use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema,
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
+use crate::timings::{Stage, timed};
 use crate::{Cursors, Error, RecordStore, RecordStream, ScanRequest, StoreError, StoreErrorKind, StoreFigures};
 
 /// Where a page begins.
@@ -152,7 +153,7 @@ impl QueryService {
     /// [`Error::RecordNotFound`], [`Error::Store`].
     #[instrument(name = "records.get", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn get(&self, schema: &Arc<Schema>, id: RecordId) -> Result<RecordBatch, Error> {
-        self.store.record(schema, id).await?.ok_or(Error::RecordNotFound { id })
+        timed(Stage::Store, self.store.record(schema, id)).await?.ok_or(Error::RecordNotFound { id })
     }
 
     /// How many records match.
@@ -161,7 +162,7 @@ impl QueryService {
     /// [`Error::Store`].
     #[instrument(name = "records.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, Error> {
-        Ok(self.store.count(schema, filter).await?)
+        Ok(timed(Stage::Store, self.store.count(schema, filter)).await?)
     }
 
     /// A page of records. Pages by cursor show each record once, however many are written meanwhile.
@@ -173,7 +174,7 @@ impl QueryService {
         let (limit, counts_total) = (request.limit, request.counts_total);
         let cursors = Cursors::new(schema, &request.query);
         let scan = page_scan(schema, request)?;
-        let total = if counts_total { Some(self.store.count(schema, &scan.query.filter).await?) } else { None };
+        let total = if counts_total { Some(self.count(schema, &scan.query.filter).await?) } else { None };
 
         let rows = self.collect(schema, scan).await?;
 
@@ -192,7 +193,8 @@ impl QueryService {
     /// later.
     #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name(), stream.is_resumed = request.resume.is_some()))]
     pub async fn stream(&self, schema: &Arc<Schema>, request: StreamRequest) -> Result<RecordStream, Error> {
-        Ok(self.store.scan(schema, stream_scan(schema, request)?).await?)
+        let scan = stream_scan(schema, request)?;
+        Ok(timed(Stage::Store, self.store.scan(schema, scan)).await?)
     }
 
     /// The first `limit` groups of an aggregation.
@@ -207,7 +209,7 @@ impl QueryService {
         limit: u64,
     ) -> Result<Groups, Error> {
         let groups = self.stream_groups(schema, aggregation, Some(limit.saturating_add(1))).await?;
-        let groups = self.whole(groups).await?;
+        let groups = timed(Stage::Store, self.whole(groups)).await?;
         let shown = groups.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(Groups { has_more: groups.num_rows() > shown, groups: groups.slice(0, shown) })
     }
@@ -224,7 +226,7 @@ impl QueryService {
         aggregation: &Aggregation,
         limit: Option<u64>,
     ) -> Result<RecordStream, Error> {
-        let mut groups = self.store.aggregate(schema, aggregation, limit).await?;
+        let mut groups = timed(Stage::Store, self.store.aggregate(schema, aggregation, limit)).await?;
         let columns = Arc::clone(groups.schema());
         let first = groups.try_next().await?.map(in_range).transpose()?;
         let rest = groups.and_then(|batch| std::future::ready(in_range(batch)));
@@ -244,7 +246,7 @@ impl QueryService {
     /// # Errors
     /// [`Error::Store`] with a timeout when it is not within `at_most`.
     pub async fn wait_for_commit(&self, schema: &Arc<Schema>, commit_seq: u64, at_most: Duration) -> Result<(), Error> {
-        Ok(self.store.wait_for_commit(schema, commit_seq, at_most).await?)
+        Ok(timed(Stage::Store, self.store.wait_for_commit(schema, commit_seq, at_most)).await?)
     }
 
     /// Figures of the store for those who operate it.
@@ -261,7 +263,8 @@ impl QueryService {
     }
 
     async fn collect(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordBatch, Error> {
-        self.whole(self.store.scan(schema, request).await?).await
+        let records = async { self.whole(self.store.scan(schema, request).await?).await };
+        timed(Stage::Store, records).await
     }
 
     /// A stream as one batch. It is read no further than a page may be large.

@@ -6,6 +6,7 @@ use eider_domain::{Schema, SchemaDefinition, SchemaName};
 use serde_json::Value as Json;
 use tracing::instrument;
 
+use crate::timings::{Stage, timed};
 use crate::{Clock, Error, RecordStore, SchemaCatalog, SchemaStatistics, StoreError, StoreErrorKind};
 
 /// A schema and what it holds.
@@ -40,7 +41,7 @@ impl SchemaService {
         let definition = SchemaDefinition::parse(document).map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
         let schema = Schema::new(definition, 1, self.clock.now());
-        self.catalog.create(schema).await.map_err(|error| match error.kind() {
+        timed(Stage::Store, self.catalog.create(schema)).await.map_err(|error| match error.kind() {
             StoreErrorKind::Conflict => Error::SchemaExists { name },
             _ => error.into(),
         })
@@ -61,7 +62,8 @@ impl SchemaService {
     #[instrument(name = "schemas.describe", level = "debug", skip_all, fields(schema.name = %name))]
     pub async fn describe(&self, name: &SchemaName) -> Result<SchemaDescription, Error> {
         let schema = self.get(name).await?;
-        let statistics = self.store.statistics(&schema).await.map_err(|error| not_found(error, name))?;
+        let statistics =
+            timed(Stage::Store, self.store.statistics(&schema)).await.map_err(|error| not_found(error, name))?;
         Ok(SchemaDescription { schema, statistics })
     }
 
@@ -79,7 +81,7 @@ impl SchemaService {
     /// [`Error::SchemaNotFound`], [`Error::Store`].
     #[instrument(name = "schemas.remove", level = "debug", skip_all, fields(schema.name = %name))]
     pub async fn remove(&self, name: &SchemaName) -> Result<(), Error> {
-        self.catalog.remove(name).await.map_err(|error| not_found(error, name))
+        timed(Stage::Store, self.catalog.remove(name)).await.map_err(|error| not_found(error, name))
     }
 }
 

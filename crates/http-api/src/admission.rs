@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eider_application::{Error, MemoryGuard, MemoryPressure, Reservation, StoreError, StoreErrorKind};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -12,15 +13,16 @@ use crate::error::ApiError;
 /// Time between two tries to set memory aside.
 const RETRY_RESERVATION: Duration = Duration::from_millis(20);
 
-/// Lets so many calls run, and the next wait for a while.
-#[derive(Debug)]
+/// Lets so many calls run, and the next wait for a while. Clones share their places.
+#[derive(Debug, Clone)]
 pub(crate) struct Admission {
     /// What a client is told is used up.
     budget: &'static str,
-    calls: usize,
     permits: Arc<Semaphore>,
+    places: usize,
     wait: Duration,
     memory: MemoryGuard,
+    waiting: Gauge,
 }
 
 /// A place among the calls that run at once and the memory for it; both are given back when this is dropped.
@@ -30,17 +32,35 @@ pub(crate) struct Admitted {
     _reservation: Reservation,
 }
 
-/// How many calls of a kind there are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AdmissionFigures {
-    pub(crate) max: usize,
-    pub(crate) running: usize,
+/// A call that waits for a place, until this is dropped.
+struct Waiting<'a>(&'a Gauge);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Admission {
     pub(crate) fn new(budget: &'static str, calls: usize, wait: Duration, memory: MemoryGuard) -> Self {
-        let calls = calls.clamp(1, Semaphore::MAX_PERMITS);
-        Self { budget, calls, permits: Arc::new(Semaphore::new(calls)), wait, memory }
+        let places = calls.clamp(1, Semaphore::MAX_PERMITS);
+        let (permits, waiting) = (Arc::new(Semaphore::new(places)), Gauge::default());
+        Self { budget, permits, places, wait, memory, waiting }
+    }
+
+    /// Calls that run at most.
+    pub(crate) fn places(&self) -> usize {
+        self.places
+    }
+
+    /// Calls that run.
+    pub(crate) fn running(&self) -> usize {
+        self.places.saturating_sub(self.permits.available_permits())
+    }
+
+    /// Calls that wait.
+    pub(crate) fn waiting(&self) -> &Gauge {
+        &self.waiting
     }
 
     /// Waits for a place and for memory. Nothing of a body need have been read.
@@ -51,6 +71,8 @@ impl Admission {
         if self.memory.pressure() > MemoryPressure::Normal {
             return Err(memory_is_short());
         }
+        self.waiting.inc();
+        let _waiting = Waiting(&self.waiting);
         let deadline = Instant::now() + self.wait;
         let error = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) => return self.reserve(permit, need_bytes, deadline).await,
@@ -70,10 +92,6 @@ impl Admission {
             }
             sleep(RETRY_RESERVATION).await;
         }
-    }
-
-    pub(crate) fn figures(&self) -> AdmissionFigures {
-        AdmissionFigures { max: self.calls, running: self.calls - self.permits.available_permits() }
     }
 }
 

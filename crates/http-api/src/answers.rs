@@ -48,6 +48,8 @@ pub(crate) struct Answer {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The cursor of the next page. The link to it is of each request's own URL.
     next: Option<String>,
+    /// How many are in the body.
+    records: u64,
     body: Bytes,
 }
 
@@ -55,7 +57,7 @@ impl Answer {
     pub(crate) fn new(body: Bytes) -> Self {
         // Without the spare room that its buffer was given, which would be kept with it.
         let body = Vec::from(body).into_boxed_slice().into();
-        Self { headers: Vec::new(), next: None, body }
+        Self { headers: Vec::new(), next: None, records: 0, body }
     }
 
     /// The same answer with a header.
@@ -70,16 +72,26 @@ impl Answer {
         self
     }
 
+    /// The same answer, known to hold so many records.
+    pub(crate) fn with_records(mut self, records: u64) -> Self {
+        self.records = records;
+        self
+    }
+
     /// The memory that it takes under a tag, in bytes.
     fn size(&self, tag: &str) -> usize {
         let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         OVERHEAD_BYTES + tag.len() + headers + self.next.as_ref().map_or(0, String::len) + self.body.len()
     }
 
-    fn response(self, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
+    fn response(self, state: &ApiState, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
         let mut response = HttpResponse::Ok();
         match &question.representation {
-            Some(representation) => response = represented(response, representation),
+            Some(representation) => {
+                let format = representation.media_type.format;
+                state.record_metrics.sent_whole(format, self.records, self.body.len());
+                response = represented(response, representation);
+            }
             None => {
                 response.content_type("application/json");
             }
@@ -172,10 +184,10 @@ pub(crate) async fn answer(
         return Ok(response.finish());
     }
     if let Some(answer) = state.answers.get(&tag) {
-        return Ok(answer.response(request, question, &tag));
+        return Ok(answer.response(state, request, question, &tag));
     }
     let answer = make.await?;
-    let response = answer.clone().response(request, question, &tag);
+    let response = answer.clone().response(state, request, question, &tag);
     state.answers.keep(tag, &answer);
     Ok(response)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use async_stream::stream;
 use bytes::Bytes;
+use eider_application::timings::Timings;
 use eider_application::{Error, RecordStream, StoreError, StoreErrorKind, blocking};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
@@ -16,8 +17,11 @@ use tracing::{Instrument, Span};
 
 use crate::admission::Admitted;
 use crate::error::ApiError;
-use crate::metrics::{Outcome, StreamMetrics};
+use crate::metrics::{Outcome, Sent, StreamMetrics};
+use crate::middleware::millis;
 use crate::output::Output;
+use crate::shape::Shape;
+use crate::slow::SlowOperations;
 
 /// Most bytes that the body hands over at once. So much a client must take within the idle time.
 const SLICE_BYTES: usize = 64 << 10;
@@ -34,7 +38,16 @@ pub(crate) struct Delivery {
     /// How long the client may take for a slice.
     pub(crate) idle: Duration,
     pub(crate) request_id: String,
+    pub(crate) ledger: Ledger,
+}
+
+/// Where a delivery is counted.
+pub(crate) struct Ledger {
     pub(crate) metrics: StreamMetrics,
+    pub(crate) sent: Sent,
+    /// What is told of a delivery whose records or encoding take long.
+    pub(crate) shape: Option<Shape>,
+    pub(crate) slow: SlowOperations,
 }
 
 /// Why a delivery ends before its end.
@@ -60,8 +73,10 @@ impl Delivery {
     /// The task ends, and with it the query, when the body is dropped.
     pub(crate) fn start(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
         let (sender, mut receiver) = mpsc::channel(1);
-        let account = Account::new(self.metrics.clone());
-        tokio::spawn(self.run(sender, account).in_current_span());
+        let Self { records, output, admitted, idle, request_id, ledger } = self;
+        let account = Account::new(ledger);
+        let task = Task { records, output, admitted, idle, request_id };
+        tokio::spawn(task.run(sender, account).instrument(tracing::debug_span!("stream.delivery")));
         stream! {
             while let Some(slice) = receiver.recv().await {
                 let slice: Bytes = slice;
@@ -76,7 +91,18 @@ impl Delivery {
             yield Err(StoreError::new(StoreErrorKind::Cancelled, "the stream broke off"));
         }
     }
+}
 
+/// What the task works on.
+struct Task {
+    records: RecordStream,
+    output: Output,
+    admitted: Admitted,
+    idle: Duration,
+    request_id: String,
+}
+
+impl Task {
     async fn run(self, sender: mpsc::Sender<Bytes>, mut account: Account) {
         let gone = sender.clone();
         tokio::select! {
@@ -87,7 +113,7 @@ impl Delivery {
     }
 
     async fn deliver(self, sender: &mpsc::Sender<Bytes>, account: &mut Account) {
-        let Self { mut records, output, admitted: _admitted, idle, request_id, .. } = self;
+        let Self { mut records, output, admitted: _admitted, idle, request_id } = self;
         let mut client = Client { sender, idle, account };
         let mut output = Some(output);
         match deliver_all(&mut records, &mut output, &mut client).await {
@@ -116,9 +142,9 @@ async fn deliver_all(
     client: &mut Client<'_>,
 ) -> Result<(), Stop> {
     let mut encoded = next_piece(records, output).await?;
-    while let Some((rows, piece)) = encoded {
-        client.account.rows += rows;
-        let (sent, next) = tokio::join!(client.send(piece), next_piece(records, output));
+    while let Some(Piece { rows, bytes, timings }) = encoded {
+        client.account.takes(rows, timings);
+        let (sent, next) = tokio::join!(client.send(bytes), next_piece(records, output));
         sent?;
         encoded = next?;
     }
@@ -127,16 +153,22 @@ async fn deliver_all(
     client.send_slice(Bytes::new()).await
 }
 
-/// The next records, encoded, and how many they are.
-async fn next_piece(
-    records: &mut RecordStream,
-    output: &mut Option<Output>,
-) -> Result<Option<(u64, Bytes)>, StoreError> {
+/// Some records, encoded.
+struct Piece {
+    rows: u64,
+    bytes: Bytes,
+    timings: Timings,
+}
+
+/// The next records, encoded.
+async fn next_piece(records: &mut RecordStream, output: &mut Option<Output>) -> Result<Option<Piece>, StoreError> {
+    let started = Instant::now();
     let Some(batch) = records.next().await else { return Ok(None) };
     let batch: RecordBatch = batch?;
-    let rows = batch.num_rows() as u64;
-    let piece = write(output, move |output| output.batch(&batch)).await?;
-    Ok(Some((rows, piece)))
+    let (rows, store) = (batch.num_rows() as u64, started.elapsed());
+    let bytes = write(output, move |output| output.batch(&batch)).await?;
+    let timings = Timings { pool: Duration::ZERO, store, encode: started.elapsed().saturating_sub(store) };
+    Ok(Some(Piece { rows, bytes, timings }))
 }
 
 /// Encodes away from the event loop. The output is gone when that panics.
@@ -177,6 +209,7 @@ impl Client<'_> {
         match timeout(self.idle, self.sender.send(slice)).await {
             Ok(Ok(())) => {
                 self.account.bytes += bytes;
+                self.account.ledger.sent.bytes.inc_by(bytes);
                 Ok(())
             }
             Ok(Err(_)) => Err(Stop::Gone),
@@ -193,35 +226,47 @@ struct Account {
     /// As they were sent: compressed, where they were.
     bytes: u64,
     outcome: Outcome,
-    metrics: StreamMetrics,
+    /// Until the last piece, and without what was done before the first record came.
+    timings: Timings,
+    ledger: Ledger,
 }
 
 impl Account {
-    fn new(metrics: StreamMetrics) -> Self {
-        metrics.begins();
+    fn new(ledger: Ledger) -> Self {
+        ledger.metrics.begins();
         Self {
             span: Span::current(),
             started: Instant::now(),
             rows: 0,
             bytes: 0,
             outcome: Outcome::ClientLeft,
-            metrics,
+            timings: Timings::default(),
+            ledger,
         }
+    }
+
+    /// Enters records that are about to be sent.
+    fn takes(&mut self, rows: u64, timings: Timings) {
+        self.rows += rows;
+        self.ledger.sent.records.inc_by(rows);
+        self.timings.store += timings.store;
+        self.timings.encode += timings.encode;
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.metrics.ends(self.outcome);
-        let duration_ms = self.started.elapsed().as_secs_f64() * 1e3;
+        self.ledger.metrics.ends(self.outcome);
+        let (elapsed, shape) = (self.started.elapsed(), self.ledger.shape.take());
         self.span.in_scope(|| {
             tracing::info!(
                 stream.rows = self.rows,
                 stream.bytes = self.bytes,
-                duration_ms,
+                duration_ms = millis(elapsed),
                 outcome = self.outcome.name(),
                 "stream ended"
             );
+            self.ledger.slow.check(&self.timings, elapsed, || shape);
         });
     }
 }

@@ -67,11 +67,22 @@ pub(crate) struct ApiError {
     /// Members beyond those of every problem.
     members: Option<Box<Map<String, Json>>>,
     allow: Option<&'static str>,
+    /// The budget that is used up, where that is the problem.
+    budget: Option<&'static str>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), members: None, allow: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), members: None, allow: None, budget: None }
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The budget that is used up, where that is the problem.
+    pub(crate) fn budget(&self) -> Option<&'static str> {
+        self.budget
     }
 
     pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
@@ -174,8 +185,11 @@ impl From<Error> for ApiError {
                     tracing::error!(error.code = %code, error.kind = ?source.kind(), error.message = %source, error.cause = cause, "the store failed");
                 }
                 match source.budget() {
-                    Some(budget) => Self::new(code, format!("the budget `{budget}` is used up; try again later"))
-                        .with_members(json!({"budget": budget})),
+                    Some(budget) => {
+                        let detail = format!("the budget `{budget}` is used up; try again later");
+                        let error = Self::new(code, detail).with_members(json!({"budget": budget}));
+                        Self { budget: Some(budget), ..error }
+                    }
                     None => Self::new(code, format!("{}.", code.title())),
                 }
             }

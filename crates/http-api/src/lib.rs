@@ -17,12 +17,16 @@ mod memory;
 mod metrics;
 mod middleware;
 mod output;
+mod process;
 mod query_body;
 mod query_string;
 mod routes;
 mod serve;
 mod settings;
+mod shape;
+mod slow;
 mod state;
+mod trace_context;
 
 pub use encode::{RecordEncoder, record_encoder};
 pub use serve::{HttpServer, Stopper};

@@ -1,30 +1,65 @@
 //! Figures for Prometheus.
 
+mod process;
+mod records;
+mod requests;
+
 use std::fmt;
 
-use eider_application::{QueryService, RecordCacheFigures, StoreFigures};
+use eider_application::{MemoryGuard, QueryService, RecordCacheFigures, StoreFigures};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeMetric, LabelSetEncoder};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::process::ProcessCollector;
+pub(crate) use self::records::{RecordMetrics, Sent};
+pub(crate) use self::requests::{Endpoint, RequestMetrics};
+use crate::admission::Admission;
 use crate::answers::Answers;
+use crate::memory::MemoryCollector;
 
 /// What stands in front of every name.
 const PREFIX: &str = "eider";
 
+/// What is counted where it happens.
+pub(crate) struct Sources<'s> {
+    pub(crate) query: &'s QueryService,
+    pub(crate) memory: &'s MemoryGuard,
+    pub(crate) answers: &'s Answers,
+    pub(crate) requests: &'s RequestMetrics,
+    pub(crate) records: &'s RecordMetrics,
+    pub(crate) stream_metrics: &'s StreamMetrics,
+    pub(crate) bulk_calls: &'s Admission,
+    pub(crate) streams: &'s Admission,
+}
+
 /// Everything that `/metrics` tells.
-pub(crate) fn registry(query: &QueryService, answers: &Answers, streams: &StreamMetrics) -> Registry {
-    let mut registry = Registry::with_prefix(PREFIX);
+pub(crate) fn registry(sources: &Sources<'_>) -> Registry {
+    let mut all = Registry::default();
+    all.register_collector(Box::new(ProcessCollector));
+    let registry = all.sub_registry_with_prefix(PREFIX);
+    let Sources { query, answers, requests, records, stream_metrics: streams, .. } = *sources;
     registry.register_collector(Box::new(StoreCollector(query.clone())));
+    registry.register_collector(Box::new(MemoryCollector(sources.memory.clone())));
     registry.register("answer_cache_hits", "Pages and counts answered without a query", answers.hits.clone());
     registry.register("answer_cache_misses", "Pages and counts that no kept answer was for", answers.misses.clone());
     registry.register_collector(Box::new(AnswerCollector(answers.clone())));
     registry.register("streams_running", "Streams that are being sent", streams.running.clone());
     registry.register("streams_ended", "Streams that were begun and have ended, by outcome", streams.ended.clone());
-    registry
+    let waiting = sources.streams.waiting().clone();
+    registry.register("streams_waiting", "Streams that wait for a place", waiting);
+    let waiting = sources.bulk_calls.waiting().clone();
+    registry.register("bulk_calls_waiting", "Bulk calls that wait for a place", waiting);
+    registry.register_collector(Box::new(BulkCallCollector(sources.bulk_calls.clone())));
+    let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "What this is", build);
+    requests.register(registry);
+    records.register(registry);
+    all
 }
 
 /// How a stream ended.
@@ -125,6 +160,17 @@ impl Collector for StoreCollector {
             }
         }
         Ok(())
+    }
+}
+
+/// Counts the bulk calls that run when it is asked.
+#[derive(Debug)]
+struct BulkCallCollector(Admission);
+
+impl Collector for BulkCallCollector {
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 calls")]
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        gauge(&mut encoder, "bulk_calls_running", "Bulk calls that have a place", None, self.0.running() as f64)
     }
 }
 

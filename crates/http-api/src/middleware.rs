@@ -1,19 +1,27 @@
-//! What happens to every request: an id, a span, a time, and problems that name the id.
+//! What happens to every request: an id, a span, its place in a trace, times, figures, and problems that name the id.
 
-use std::time::Instant;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
+use eider_application::timings::{Timings, measured};
 use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::metrics::Endpoint;
+use crate::process::resident_bytes;
+use crate::slow::shape_of;
+use crate::state::ApiState;
+use crate::trace_context::{TRACEPARENT, TraceContext};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Longest request id that is taken over from a client.
 const MAX_REQUEST_ID_CHARS: usize = 128;
@@ -36,47 +44,105 @@ pub(crate) fn request_id(request: &HttpRequest) -> String {
     request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }
 
-/// Gives a request its id and its span, logs how it ended, and writes `X-Request-Id` and `X-Response-Time`
-/// (milliseconds until the response began).
+/// Gives a request its id, its span and its place in a trace, counts it and logs how it ended, and writes
+/// `X-Request-Id`, `traceparent`, `X-Response-Time` and `Server-Timing` (milliseconds until the response began).
 pub(crate) async fn observe(
+    state: web::Data<ApiState>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
+    let _in_flight = state.request_metrics.begins();
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!(
         "request",
         request_id = %id.0,
+        trace_id = field::Empty,
         http.method = %request.method(),
         http.route = field::Empty,
         http.status = field::Empty,
+        otel.kind = field::Empty,
+        otel.status_code = field::Empty,
     );
-    let response = next.call(request).instrument(span.clone()).await?;
-    Ok(finish(response.map_into_boxed_body(), &id, &span, started))
+    let caller = TraceContext::of_caller(&request);
+    let trace = if state.settings.is_traced { TraceContext::begin(&span, caller.as_ref()) } else { caller };
+    if let Some(trace) = &trace {
+        span.record("trace_id", trace.trace_id());
+    }
+    let (response, timings) = measured(next.call(request).instrument(span.clone())).await;
+    let answered = Answered { state: &state, id, trace, span, started, timings };
+    Ok(answered.finish(response?.map_into_boxed_body()))
 }
 
-fn finish(response: ServiceResponse, id: &RequestId, span: &Span, started: Instant) -> ServiceResponse {
-    let mut response = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
-        Some(error) => {
-            let problem = error.response(&id.0);
-            response.into_response(problem)
-        }
-        None => response,
-    };
-    let elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
-    let status = response.status().as_u16();
-    let route = response.request().match_pattern();
-    span.record("http.route", route.as_deref().unwrap_or("none"));
-    span.record("http.status", status);
-    span.in_scope(|| tracing::info!(duration_ms = elapsed_ms, "request answered"));
+/// A request whose answer is known.
+struct Answered<'s> {
+    state: &'s ApiState,
+    id: RequestId,
+    /// Its own place in a trace, or its caller's.
+    trace: Option<TraceContext>,
+    span: Span,
+    started: Instant,
+    timings: Timings,
+}
 
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        headers.insert(REQUEST_ID, value);
+impl Answered<'_> {
+    fn finish(self, response: ServiceResponse) -> ServiceResponse {
+        let Self { state, id, trace, span, started, timings } = self;
+        let mut response = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
+            Some(error) => {
+                state.request_metrics.problem(error.code(), error.budget());
+                let problem = error.response(&id.0);
+                response.into_response(problem)
+            }
+            None => response,
+        };
+        let (elapsed, status) = (started.elapsed(), response.status());
+        // Known since the request was routed; to find it before costs some microseconds.
+        let endpoint = Endpoint::of(response.request());
+        span.record("http.route", endpoint.route.as_str());
+        span.record("http.status", status.as_u16());
+        if state.settings.is_traced {
+            TraceContext::rename(&span, format!("{} {}", endpoint.method, endpoint.route));
+            if status.is_server_error() {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        span.in_scope(|| {
+            let resident = resident_bytes();
+            tracing::info!(duration_ms = millis(elapsed), memory.resident_bytes = resident, "request answered");
+            state.slow_operations.check(&timings, elapsed, || shape_of(response.request()));
+        });
+        state.request_metrics.answered(endpoint, status.as_u16(), elapsed);
+
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&id.0) {
+            headers.insert(REQUEST_ID, value);
+        }
+        if let Some(value) = trace.and_then(|trace| trace.header()) {
+            headers.insert(TRACEPARENT, value);
+        }
+        write_times(headers, &timings, elapsed);
+        response
     }
-    if let Ok(value) = HeaderValue::from_str(&format!("{elapsed_ms:.3}ms")) {
+}
+
+fn write_times(headers: &mut HeaderMap, timings: &Timings, elapsed: Duration) {
+    let mut text = String::with_capacity(96);
+    for (name, took) in [("pool", timings.pool), ("store", timings.store), ("encode", timings.encode)] {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{name};dur={:.3}, ", millis(took));
+    }
+    let _ = write!(text, "total;dur={:.3}", millis(elapsed));
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(SERVER_TIMING, value);
+    }
+    if let Ok(value) = HeaderValue::from_str(&format!("{:.3}ms", millis(elapsed))) {
         headers.insert(RESPONSE_TIME, value);
     }
-    response
+}
+
+/// A duration in milliseconds.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

@@ -55,6 +55,10 @@ pub struct HttpSettings {
     pub query_timeout: Duration,
     /// How long a read waits for the commit that its `min_seq` names.
     pub min_seq_wait: Duration,
+    /// From when on an operation is logged as slow: pool, store and encoding together; `None` logs none.
+    pub slow_operation: Option<Duration>,
+    /// Whether spans go to a collector, so that requests get a place in a trace.
+    pub is_traced: bool,
 }
 
 impl Default for HttpSettings {
@@ -85,6 +89,8 @@ impl Default for HttpSettings {
             max_columns: 100,
             query_timeout: Duration::from_mins(1),
             min_seq_wait: Duration::from_secs(5),
+            slow_operation: Some(Duration::from_secs(1)),
+            is_traced: false,
         }
     }
 }

@@ -10,9 +10,9 @@ use prometheus_client::registry::Registry;
 use crate::admission::{Admission, memory_is_short};
 use crate::answers::Answers;
 use crate::error::ApiError;
-use crate::memory::MemoryCollector;
-use crate::metrics::StreamMetrics;
+use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
 use crate::query_string::Parameters;
+use crate::slow::SlowOperations;
 use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
@@ -42,6 +42,9 @@ pub(crate) struct ApiState {
     pub(crate) answers: Answers,
     pub(crate) bulk_calls: Admission,
     pub(crate) metrics: Registry,
+    pub(crate) record_metrics: RecordMetrics,
+    pub(crate) request_metrics: RequestMetrics,
+    pub(crate) slow_operations: SlowOperations,
     pub(crate) stream_metrics: StreamMetrics,
     pub(crate) streams: Admission,
     pub(crate) settings: HttpSettings,
@@ -53,10 +56,32 @@ impl ApiState {
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait, memory());
         let answers = Answers::new(settings.answer_cache_bytes);
         let stream_metrics = StreamMetrics::default();
-        let mut metrics = metrics::registry(&services.query, &answers, &stream_metrics);
-        metrics.register_collector(Box::new(MemoryCollector(memory())));
         let streams = Admission::new("streams", settings.max_streams, settings.stream_wait, memory());
-        Self { services, answers, bulk_calls, metrics, stream_metrics, streams, settings }
+        let (record_metrics, request_metrics) = (RecordMetrics::default(), RequestMetrics::default());
+        let slow_operations =
+            SlowOperations { threshold: settings.slow_operation, counter: request_metrics.slow_operations.clone() };
+        let metrics = metrics::registry(&Sources {
+            query: &services.query,
+            memory: &services.memory,
+            answers: &answers,
+            requests: &request_metrics,
+            records: &record_metrics,
+            stream_metrics: &stream_metrics,
+            bulk_calls: &bulk_calls,
+            streams: &streams,
+        });
+        Self {
+            services,
+            answers,
+            bulk_calls,
+            metrics,
+            record_metrics,
+            request_metrics,
+            slow_operations,
+            stream_metrics,
+            streams,
+            settings,
+        }
     }
 
     /// Sets memory aside for a page. A short one needs none, so that small reads go on while memory is short.

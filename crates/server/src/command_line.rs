@@ -86,8 +86,10 @@ fn execute(command: Command) -> Result<()> {
     match command {
         Command::Serve(arguments) => {
             let settings = settings_of(&arguments)?;
-            telemetry::init(&settings.log)?;
-            runtime.block_on(serve::serve(&settings))
+            let telemetry = telemetry::init(&settings)?;
+            let served = runtime.block_on(serve::serve(&settings));
+            telemetry.close();
+            served
         }
         Command::Config(ConfigCommand::Show(arguments)) => show(&arguments),
         Command::Config(ConfigCommand::Check { file }) => {

@@ -10,7 +10,7 @@ use eider_http_api::HttpSettings;
 use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
-use crate::memory;
+use crate::{memory, telemetry};
 
 /// Most bytes of the records of a page.
 const PAGE_BYTES: u64 = 64 << 20;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub memory: Memory,
     /// What is logged, and how.
     pub log: Log,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 /// Connections.
@@ -157,6 +159,18 @@ pub struct Memory {
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
+    #[serde(with = "humantime_serde")]
+    pub slow_operation: Duration,
+}
+
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
+pub struct Telemetry {
+    pub otlp_endpoint: String,
+    pub service_name: String,
+    pub sample_ratio: f64,
 }
 
 /// How log lines look.
@@ -266,7 +280,14 @@ impl Default for Memory {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+        let slow_operation = HttpSettings::default().slow_operation.unwrap_or_default();
+        Self { format: LogFormat::Auto, filter: "info".to_owned(), slow_operation }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp_endpoint: String::new(), service_name: "eider".to_owned(), sample_ratio: 1.0 }
     }
 }
 
@@ -300,6 +321,8 @@ impl Settings {
             max_columns: self.limits.columns,
             query_timeout: self.limits.query_timeout,
             min_seq_wait: self.limits.min_seq_wait,
+            slow_operation: Some(self.log.slow_operation).filter(|threshold| !threshold.is_zero()),
+            is_traced: telemetry::is_traced(&self.telemetry),
         }
     }
 

@@ -334,6 +334,7 @@ impl RecordStore for DuckDbStore {
         scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source }).await
     }
 
+    #[instrument(name = "store.record", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
         let table = self.shared.table_of(schema)?;
         match table.records.get(*id.as_uuid())? {
@@ -383,6 +384,7 @@ impl RecordStore for DuckDbStore {
         Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request)))
     }
 
+    #[instrument(name = "store.change", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
         let queue = self.shared.table_of(schema)?.queue;
         group::submit(&queue, change).await

@@ -1,6 +1,7 @@
 //! The way from the event loop to the engine: every call takes a connection and a blocking thread.
 
 use duckdb::Connection;
+use eider_application::timings::{Stage, timed};
 use eider_application::{StoreError, blocking};
 
 use crate::interrupt::{CancelOnDrop, Disarm, cancellation};
@@ -11,7 +12,7 @@ use crate::pool::{Pool, PooledConnection, pool_error};
 /// # Errors
 /// `Unavailable` with the budget `pool` when none is free in time.
 pub(crate) async fn connection(pool: &Pool) -> Result<PooledConnection, StoreError> {
-    pool.get().await.map_err(pool_error)
+    timed(Stage::Pool, pool.get()).await.map_err(pool_error)
 }
 
 /// Runs a query. Dropping the future interrupts it.

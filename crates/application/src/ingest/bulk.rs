@@ -15,6 +15,7 @@ use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt};
 use super::service::{IngestService, key_violation};
 use super::{BodyFormat, DecodedBatch, DecodedBlock};
+use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Error, OnConflict, RowLines, StoreError,
     WriteReceipt, WriteRequest, blocking,
@@ -77,7 +78,7 @@ impl IngestService {
         let _running = Running::begin(&self.running, schema, &key)?;
         let since = self.clock.now().minus(ANSWER_LIFETIME);
         let mut fingerprint = Fingerprint::new(format, &options);
-        match self.store.kept_answer(schema, &key, since).await? {
+        match timed(Stage::Store, self.store.kept_answer(schema, &key, since)).await? {
             None => self.write(schema, format, &options, Some(fingerprint), body).await,
             Some(kept) => {
                 let mut blocks = Blocks::new(body);
@@ -115,7 +116,7 @@ impl IngestService {
             is_dry_run: options.is_dry_run,
         };
         let mut intake = Intake {
-            writer: Some(self.store.begin_write(request).await?),
+            writer: Some(timed(Stage::Store, self.store.begin_write(request)).await?),
             failures: Arc::new(Mutex::new(self.failures())),
             max_errors: match options.mode {
                 BulkMode::Atomic => 0,
@@ -201,7 +202,7 @@ impl IngestService {
                 conflicts: Box::new(move |conflict| lock(&noted).note(vec![key_violation(&conflict, Some(&lines))])),
                 answer,
             };
-            match writer.commit(terms).await? {
+            match timed(Stage::Store, writer.commit(terms)).await? {
                 CommitOutcome::Committed(written) => receipt.record(&written, options.returns_ids),
                 CommitOutcome::Refused { rows } => {
                     receipt.failed += rows;
@@ -240,7 +241,7 @@ impl Intake {
         }
         if let Some(writer) = &mut self.writer {
             for DecodedBatch { records, ids } in block.batches {
-                writer.append(records, ids).await?;
+                timed(Stage::Store, writer.append(records, ids)).await?;
             }
         }
         Ok(())

@@ -19,6 +19,11 @@ pub enum BodyFormat {
     Parquet,
 }
 
+impl BodyFormat {
+    /// All formats.
+    pub const ALL: [Self; 5] = [Self::JsonArray, Self::Ndjson, Self::Csv, Self::ArrowStream, Self::Parquet];
+}
+
 /// One record of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Frame<'a> {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::idempotency::{Fingerprint, Running};
 use super::service::{INLINE_BYTES, IngestService, StoredRecord, id_of, key_conflict};
 use super::{DecodedBatch, arrow_fault};
+use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, AnswerToKeep, Change, ChangeOutcome, Error, StoreError, StoreErrorKind, WriteReceipt, blocking,
 };
@@ -52,7 +53,9 @@ impl IngestService {
             blocking::run(move || Fingerprint::of_creation(&body)).await?
         };
         let now = self.clock.now();
-        if let Some(kept) = self.store.kept_answer(schema, &key, now.minus(ANSWER_LIFETIME)).await? {
+        if let Some(kept) =
+            timed(Stage::Store, self.store.kept_answer(schema, &key, now.minus(ANSWER_LIFETIME))).await?
+        {
             if kept.fingerprint != fingerprint {
                 return Err(Error::IdempotencyMismatch);
             }
@@ -71,7 +74,7 @@ impl IngestService {
         };
         let answer = AnswerToKeep { key, fingerprint, at: now, render: Arc::new(render) };
         let change = Change::Create { record: records.clone(), ids, answer: Some(answer) };
-        match self.store.change(schema, change).await? {
+        match self.change(schema, change).await? {
             ChangeOutcome::Committed { commit_seq } => {
                 Ok(KeyedCreation::Stored(StoredRecord { record: records, commit_seq }))
             }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt};
+use tracing::Instrument;
 
 use super::body::{Blocks, BodyError};
 use super::idempotency::Fingerprint;
@@ -168,7 +169,8 @@ where
 }
 
 fn decode(chunk: Chunk) -> BoxFuture<'static, Result<Result<DecodedChunk, Error>, StoreError>> {
-    Box::pin(blocking::run(move || chunk.decode()))
+    let span = tracing::debug_span!("records.decode");
+    Box::pin(blocking::run(move || chunk.decode()).instrument(span))
 }
 
 /// A step panicked, and took the decoder with it.

@@ -13,9 +13,10 @@ use tracing::instrument;
 use uuid::Uuid;
 
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
+use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
-    IdGenerator, KeyConflict, QueryService, RecordStore, ReportStream, blocking,
+    IdGenerator, KeyConflict, QueryService, RecordStore, ReportStream, StoreError, blocking,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
@@ -101,7 +102,7 @@ impl IngestService {
     #[instrument(name = "records.create", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<StoredRecord, Error> {
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
-        match self.store.change(schema, Change::Create { record: records.clone(), ids, answer: None }).await? {
+        match self.change(schema, Change::Create { record: records.clone(), ids, answer: None }).await? {
             ChangeOutcome::Committed { commit_seq } => Ok(StoredRecord { record: records, commit_seq }),
             ChangeOutcome::Conflict(conflicts) => Err(key_conflict(&conflicts)),
             ChangeOutcome::Missing | ChangeOutcome::Stale => Err(Error::StaleVersion),
@@ -162,7 +163,7 @@ impl IngestService {
                 Precondition::None => None,
                 Precondition::OneOf(_) => Some(self.current(schema, id, precondition).await?.1),
             };
-            match self.store.change(schema, Change::Delete { id, expected }).await? {
+            match self.change(schema, Change::Delete { id, expected }).await? {
                 ChangeOutcome::Committed { commit_seq } => return Ok(commit_seq),
                 ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
                 ChangeOutcome::Stale | ChangeOutcome::Conflict(_) => {}
@@ -182,7 +183,7 @@ impl IngestService {
         filter: &Filter,
         max_affected: u64,
     ) -> Result<CommitReceipt, Error> {
-        match self.store.delete(schema, filter, max_affected).await? {
+        match timed(Stage::Store, self.store.delete(schema, filter, max_affected)).await? {
             DeleteOutcome::Deleted(receipt) => Ok(receipt),
             DeleteOutcome::TooMany { matching } => Err(Error::TooManyAffected { matching, max_affected }),
         }
@@ -209,7 +210,7 @@ impl IngestService {
         for _ in 0..ATTEMPTS {
             let (current, expected) = self.current(schema, id, precondition).await?;
             let record = make(&current)?;
-            match self.store.change(schema, Change::Replace { record: record.clone(), expected }).await? {
+            match self.change(schema, Change::Replace { record: record.clone(), expected }).await? {
                 ChangeOutcome::Committed { commit_seq } => return Ok(StoredRecord { record, commit_seq }),
                 ChangeOutcome::Conflict(conflicts) => return Err(key_conflict(&conflicts)),
                 ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
@@ -217,6 +218,10 @@ impl IngestService {
             }
         }
         Err(Error::StaleVersion)
+    }
+
+    pub(super) async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
+        timed(Stage::Store, self.store.change(schema, change)).await
     }
 
     async fn current(

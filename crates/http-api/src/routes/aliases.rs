@@ -11,6 +11,8 @@ use super::{bulk as bulk_route, records};
 use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::shape::Shape;
+use crate::slow;
 use crate::state::ApiState;
 
 /// Bytes of a body that are handed on at once, so that what is made of them does not add up.
@@ -61,6 +63,7 @@ pub(super) async fn bulk(
         body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
+    slow::note(&request, Shape::new("bulk", &schema));
     let pieces = (0..data.len()).step_by(PIECE_BYTES);
     let pieces = pieces.map(move |start| Ok(data.slice(start..data.len().min(start + PIECE_BYTES))));
     bulk_route::store(&state, &schema, BodyFormat::JsonArray, options, stream::iter(pieces)).await

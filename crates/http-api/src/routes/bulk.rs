@@ -7,12 +7,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, ErrorCode, OnConflict};
 use eider_domain::Schema;
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use serde_json::json;
 
 use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::shape::Shape;
+use crate::slow;
 use crate::state::ApiState;
 
 /// Name of the header that calls a call by a name, so that a repeat stores nothing.
@@ -65,6 +67,7 @@ pub(super) async fn create(
     let settings = &state.settings;
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
     let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeout)?;
+    slow::note(&request, Shape::new("bulk", &schema));
     store(&state, &schema, format, options, pieces).await
 }
 
@@ -77,10 +80,21 @@ pub(super) async fn store(
     body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
 ) -> Result<HttpResponse, ApiError> {
     let stored = if options.is_dry_run { StatusCode::OK } else { StatusCode::CREATED };
-    match state.services.ingest.bulk(schema, format, options, body).await? {
+    let metrics = &state.record_metrics;
+    let received = metrics.received_bytes.of(format);
+    let body = body.inspect_ok(|piece| {
+        received.inc_by(piece.len() as u64);
+    });
+    let outcome = state.services.ingest.bulk(schema, format, options, body).await?;
+    if let BulkOutcome::Stored(receipt) | BulkOutcome::PartlyStored(receipt) | BulkOutcome::Refused(receipt) = &outcome
+    {
+        metrics.loaded(format, receipt);
+    }
+    match outcome {
         BulkOutcome::Stored(receipt) => Ok(HttpResponse::build(stored).json(receipt)),
         BulkOutcome::PartlyStored(receipt) => Ok(HttpResponse::MultiStatus().json(receipt)),
         BulkOutcome::Replayed { is_partial, receipt } => {
+            state.request_metrics.replays.inc();
             let status = if is_partial { StatusCode::MULTI_STATUS } else { StatusCode::CREATED };
             Ok(HttpResponse::build(status).json(receipt))
         }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use eider_application::{MemoryFigures, RecordCacheFigures};
 use serde_json::{Value as Json, json};
 
-use crate::admission::AdmissionFigures;
+use crate::admission::Admission;
 use crate::state::ApiState;
 
 /// Memory of the process and how short it is.
@@ -38,13 +38,13 @@ fn limits_into(document: &mut Json, figures: &MemoryFigures) {
 
 /// Connections to the engine, and the calls that run at once.
 pub(super) async fn pool(state: web::Data<ApiState>) -> HttpResponse {
-    let of = |AdmissionFigures { max, running }| json!({"max": max, "running": running});
+    let of = |calls: &Admission| json!({"max": calls.places(), "running": calls.running(), "waiting": calls.waiting().get()});
     let connections = state.services.query.figures().connections.map(
         |figures| json!({"max": figures.max, "used": figures.used, "idle": figures.idle, "waiting": figures.waiting}),
     );
     HttpResponse::Ok().json(json!({
         "connections": connections,
-        "bulk_calls": of(state.bulk_calls.figures()),
-        "streams": of(state.streams.figures()),
+        "bulk_calls": of(&state.bulk_calls),
+        "streams": of(&state.streams),
     }))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use eider_application::timings::{Stage, timed};
 use eider_application::{BodyFormat, Error, Page, PageRequest, PageStart, StoreError, blocking};
 use eider_domain::Schema;
 use serde_json::{Value as Json, json};
@@ -16,6 +17,8 @@ use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
+use crate::shape::Shape;
+use crate::slow;
 use crate::state::{ApiState, MIN_SEQ, within};
 
 const CONTROLS: [&str; 11] =
@@ -43,7 +46,11 @@ pub(super) async fn page(
     asked.check(&schema)?;
     let text = asked.to_string();
     let question = Question { schema: &schema, query: &text, representation: Some(representation) };
-    answer(&state, &request, question, make_page(&state, &schema, asked, representation)).await
+    let make = async {
+        slow::note(&request, Shape::of_query("page", &schema, &asked.query, Some(asked.limit)));
+        make_page(&state, &schema, asked, representation).await
+    };
+    answer(&state, &request, question, make).await
 }
 
 async fn make_page(
@@ -70,13 +77,15 @@ pub(super) async fn encoded(
         BodyFormat::JsonArray => (Some(page_document(&page, limit, start)), None),
         _ => (None, page.total),
     };
+    let records = page.records.num_rows() as u64;
     let is_plain = representation.compression.is_none() && representation.media_type.is_text();
     let body = if is_plain && page.records.num_rows() <= INLINE_ROWS {
-        body(&page, tail.as_ref(), &representation)
+        timed(Stage::Encode, async { body(&page, tail.as_ref(), &representation) }).await
     } else {
-        blocking::run(move || body(&page, tail.as_ref(), &representation)).await.map_err(Error::from)?
+        let body = blocking::run(move || body(&page, tail.as_ref(), &representation));
+        timed(Stage::Encode, body).await.map_err(Error::from)?
     };
-    let answer = Answer::new(body.map_err(Error::from)?);
+    let answer = Answer::new(body.map_err(Error::from)?).with_records(records);
     Ok(match total {
         Some(total) => answer.with_header(TOTAL_COUNT, total),
         None => answer,
@@ -97,6 +106,7 @@ pub(super) async fn count(
     let text = format!("count {filter}");
     let question = Question { schema: &schema, query: &text, representation: None };
     let make = async {
+        slow::note(&request, Shape::of_filter("count", &schema, &filter));
         let count = within(state.settings.query_timeout, state.services.query.count(&schema, &filter)).await?;
         Ok(Answer::new(json!({"count": count}).to_string().into()))
     };

@@ -11,6 +11,8 @@ use crate::body;
 use crate::error::ApiError;
 use crate::query_body::{Asked, QueryBody};
 use crate::query_string::Parameters;
+use crate::shape::Shape;
+use crate::slow;
 use crate::state::{ApiState, MIN_SEQ, within};
 
 pub(super) async fn query(
@@ -40,6 +42,7 @@ pub(super) async fn query(
             }
             let text = format!("body {asked}");
             let make = async {
+                slow::note(&request, Shape::of_query("page", schema, &asked.query, Some(limit)));
                 let _reservation = state.admit_page(limit)?;
                 let page = within(at_most, service.page(schema, asked)).await?;
                 pages::encoded(page, limit, &start, representation).await
@@ -50,6 +53,7 @@ pub(super) async fn query(
         Asked::Groups(aggregation) => {
             let text = format!("groups {document}");
             let make = async {
+                slow::note(&request, Shape::of_groups(schema, &aggregation, Some(limit)));
                 let _reservation = state.admit_page(limit)?;
                 let Groups { groups, has_more } =
                     within(at_most, service.aggregate(schema, &aggregation, limit)).await?;

@@ -1,6 +1,7 @@
 //! `/records/{schema}` and `/records/{schema}/{id}`: one record at a time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -8,7 +9,8 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_application::{ErrorCode, KeyedCreation, Precondition, StoredRecord};
+use eider_application::timings::{self, Stage};
+use eider_application::{BodyFormat, ErrorCode, KeyedCreation, Precondition, StoredRecord};
 use eider_domain::{RecordId, Schema, SystemField, Version};
 use serde_json::json;
 use uuid::Uuid;
@@ -20,6 +22,8 @@ use crate::body;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
+use crate::shape::Shape;
+use crate::slow;
 use crate::state::{ApiState, MIN_SEQ};
 
 /// Name of the header with the number of the commit that a change was stored by.
@@ -47,6 +51,8 @@ pub(super) async fn create_one(
     schema: &Arc<Schema>,
     body: Bytes,
 ) -> Result<HttpResponse, ApiError> {
+    slow::note(request, Shape::new("create", schema));
+    state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
     let (stored, is_replayed) = match idempotency_key(request)? {
         None => (ingest.create(schema, body).await?, false),
@@ -60,18 +66,21 @@ pub(super) async fn create_one(
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("{BASE}/records/{}/{id}", schema.name())));
     if is_replayed {
+        state.request_metrics.replays.inc();
         response.insert_header((REPLAYED, "true"));
+    } else {
+        state.record_metrics.stored_one();
     }
-    Ok(answer(response, &stored))
+    Ok(answer(state, response, &stored))
 }
 
 /// The record as it is stored now, with its version and the commit that stored it.
-fn answer(mut response: HttpResponseBuilder, stored: &StoredRecord) -> HttpResponse {
+fn answer(state: &ApiState, mut response: HttpResponseBuilder, stored: &StoredRecord) -> HttpResponse {
     response
         .insert_header((ETAG, etag(&stored.record)))
         .insert_header((COMMIT_SEQ, stored.commit_seq.to_string()))
         .content_type("application/json")
-        .body(document(&stored.record))
+        .body(document(state, &stored.record))
 }
 
 /// What a body does to the record that it is sent to.
@@ -113,12 +122,14 @@ async fn rewrite(
     };
     let settings = &state.settings;
     let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.body_timeout).await?;
+    state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
     let stored = match rewrite {
         Rewrite::Replace => ingest.replace(&schema, id, body, &precondition).await?,
         Rewrite::Patch => ingest.patch(&schema, id, body, &precondition).await?,
     };
-    Ok(answer(HttpResponse::Ok(), &stored))
+    state.record_metrics.stored_one();
+    Ok(answer(state, HttpResponse::Ok(), &stored))
 }
 
 /// The schema and the record of a path, and what the request expects of the record.
@@ -129,7 +140,9 @@ async fn addressed(
 ) -> Result<(Arc<Schema>, RecordId, Precondition), ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let (name, id) = path.into_inner();
-    Ok((state.schema(&name).await?, parse_id(&id)?, precondition(request)?))
+    let schema = state.schema(&name).await?;
+    slow::note(request, Shape::new("change", &schema));
+    Ok((schema, parse_id(&id)?, precondition(request)?))
 }
 
 /// What `If-Match` says (RFC 9110, section 13.1.1). A weak tag matches nothing.
@@ -164,6 +177,7 @@ pub(super) async fn remove_matching(
     let max_affected = parameters.control("max_affected").and_then(|text| text.parse().ok());
     let max_affected = max_affected
         .ok_or_else(|| ApiError::parameter("max_affected", "it takes the most records that may be deleted"))?;
+    slow::note(&request, Shape::of_filter("delete", &schema, &filter));
     let receipt = state.services.ingest.delete_matching(&schema, &filter, max_affected).await?;
     Ok(HttpResponse::Ok().json(json!({"deleted": receipt.rows, "commit_seq": receipt.commit_seq})))
 }
@@ -181,7 +195,7 @@ pub(super) async fn get(
     if is_current(&request, &etag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
     }
-    Ok(HttpResponse::Ok().insert_header((ETAG, etag)).content_type("application/json").body(document(&record)))
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag)).content_type("application/json").body(document(&state, &record)))
 }
 
 pub(super) async fn remove(
@@ -206,8 +220,11 @@ fn etag(record: &RecordBatch) -> String {
     format!("\"{}\"", record.column(SystemField::Version as usize).as_primitive::<Int64Type>().value(0))
 }
 
-fn document(record: &RecordBatch) -> Vec<u8> {
+fn document(state: &ApiState, record: &RecordBatch) -> Vec<u8> {
+    let started = Instant::now();
     let mut body = Vec::with_capacity(512);
     JsonRows::new(&record.schema()).write_elements(record, &mut body);
+    state.record_metrics.sent_whole(BodyFormat::JsonArray, 1, body.len());
+    timings::add(Stage::Encode, started.elapsed());
     body
 }

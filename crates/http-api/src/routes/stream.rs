@@ -15,13 +15,15 @@ use super::represented;
 use crate::accept::{FORMAT, Representation};
 use crate::admission::Admitted;
 use crate::body;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Ledger};
 use crate::encode::FramedEncoder;
 use crate::error::ApiError;
 use crate::middleware::request_id;
 use crate::output::Output;
 use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
+use crate::shape::Shape;
+use crate::slow;
 use crate::state::{ApiState, MIN_SEQ, within};
 
 const CONTROLS: [&str; 10] =
@@ -111,6 +113,7 @@ impl Stream<'_> {
         if self.is_explained {
             return Ok(explain::answer(&service.explain_stream(self.schema, asked).await?));
         }
+        slow::note(self.request, Shape::of_query("stream", self.schema, &asked.query, asked.limit));
         let admitted = self.state.streams.admit(self.state.settings.stream_memory_bytes).await?;
         let records = within(self.at_most, service.stream(self.schema, asked)).await?;
         let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
@@ -128,6 +131,7 @@ impl Stream<'_> {
         if self.is_explained {
             return Ok(explain::answer(&service.explain_groups(self.schema, aggregation.clone()).await?));
         }
+        slow::note(self.request, Shape::of_groups(self.schema, aggregation, limit));
         let admitted = self.state.streams.admit(self.state.settings.stream_memory_bytes).await?;
         let groups = within(self.at_most, service.stream_groups(self.schema, aggregation, limit)).await?;
         let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
@@ -138,7 +142,10 @@ impl Stream<'_> {
     fn deliver(self, records: RecordStream, output: Output, admitted: Admitted) -> HttpResponse {
         let idle = self.state.settings.stream_idle;
         let (request_id, metrics) = (request_id(self.request), self.state.stream_metrics.clone());
-        let delivery = Delivery { records, output, admitted, idle, request_id, metrics };
+        let sent = self.state.record_metrics.sent(self.representation.media_type.format);
+        let (shape, slow) = (slow::shape_of(self.request), self.state.slow_operations.clone());
+        let ledger = Ledger { metrics, sent, shape, slow };
+        let delivery = Delivery { records, output, admitted, idle, request_id, ledger };
         represented(HttpResponse::Ok(), &self.representation).streaming(delivery.start())
     }
 }

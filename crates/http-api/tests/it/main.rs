@@ -13,6 +13,7 @@ mod formats;
 mod golden;
 mod imports;
 mod memory;
+mod metrics;
 mod modes;
 mod pages;
 mod problems;

@@ -101,6 +101,6 @@ async fn monitoring_says_what_is_used_and_where_the_limit_comes_from() {
     assert_eq!((&memory["soft_bytes"], &memory["critical_bytes"]), (&json!(850 * MIB), &json!(900 * MIB)));
     assert_eq!((&memory["closings"], &memory["reserved_bytes"]), (&json!(1), &json!(0)));
     let pool = app.get("/monitoring/pool").await.json();
-    assert_eq!(pool["bulk_calls"], json!({"max": 4, "running": 0}));
-    assert_eq!(pool["streams"], json!({"max": 24, "running": 0}));
+    assert_eq!(pool["bulk_calls"], json!({"max": 4, "running": 0, "waiting": 0}));
+    assert_eq!(pool["streams"], json!({"max": 24, "running": 0, "waiting": 0}));
 }

@@ -46,6 +46,11 @@ impl Process {
         lines_of(self.0.stdout.take().unwrap())
     }
 
+    /// The lines of its standard error, which was made a pipe.
+    pub(crate) fn errors(&mut self) -> mpsc::Receiver<String> {
+        lines_of(self.0.stderr.take().unwrap())
+    }
+
     /// Sends a signal and waits for the end; the exit code.
     pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
         let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status().unwrap();
@@ -88,7 +93,7 @@ impl Server {
     /// Serves by a command that says where on standard error, in JSON.
     pub(crate) fn start_as(command: &mut Command) -> Self {
         let mut process = Process::start(command.stderr(Stdio::piped()));
-        let log = lines_of(process.0.stderr.take().unwrap());
+        let log = process.errors();
         let mut before = Vec::new();
         let base = loop {
             let Ok(line) = log.recv_timeout(PATIENCE) else { panic!("it did not start: {before:#?}") };

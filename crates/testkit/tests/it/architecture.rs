@@ -23,6 +23,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("actix-", &["eider-http-api"]),
     ("clap", &["eider"]),
     ("figment", &["eider"]),
+    ("opentelemetry-otlp", &["eider"]),
     ("tracing-subscriber", &["eider"]),
     ("tracing-bunyan-formatter", &["eider"]),
 ];

@@ -1,0 +1,142 @@
+//! What the log says, and what it never says.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value as Json, json};
+
+use crate::process::{FLIGHTS, PATIENCE, SCHEMA, Server, eider, json_of};
+
+/// A value that is in every request of [`every_kind_of_request`], in texts of any length.
+const VALUE: &str = "N0Th1ng";
+const NUMBER: &str = "987654321";
+
+/// A server that logs everything there is to say and takes every operation for a slow one.
+fn talkative_server(data_dir: &Path) -> Server {
+    let data_dir = data_dir.to_str().unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--log-format", "json"];
+    Server::start_as(eider(&arguments).env("EIDER_LOG_FILTER", "trace").env("EIDER_LOG_SLOW_OPERATION", "1ns"))
+}
+
+async fn every_kind_of_request(server: &Server) {
+    const RECORDS: &str = "/api/v1/records/flights";
+    let record: Json = serde_json::from_str(FLIGHTS.lines().next().unwrap()).unwrap();
+    let with = |member: &str, value: Json| {
+        let mut record = record.clone();
+        record[member] = value;
+        record.to_string()
+    };
+    let (good, bad) = (with("tailnum", json!(VALUE)), with("month", json!(VALUE)));
+    let created = json_of(server.post(RECORDS, "application/json", good.clone()), 201).await;
+    let id = created["id"].as_str().unwrap();
+    let path = format!("{RECORDS}/{id}");
+    let query = json!({"where": {"field": "tailnum", "operator": "eq", "value": VALUE}, "sort": ["-dep_delay"]});
+    let groups = json!({"group_by": ["carrier"], "aggregate": [{"function": "count"}],
+                        "where": {"field": "tailnum", "operator": "like", "value": format!("{VALUE}%")}});
+    let json = "application/json";
+    for (method, path, body) in [
+        (Method::POST, RECORDS.to_owned(), bad.clone()),
+        (Method::POST, format!("{RECORDS}/bulk?mode=partial"), format!("[{good},{bad}]")),
+        (Method::POST, format!("{RECORDS}/bulk"), format!("[{{\"tailnum\":\"{VALUE}")),
+        (Method::POST, format!("{RECORDS}/query"), query.to_string()),
+        (Method::POST, format!("{RECORDS}/query"), groups.to_string()),
+        (Method::POST, format!("{RECORDS}/stream"), query.to_string()),
+        (Method::POST, format!("{RECORDS}/query"), format!("{{\"where\":\"{VALUE}\"}}")),
+        (Method::PUT, path.clone(), good),
+        (Method::PATCH, path.clone(), json!({"tailnum": format!("{VALUE}2")}).to_string()),
+    ] {
+        server
+            .request(method, &path)
+            .header("content-type", json)
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap();
+    }
+    for query in [
+        format!("?tailnum.eq={VALUE}&sort=-dep_delay"),
+        format!("?tailnum.in={VALUE},{NUMBER}&page=1"),
+        format!("?distance.gt={VALUE}"),
+        format!("?{VALUE}=1&{VALUE}.eq=2"),
+        format!("?cursor={VALUE}"),
+        format!("/count?flight.eq={NUMBER}"),
+        format!("/stream?tailnum.eq={VALUE}"),
+        format!("/stream?explain=true&tailnum.ilike={VALUE}"),
+        format!("/{VALUE}"),
+    ] {
+        let request = server.get(&format!("{RECORDS}{query}")).header("idempotency-key", VALUE);
+        request.header("authorization", format!("Bearer {VALUE}")).send().await.unwrap().bytes().await.unwrap();
+    }
+    let matching = format!("{RECORDS}?tailnum.eq={VALUE}2&max_affected={NUMBER}");
+    json_of(server.request(Method::DELETE, &matching), 200).await;
+    let removed = server.request(Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(removed.status(), 404);
+}
+
+/// Everything that is logged until the request that this makes.
+async fn logged_until_last(server: &Server) -> Vec<Json> {
+    let id = "the-last-request";
+    server.get("/health/live").header("x-request-id", id).send().await.unwrap();
+    let mut lines = Vec::new();
+    let started = Instant::now();
+    while !lines.iter().any(|line: &Json| line["request_id"] == id) {
+        assert!(started.elapsed() < PATIENCE, "{lines:#?}");
+        lines.append(&mut server.logged());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    lines
+}
+
+#[tokio::test]
+async fn values_never_reach_the_log_and_slow_operations_have_their_shape() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = talkative_server(directory.path());
+    json_of(server.post("/api/v1/schemas", "application/json", SCHEMA), 201).await;
+    every_kind_of_request(&server).await;
+    let lines = logged_until_last(&server).await;
+    for line in &lines {
+        let text = line.to_string();
+        assert!(!text.contains(VALUE) && !text.contains(NUMBER), "{text}");
+    }
+    let slow: Vec<&Json> =
+        lines.iter().filter(|line| line["msg"].as_str().unwrap().ends_with("slow operation")).collect();
+    let find = |kind: &str, filter: &str| {
+        let found = slow.iter().find(|line| line["query.kind"] == kind && line["query.filter"] == filter);
+        *found.unwrap_or_else(|| panic!("no {kind} with {filter:?} in {slow:#?}"))
+    };
+    let page = find("page", "tailnum.eq");
+    assert_eq!((&page["query.sort"], &page["query.limit"]), (&json!("-dep_delay"), &json!(100)));
+    assert_eq!((&page["query.schema"], &page["level"]), (&json!("flights"), &json!(40)));
+    assert!(page["store_ms"].as_f64().unwrap() > 0.0 && page["request_id"].is_string(), "{page}");
+    for (kind, filter) in [
+        ("count", "flight.eq"),
+        ("stream", "tailnum.eq"),
+        ("groups", "tailnum.like"),
+        ("delete", "tailnum.eq"),
+        ("bulk", ""),
+    ] {
+        find(kind, filter);
+    }
+    assert!(server.metric("eider_slow_operations_total").await >= 6.0);
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_has_its_trace_and_the_memory_of_the_process() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let place = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let answer = server.get("/health/live").header("traceparent", &place).send().await.unwrap();
+    let request_id = answer.headers()["x-request-id"].to_str().unwrap();
+    let lines = logged_until_last(&server).await;
+    let line = lines.iter().find(|line| line["request_id"] == request_id).unwrap();
+    assert_eq!((&line["trace_id"], &line["http.route"]), (&json!(TRACE), &json!("/health/live")));
+    let (logged, measured) = (line["memory.resident_bytes"].as_u64().unwrap(), server.resident_bytes());
+    assert!(logged > measured / 2 && logged < measured * 2, "{logged} bytes, and {measured} a moment later");
+    let slow = lines.iter().filter(|line| line["msg"].as_str().unwrap().ends_with("slow operation"));
+    assert_eq!(slow.count(), 0);
+}
