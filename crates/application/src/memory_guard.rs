@@ -88,30 +88,42 @@ pub struct MemoryFigures {
 pub struct MemoryGuard(Arc<State>);
 
 struct State {
-    settings: MemoryGuardSettings,
-    reading: RwLock<Option<MemoryReading>>,
+    known: RwLock<Known>,
     pressure: AtomicU8,
     reserved: AtomicU64,
     closings: AtomicU64,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    settings: MemoryGuardSettings,
+    reading: Option<MemoryReading>,
 }
 
 impl MemoryGuard {
     /// A guard that lets everything through until it is told of a limit by [`MemoryGuard::observe`].
     pub fn new(settings: MemoryGuardSettings) -> Self {
         Self(Arc::new(State {
-            settings,
-            reading: RwLock::new(None),
+            known: RwLock::new(Known { settings, reading: None }),
             pressure: AtomicU8::new(0),
             reserved: AtomicU64::new(0),
             closings: AtomicU64::new(0),
         }))
     }
 
+    /// Puts other shares in force, from the next reading on.
+    pub fn configure(&self, settings: MemoryGuardSettings) {
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).settings = settings;
+    }
+
     /// Takes a reading into account.
     pub fn observe(&self, reading: MemoryReading) {
         let before = self.pressure();
-        let after = self.0.settings.pressure(before, &reading);
-        *self.0.reading.write().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        let after = {
+            let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.reading = Some(reading);
+            known.settings.pressure(before, &reading)
+        };
         self.0.pressure.store(after as u8, Ordering::Relaxed);
         if after == before {
             return;
@@ -150,15 +162,15 @@ impl MemoryGuard {
 
     /// What is known now.
     pub fn figures(&self) -> MemoryFigures {
-        let reading = *self.0.reading.read().unwrap_or_else(PoisonError::into_inner);
+        let Known { settings, reading } = self.known();
         let limit = reading.map_or(u64::MAX, |reading| reading.limit_bytes);
         MemoryFigures {
             reading,
             pressure: self.pressure(),
-            soft_bytes: share_of(limit, self.0.settings.soft_share),
-            critical_bytes: share_of(limit, self.0.settings.critical_share),
+            soft_bytes: share_of(limit, settings.soft_share),
+            critical_bytes: share_of(limit, settings.critical_share),
             reserved_bytes: self.0.reserved.load(Ordering::Relaxed),
-            reservable_bytes: self.0.settings.reservable(limit),
+            reservable_bytes: settings.reservable(limit),
             closings: self.0.closings.load(Ordering::Relaxed),
         }
     }
@@ -171,7 +183,7 @@ impl MemoryGuard {
     pub fn watch(&self, mut probe: impl MemoryProbe) -> std::io::Result<()> {
         let Some(reading) = probe.read() else { return Ok(()) };
         self.observe(reading);
-        let (state, check_every) = (Arc::downgrade(&self.0), self.0.settings.check_every);
+        let (state, check_every) = (Arc::downgrade(&self.0), self.known().settings.check_every);
         let watch = move || {
             while let Some(guard) = Weak::upgrade(&state).map(Self) {
                 if let Some(reading) = probe.read() {
@@ -184,9 +196,13 @@ impl MemoryGuard {
         thread::Builder::new().name("memory-guard".to_owned()).spawn(watch).map(drop)
     }
 
+    fn known(&self) -> Known {
+        *self.0.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn reservable(&self) -> u64 {
-        let reading = *self.0.reading.read().unwrap_or_else(PoisonError::into_inner);
-        reading.map_or(u64::MAX, |reading| self.0.settings.reservable(reading.limit_bytes))
+        let Known { settings, reading } = self.known();
+        reading.map_or(u64::MAX, |reading| settings.reservable(reading.limit_bytes))
     }
 }
 

@@ -30,5 +30,5 @@ mod trace_context;
 
 pub use encode::{RecordEncoder, record_encoder};
 pub use serve::{HttpServer, Stopper};
-pub use settings::HttpSettings;
+pub use settings::{HttpSettings, LiveSettings};
 pub use state::Services;

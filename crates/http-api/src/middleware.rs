@@ -66,7 +66,7 @@ pub(crate) async fn observe(
         otel.status_code = field::Empty,
     );
     let caller = TraceContext::of_caller(&request);
-    let trace = if state.settings.is_traced { TraceContext::begin(&span, caller.as_ref()) } else { caller };
+    let trace = if state.settings().is_traced { TraceContext::begin(&span, caller.as_ref()) } else { caller };
     if let Some(trace) = &trace {
         span.record("trace_id", trace.trace_id());
     }
@@ -102,7 +102,7 @@ impl Answered<'_> {
         let endpoint = Endpoint::of(response.request());
         span.record("http.route", endpoint.route.as_str());
         span.record("http.status", status.as_u16());
-        if state.settings.is_traced {
+        if state.settings().is_traced {
             TraceContext::rename(&span, format!("{} {}", endpoint.method, endpoint.route));
             if status.is_server_error() {
                 span.record("otel.status_code", "ERROR");

@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer as ActixServer, web};
 
 use crate::state::ApiState;
+use crate::settings::LiveSettings;
 use crate::{HttpSettings, Services, memory, middleware, routes};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
@@ -20,6 +21,7 @@ pub struct HttpServer {
     address: SocketAddr,
     server: Server,
     handle: ServerHandle,
+    settings: LiveSettings,
 }
 
 /// Stops a running [`HttpServer`] from elsewhere.
@@ -35,7 +37,8 @@ impl HttpServer {
         let address = listener.local_addr()?;
         let (workers, keep_alive) = (settings.workers, settings.keep_alive);
         let (header_timeout, grace) = (settings.header_timeout, settings.shutdown_grace);
-        let state = web::Data::new(ApiState::new(services, settings));
+        let settings = LiveSettings::new(settings);
+        let state = web::Data::new(ApiState::new(services, settings.clone()));
         let server = ActixServer::new(move || {
             App::new()
                 .app_data(state.clone())
@@ -54,12 +57,17 @@ impl HttpServer {
         .disable_signals()
         .listen(listener)?
         .run();
-        Ok(Self { address, handle: server.handle(), server })
+        Ok(Self { address, handle: server.handle(), server, settings })
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its settings, to be replaced while it runs.
+    pub fn settings(&self) -> LiveSettings {
+        self.settings.clone()
     }
 
     /// What stops it.

@@ -1,6 +1,9 @@
 //! The limits and times that hold at the edge.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 /// What a request may ask for and how long it may take. `Default` is what `eider serve` uses unconfigured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,5 +95,28 @@ impl Default for HttpSettings {
             slow_operation: Some(Duration::from_secs(1)),
             is_traced: false,
         }
+    }
+}
+
+/// The settings of a running server, which can be replaced. Clones share them.
+///
+/// What is made when a server starts stays as it was: its threads, its connections' times, its caches, and how many
+/// calls of a kind run at once.
+#[derive(Debug, Clone)]
+pub struct LiveSettings(Arc<ArcSwap<HttpSettings>>);
+
+impl LiveSettings {
+    pub(crate) fn new(settings: HttpSettings) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(settings)))
+    }
+
+    /// What is in force.
+    pub(crate) fn current(&self) -> Arc<HttpSettings> {
+        self.0.load_full()
+    }
+
+    /// Puts others in force, for requests that begin from now on.
+    pub fn replace(&self, settings: HttpSettings) {
+        self.0.store(Arc::new(settings));
     }
 }

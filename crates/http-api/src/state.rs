@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
 use crate::query_string::Parameters;
 use crate::slow::SlowOperations;
+use crate::settings::LiveSettings;
 use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
@@ -47,11 +48,12 @@ pub(crate) struct ApiState {
     pub(crate) slow_operations: SlowOperations,
     pub(crate) stream_metrics: StreamMetrics,
     pub(crate) streams: Admission,
-    pub(crate) settings: HttpSettings,
+    settings: LiveSettings,
 }
 
 impl ApiState {
-    pub(crate) fn new(services: Services, settings: HttpSettings) -> Self {
+    pub(crate) fn new(services: Services, live: LiveSettings) -> Self {
+        let settings = live.current();
         let memory = || services.memory.clone();
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait, memory());
         let answers = Answers::new(settings.answer_cache_bytes);
@@ -80,8 +82,13 @@ impl ApiState {
             slow_operations,
             stream_metrics,
             streams,
-            settings,
+            settings: live,
         }
+    }
+
+    /// The settings that are in force.
+    pub(crate) fn settings(&self) -> Arc<HttpSettings> {
+        self.settings.current()
     }
 
     /// Sets memory aside for a page. A short one needs none, so that small reads go on while memory is short.
@@ -114,7 +121,7 @@ impl ApiState {
         if let Some(text) = parameters.control(MIN_SEQ) {
             let commit_seq =
                 text.parse().map_err(|_| ApiError::parameter(MIN_SEQ, "it takes the number of a commit"))?;
-            self.services.query.wait_for_commit(&schema, commit_seq, self.settings.min_seq_wait).await?;
+            self.services.query.wait_for_commit(&schema, commit_seq, self.settings().min_seq_wait).await?;
         }
         Ok(schema)
     }

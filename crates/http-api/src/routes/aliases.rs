@@ -44,7 +44,7 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let settings = &state.settings;
+    let settings = &state.settings();
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     let Opened { schema_name, data } = open(&body)?;
     let schema = state.schema(&schema_name).await?;
@@ -57,7 +57,7 @@ pub(super) async fn bulk(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let options = bulk_route::options(&request)?;
-    let settings = &state.settings;
+    let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::buffered_need(&request, settings)).await?;
     let body =
         body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;

@@ -64,7 +64,7 @@ pub(super) async fn create(
     let options = options(&request)?;
     let schema = state.schema(&name).await?;
     let format = body::bulk_format(&request)?;
-    let settings = &state.settings;
+    let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
     let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeout)?;
     slow::note(&request, Shape::new("bulk", &schema));

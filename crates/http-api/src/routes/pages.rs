@@ -38,8 +38,8 @@ pub(super) async fn page(
     let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
-    let query = record_query(&parameters, &schema, &state.settings)?;
-    let asked = page_request(&parameters, query, &state.settings)?;
+    let query = record_query(&parameters, &schema, &state.settings())?;
+    let asked = page_request(&parameters, query, &state.settings())?;
     if explain::is_asked(&parameters)? {
         return Ok(explain::answer(&state.services.query.explain_page(&schema, asked).await?));
     }
@@ -61,7 +61,7 @@ async fn make_page(
 ) -> Result<Answer, ApiError> {
     let (limit, start) = (asked.limit, asked.start.clone());
     let _reservation = state.admit_page(limit)?;
-    let page = within(state.settings.query_timeout, state.services.query.page(schema, asked)).await?;
+    let page = within(state.settings().query_timeout, state.services.query.page(schema, asked)).await?;
     let next = page.next.clone().filter(|_| matches!(start, PageStart::Cursor(_)));
     Ok(encoded(page, limit, &start, representation).await?.with_next(next))
 }
@@ -99,7 +99,7 @@ pub(super) async fn count(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ, EXPLAIN], true)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
-    let filter = record_query(&parameters, &schema, &state.settings)?.filter;
+    let filter = record_query(&parameters, &schema, &state.settings())?.filter;
     if explain::is_asked(&parameters)? {
         return Ok(explain::answer(&state.services.query.explain_count(&schema, filter).await?));
     }
@@ -107,7 +107,7 @@ pub(super) async fn count(
     let question = Question { schema: &schema, query: &text, representation: None };
     let make = async {
         slow::note(&request, Shape::of_filter("count", &schema, &filter));
-        let count = within(state.settings.query_timeout, state.services.query.count(&schema, &filter)).await?;
+        let count = within(state.settings().query_timeout, state.services.query.count(&schema, &filter)).await?;
         Ok(Answer::new(json!({"count": count}).to_string().into()))
     };
     answer(&state, &request, question, make).await

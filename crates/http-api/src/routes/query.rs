@@ -23,10 +23,10 @@ pub(super) async fn query(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ, EXPLAIN], false)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
-    let document = body::json(&request, payload, &state.settings).await?;
+    let document = body::json(&request, payload, &state.settings()).await?;
     let schema = &state.schema_to_read(&name, &parameters).await?;
-    let body = QueryBody::parse(&document, schema, &state.settings)?;
-    let (limit, at_most) = (body.page_limit(&state.settings)?, body.timeout.unwrap_or(state.settings.query_timeout));
+    let body = QueryBody::parse(&document, schema, &state.settings())?;
+    let (limit, at_most) = (body.page_limit(&state.settings())?, body.timeout.unwrap_or(state.settings().query_timeout));
     let service = &state.services.query;
     let (start, counts_total) = (PageStart::Cursor(body.cursor), body.counts_total);
     let is_explained = explain::is_asked(&parameters)?;

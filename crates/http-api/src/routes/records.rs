@@ -39,7 +39,7 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let schema = state.schema(&name).await?;
-    let settings = &state.settings;
+    let settings = &state.settings();
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
     create_one(&state, &request, &schema, body).await
 }
@@ -120,7 +120,7 @@ async fn rewrite(
         Rewrite::Replace => body::JSON,
         Rewrite::Patch => body::MERGE_PATCH,
     };
-    let settings = &state.settings;
+    let settings = &state.settings();
     let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.body_timeout).await?;
     state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
@@ -169,7 +169,7 @@ pub(super) async fn remove_matching(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["filters", "max_affected"], true)?;
     let schema = state.schema(&name).await?;
-    let filter = record_query(&parameters, &schema, &state.settings)?.filter;
+    let filter = record_query(&parameters, &schema, &state.settings())?.filter;
     if filter.is_everything() {
         let detail = "a deletion needs at least one filter; to remove everything, delete the schema";
         return Err(ApiError::new(ErrorCode::InvalidParameter, detail));

@@ -18,7 +18,7 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let document = body::json(&request, payload, &state.settings).await?;
+    let document = body::json(&request, payload, &state.settings()).await?;
     let schema = state.services.schemas.create(&document).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("{BASE}/schemas/{}", schema.name())))

@@ -40,10 +40,10 @@ pub(super) async fn records(
     let framing = stream_framing(&parameters)?;
     let representation = representation(&request, &parameters, framing)?;
     let schema = state.schema_to_read(&name, &parameters).await?;
-    let query = record_query(&parameters, &schema, &state.settings)?;
+    let query = record_query(&parameters, &schema, &state.settings())?;
     let limit = stream_limit(&parameters)?;
     let resume = parameters.control("resume").map(str::to_owned);
-    let (at_most, is_explained) = (state.settings.query_timeout, explain::is_asked(&parameters)?);
+    let (at_most, is_explained) = (state.settings().query_timeout, explain::is_asked(&parameters)?);
     Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained }
         .records(query, limit, resume, framing)
         .await
@@ -59,13 +59,13 @@ pub(super) async fn query(
     let parameters = Parameters::parse(request.query_string(), &BODY_CONTROLS, false)?;
     let framing = stream_framing(&parameters)?;
     let representation = representation(&request, &parameters, framing)?;
-    let document = body::json(&request, payload, &state.settings).await?;
+    let document = body::json(&request, payload, &state.settings()).await?;
     let schema = state.schema_to_read(&name, &parameters).await?;
-    let body = QueryBody::parse(&document, &schema, &state.settings)?;
+    let body = QueryBody::parse(&document, &schema, &state.settings())?;
     body.check_stream()?;
     let resume = parameters.control("resume").map(str::to_owned);
     let (at_most, is_explained) =
-        (body.timeout.unwrap_or(state.settings.query_timeout), explain::is_asked(&parameters)?);
+        (body.timeout.unwrap_or(state.settings().query_timeout), explain::is_asked(&parameters)?);
     let stream = Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained };
     match body.asked {
         Asked::Records(query) => stream.records(query, body.limit, resume, framing).await,
@@ -114,7 +114,7 @@ impl Stream<'_> {
             return Ok(explain::answer(&service.explain_stream(self.schema, asked).await?));
         }
         slow::note(self.request, Shape::of_query("stream", self.schema, &asked.query, asked.limit));
-        let admitted = self.state.streams.admit(self.state.settings.stream_memory_bytes).await?;
+        let admitted = self.state.streams.admit(self.state.settings().stream_memory_bytes).await?;
         let records = within(self.at_most, service.stream(self.schema, asked)).await?;
         let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
         let output = blocking::run(move || match framing {
@@ -132,7 +132,7 @@ impl Stream<'_> {
             return Ok(explain::answer(&service.explain_groups(self.schema, aggregation.clone()).await?));
         }
         slow::note(self.request, Shape::of_groups(self.schema, aggregation, limit));
-        let admitted = self.state.streams.admit(self.state.settings.stream_memory_bytes).await?;
+        let admitted = self.state.streams.admit(self.state.settings().stream_memory_bytes).await?;
         let groups = within(self.at_most, service.stream_groups(self.schema, aggregation, limit)).await?;
         let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
         let output = blocking::run(move || Output::new(&representation, &columns));
@@ -140,7 +140,7 @@ impl Stream<'_> {
     }
 
     fn deliver(self, records: RecordStream, output: Output, admitted: Admitted) -> HttpResponse {
-        let idle = self.state.settings.stream_idle;
+        let idle = self.state.settings().stream_idle;
         let (request_id, metrics) = (request_id(self.request), self.state.stream_metrics.clone());
         let sent = self.state.record_metrics.sent(self.representation.media_type.format);
         let (shape, slow) = (slow::shape_of(self.request), self.state.slow_operations.clone());
