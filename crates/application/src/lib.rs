@@ -24,12 +24,13 @@ pub use ingest::{
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
 pub use ports::{
-    ANSWER_LIFETIME, Access, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
-    CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
-    IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, OnConflict,
-    POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest,
-    SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
-    WriteReceipt, WriteRequest, position_key,
+    ANSWER_LIFETIME, Access, AnswerToKeep, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock, CommitFigures,
+    CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Distribution,
+    Durability, EngineMemory, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
+    IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryTag, OnConflict, POSITION_SEQUENCE,
+    ReadPlan, ReadRequest, RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog,
+    SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest,
+    position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

@@ -3,6 +3,7 @@
 mod catalog;
 mod change;
 mod error;
+mod figures;
 mod plan;
 mod record_stream;
 mod reports;
@@ -13,13 +14,14 @@ mod write;
 pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
+pub use figures::{
+    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, FileFigures, MemoryTag,
+    RecordCacheFigures, StoreFigures,
+};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream};
-pub use store::{
-    ConnectionFigures, Durability, POSITION_SEQUENCE, RecordCacheFigures, RecordStore, ScanRequest, StoreCapabilities,
-    StoreFigures, position_key,
-};
+pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
 pub use time::{Clock, IdGenerator};
 pub use write::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,

@@ -76,10 +76,13 @@ pub struct Storage {
 #[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
 pub struct Pool {
     pub size: usize,
+    pub max_overflow: usize,
     #[serde(with = "humantime_serde")]
     pub wait_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub check_after_idle: Duration,
+    #[serde(with = "humantime_serde")]
+    pub recycle_after: Duration,
 }
 
 /// How changes of single records share commits.
@@ -184,8 +187,9 @@ impl Default for Storage {
 
 impl Default for Pool {
     fn default() -> Self {
-        let PoolSettings { size, wait_timeout, check_after_idle } = PoolSettings::default();
-        Self { size, wait_timeout, check_after_idle }
+        let PoolSettings { size, max_overflow, wait_timeout, check_after_idle, recycle_after } =
+            PoolSettings::default();
+        Self { size, max_overflow, wait_timeout, check_after_idle, recycle_after }
     }
 }
 
@@ -291,8 +295,10 @@ impl Settings {
             writer_wait: storage.writer_wait,
             pool: PoolSettings {
                 size: self.pool.size,
+                max_overflow: self.pool.max_overflow,
                 wait_timeout: self.pool.wait_timeout,
                 check_after_idle: self.pool.check_after_idle,
+                recycle_after: self.pool.recycle_after,
             },
             group: GroupSettings {
                 max_changes: self.commits.max_changes,

@@ -3,16 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::{CheckpointFigures, StoreError, StoreErrorKind};
 
 use crate::error::store_error;
-use crate::store::Shared;
-use crate::worker;
+use crate::recorder::{Recorder, SECONDS};
+use crate::shared::Shared;
+use crate::{StoreSettings, figures, worker};
 
-/// What has been written since the last checkpoint, and when.
-#[derive(Debug, Default)]
+/// What has been written since the last checkpoint and when, and what became of checkpoints.
+#[derive(Debug)]
 pub(crate) struct WriteActivity {
     state: Mutex<State>,
+    seconds: Recorder,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -20,6 +22,14 @@ struct State {
     /// When the last commit was that no checkpoint has followed.
     dirty_since: Option<Instant>,
     last_checkpoint: Option<Duration>,
+    failed: u64,
+    postponed: u64,
+}
+
+impl Default for WriteActivity {
+    fn default() -> Self {
+        Self { state: Mutex::default(), seconds: Recorder::new(SECONDS) }
+    }
 }
 
 impl WriteActivity {
@@ -35,6 +45,25 @@ impl WriteActivity {
     /// How long the last checkpoint took.
     pub(crate) fn last_checkpoint(&self) -> Option<Duration> {
         self.state().last_checkpoint
+    }
+
+    pub(crate) fn figures(&self) -> CheckpointFigures {
+        let State { failed, postponed, .. } = *self.state();
+        CheckpointFigures { seconds: self.seconds.distribution(), failed, postponed }
+    }
+
+    /// Takes note of a checkpoint that was tried.
+    fn tried(&self, outcome: &Result<Duration, StoreError>) {
+        let mut state = self.state();
+        match outcome {
+            Ok(took) => {
+                state.last_checkpoint = Some(*took);
+                state.dirty_since = None;
+                self.seconds.record(took.as_secs_f64());
+            }
+            Err(error) if error.kind() == StoreErrorKind::StorageFull => state.postponed += 1,
+            Err(_) => state.failed += 1,
+        }
     }
 
     /// Whether something was written, and nothing for so long.
@@ -59,7 +88,7 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
         if shared.pool.is_closed() {
             return;
         }
-        let is_long = log_bytes(&shared) >= shared.settings.checkpoint_threshold_bytes;
+        let is_long = log_bytes(&shared.settings) >= shared.settings.checkpoint_threshold_bytes;
         if !shared.activity.is_idle_for(idle) && !is_long {
             continue;
         }
@@ -67,7 +96,7 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
             Ok(()) => is_told = false,
             Err(error) if is_told => tracing::debug!(%error, "no checkpoint now"),
             Err(error) => {
-                tracing::warn!(%error, log.bytes = log_bytes(&shared), "no checkpoint now; trying again");
+                tracing::warn!(%error, log.bytes = log_bytes(&shared.settings), "no checkpoint now; trying again");
                 is_told = true;
             }
         }
@@ -81,29 +110,31 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
 /// a checkpoint fails.
 pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let _turns = shared.every_turn().await;
+    let outcome = run_alone(shared).await;
+    shared.activity.tried(&outcome);
+    let took = outcome?;
+    tracing::info!(duration_ms = took.as_secs_f64() * 1e3, "store checkpoint");
+    Ok(())
+}
+
+/// Takes a checkpoint, for which the caller holds every turn; how long it took.
+async fn run_alone(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
     let started = Instant::now();
-    let needed = log_bytes(shared).saturating_mul(2).saturating_add(SPARE_BYTES);
+    let needed = log_bytes(&shared.settings).saturating_mul(2).saturating_add(SPARE_BYTES);
     let path = shared.settings.path.clone();
     worker::write(&shared.pool, move |connection| {
-        let disk = rustix::fs::statvfs(&path).map_err(|error| StoreError::of_disk(error.into()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < needed {
+        if figures::free_bytes(&path).map_err(StoreError::of_disk)? < needed {
             return Err(StoreError::new(StoreErrorKind::StorageFull, "the disk has no room for a checkpoint"));
         }
         connection.execute_batch("CHECKPOINT").map_err(store_error)
     })
     .await?;
-    let took = started.elapsed();
-    let mut state = shared.activity.state();
-    state.last_checkpoint = Some(took);
-    state.dirty_since = None;
-    tracing::info!(duration_ms = took.as_secs_f64() * 1e3, "store checkpoint");
-    Ok(())
+    Ok(started.elapsed())
 }
 
 /// The size of the write-ahead log.
-fn log_bytes(shared: &Shared) -> u64 {
-    let mut path = shared.settings.path.clone().into_os_string();
+pub(crate) fn log_bytes(settings: &StoreSettings) -> u64 {
+    let mut path = settings.path.clone().into_os_string();
     path.push(".wal");
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

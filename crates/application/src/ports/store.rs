@@ -10,7 +10,7 @@ use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema,
 
 use crate::{
     BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
-    SchemaStatistics, StoreError, WriteRequest,
+    SchemaStatistics, StoreError, StoreFigures, WriteRequest,
 };
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
@@ -59,43 +59,6 @@ pub struct StoreCapabilities {
     pub has_unique_keys: bool,
     /// What a commit's acknowledgement is worth.
     pub durability: Durability,
-}
-
-/// Figures of a store for those who operate it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StoreFigures {
-    /// How long the last checkpoint took; `None` before the first.
-    pub last_checkpoint: Option<Duration>,
-    /// The connections to the engine; `None` when it has none.
-    pub connections: Option<ConnectionFigures>,
-    /// The records kept in memory for reads by id; `None` when none are.
-    pub records: Option<RecordCacheFigures>,
-}
-
-/// What the records kept in memory for reads by id have done and take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordCacheFigures {
-    /// Reads that were answered from memory.
-    pub hits: u64,
-    /// Reads that were not.
-    pub misses: u64,
-    /// Records in memory, of all schemas; settles within a second.
-    pub entries: u64,
-    /// Bytes that they take; settles within a second.
-    pub bytes: u64,
-}
-
-/// How the connections to an engine are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionFigures {
-    /// Connections at most.
-    pub max: usize,
-    /// Connections in use.
-    pub used: usize,
-    /// Connections that exist and are not in use.
-    pub idle: usize,
-    /// Callers that wait for a connection.
-    pub waiting: usize,
 }
 
 /// Keeps the records of schemas that its catalog created.
