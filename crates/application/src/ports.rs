@@ -1,5 +1,6 @@
 //! What the use cases ask of the outside: a store, a catalog, a clock and a source of ids.
 
+mod backup;
 mod catalog;
 mod change;
 mod error;
@@ -11,6 +12,7 @@ mod store;
 mod time;
 mod write;
 
+pub use backup::Backup;
 pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Error, ErrorCode, IngestService, QueryService, SchemaService};
+use eider_application::{BackupService, Error, ErrorCode, IngestService, QueryService, SchemaService};
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
@@ -26,6 +26,8 @@ pub struct Services {
     pub ingest: IngestService,
     /// Use cases that read records.
     pub query: QueryService,
+    /// Copies of everything.
+    pub backup: BackupService,
 }
 
 #[derive(Debug)]

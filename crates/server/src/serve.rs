@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use eider_application::{
-    FileReports, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
+    BackupService, FileReports, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock,
+    UuidV7Generator,
 };
 use eider_http_api::{HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
@@ -62,12 +63,19 @@ impl Server {
 fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path) -> Services {
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
-    let clock = Arc::new(SystemClock);
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
     let reports = Arc::new(FileReports::new(settings.storage.data_dir.join(REPORTS)));
     Services {
         schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
-        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), reports, settings.ingest())
-            .with_spool_directory(temp_directory.to_owned()),
+        ingest: IngestService::new(
+            Arc::clone(&records),
+            Arc::clone(&clock) as _,
+            Arc::clone(&ids) as _,
+            reports,
+            settings.ingest(),
+        )
+        .with_spool_directory(temp_directory.to_owned()),
+        backup: BackupService::new(Arc::clone(&records), clock, ids),
         query: QueryService::new(records),
     }
 }

@@ -75,7 +75,7 @@ impl WriteActivity {
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Bytes that stay free on the disk after a checkpoint.
-const SPARE_BYTES: u64 = 16 << 20;
+pub(crate) const SPARE_BYTES: u64 = 16 << 20;
 
 /// Takes a checkpoint whenever nothing was written for a while or the log has grown too long, until the store is
 /// dropped or closed.
@@ -89,10 +89,15 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
             return;
         }
         let is_long = log_bytes(&shared.settings) >= shared.settings.checkpoint_threshold_bytes;
-        if !shared.activity.is_idle_for(idle) && !is_long {
+        if !shared.activity.is_idle_for(idle) && !is_long || is_held_back(&shared) {
             continue;
         }
-        match checkpoint(&shared).await {
+        let _turns = shared.every_turn().await;
+        // A copy may have been first.
+        if is_held_back(&shared) {
+            continue;
+        }
+        match take(&shared).await {
             Ok(()) => is_told = false,
             Err(error) if is_told => tracing::debug!(%error, "no checkpoint now"),
             Err(error) => {
@@ -103,13 +108,17 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
     }
 }
 
-/// Takes a checkpoint while no writer has its turn.
+/// Whether a copy has to be read to its end first.
+fn is_held_back(shared: &Shared) -> bool {
+    shared.copies.hold_back(log_bytes(&shared.settings), shared.settings.checkpoint_threshold_bytes)
+}
+
+/// Takes a checkpoint, for which the caller holds every turn.
 ///
 /// # Errors
 /// `StorageFull`, before anything is tried, when the disk may not have room for it: the engine stops for good when
-/// a checkpoint fails.
-pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let _turns = shared.every_turn().await;
+/// a checkpoint fails. `Conflict` when reads see what has been changed since.
+pub(crate) async fn take(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let outcome = run_alone(shared).await;
     shared.activity.tried(&outcome);
     let took = outcome?;
@@ -117,15 +126,16 @@ pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes a checkpoint, for which the caller holds every turn; how long it took.
+/// How long the checkpoint took.
 async fn run_alone(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
     let started = Instant::now();
     let needed = log_bytes(&shared.settings).saturating_mul(2).saturating_add(SPARE_BYTES);
-    let path = shared.settings.path.clone();
+    let (path, copies) = (shared.settings.path.clone(), Arc::clone(&shared.copies));
     worker::write(&shared.pool, move |connection| {
         if figures::free_bytes(&path).map_err(StoreError::of_disk)? < needed {
             return Err(StoreError::new(StoreErrorKind::StorageFull, "the disk has no room for a checkpoint"));
         }
+        copies.checkpoint_begins();
         connection.execute_batch("CHECKPOINT").map_err(store_error)
     })
     .await?;

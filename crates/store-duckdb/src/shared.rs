@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use eider_application::{CommitReceipt, StoreError};
-use eider_domain::Schema;
+use eider_domain::{Schema, SchemaName};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 
+use crate::backup::Copies;
 use crate::catalog::Counters;
 use crate::checkpoint::WriteActivity;
 use crate::error::schema_removed;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) record_cache: Arc<RecordCache>,
     pub(crate) commits: CommitRecorders,
     pub(crate) observed: Observed,
+    pub(crate) copies: Arc<Copies>,
 }
 
 /// A schema, the gate that its writers pass one by one, and the queues of changes and reads of single records.
@@ -148,6 +150,12 @@ impl Shared {
         // It may have been removed while this waited.
         self.table_of(schema)?;
         Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
+    }
+
+    /// Every schema with the number of its last commit.
+    pub(crate) fn commits_of_schemas(&self) -> Vec<(SchemaName, u64)> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.values().map(|table| (table.schema.name().clone(), *table.committed.borrow())).collect()
     }
 
     /// The turns of all schemas and of the catalog: nothing is written while they are held.

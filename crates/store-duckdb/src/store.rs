@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
     KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
     StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::instrument;
 
-use crate::catalog::{self, Counters, StoredSchema};
+use crate::catalog::{self, Counters};
 use crate::error::{schema_removed, store_error};
 use crate::figures::{CommitRecorders, Observation, Observed};
 use crate::pool::PoolStatus;
@@ -28,8 +28,8 @@ use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
 use crate::{
-    IdFilterStatus, StoreSettings, checkpoint, engine, explain, figures, group, identity, pool, reads, scan, sql,
-    worker,
+    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, reads, scan,
+    sql, worker,
 };
 
 /// A store in one DuckDB file.
@@ -68,11 +68,12 @@ impl DuckDbStore {
             record_cache,
             commits: CommitRecorders::default(),
             observed,
+            copies: Arc::default(),
         };
         let store = Self { shared: Arc::new(shared) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
         tokio::spawn(figures::run(Arc::downgrade(&store.shared)));
-        for StoredSchema { schema, counters } in stored {
+        for (schema, counters) in stored {
             store.add(schema, counters);
         }
         Ok(store)
@@ -98,7 +99,9 @@ impl DuckDbStore {
     #[instrument(name = "store.close", level = "debug", skip_all)]
     pub async fn close(&self) -> Result<(), StoreError> {
         let started = Instant::now();
-        let checkpointed = checkpoint::checkpoint(&self.shared).await;
+        let turns = self.shared.every_turn().await;
+        let checkpointed = checkpoint::take(&self.shared).await;
+        drop(turns);
         self.shared.pool.close();
         tracing::info!(
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
@@ -327,6 +330,11 @@ impl RecordStore for DuckDbStore {
         };
         let schema = Arc::clone(schema);
         worker::read(&self.shared.pool, move |connection| statistics(connection, &schema, identity)).await
+    }
+
+    #[instrument(name = "store.backup", level = "debug", skip_all)]
+    async fn backup(&self) -> Result<Backup, StoreError> {
+        backup::begin(&self.shared).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, Timestamp};
 
 use crate::{
-    BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
-    SchemaStatistics, StoreError, StoreFigures, WriteRequest,
+    Backup, BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
+    SchemaStatistics, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
 };
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
@@ -164,6 +164,15 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`RecordStore::scan`].
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError>;
+
+    /// Begins a copy of everything, while writes go on.
+    ///
+    /// # Errors
+    /// `Unsupported` of a store that cannot; `Unavailable` with the budget `backups` while another copy is taken, and
+    /// with `checkpoint` when reads that began before it do not let everything be written out in time; `StorageFull`.
+    async fn backup(&self) -> Result<Backup, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unsupported, "the store takes no copies of itself"))
+    }
 
     /// Succeeds when the store can answer queries.
     ///

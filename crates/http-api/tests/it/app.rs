@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use eider_application::{IngestLimits, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService};
+use eider_application::{
+    BackupService, IngestLimits, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService,
+};
 use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use futures::StreamExt;
@@ -85,6 +87,7 @@ impl TestApp {
                 Arc::new(reports.clone()),
                 limits,
             ),
+            backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::new(SequentialIds::new())),
             query: QueryService::new(records),
         };
         // Other members of the workspace make the client inflate what it receives.
