@@ -63,10 +63,12 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Settings> {
     for (key, value) in flags {
         layers = layers.merge(Serialized::default(key, value));
     }
-    layers.extract().map_err(|error| {
+    let settings: Settings = layers.extract().map_err(|error| {
         let values: Vec<String> = error.into_iter().map(|error| explain(&error)).collect();
         anyhow::anyhow!("the configuration is not valid: {}", values.join("; "))
-    })
+    })?;
+    settings.check().context("the configuration is not valid")?;
+    Ok(settings)
 }
 
 /// One bad value: its key, what is wrong with it, and the layer that it comes from.
@@ -207,6 +209,18 @@ mod tests {
             jail.set_env("EIDER_STORAGE_THREADS", "1");
             let error = load(Some(Path::new("eider.toml")), &[]).unwrap_err().to_string();
             assert!(error.contains("`pool.size`") && error.contains("eider.toml"), "{error}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn too_little_memory_for_the_engine_is_refused() {
+        Jail::expect_with(|jail| {
+            jail.set_env("EIDER_STORAGE_MEMORY_LIMIT", "255 MiB");
+            let error = format!("{:#}", load(None, &[]).unwrap_err());
+            assert!(error.contains("`storage.memory_limit`") && error.contains("256.0 MiB"), "{error}");
+            jail.set_env("EIDER_STORAGE_MEMORY_LIMIT", "256 MiB");
+            load(None, &[]).unwrap();
             Ok(())
         });
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use bytesize::ByteSize;
 use eider_application::IngestLimits;
 use eider_http_api::HttpSettings;
@@ -237,6 +238,21 @@ impl Default for Log {
 }
 
 impl Settings {
+    /// Whether a server can work with them.
+    ///
+    /// # Errors
+    /// Names the key, what is wrong with its value, and what is not.
+    pub fn check(&self) -> Result<()> {
+        if let Some(limit) = self.storage.memory_limit {
+            let least = ByteSize(memory::ENGINE_FLOOR);
+            ensure!(
+                limit >= least,
+                "`storage.memory_limit` is {limit}; below {least} the engine may stop at a checkpoint"
+            );
+        }
+        Ok(())
+    }
+
     /// What the edge is told.
     pub fn http(&self) -> HttpSettings {
         let defaults = HttpSettings::default();
