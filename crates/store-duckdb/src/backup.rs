@@ -73,17 +73,17 @@ impl Copies {
 ///
 /// # Errors
 /// `Unavailable` with the budget `backups` while another is taken, and with `checkpoint` when reads keep that back.
-pub(crate) async fn begin(shared: &Arc<Shared>) -> Result<Backup, StoreError> {
+pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
     let copies = Arc::clone(&shared.copies);
     let place = Arc::clone(&copies.one_at_a_time)
         .try_acquire_owned()
         .map_err(|_| StoreError::unavailable("backups", "another backup is being taken"))?;
-    let file = open(shared).await?;
+    let file = open(&shared).await?;
     let started = Instant::now();
     loop {
         let held = Instant::now();
         let turns = shared.every_turn().await;
-        let outcome = checkpoint::take(shared).await;
+        let outcome = checkpoint::take(&shared).await;
         let is_whole = outcome.is_ok() && checkpoint::log_bytes(&shared.settings) == 0;
         if is_whole {
             let bytes = file.metadata().map_err(StoreError::of_disk)?.len();

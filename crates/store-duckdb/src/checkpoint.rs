@@ -61,7 +61,9 @@ impl WriteActivity {
                 state.dirty_since = None;
                 self.seconds.record(took.as_secs_f64());
             }
-            Err(error) if error.kind() == StoreErrorKind::StorageFull => state.postponed += 1,
+            Err(error) if matches!(error.kind(), StoreErrorKind::StorageFull | StoreErrorKind::Conflict) => {
+                state.postponed += 1;
+            }
             Err(_) => state.failed += 1,
         }
     }

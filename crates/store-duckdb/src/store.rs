@@ -14,10 +14,10 @@ use eider_application::{
 use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
-use tracing::instrument;
+use tracing::{Instrument, instrument};
 
 use crate::catalog::{self, Counters};
-use crate::error::{schema_removed, store_error};
+use crate::error::{internal, schema_removed, store_error};
 use crate::figures::{CommitRecorders, Observation, Observed};
 use crate::pool::PoolStatus;
 use crate::ranges::RangeStatus;
@@ -334,7 +334,9 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.backup", level = "debug", skip_all)]
     async fn backup(&self) -> Result<Backup, StoreError> {
-        backup::begin(&self.shared).await
+        // To its end, also when nobody waits for it any more: the turns are held as long as the checkpoint runs.
+        let begun = tokio::spawn(backup::begin(Arc::clone(&self.shared)).in_current_span());
+        begun.await.map_err(|error| internal("the backup did not begin").with_source(error))?
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -103,7 +103,8 @@ pub struct CheckpointFigures {
     pub seconds: Distribution,
     /// Those that failed.
     pub failed: u64,
-    /// Those that were put off for want of room on the disk. Counted once for each try.
+    /// Those that were put off: for want of room on the disk, or because reads see what was changed since. Counted once
+    /// for each try.
     pub postponed: u64,
 }
 

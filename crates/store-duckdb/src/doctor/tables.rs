@@ -182,3 +182,36 @@ fn lookup(schema: &Schema, property: &Property) -> String {
 fn count(connection: &Connection, statement: &str) -> Result<i64, StoreError> {
     connection.query_row(statement, [], |row| row.get(0)).map_err(store_error)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::StoreSettings;
+
+    #[test]
+    fn a_lookup_goes_through_the_index_also_when_many_records_have_the_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = StoreSettings::new(directory.path().join("eider.duckdb"), directory.path().join("tmp"));
+        let properties = json!([
+            {"name": "bucket", "type": "integer", "is_indexed": true},
+            {"name": "price", "type": "decimal", "precision": 10, "scale": 2, "is_indexed": true}]);
+        let schema = eider_testkit::schema(json!({"name": "numbers", "properties": properties}));
+        let connection = engine::open(&settings).unwrap();
+        catalog::load(&connection).unwrap();
+        catalog::insert(&connection, &schema).unwrap();
+        let rows = format!(
+            "INSERT INTO {} SELECT uuid(), now()::TIMESTAMP, now()::TIMESTAMP, 1, range % 2, range % 3, range + 1 FROM range(50000)",
+            ident::table(&schema)
+        );
+        connection.execute_batch(&rows).unwrap();
+        drop(connection);
+        let connection = engine::open_read_only(&settings).unwrap();
+        for property in schema.properties() {
+            let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", lookup(&schema, property));
+            let plan: String = connection.query_row(&explained, ["1"], |row| row.get(1)).unwrap();
+            assert!(plan.contains("Index Scan"), "{plan}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eider_application::{Backup, RecordStore, ScanRequest, StoreError, StoreErrorKind};
 use eider_domain::{Filter, RecordQuery};
-use eider_store_duckdb::{Content, DuckDbStore, StoreSettings, contents};
+use eider_store_duckdb::{Content, StoreSettings, contents};
 use eider_testkit::condition;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
@@ -85,21 +85,22 @@ async fn a_copy_that_a_checkpoint_overtakes_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_sees_what_was_deleted_does_not_keep_a_copy_from_being_taken() {
+async fn a_copy_waits_for_a_stream_that_sees_what_was_deleted() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, schema): (DuckDbStore, _) = numbers_store(settings(directory.path())).await;
+    let (store, schema) = numbers_store(settings(directory.path())).await;
     write_numbers(&store, &schema, 0..200_000, 40).await;
     let mut stream = store.scan(&schema, ScanRequest::new(RecordQuery::everything(&schema))).await.unwrap();
     stream.next().await.unwrap().unwrap();
     for n in 0..3 {
         store.delete(&schema, &condition(&schema, "n", "eq", json!(n)), 1).await.unwrap();
     }
-    let bytes = bytes_of(store.backup().await.unwrap()).await.unwrap();
+    let mut backup = store.backup();
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut backup).await;
+    early.expect_err("the stream keeps the checkpoint back");
+    // Writers do not wait for it.
+    write_numbers(&store, &schema, 200_000..200_001, 1).await;
+    drop(stream);
+    let bytes = bytes_of(backup.await.unwrap()).await.unwrap();
     let other = tempfile::tempdir().unwrap();
-    assert_eq!(held(other.path(), &bytes)[0].records, 199_997);
-    let mut rows = 0;
-    while let Some(batch) = stream.next().await {
-        rows += batch.unwrap().num_rows();
-    }
-    assert!(rows > 100_000);
+    assert_eq!(held(other.path(), &bytes)[0].records, 199_998);
 }
