@@ -52,6 +52,7 @@ error_codes! {
     RouteNotFound = "route_not_found", "There is nothing at this path";
     SchemaNotFound = "schema_not_found", "There is no schema of this name";
     ReportNotFound = "report_not_found", "There is no report of failures of this import";
+    BackupNotFound = "backup_not_found", "There is no finished backup of this id";
     RecordNotFound = "record_not_found", "There is no record with this id";
     MethodNotAllowed = "method_not_allowed", "The path does not answer this method";
     NotAcceptable = "not_acceptable", "None of the accepted media types can be produced";

@@ -1,9 +1,10 @@
 //! Ports and use cases: the only vocabulary that storage adapters and edges share.
 //!
 //! A port is a trait that an adapter implements ([`RecordStore`], [`SchemaCatalog`], [`Clock`],
-//! [`IdGenerator`]). A use case is a method of [`SchemaService`], [`IngestService`] or [`QueryService`]. Rows
+//! [`IdGenerator`]). A use case is a method of a service, such as [`IngestService`]. Rows
 //! cross both as Arrow record batches, never one by one.
 
+mod backup;
 pub mod blocking;
 mod cell;
 mod cursors;
@@ -17,6 +18,7 @@ mod schemas;
 mod system;
 pub mod timings;
 
+pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
 pub use cell::value_at;
 pub use cursors::Cursors;
 pub use error::{Error, ErrorCode};
@@ -27,13 +29,14 @@ pub use ingest::{
 };
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub use ports::{
-    ANSWER_LIFETIME, Access, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
-    CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
-    IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource,
-    MemoryProbe, MemoryReading, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
+    ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock,
+    CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome,
+    Distribution, Durability, EngineMemory, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
+    IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
+    MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
     RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError,
     StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
-pub use system::{FileReports, SystemClock, UuidV7Generator};
+pub use system::{DigestFile, FileReports, SystemClock, UuidV7Generator};

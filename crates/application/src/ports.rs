@@ -1,8 +1,10 @@
 //! What the use cases ask of the outside: a store, a catalog, a clock and a source of ids.
 
+mod backup;
 mod catalog;
 mod change;
 mod error;
+mod figures;
 mod memory;
 mod plan;
 mod record_stream;
@@ -11,17 +13,19 @@ mod store;
 mod time;
 mod write;
 
+pub use backup::Backup;
 pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
+pub use figures::{
+    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, FileFigures, MemoryTag,
+    RecordCacheFigures, StoreFigures,
+};
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream};
-pub use store::{
-    ConnectionFigures, Durability, POSITION_SEQUENCE, RecordCacheFigures, RecordStore, ScanRequest, StoreCapabilities,
-    StoreFigures, position_key,
-};
+pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
 pub use time::{Clock, IdGenerator};
 pub use write::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,

@@ -1,7 +1,10 @@
 //! The real clock, the real source of ids, and the real disk.
 
+mod digest;
 mod reports;
 
+pub use digest::DigestFile;
+pub(crate) use digest::hexadecimal;
 pub use reports::FileReports;
 
 use eider_domain::{RecordId, Timestamp};

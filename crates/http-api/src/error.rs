@@ -31,7 +31,8 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::RouteNotFound
         | ErrorCode::SchemaNotFound
         | ErrorCode::RecordNotFound
-        | ErrorCode::ReportNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::ReportNotFound
+        | ErrorCode::BackupNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,

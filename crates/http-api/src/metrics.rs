@@ -3,13 +3,14 @@
 mod process;
 mod records;
 mod requests;
+mod store;
 
 use std::fmt;
 
-use eider_application::{MemoryGuard, QueryService, RecordCacheFigures, StoreFigures};
+use eider_application::{MemoryGuard, QueryService};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeMetric, LabelSetEncoder};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
@@ -18,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use self::process::ProcessCollector;
 pub(crate) use self::records::{RecordMetrics, Sent};
 pub(crate) use self::requests::{Endpoint, RequestMetrics};
+use self::store::StoreCollector;
 use crate::admission::Admission;
 use crate::answers::Answers;
 use crate::memory::MemoryCollector;
@@ -43,7 +45,7 @@ pub(crate) fn registry(sources: &Sources<'_>) -> Registry {
     all.register_collector(Box::new(ProcessCollector));
     let registry = all.sub_registry_with_prefix(PREFIX);
     let Sources { query, answers, requests, records, stream_metrics: streams, .. } = *sources;
-    registry.register_collector(Box::new(StoreCollector(query.clone())));
+    registry.register_collector(Box::new(StoreCollector::new(query.clone())));
     registry.register_collector(Box::new(MemoryCollector(sources.memory.clone())));
     registry.register("answer_cache_hits", "Pages and counts answered without a query", answers.hits.clone());
     registry.register("answer_cache_misses", "Pages and counts that no kept answer was for", answers.misses.clone());
@@ -120,46 +122,6 @@ impl Default for StreamMetrics {
             drop(ended.get_or_create(&outcome));
         }
         Self { running: Gauge::default(), ended }
-    }
-}
-
-/// Asks the store when it is asked itself.
-#[derive(Debug)]
-struct StoreCollector(QueryService);
-
-impl Collector for StoreCollector {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections, records or bytes")]
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut gauge =
-            |name: &str, help: &str, unit: Option<&Unit>, value: f64| gauge(&mut encoder, name, help, unit, value);
-        let StoreFigures { last_checkpoint, connections, records } = self.0.figures();
-        if let Some(took) = last_checkpoint {
-            let help = "How long the last checkpoint took";
-            gauge("store_last_checkpoint_duration", help, Some(&Unit::Seconds), took.as_secs_f64())?;
-        }
-        if let Some(connections) = connections {
-            for (name, help, value) in [
-                ("store_connections_max", "Connections to the engine at most", connections.max),
-                ("store_connections_used", "Connections to the engine in use", connections.used),
-                ("store_connections_idle", "Connections to the engine that nobody uses", connections.idle),
-                ("store_connections_waiting", "Callers that wait for a connection to the engine", connections.waiting),
-            ] {
-                gauge(name, help, None, value as f64)?;
-            }
-        }
-        if let Some(RecordCacheFigures { hits, misses, entries, bytes }) = records {
-            gauge("store_record_cache_entries", "Records kept in memory for reads by id", None, entries as f64)?;
-            let help = "What the records kept in memory take";
-            gauge("store_record_cache_size", help, Some(&Unit::Bytes), bytes as f64)?;
-            for (name, help, value) in [
-                ("store_record_cache_hits", "Reads by id that were answered from memory", hits),
-                ("store_record_cache_misses", "Reads by id that were not answered from memory", misses),
-            ] {
-                let counter = ConstCounter::new(value);
-                counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which path and method is answered by what.
 
 mod aliases;
+mod backup;
 mod bulk;
 mod explain;
 mod health;
@@ -44,6 +45,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "GET, DELETE",
                     [web::get().to(schemas::describe), web::delete().to(schemas::remove)],
                 ))
+                .service(resource("/backup", "GET", [web::get().to(backup::download)]))
+                .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))
                 .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))
                 .service(resource("/records", "POST", [web::post().to(aliases::create)]))
                 .service(resource("/records/bulk", "POST", [web::post().to(aliases::bulk)]))

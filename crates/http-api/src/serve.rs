@@ -8,8 +8,8 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer as ActixServer, web};
 
-use crate::state::ApiState;
 use crate::settings::LiveSettings;
+use crate::state::ApiState;
 use crate::{HttpSettings, Services, memory, middleware, routes};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than

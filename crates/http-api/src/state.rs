@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Error, ErrorCode, IngestService, MemoryGuard, QueryService, Reservation, SchemaService};
+use eider_application::{
+    BackupService, Error, ErrorCode, IngestService, MemoryGuard, QueryService, Reservation, SchemaService,
+};
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
@@ -12,8 +14,8 @@ use crate::answers::Answers;
 use crate::error::ApiError;
 use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
 use crate::query_string::Parameters;
-use crate::slow::SlowOperations;
 use crate::settings::LiveSettings;
+use crate::slow::SlowOperations;
 use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
@@ -35,6 +37,8 @@ pub struct Services {
     pub query: QueryService,
     /// What keeps requests out while memory is short.
     pub memory: MemoryGuard,
+    /// Copies of everything.
+    pub backup: BackupService,
 }
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::configuration::{CONFIG_VARIABLE, Effective, effective, load};
 use crate::settings::{LogFormat, Settings};
-use crate::{demo, serve, telemetry};
+use crate::{backup, demo, doctor, restore, serve, telemetry};
 
 /// An embedded analytical record store with a streaming REST API.
 #[derive(Debug, Parser)]
@@ -29,6 +29,12 @@ enum Command {
     Config(ConfigCommand),
     /// Serves a fresh store, loads real flights into it, and shows each call with its answer.
     Demo(DemoArguments),
+    /// Copies everything of a running server, or of a data directory, into a directory.
+    Backup(backup::BackupArguments),
+    /// Makes a data directory of a backup.
+    Restore(restore::RestoreArguments),
+    /// Checks the file of a data directory or of a backup, and changes nothing. Exit code 1 when something is wrong.
+    Doctor(doctor::DoctorArguments),
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +78,8 @@ struct DemoArguments {
 /// Runs the command line of the process.
 pub fn run() -> ExitCode {
     match execute(CommandLine::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // Nothing is left to do when standard error is closed.
             let _ = writeln!(stderr(), "eider: {error:#}");
@@ -81,7 +88,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> Result<()> {
+/// Whether what was asked for is so.
+fn execute(command: Command) -> Result<bool> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     match command {
         Command::Serve(arguments) => {
@@ -89,15 +97,19 @@ fn execute(command: Command) -> Result<()> {
             let telemetry = telemetry::init(&settings)?;
             let served = runtime.block_on(serve::serve(&settings));
             telemetry.close();
-            served
+            served?;
         }
-        Command::Config(ConfigCommand::Show(arguments)) => show(&arguments),
+        Command::Config(ConfigCommand::Show(arguments)) => show(&arguments)?,
         Command::Config(ConfigCommand::Check { file }) => {
             load(Some(&file), &[])?;
-            writeln!(stdout(), "{} is valid", file.display()).context("cannot write")
+            writeln!(stdout(), "{} is valid", file.display()).context("cannot write")?;
         }
-        Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir)),
+        Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
+        Command::Backup(arguments) => runtime.block_on(backup::run(arguments))?,
+        Command::Restore(arguments) => restore::run(&arguments)?,
+        Command::Doctor(arguments) => return doctor::run(&arguments),
     }
+    Ok(true)
 }
 
 /// Prints the settings as TOML that can be used as a file, each with the layer that it comes from.

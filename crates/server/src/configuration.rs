@@ -129,7 +129,7 @@ fn extract(layers: &Figment) -> Result<Settings> {
         let values: Vec<String> = error.into_iter().map(|error| explain(&error)).collect();
         anyhow::anyhow!("the configuration is not valid: {}", values.join("; "))
     })?;
-    settings.check().map_err(|wrong| anyhow::anyhow!("the configuration is not valid: {wrong}"))?;
+    settings.check().context("the configuration is not valid")?;
     Ok(settings)
 }
 
@@ -323,8 +323,20 @@ mod tests {
     fn values_that_do_not_go_together_are_refused() {
         Jail::expect_with(|jail| {
             jail.set_env("EIDER_MEMORY_SOFT_SHARE", "0.95");
-            let error = load(None, &[]).unwrap_err().to_string();
+            let error = format!("{:#}", load(None, &[]).unwrap_err());
             assert!(error.contains("`memory.soft_share` (0.95)"), "{error}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn too_little_memory_for_the_engine_is_refused() {
+        Jail::expect_with(|jail| {
+            jail.set_env("EIDER_STORAGE_MEMORY_LIMIT", "255 MiB");
+            let error = format!("{:#}", load(None, &[]).unwrap_err());
+            assert!(error.contains("`storage.memory_limit`") && error.contains("256.0 MiB"), "{error}");
+            jail.set_env("EIDER_STORAGE_MEMORY_LIMIT", "256 MiB");
+            load(None, &[]).unwrap();
             Ok(())
         });
     }

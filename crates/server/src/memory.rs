@@ -7,8 +7,8 @@ use sysinfo::{CGroupLimits, MemoryRefreshKind, Pid, ProcessRefreshKind, Processe
 
 /// Share of the memory that the engine gets when nothing else is said.
 const ENGINE_SHARE: u64 = 4;
-/// The least that it gets then.
-const ENGINE_FLOOR: u64 = 256 << 20;
+/// The least that it works with.
+pub(crate) const ENGINE_FLOOR: u64 = 256 << 20;
 
 /// A quarter of the memory that this process may use, at least 256 MiB.
 pub(crate) fn default_engine_memory(limit: Option<u64>) -> u64 {

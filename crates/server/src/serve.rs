@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use eider_application::{
-    FileReports, IngestService, MemoryGuard, QueryService, RecordStore, SchemaCatalog, SchemaService, SystemClock,
-    UuidV7Generator,
+    BackupService, FileReports, IngestService, MemoryGuard, QueryService, RecordStore, SchemaCatalog, SchemaService,
+    SystemClock, UuidV7Generator,
 };
 use eider_http_api::{HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
@@ -68,12 +68,19 @@ impl Server {
 fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path, memory: MemoryGuard) -> Services {
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
-    let clock = Arc::new(SystemClock);
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
     let reports = Arc::new(FileReports::new(settings.storage.data_dir.join(REPORTS)));
     Services {
         schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
-        ingest: IngestService::new(Arc::clone(&records), clock, Arc::new(UuidV7Generator), reports, settings.ingest())
-            .with_spool_directory(temp_directory.to_owned()),
+        ingest: IngestService::new(
+            Arc::clone(&records),
+            Arc::clone(&clock) as _,
+            Arc::clone(&ids) as _,
+            reports,
+            settings.ingest(),
+        )
+        .with_spool_directory(temp_directory.to_owned()),
+        backup: BackupService::new(Arc::clone(&records), clock, ids),
         query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),
         memory,
     }

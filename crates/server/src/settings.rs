@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use bytesize::ByteSize;
 use eider_application::{IngestLimits, MemoryGuardSettings};
 use eider_http_api::HttpSettings;
@@ -85,10 +86,13 @@ pub struct Storage {
 #[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
 pub struct Pool {
     pub size: usize,
+    pub max_overflow: usize,
     #[serde(with = "humantime_serde")]
     pub wait_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub check_after_idle: Duration,
+    #[serde(with = "humantime_serde")]
+    pub recycle_after: Duration,
 }
 
 /// How changes of single records share commits.
@@ -221,8 +225,9 @@ impl Default for Storage {
 
 impl Default for Pool {
     fn default() -> Self {
-        let PoolSettings { size, wait_timeout, check_after_idle } = PoolSettings::default();
-        Self { size, wait_timeout, check_after_idle }
+        let PoolSettings { size, max_overflow, wait_timeout, check_after_idle, recycle_after } =
+            PoolSettings::default();
+        Self { size, max_overflow, wait_timeout, check_after_idle, recycle_after }
     }
 }
 
@@ -292,6 +297,34 @@ impl Default for Telemetry {
 }
 
 impl Settings {
+    /// Whether a server can work with them.
+    ///
+    /// # Errors
+    /// Names the key, what is wrong with its value, and what is not.
+    pub fn check(&self) -> Result<()> {
+        if let Some(limit) = self.storage.memory_limit {
+            let least = ByteSize(memory::ENGINE_FLOOR);
+            ensure!(
+                limit >= least,
+                "`storage.memory_limit` is {limit}; below {least} the engine may stop at a checkpoint"
+            );
+        }
+        let Memory { soft_share: soft, critical_share: critical, .. } = self.memory;
+        ensure!(
+            soft > 0.0 && soft < critical && critical <= 1.0,
+            "`memory.soft_share` ({soft}) must be over 0 and less than `memory.critical_share` ({critical}), which is 1 at most"
+        );
+        ensure!(!self.memory.check_every.is_zero(), "`memory.check_every` must be over 0s");
+        ensure!(
+            self.limits.default_page <= self.limits.max_page,
+            "`limits.default_page` ({}) must be at most `limits.max_page` ({})",
+            self.limits.default_page,
+            self.limits.max_page
+        );
+        ensure!(self.pool.size > 0, "`pool.size` must be at least 1");
+        Ok(())
+    }
+
     /// What the edge is told.
     pub fn http(&self) -> HttpSettings {
         let defaults = HttpSettings::default();
@@ -354,29 +387,6 @@ impl Settings {
         self.storage.memory_limit.map_or_else(|| memory::default_engine_memory(limit), |limit| limit.as_u64())
     }
 
-    /// What is wrong with values that are each possible, but not together or not in this place.
-    ///
-    /// # Errors
-    /// The first setting that cannot be, and what it can be.
-    pub fn check(&self) -> Result<(), String> {
-        let Memory { soft_share: soft, critical_share: critical, .. } = self.memory;
-        if !(soft > 0.0 && soft < critical && critical <= 1.0) {
-            return Err(format!(
-                "`memory.soft_share` ({soft}) must be over 0 and less than `memory.critical_share` ({critical}), and that at most 1"
-            ));
-        }
-        if self.memory.check_every.is_zero() {
-            return Err("`memory.check_every` must be over 0s".to_owned());
-        }
-        if self.limits.default_page > self.limits.max_page {
-            return Err("`limits.default_page` must be at most `limits.max_page`".to_owned());
-        }
-        if self.pool.size == 0 {
-            return Err("`pool.size` must be at least 1".to_owned());
-        }
-        Ok(())
-    }
-
     /// What the store is told. `auto` becomes a share of the memory that this process may use.
     pub fn store(&self) -> StoreSettings {
         let storage = &self.storage;
@@ -394,8 +404,10 @@ impl Settings {
             writer_wait: storage.writer_wait,
             pool: PoolSettings {
                 size: self.pool.size,
+                max_overflow: self.pool.max_overflow,
                 wait_timeout: self.pool.wait_timeout,
                 check_after_idle: self.pool.check_after_idle,
+                recycle_after: self.pool.recycle_after,
             },
             group: GroupSettings {
                 max_changes: self.commits.max_changes,

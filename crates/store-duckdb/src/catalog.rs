@@ -9,7 +9,7 @@ use crate::ident::{self, CATALOG};
 use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
-const FORMAT_VERSION: i32 = 3;
+pub(crate) const FORMAT_VERSION: i32 = 3;
 
 /// How far the records of a schema have been written.
 ///
@@ -41,22 +41,32 @@ impl Counters {
     }
 }
 
-/// A schema as the file has it.
+/// A schema as the catalog has it.
 #[derive(Debug)]
 pub(crate) struct StoredSchema {
     pub(crate) schema: Schema,
-    pub(crate) counters: Counters,
+    /// The counters that were stored last; records may have gone further.
+    stored: Counters,
 }
 
 /// Reads the catalog, or makes it in a file that is new.
 ///
 /// # Errors
 /// `Unsupported` for a DuckDB file that is not ours or of another format, `Corrupt` for a catalog that cannot be read.
-pub(crate) fn load(connection: &Connection) -> Result<Vec<StoredSchema>, StoreError> {
-    if !has_catalog(connection)? {
+pub(crate) fn load(connection: &Connection) -> Result<Vec<(Schema, Counters)>, StoreError> {
+    if !is_there(connection)? {
         create(connection)?;
         return Ok(Vec::new());
     }
+    let schemas = stored(connection)?.into_iter();
+    schemas.map(|stored| counters(connection, &stored).map(|counters| (stored.schema, counters))).collect()
+}
+
+/// The schemas of a file that has a catalog.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn stored(connection: &Connection) -> Result<Vec<StoredSchema>, StoreError> {
     let format: i32 = connection
         .query_row(&format!("SELECT version FROM {CATALOG}.format"), [], |row| row.get(0))
         .map_err(store_error)?;
@@ -78,11 +88,16 @@ pub(crate) fn load(connection: &Connection) -> Result<Vec<StoredSchema>, StoreEr
     rows.map(|row| {
         let (definition, version, created_at, stored) = row.map_err(store_error)?;
         let schema = Schema::new(parse(&definition)?, version, Timestamp::from_micros(created_at));
-        let greatest = format!("SELECT max({}) FROM {}", ident::SEQUENCE, ident::table(&schema));
-        let greatest: Option<i64> = connection.query_row(&greatest, [], |row| row.get(0)).map_err(store_error)?;
-        Ok(StoredSchema { schema, counters: Counters { last: stored.max(greatest.unwrap_or(0)) } })
+        Ok(StoredSchema { schema, stored: Counters { last: stored } })
     })
     .collect()
+}
+
+/// How far the records of a schema have been written.
+pub(crate) fn counters(connection: &Connection, stored: &StoredSchema) -> Result<Counters, StoreError> {
+    let greatest = format!("SELECT max({}) FROM {}", ident::SEQUENCE, ident::table(&stored.schema));
+    let greatest: Option<i64> = connection.query_row(&greatest, [], |row| row.get(0)).map_err(store_error)?;
+    Ok(Counters { last: stored.stored.last.max(greatest.unwrap_or(0)) })
 }
 
 fn parse(definition: &str) -> Result<SchemaDefinition, StoreError> {
@@ -91,7 +106,11 @@ fn parse(definition: &str) -> Result<SchemaDefinition, StoreError> {
     SchemaDefinition::parse(&document).map_err(|_| damaged())
 }
 
-fn has_catalog(connection: &Connection) -> Result<bool, StoreError> {
+/// Whether the file has a catalog.
+///
+/// # Errors
+/// `Unsupported` for a DuckDB file that is not ours.
+pub(crate) fn is_there(connection: &Connection) -> Result<bool, StoreError> {
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(store_error);
     if count("SELECT count(*) FROM duckdb_tables() WHERE schema_name = '$catalog' AND table_name = 'format'")? > 0 {
         return Ok(true);

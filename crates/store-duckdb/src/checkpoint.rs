@@ -3,16 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::{CheckpointFigures, StoreError, StoreErrorKind};
 
 use crate::error::store_error;
-use crate::store::Shared;
-use crate::worker;
+use crate::recorder::{Recorder, SECONDS};
+use crate::shared::Shared;
+use crate::{StoreSettings, figures, worker};
 
-/// What has been written since the last checkpoint, and when.
-#[derive(Debug, Default)]
+/// What has been written since the last checkpoint and when, and what became of checkpoints.
+#[derive(Debug)]
 pub(crate) struct WriteActivity {
     state: Mutex<State>,
+    seconds: Recorder,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -20,6 +22,14 @@ struct State {
     /// When the last commit was that no checkpoint has followed.
     dirty_since: Option<Instant>,
     last_checkpoint: Option<Duration>,
+    failed: u64,
+    postponed: u64,
+}
+
+impl Default for WriteActivity {
+    fn default() -> Self {
+        Self { state: Mutex::default(), seconds: Recorder::new(SECONDS) }
+    }
 }
 
 impl WriteActivity {
@@ -37,6 +47,27 @@ impl WriteActivity {
         self.state().last_checkpoint
     }
 
+    pub(crate) fn figures(&self) -> CheckpointFigures {
+        let State { failed, postponed, .. } = *self.state();
+        CheckpointFigures { seconds: self.seconds.distribution(), failed, postponed }
+    }
+
+    /// Takes note of a checkpoint that was tried.
+    fn tried(&self, outcome: &Result<Duration, StoreError>) {
+        let mut state = self.state();
+        match outcome {
+            Ok(took) => {
+                state.last_checkpoint = Some(*took);
+                state.dirty_since = None;
+                self.seconds.record(took.as_secs_f64());
+            }
+            Err(error) if matches!(error.kind(), StoreErrorKind::StorageFull | StoreErrorKind::Conflict) => {
+                state.postponed += 1;
+            }
+            Err(_) => state.failed += 1,
+        }
+    }
+
     /// Whether something was written, and nothing for so long.
     fn is_idle_for(&self, idle: Duration) -> bool {
         self.state().dirty_since.is_some_and(|since| since.elapsed() >= idle)
@@ -46,7 +77,7 @@ impl WriteActivity {
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Bytes that stay free on the disk after a checkpoint.
-const SPARE_BYTES: u64 = 16 << 20;
+pub(crate) const SPARE_BYTES: u64 = 16 << 20;
 
 /// Takes a checkpoint whenever nothing was written for a while or the log has grown too long, until the store is
 /// dropped or closed.
@@ -59,51 +90,63 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
         if shared.pool.is_closed() {
             return;
         }
-        let is_long = log_bytes(&shared) >= shared.settings.checkpoint_threshold_bytes;
-        if !shared.activity.is_idle_for(idle) && !is_long {
+        let is_long = log_bytes(&shared.settings) >= shared.settings.checkpoint_threshold_bytes;
+        if !shared.activity.is_idle_for(idle) && !is_long || is_held_back(&shared) {
             continue;
         }
-        match checkpoint(&shared).await {
+        let _turns = shared.every_turn().await;
+        // A copy may have been first.
+        if is_held_back(&shared) {
+            continue;
+        }
+        match take(&shared).await {
             Ok(()) => is_told = false,
             Err(error) if is_told => tracing::debug!(%error, "no checkpoint now"),
             Err(error) => {
-                tracing::warn!(%error, log.bytes = log_bytes(&shared), "no checkpoint now; trying again");
+                tracing::warn!(%error, log.bytes = log_bytes(&shared.settings), "no checkpoint now; trying again");
                 is_told = true;
             }
         }
     }
 }
 
-/// Takes a checkpoint while no writer has its turn.
+/// Whether a copy has to be read to its end first.
+fn is_held_back(shared: &Shared) -> bool {
+    shared.copies.hold_back(log_bytes(&shared.settings), shared.settings.checkpoint_threshold_bytes)
+}
+
+/// Takes a checkpoint, for which the caller holds every turn.
 ///
 /// # Errors
 /// `StorageFull`, before anything is tried, when the disk may not have room for it: the engine stops for good when
-/// a checkpoint fails.
-pub(crate) async fn checkpoint(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let _turns = shared.every_turn().await;
-    let started = Instant::now();
-    let needed = log_bytes(shared).saturating_mul(2).saturating_add(SPARE_BYTES);
-    let path = shared.settings.path.clone();
-    worker::write(&shared.pool, move |connection| {
-        let disk = rustix::fs::statvfs(&path).map_err(|error| StoreError::of_disk(error.into()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < needed {
-            return Err(StoreError::new(StoreErrorKind::StorageFull, "the disk has no room for a checkpoint"));
-        }
-        connection.execute_batch("CHECKPOINT").map_err(store_error)
-    })
-    .await?;
-    let took = started.elapsed();
-    let mut state = shared.activity.state();
-    state.last_checkpoint = Some(took);
-    state.dirty_since = None;
+/// a checkpoint fails. `Conflict` when reads see what has been changed since.
+pub(crate) async fn take(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let outcome = run_alone(shared).await;
+    shared.activity.tried(&outcome);
+    let took = outcome?;
     tracing::info!(duration_ms = took.as_secs_f64() * 1e3, "store checkpoint");
     Ok(())
 }
 
+/// How long the checkpoint took.
+async fn run_alone(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
+    let started = Instant::now();
+    let needed = log_bytes(&shared.settings).saturating_mul(2).saturating_add(SPARE_BYTES);
+    let (path, copies) = (shared.settings.path.clone(), Arc::clone(&shared.copies));
+    worker::write(&shared.pool, move |connection| {
+        if figures::free_bytes(&path).map_err(StoreError::of_disk)? < needed {
+            return Err(StoreError::new(StoreErrorKind::StorageFull, "the disk has no room for a checkpoint"));
+        }
+        copies.checkpoint_begins();
+        connection.execute_batch("CHECKPOINT").map_err(store_error)
+    })
+    .await?;
+    Ok(started.elapsed())
+}
+
 /// The size of the write-ahead log.
-fn log_bytes(shared: &Shared) -> u64 {
-    let mut path = shared.settings.path.clone().into_os_string();
+pub(crate) fn log_bytes(settings: &StoreSettings) -> u64 {
+    let mut path = settings.path.clone().into_os_string();
     path.push(".wal");
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use duckdb::Connection;
+use duckdb::{AccessMode, Config, Connection};
 use eider_application::{StoreError, StoreErrorKind};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use crate::StoreSettings;
 use crate::error::store_error;
@@ -12,6 +14,8 @@ use crate::settings::CONNECTION_STATEMENTS;
 
 /// Statements that a connection keeps prepared: some tens of kilobytes each, and half of what a small query takes.
 const PREPARED_STATEMENTS: usize = 64;
+/// Lets the engine use an index however many records match.
+const INDEXES_ALWAYS: &str = "SET GLOBAL index_scan_percentage = 1.0; SET GLOBAL index_scan_max_count = 1000000000";
 
 /// Opens the file, or creates it, and puts the settings in force.
 ///
@@ -22,6 +26,36 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
     Ok(connection)
+}
+
+/// Opens the file to look at it: nothing is changed, and a log beside it is replayed in memory. Indexes serve every lookup
+/// that they can.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_read_only(settings: &StoreSettings) -> Result<Connection, StoreError> {
+    let failed = |error| open_error(&settings.path, error);
+    let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
+    let connection = Connection::open_with_flags(&settings.path, config).map_err(failed)?;
+    connection.execute_batch(INDEXES_ALWAYS).map_err(store_error)?;
+    connection.execute_batch(&settings.statements()).map_err(store_error)?;
+    Ok(connection)
+}
+
+/// Whether a process has the file open as a store, other than this one.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn is_in_use(path: &Path) -> Result<bool, StoreError> {
+    let file = match fs::OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        file => file.map_err(StoreError::of_disk)?,
+    };
+    match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(false),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(true),
+        Err(error) => Err(StoreError::of_disk(error.into())),
+    }
 }
 
 /// A new connection to the instance.

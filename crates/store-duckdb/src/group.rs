@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::catalog::Counters;
 use crate::changes::{apply, id_of};
 use crate::record_cache::Ids;
-use crate::store::{Shared, Turn};
+use crate::shared::{Shared, Turn};
 use crate::worker;
 
 /// How single changes share commits.
@@ -142,6 +142,12 @@ async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting
     let outcomes = worker::write(&shared.pool, move |connection| Ok(commit_on(connection, &schema, &changes, turn)));
     match outcomes.await {
         Ok(outcomes) => {
+            let is_committed = |outcome: &Result<_, _>| matches!(outcome, Ok(ChangeOutcome::Committed { .. }));
+            let committed = outcomes.iter().filter(|outcome| is_committed(outcome)).count();
+            if committed > 0 {
+                shared.commits.single_seconds.record(started.elapsed().as_secs_f64());
+                shared.commits.group_changes.record(f64::from(u32::try_from(committed).unwrap_or(u32::MAX)));
+            }
             for (caller, outcome) in callers.into_iter().zip(outcomes) {
                 let _ = caller.send(outcome);
             }

@@ -19,7 +19,7 @@ use fastbloom::BloomFilter;
 use tokio::sync::mpsc;
 
 use crate::error::store_error;
-use crate::store::Shared;
+use crate::shared::Shared;
 use crate::{ident, worker};
 
 /// Bits for each id: one in 16,000 ids that are not stored is taken for one that may be.

@@ -3,13 +3,16 @@
 //! One instance, opened on one file, a pool of connections cloned from it, and one module (`worker`) through
 //! which every engine call leaves the event loop.
 
+mod backup;
 mod catalog;
 mod changes;
 mod checkpoint;
 mod commit;
+mod doctor;
 mod engine;
 mod error;
 mod explain;
+mod figures;
 mod group;
 mod ident;
 mod identity;
@@ -19,8 +22,10 @@ mod pool;
 mod ranges;
 mod reads;
 mod record_cache;
+mod recorder;
 mod scan;
 mod settings;
+mod shared;
 mod sql;
 mod staging;
 mod statistics;
@@ -28,6 +33,8 @@ mod store;
 mod worker;
 mod writer;
 
+pub use doctor::{Content, Finding, contents, examine};
+pub use engine::is_in_use;
 pub use group::GroupSettings;
 pub use identity::IdFilterStatus;
 pub use pool::PoolStatus;

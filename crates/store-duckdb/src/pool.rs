@@ -1,25 +1,36 @@
 //! A managed pool of connections, all cloned from one instance.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use deadpool::{Runtime, managed::TimeoutType};
 use duckdb::Connection;
-use eider_application::{StoreError, StoreErrorKind, blocking};
+use eider_application::timings::{Stage, timed};
+use eider_application::{ConnectionFigures, StoreError, StoreErrorKind, blocking};
 
 use crate::error::{internal, store_error};
+use crate::recorder::{Recorder, SECONDS};
 use crate::{PoolSettings, engine};
 
 pub(crate) type Pool = managed::Pool<ConnectionSource>;
-pub(crate) type PooledConnection = managed::Object<ConnectionSource>;
+pub(crate) type PooledConnection = Object<ConnectionSource>;
 
 /// A connection and whether the last use of it ended as it should.
 pub(crate) struct EngineConnection {
-    pub(crate) connection: Connection,
+    /// Locked by its one user; shared so that it can be tried on another thread.
+    connection: Arc<Mutex<Connection>>,
     /// Set while the connection is in use: a panic leaves it set, and the connection is then thrown away.
     pub(crate) is_suspect: bool,
+}
+
+impl EngineConnection {
+    /// The connection, which nobody else uses.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for EngineConnection {
@@ -32,7 +43,17 @@ impl fmt::Debug for EngineConnection {
 #[derive(Debug)]
 pub(crate) struct ConnectionSource {
     instance: Arc<Mutex<Connection>>,
-    check_after_idle: Duration,
+    settings: PoolSettings,
+    waits: Recorder,
+    timeouts: AtomicU64,
+    created: AtomicU64,
+    closed_old: AtomicU64,
+    closed_surplus: AtomicU64,
+    closed_broken: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 impl managed::Manager for ConnectionSource {
@@ -43,16 +64,32 @@ impl managed::Manager for ConnectionSource {
         let instance = Arc::clone(&self.instance);
         let connect = move || engine::connect(&instance.lock().unwrap_or_else(PoisonError::into_inner));
         let connection = blocking::run(connect).await??;
-        Ok(EngineConnection { connection, is_suspect: false })
+        count(&self.created);
+        Ok(EngineConnection { connection: Arc::new(Mutex::new(connection)), is_suspect: false })
     }
 
-    /// Refuses a connection that a panic or an open transaction has left behind, and tries one that was idle for long.
+    /// Refuses a connection that a panic or an open transaction has left behind, or that is too old, and tries one that
+    /// was idle for long.
     async fn recycle(&self, pooled: &mut EngineConnection, metrics: &Metrics) -> RecycleResult<StoreError> {
-        if pooled.is_suspect || !pooled.connection.is_autocommit() {
+        if pooled.is_suspect || !pooled.lock().is_autocommit() {
+            count(&self.closed_broken);
             return Err(RecycleError::message("the last use of the connection did not end"));
         }
-        if metrics.last_used() > self.check_after_idle {
-            pooled.connection.execute_batch("SELECT 1").map_err(|error| RecycleError::Backend(store_error(error)))?;
+        let recycle_after = self.settings.recycle_after;
+        if !recycle_after.is_zero() && metrics.age() >= recycle_after {
+            count(&self.closed_old);
+            return Err(RecycleError::message("the connection is old"));
+        }
+        if metrics.last_used() >= self.settings.check_after_idle {
+            let connection = Arc::clone(&pooled.connection);
+            let check = move || {
+                let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                connection.execute_batch("SELECT 1").map_err(store_error)
+            };
+            blocking::run(check).await.flatten().map_err(|error| {
+                count(&self.closed_broken);
+                RecycleError::Backend(error)
+            })?;
         }
         Ok(())
     }
@@ -72,13 +109,48 @@ pub struct PoolStatus {
 }
 
 pub(crate) fn build(instance: Arc<Mutex<Connection>>, settings: &PoolSettings) -> Result<Pool, StoreError> {
-    let source = ConnectionSource { instance, check_after_idle: settings.check_after_idle };
+    let source = ConnectionSource {
+        instance,
+        settings: PoolSettings { size: settings.size.max(1), ..settings.clone() },
+        waits: Recorder::new(SECONDS),
+        timeouts: AtomicU64::new(0),
+        created: AtomicU64::new(0),
+        closed_old: AtomicU64::new(0),
+        closed_surplus: AtomicU64::new(0),
+        closed_broken: AtomicU64::new(0),
+    };
     Pool::builder(source)
-        .max_size(settings.size.max(1))
+        .max_size(settings.size.max(1).saturating_add(settings.max_overflow))
         .wait_timeout(Some(settings.wait_timeout))
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| internal("the pool could not be built").with_source(error))
+}
+
+/// A connection out of the pool.
+///
+/// # Errors
+/// `Unavailable` with the budget `pool` when none is free in time.
+pub(crate) async fn take(pool: &Pool) -> Result<PooledConnection, StoreError> {
+    let started = Instant::now();
+    let taken = timed(Stage::Pool, pool.get()).await.map_err(pool_error);
+    let source = pool.manager();
+    match &taken {
+        Ok(_) => source.waits.record(started.elapsed().as_secs_f64()),
+        Err(error) if error.budget().is_some() => count(&source.timeouts),
+        Err(_) => {}
+    }
+    taken
+}
+
+/// Ends the use of a connection: it goes back to the pool, or is closed when the pool has more than it keeps.
+pub(crate) fn give_back(pooled: PooledConnection) {
+    let Some(pool) = Object::pool(&pooled) else { return };
+    let source = pool.manager();
+    if source.settings.max_overflow > 0 && pool.status().size > source.settings.size {
+        count(&source.closed_surplus);
+        drop(Object::take(pooled));
+    }
 }
 
 pub(crate) fn status(pool: &Pool) -> PoolStatus {
@@ -86,7 +158,25 @@ pub(crate) fn status(pool: &Pool) -> PoolStatus {
     PoolStatus { max_size: status.max_size, size: status.size, idle: status.available, waiting: status.waiting }
 }
 
-pub(crate) fn pool_error(error: PoolError<StoreError>) -> StoreError {
+pub(crate) fn figures(pool: &Pool) -> ConnectionFigures {
+    let PoolStatus { max_size, size, idle, waiting } = status(pool);
+    let source = pool.manager();
+    let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    ConnectionFigures {
+        max: max_size,
+        used: size.saturating_sub(idle),
+        idle,
+        waiting,
+        wait_seconds: source.waits.distribution(),
+        timeouts: counted(&source.timeouts),
+        created: counted(&source.created),
+        closed_old: counted(&source.closed_old),
+        closed_surplus: counted(&source.closed_surplus),
+        closed_broken: counted(&source.closed_broken),
+    }
+}
+
+fn pool_error(error: PoolError<StoreError>) -> StoreError {
     match error {
         PoolError::Timeout(TimeoutType::Wait) => StoreError::unavailable("pool", "no connection was free in time"),
         PoolError::Backend(error) => error,

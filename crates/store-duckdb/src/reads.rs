@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::commit::ids_of;
 use crate::error::schema_removed;
 use crate::record_cache::CachedRecords;
-use crate::store::Shared;
+use crate::shared::Shared;
 use crate::{scan, sql, worker};
 
 /// Ids that one query reads at most.

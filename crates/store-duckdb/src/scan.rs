@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 use crate::error::{arrow_error, store_error};
 use crate::interrupt::cancellation;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
 use crate::sql::Statement;
 use crate::{sql, worker};
@@ -71,8 +71,8 @@ pub(crate) enum Source {
 /// Runs a scan and returns once its first batch is read.
 pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreError> {
     let schema = Arc::clone(&scan.columns);
-    let pooled = worker::connection(pool).await?;
-    let (cancel, disarm) = cancellation(&pooled.connection);
+    let pooled = pool::take(pool).await?;
+    let (cancel, disarm) = cancellation(&pooled.lock());
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
     let work = move || worker::lend(pooled, disarm, |connection| run(connection, &scan, &sender));
     let query = tokio::spawn(blocking::run(work).in_current_span());

@@ -41,12 +41,17 @@ pub struct StoreSettings {
 /// Settings of the connection pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// Connections at most. A stream holds one for as long as its client reads.
+    /// Connections that are kept. A stream holds one for as long as its client reads.
     pub size: usize,
+    /// Connections beyond those, which are made when all are in use and closed after it.
+    pub max_overflow: usize,
     /// How long a caller waits for a connection.
     pub wait_timeout: Duration,
-    /// Idle time after which a connection is tried with a query before it is used again.
+    /// Time since its last use began after which a connection is tried with a query before it is used again; always
+    /// when 0.
     pub check_after_idle: Duration,
+    /// Age at which a connection is replaced before it is used again; never when 0.
+    pub recycle_after: Duration,
 }
 
 /// Records of a sorted page up to which the engine finds them by their keys and only then reads their other fields. It
@@ -113,6 +118,12 @@ impl StoreSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { size: 32, wait_timeout: Duration::from_secs(5), check_after_idle: Duration::from_mins(1) }
+        Self {
+            size: 32,
+            max_overflow: 0,
+            wait_timeout: Duration::from_secs(5),
+            check_after_idle: Duration::from_mins(1),
+            recycle_after: Duration::from_hours(1),
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! The adapter: both ports on one instance.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -9,183 +7,35 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    BatchWriter, Change, ChangeOutcome, CommitReceipt, ConnectionFigures, DeleteOutcome, Durability, IdCheck,
-    IdentityStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
+    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
 use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
-use tracing::instrument;
+use tokio::sync::Mutex as AsyncMutex;
+use tracing::{Instrument, instrument};
 
-use crate::catalog::{self, Counters, StoredSchema};
-use crate::checkpoint::{self, WriteActivity};
-use crate::error::{schema_removed, store_error};
-use crate::identity::{self, IdFilter, IdFilterGauge, StoredIds};
-use crate::pool::{Pool, PoolStatus};
-use crate::ranges::{RangeStatus, Ranges};
-use crate::record_cache::{CachedRecords, Ids, RecordCache};
+use crate::catalog::{self, Counters};
+use crate::error::{internal, schema_removed, store_error};
+use crate::figures::{CommitRecorders, Observation, Observed};
+use crate::pool::PoolStatus;
+use crate::ranges::RangeStatus;
+use crate::record_cache::{Ids, RecordCache};
 use crate::scan::{Scan, Source, scan_schema};
+use crate::shared::{Shared, Table};
 use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
-use crate::{IdFilterStatus, StoreSettings, engine, explain, group, pool, reads, scan, sql, worker};
+use crate::{
+    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, reads, scan,
+    sql, worker,
+};
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
 pub struct DuckDbStore {
     pub(crate) shared: Arc<Shared>,
-}
-
-/// What writers and readers share.
-pub(crate) struct Shared {
-    pub(crate) pool: Pool,
-    pub(crate) settings: StoreSettings,
-    /// The schemas by key. Writes to it hold `catalog_gate`.
-    tables: RwLock<BTreeMap<String, Table>>,
-    /// What a checkpoint has to be taken of.
-    pub(crate) activity: Arc<WriteActivity>,
-    /// Lets one change of the catalog at a time be under way.
-    catalog_gate: Arc<AsyncMutex<()>>,
-    /// Lets one write at a time be committed that is too large for memory: the engine takes hundreds of megabytes for
-    /// each.
-    pub(crate) large_commits: AsyncMutex<()>,
-    record_cache: Arc<RecordCache>,
-}
-
-/// A schema, the gate that its writers pass one by one, and the queues of changes and reads of single records.
-#[derive(Debug, Clone)]
-struct Table {
-    schema: Arc<Schema>,
-    gate: Arc<AsyncMutex<Gate>>,
-    id_filter: Arc<IdFilterGauge>,
-    records: Arc<CachedRecords>,
-    reads: reads::Queue,
-    ranges: Arc<Ranges>,
-    /// The number of the last commit.
-    committed: Arc<watch::Sender<u64>>,
-    queue: group::Queue,
-}
-
-/// What the writers of a schema keep, one by one.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    counters: Counters,
-    ids: StoredIds,
-}
-
-/// The other ends of a table's queues.
-struct Queues {
-    changes: mpsc::Receiver<group::Waiting>,
-    reads: mpsc::Receiver<reads::Waiting>,
-    id_filters: mpsc::Receiver<IdFilter>,
-}
-
-impl Table {
-    fn new(schema: Schema, counters: Counters, shared: &Shared) -> (Self, Queues) {
-        let settings = &shared.settings;
-        let schema = Arc::new(schema);
-        let (queue, changes) = mpsc::channel(settings.group.queue_length.max(1));
-        let (reads, waiting_reads) = mpsc::channel(reads::QUEUE_LENGTH);
-        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
-        let id_filter = Arc::<IdFilterGauge>::default();
-        let (ids, id_filters) = StoredIds::new(settings.id_filter_bytes, Arc::clone(&id_filter));
-        let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
-        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
-        let ranges = Arc::new(Ranges::new(settings.least_ranged_rows));
-        let queues = Queues { changes, reads: waiting_reads, id_filters };
-        (Self { schema, gate, id_filter, records, reads, ranges, committed, queue }, queues)
-    }
-}
-
-/// What [`Shared::every_turn`] holds.
-pub(crate) struct EveryTurn {
-    _catalog: OwnedMutexGuard<()>,
-    _turns: Vec<OwnedMutexGuard<Gate>>,
-}
-
-/// The turn of one writer on a schema.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    gate: OwnedMutexGuard<Gate>,
-    records: Arc<CachedRecords>,
-    committed: Arc<watch::Sender<u64>>,
-    activity: Arc<WriteActivity>,
-}
-
-impl Turn {
-    pub(crate) fn counters(&self) -> Counters {
-        self.gate.counters
-    }
-
-    /// What is known of the stored ids.
-    pub(crate) fn ids(&mut self) -> &mut StoredIds {
-        &mut self.gate.ids
-    }
-
-    /// The records in memory, which are to be told of changes.
-    pub(crate) fn records(&self) -> Arc<CachedRecords> {
-        Arc::clone(&self.records)
-    }
-
-    /// Takes note of a commit that has succeeded.
-    pub(crate) fn advance(&mut self, next: Counters) {
-        self.gate.counters = next;
-        self.committed.send_replace(next.commit_seq());
-        self.activity.wrote();
-    }
-
-    /// The receipt of a write that changes nothing.
-    pub(crate) fn unchanged(&self) -> CommitReceipt {
-        CommitReceipt { rows: 0, commit_seq: self.gate.counters.commit_seq() }
-    }
-}
-
-impl Shared {
-    fn table(&self, key: &str) -> Result<Table, StoreError> {
-        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.get(key).cloned().ok_or_else(schema_removed)
-    }
-
-    /// The table of exactly this schema: not of one that was made anew under its name.
-    fn table_of(&self, schema: &Arc<Schema>) -> Result<Table, StoreError> {
-        let table = self.table(&schema.name().key())?;
-        if Arc::ptr_eq(&table.schema, schema) { Ok(table) } else { Err(schema_removed()) }
-    }
-
-    /// Waits for the turn to write to a schema. Never held while waiting for a client.
-    ///
-    /// # Errors
-    /// `Unavailable` with the budget `writer`, `NotFound`.
-    pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
-        let Table { gate, records, committed, .. } = self.table_of(schema)?;
-        let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
-            .await
-            .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
-        // It may have been removed while this waited.
-        self.table_of(schema)?;
-        Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
-    }
-
-    /// The turns of all schemas and of the catalog: nothing is written while they are held.
-    pub(crate) async fn every_turn(&self) -> EveryTurn {
-        let catalog = Arc::clone(&self.catalog_gate).lock_owned().await;
-        let gates: Vec<_> = {
-            let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-            tables.values().map(|table| Arc::clone(&table.gate)).collect()
-        };
-        let mut turns = Vec::with_capacity(gates.len());
-        for gate in gates {
-            turns.push(gate.lock_owned().await);
-        }
-        EveryTurn { _catalog: catalog, _turns: turns }
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
-    }
 }
 
 impl DuckDbStore {
@@ -197,10 +47,11 @@ impl DuckDbStore {
     #[instrument(name = "store.open", level = "debug", skip_all)]
     pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let opening = settings.clone();
-        let (connection, stored) = blocking::run(move || {
+        let (connection, stored, observed) = blocking::run(move || {
             let connection = engine::open(&opening)?;
             let stored = catalog::load(&connection)?;
-            Ok::<_, StoreError>((connection, stored))
+            let observed = Observed::new(engine::connect(&connection)?, &opening)?;
+            Ok::<_, StoreError>((connection, stored, observed))
         })
         .await??;
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
@@ -215,10 +66,14 @@ impl DuckDbStore {
             catalog_gate,
             large_commits: AsyncMutex::default(),
             record_cache,
+            commits: CommitRecorders::default(),
+            observed,
+            copies: Arc::default(),
         };
         let store = Self { shared: Arc::new(shared) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
-        for StoredSchema { schema, counters } in stored {
+        tokio::spawn(figures::run(Arc::downgrade(&store.shared)));
+        for (schema, counters) in stored {
             store.add(schema, counters);
         }
         Ok(store)
@@ -244,7 +99,9 @@ impl DuckDbStore {
     #[instrument(name = "store.close", level = "debug", skip_all)]
     pub async fn close(&self) -> Result<(), StoreError> {
         let started = Instant::now();
-        let checkpointed = checkpoint::checkpoint(&self.shared).await;
+        let turns = self.shared.every_turn().await;
+        let checkpointed = checkpoint::take(&self.shared).await;
+        drop(turns);
         self.shared.pool.close();
         tracing::info!(
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
@@ -400,6 +257,7 @@ impl RecordStore for DuckDbStore {
         let started = Instant::now();
         let statement = sql::delete(schema, filter);
         let mut turn = self.shared.turn(schema).await?;
+        let begun = Instant::now();
         let (name, schema) = (schema.name(), Arc::clone(schema));
         let outcome = worker::write(&self.shared.pool, move |connection| {
             let next = turn.counters().after(0);
@@ -425,6 +283,9 @@ impl RecordStore for DuckDbStore {
             })
         })
         .await?;
+        if outcome.deleted() > 0 {
+            self.shared.commits.bulk_seconds.record(begun.elapsed().as_secs_f64());
+        }
         let (rows, duration_ms) = (outcome.deleted(), started.elapsed().as_secs_f64() * 1e3);
         tracing::info!(schema.name = %name, delete.rows = rows, duration_ms, "store delete");
         Ok(outcome)
@@ -473,16 +334,28 @@ impl RecordStore for DuckDbStore {
         worker::read(&self.shared.pool, move |connection| statistics(connection, &schema, identity)).await
     }
 
+    #[instrument(name = "store.backup", level = "debug", skip_all)]
+    async fn backup(&self) -> Result<Backup, StoreError> {
+        // To its end, also when nobody waits for it any more: the turns are held as long as the checkpoint runs.
+        let begun = tokio::spawn(backup::begin(Arc::clone(&self.shared)).in_current_span());
+        begun.await.map_err(|error| internal("the backup did not begin").with_source(error))?
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         worker::read(&self.shared.pool, |connection| connection.execute_batch("SELECT 1").map_err(store_error)).await
     }
 
     fn figures(&self) -> StoreFigures {
-        let PoolStatus { max_size, size, idle, waiting } = self.pool_status();
+        let Shared { activity, commits, observed, pool, record_cache, .. } = &*self.shared;
+        let Observation { engine_memory, files } = observed.last();
         StoreFigures {
             last_checkpoint: self.last_checkpoint(),
-            records: self.shared.record_cache.figures(),
-            connections: Some(ConnectionFigures { max: max_size, used: size.saturating_sub(idle), idle, waiting }),
+            checkpoints: Some(activity.figures()),
+            commits: Some(commits.figures()),
+            connections: Some(pool::figures(pool)),
+            records: record_cache.figures(),
+            engine_memory: Some(engine_memory),
+            files: Some(files),
         }
     }
 

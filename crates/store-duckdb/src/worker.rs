@@ -1,27 +1,18 @@
 //! The way from the event loop to the engine: every call takes a connection and a blocking thread.
 
 use duckdb::Connection;
-use eider_application::timings::{Stage, timed};
 use eider_application::{StoreError, blocking};
 
 use crate::interrupt::{CancelOnDrop, Disarm, cancellation};
-use crate::pool::{Pool, PooledConnection, pool_error};
-
-/// A connection out of the pool.
-///
-/// # Errors
-/// `Unavailable` with the budget `pool` when none is free in time.
-pub(crate) async fn connection(pool: &Pool) -> Result<PooledConnection, StoreError> {
-    timed(Stage::Pool, pool.get()).await.map_err(pool_error)
-}
+use crate::pool::{self, Pool, PooledConnection};
 
 /// Runs a query. Dropping the future interrupts it.
 pub(crate) async fn read<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let pooled = connection(pool).await?;
-    let (_cancel, disarm): (CancelOnDrop, Disarm) = cancellation(&pooled.connection);
+    let pooled = pool::take(pool).await?;
+    let (_cancel, disarm): (CancelOnDrop, Disarm) = cancellation(&pooled.lock());
     blocking::run(move || lend(pooled, disarm, work)).await?
 }
 
@@ -30,7 +21,7 @@ pub(crate) async fn write<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let pooled = connection(pool).await?;
+    let pooled = pool::take(pool).await?;
     blocking::run(move || lend(pooled, (), work)).await?
 }
 
@@ -38,9 +29,10 @@ pub(crate) async fn write<T: Send + 'static>(
 /// dropped in between. A connection that `work` panicked on is thrown away.
 pub(crate) fn lend<T, E>(mut pooled: PooledConnection, ended: E, work: impl FnOnce(&Connection) -> T) -> T {
     pooled.is_suspect = true;
-    let result = work(&pooled.connection);
+    let result = work(&pooled.lock());
     pooled.is_suspect = false;
     drop(ended);
+    pool::give_back(pooled);
     result
 }
 

@@ -12,8 +12,8 @@ use tracing::instrument;
 
 use crate::commit::commit;
 use crate::error::internal;
+use crate::shared::Shared;
 use crate::staging::Staging;
-use crate::store::Shared;
 use crate::worker;
 
 /// Stages batches without a connection; takes one, and the gate of the schema, only to commit.
@@ -70,6 +70,9 @@ impl BatchWriter for StagedWriter {
             Ok(outcome)
         })
         .await?;
+        if matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.commit_seq.is_some()) {
+            shared.commits.bulk_seconds.record((started.elapsed() - waited).as_secs_f64());
+        }
         tracing::info!(
             schema.name = %name,
             batch.rows = rows,

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, Timestamp};
 
 use crate::{
-    BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
-    SchemaStatistics, StoreError, WriteRequest,
+    Backup, BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
+    SchemaStatistics, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
 };
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
@@ -59,43 +59,6 @@ pub struct StoreCapabilities {
     pub has_unique_keys: bool,
     /// What a commit's acknowledgement is worth.
     pub durability: Durability,
-}
-
-/// Figures of a store for those who operate it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StoreFigures {
-    /// How long the last checkpoint took; `None` before the first.
-    pub last_checkpoint: Option<Duration>,
-    /// The connections to the engine; `None` when it has none.
-    pub connections: Option<ConnectionFigures>,
-    /// The records kept in memory for reads by id; `None` when none are.
-    pub records: Option<RecordCacheFigures>,
-}
-
-/// What the records kept in memory for reads by id have done and take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordCacheFigures {
-    /// Reads that were answered from memory.
-    pub hits: u64,
-    /// Reads that were not.
-    pub misses: u64,
-    /// Records in memory, of all schemas; settles within a second.
-    pub entries: u64,
-    /// Bytes that they take; settles within a second.
-    pub bytes: u64,
-}
-
-/// How the connections to an engine are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionFigures {
-    /// Connections at most.
-    pub max: usize,
-    /// Connections in use.
-    pub used: usize,
-    /// Connections that exist and are not in use.
-    pub idle: usize,
-    /// Callers that wait for a connection.
-    pub waiting: usize,
 }
 
 /// Keeps the records of schemas that its catalog created.
@@ -201,6 +164,15 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`RecordStore::scan`].
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError>;
+
+    /// Begins a copy of everything, while writes go on.
+    ///
+    /// # Errors
+    /// `Unsupported` of a store that cannot; `Unavailable` with the budget `backups` while another copy is taken, and
+    /// with `checkpoint` when reads that began before it do not let everything be written out in time; `StorageFull`.
+    async fn backup(&self) -> Result<Backup, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unsupported, "the store takes no copies of itself"))
+    }
 
     /// Succeeds when the store can answer queries.
     ///

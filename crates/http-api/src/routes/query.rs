@@ -26,7 +26,8 @@ pub(super) async fn query(
     let document = body::json(&request, payload, &state.settings()).await?;
     let schema = &state.schema_to_read(&name, &parameters).await?;
     let body = QueryBody::parse(&document, schema, &state.settings())?;
-    let (limit, at_most) = (body.page_limit(&state.settings())?, body.timeout.unwrap_or(state.settings().query_timeout));
+    let (limit, at_most) =
+        (body.page_limit(&state.settings())?, body.timeout.unwrap_or(state.settings().query_timeout));
     let service = &state.services.query;
     let (start, counts_total) = (PageStart::Cursor(body.cursor), body.counts_total);
     let is_explained = explain::is_asked(&parameters)?;

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use eider_application::{
-    IngestLimits, IngestService, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore, SchemaCatalog,
-    SchemaService,
+    BackupService, IngestLimits, IngestService, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore,
+    SchemaCatalog, SchemaService,
 };
 use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
@@ -93,6 +93,7 @@ impl TestApp {
                 Arc::new(reports.clone()),
                 limits,
             ),
+            backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::new(SequentialIds::new())),
             query: QueryService::new(records).with_max_page_bytes(MAX_PAGE_BYTES),
             memory: memory.clone(),
         };

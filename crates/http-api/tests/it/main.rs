@@ -3,6 +3,7 @@
 
 mod answers;
 mod app;
+mod backup;
 mod bad_records;
 mod bulk;
 mod changes;

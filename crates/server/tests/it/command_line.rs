@@ -6,7 +6,8 @@ use crate::process::{eider, fails};
 
 #[test]
 fn help_of_every_command() {
-    for command in [None, Some("serve"), Some("config"), Some("demo")] {
+    let commands = ["serve", "config", "demo", "backup", "restore", "doctor"];
+    for command in [None].into_iter().chain(commands.map(Some)) {
         insta::assert_snapshot!(format!("help_{}", command.unwrap_or("eider")), help_of(command));
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the binary: what a person or a supervisor does with it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod backup;
 mod command_line;
 mod configuration;
 mod consistency;

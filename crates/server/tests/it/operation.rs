@@ -110,6 +110,24 @@ async fn metrics_say_how_the_store_is_used() {
     let (used, idle) = ("eider_store_connections_used", "eider_store_connections_idle");
     let open = server.metric(used).await + server.metric(idle).await;
     assert!((1.0..=32.0).contains(&open), "{open}");
+    for (name, least) in [
+        ("commit_duration_seconds_count{kind=\"bulk\"}", 1.0),
+        ("commit_group_changes_count", 0.0),
+        ("connection_wait_seconds_bucket{le=\"+Inf\"}", 1.0),
+        ("connection_timeouts_total", 0.0),
+        ("connections_created_total", 1.0),
+        ("connections_closed_total{reason=\"old\"}", 0.0),
+        ("checkpoints_missed_total{reason=\"postponed\"}", 0.0),
+        ("checkpoint_duration_seconds_count", 0.0),
+        ("engine_memory_limit_bytes", 1.0),
+        ("engine_memory_bytes{tag=\"base_table\"}", 0.0),
+        ("engine_spilled_bytes{tag=\"order_by\"}", 0.0),
+        ("file_size_bytes{file=\"database\"}", 1.0),
+        ("disk_free_bytes", 1.0),
+    ] {
+        let value = server.metric(&format!("eider_store_{name}")).await;
+        assert!(value >= least, "{name}: {value}");
+    }
     for name in ["hits_total", "misses_total", "entries", "size_bytes"] {
         let value = server.metric(&format!("eider_store_record_cache_{name}")).await;
         assert!(value.abs() < f64::EPSILON, "{name}: nothing was read by id");

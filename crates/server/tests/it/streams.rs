@@ -18,6 +18,8 @@ const STREAM: &str = "/api/v1/records/events/stream";
 const CUTS: usize = 100;
 /// Rows that the engine reads at once, however wide they are.
 const ENGINE_ROWS: usize = 2_048;
+/// The least memory that the engine may be given.
+const ENGINE_BYTES: usize = 256 << 20;
 /// Memory that threads and buffers take however wide the records are.
 const FIXED_BYTES: usize = 96 << 20;
 
@@ -101,11 +103,11 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-fn serve_with_memory(directory: &Path, limit_bytes: usize) -> Server {
+fn serve_with_memory(directory: &Path) -> Server {
     let directory = directory.to_str().unwrap();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", directory, "--log-format", "json"];
     let mut command = eider(&arguments);
-    command.env("EIDER_STORAGE_MEMORY_LIMIT", format!("{limit_bytes} B"));
+    command.env("EIDER_STORAGE_MEMORY_LIMIT", format!("{ENGINE_BYTES} B"));
     // The engine takes its time for a checkpoint of wide records, and writes wait for it.
     Server::start_as(command.env("EIDER_STORAGE_WRITER_WAIT", "5m"))
 }
@@ -129,21 +131,21 @@ async fn read_slowly(server: &Server, path: &str) -> (u64, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wide_records_take_as_much_memory_as_the_engine_reads_at_once() {
-    let (records, width) = (setting("STREAM_WIDE_RECORDS", 60_000), setting("STREAM_WIDTH", 5_000));
+    let (records, width) = (setting("STREAM_WIDE_RECORDS", 120_000), setting("STREAM_WIDTH", 5_000));
     let at_once = ENGINE_ROWS * width;
     let directory = tempfile::tempdir().unwrap();
-    let server = serve_with_memory(directory.path(), 6 * at_once);
+    let server = serve_with_memory(directory.path());
     create_events(&server).await;
     load_events(&server, 0..records, width).await;
     assert_eq!(server.stop("TERM"), Some(0));
 
     for format in ["ndjson", "arrow"] {
-        let server = serve_with_memory(directory.path(), 6 * at_once);
+        let server = serve_with_memory(directory.path());
         let idle = server.resident_bytes();
         let (peak, bytes) = read_slowly(&server, &format!("{STREAM}?format={format}")).await;
         assert!(bytes > records * width, "{format}: {bytes} bytes");
         // The engine's buffers, up to their limit, and what is on its way out of them.
-        let most = u64::try_from(9 * at_once + FIXED_BYTES).unwrap();
+        let most = u64::try_from(ENGINE_BYTES + 3 * at_once + FIXED_BYTES).unwrap();
         assert!(peak < idle + most, "{format}: {idle} bytes when idle, {peak} while {bytes} were streamed");
     }
 }

@@ -1,7 +1,10 @@
 //! The DuckDB store from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod backup;
 mod contract;
+mod doctor;
+mod figures;
 mod fixture;
 mod groups;
 mod identity;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eider_application::{RecordStore, ScanRequest, StoreErrorKind};
 use eider_domain::{Filter, RecordQuery};
-use eider_store_duckdb::DuckDbStore;
+use eider_store_duckdb::{DuckDbStore, PoolSettings, StoreSettings};
 use futures::StreamExt;
 
 use crate::fixture::{numbers_store, settings, settings_with_pool, write_numbers};
@@ -55,4 +55,44 @@ async fn a_stream_that_is_dropped_interrupts_its_query() {
     drop(stream);
     all_returned(&store).await;
     assert_eq!(store.count(&schema, &Filter::everything()).await.unwrap(), 1_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_size_are_closed_after_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = settings_with_pool(directory.path(), 1);
+    let pool = PoolSettings { max_overflow: 1, ..base.pool.clone() };
+    let (store, schema) = numbers_store(StoreSettings { pool, ..base }).await;
+    write_numbers(&store, &schema, 0..200_000, 10).await;
+    let request = || ScanRequest::new(RecordQuery::everything(&schema));
+    let first = store.scan(&schema, request()).await.unwrap();
+    let second = store.scan(&schema, request()).await.unwrap();
+    let error = store.count(&schema, &Filter::everything()).await.unwrap_err();
+    assert_eq!(error.budget(), Some("pool"));
+    let figures = store.figures().connections.unwrap();
+    assert_eq!((figures.max, figures.used, figures.idle, figures.timeouts), (2, 2, 0, 1));
+
+    drop(first);
+    drop(second);
+    all_returned(&store).await;
+    let figures = store.figures().connections.unwrap();
+    assert_eq!((figures.used, figures.idle, figures.closed_surplus), (0, 1, 1));
+    assert!(figures.wait_seconds.count() >= 3, "{figures:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_too_old_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    for (recycle_after, is_replaced) in [(Duration::from_nanos(1), true), (Duration::ZERO, false)] {
+        let base = settings_with_pool(directory.path(), 1);
+        let pool = PoolSettings { recycle_after, check_after_idle: Duration::ZERO, ..base.pool.clone() };
+        let store = DuckDbStore::open(StoreSettings { pool, ..base }).await.unwrap();
+        for _ in 0..3 {
+            store.check().await.unwrap();
+        }
+        let figures = store.figures().connections.unwrap();
+        let expected = if is_replaced { (3, 2) } else { (1, 0) };
+        assert_eq!((figures.created, figures.closed_old), expected, "{recycle_after:?}");
+        store.close().await.unwrap();
+    }
 }

@@ -1,0 +1,325 @@
+//! Backups on the real binary: taken while clients write, restored, examined, damaged.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value as Json, json};
+
+use crate::process::{FLIGHTS, Process, Server, eider, fails, json_of};
+
+/// Clients that write single records.
+const SINGLES: usize = 12;
+/// Clients that write many at once.
+const BULKS: usize = 4;
+/// Records of a bulk call.
+const BATCH: usize = 2_000;
+/// Backups that are taken while they write.
+const BACKUPS: usize = 3;
+
+/// What a command that succeeds prints.
+fn output_of(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = eider(arguments).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(stdout).unwrap()
+}
+
+fn back_up(server: &Server, directory: &Path) -> Json {
+    output_of(&["backup", directory.to_str().unwrap(), "--url", &server.base]);
+    serde_json::from_slice(&fs::read(directory.join("backup.json")).unwrap()).unwrap()
+}
+
+fn restore(backup: &Path, data_dir: &Path) {
+    output_of(&["restore", backup.to_str().unwrap(), "--data-dir", data_dir.to_str().unwrap()]);
+}
+
+/// What the doctor says of a directory, and whether it is well.
+fn examined(data_dir: &Path) -> (bool, Json) {
+    let arguments = ["doctor", "--full", "--json", "--data-dir", data_dir.to_str().unwrap()];
+    let Output { status, stdout, .. } = eider(&arguments).output().unwrap();
+    (status.success(), serde_json::from_slice(&stdout).unwrap())
+}
+
+/// The checks that found something wrong, with what they say.
+fn problems(report: &Json) -> Vec<(String, String)> {
+    let text = |finding: &Json, key: &str| finding[key].as_str().unwrap().to_owned();
+    let checks = report["checks"].as_array().unwrap().iter();
+    let wrong = checks.filter(|finding| finding["ok"] == false);
+    wrong.map(|finding| (text(finding, "check"), text(finding, "detail"))).collect()
+}
+
+/// The files of a directory with their bytes.
+fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+async fn create(server: &Server, name: &str) {
+    let schema = json!({"name": name, "properties": [
+        {"name": "key", "type": "string", "required": true, "is_unique": true},
+        {"name": "bucket", "type": "integer", "required": true, "is_indexed": true}]});
+    json_of(server.post("/api/v1/schemas", "application/json", schema.to_string()), 201).await;
+}
+
+/// The number of a commit, and how the keys of its records begin.
+type Commits = Vec<(u64, String)>;
+
+/// Writes batches until it is told to stop.
+async fn write(base: String, schema: &str, writer: usize, batch: usize, stop: Arc<AtomicBool>) -> Commits {
+    let (client, mut commits) = (Client::new(), Vec::new());
+    let path = format!("{base}/api/v1/records/{schema}");
+    for round in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let prefix = format!("{writer}-{round}");
+        let record = |n: usize| json!({"key": format!("{prefix}-{n}"), "bucket": n % 7});
+        let request = if batch == 1 {
+            client.post(&path).json(&record(0))
+        } else {
+            let lines: String = (0..batch).map(|n| format!("{}\n", record(n))).collect();
+            client.post(format!("{path}/bulk")).header("content-type", "application/x-ndjson").body(lines)
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let in_header = commit_seq_of(&answer);
+        let body: Json = answer.json().await.unwrap();
+        commits.push((in_header.or_else(|| body["commit_seq"].as_u64()).unwrap(), prefix));
+    }
+    commits
+}
+
+fn commit_seq_of(answer: &Response) -> Option<u64> {
+    answer.headers().get("eider-commit-seq")?.to_str().ok()?.parse().ok()
+}
+
+/// Changes one record until it is told to stop: it has as many versions as its schema has commits.
+async fn change(base: String, stop: Arc<AtomicBool>) {
+    let client = Client::new();
+    let path = format!("{base}/api/v1/records/turns");
+    let created = client.post(&path).json(&json!({"key": "only", "bucket": 0})).send().await.unwrap();
+    let created: Json = created.json().await.unwrap();
+    let path = format!("{path}/{}", created["id"].as_str().unwrap());
+    for bucket in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let changed = client.patch(&path).json(&json!({"bucket": bucket})).send().await.unwrap();
+        assert_eq!(changed.status(), StatusCode::OK);
+    }
+}
+
+/// How many keys begin how.
+async fn prefixes(server: &Server, schema: &str) -> BTreeMap<String, usize> {
+    let stream = server.get(&format!("/api/v1/records/{schema}/stream?fields=key")).send().await.unwrap();
+    let mut prefixes = BTreeMap::new();
+    for line in stream.text().await.unwrap().lines() {
+        let record: Json = serde_json::from_str(line).unwrap();
+        let (prefix, _) = record["key"].as_str().unwrap().rsplit_once('-').unwrap();
+        *prefixes.entry(prefix.to_owned()).or_default() += 1;
+    }
+    prefixes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_taken_while_clients_write_holds_every_commit_up_to_its_last_and_none_after() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    create(&server, "ones").await;
+    create(&server, "many").await;
+    create(&server, "turns").await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let changing = tokio::spawn(change(server.base.clone(), Arc::clone(&stop)));
+    let writers: Vec<_> = (0..SINGLES + BULKS)
+        .map(|writer| {
+            let (schema, batch) = if writer < SINGLES { ("ones", 1) } else { ("many", BATCH) };
+            tokio::spawn(write(server.base.clone(), schema, writer, batch, Arc::clone(&stop)))
+        })
+        .collect();
+    let mut backups = Vec::new();
+    for number in 0..BACKUPS {
+        // Both schemas are written to between one backup and the next.
+        for schema in ["ones", "many"] {
+            let seen =
+                backups.last().map_or(0, |(_, manifest)| described(manifest, schema)["commit_seq"].as_u64().unwrap());
+            let path = format!("/api/v1/records/{schema}/count?min_seq={}", seen + 1);
+            json_of(server.get(&path), 200).await;
+        }
+        let to = directory.path().join(format!("backup-{number}"));
+        let manifest = tokio::task::block_in_place(|| back_up(&server, &to));
+        backups.push((to, manifest));
+    }
+    stop.store(true, Ordering::Relaxed);
+    changing.await.unwrap();
+    let (mut ones, mut many) = (Commits::new(), Commits::new());
+    for (writer, task) in writers.into_iter().enumerate() {
+        if writer < SINGLES { &mut ones } else { &mut many }.extend(task.await.unwrap());
+    }
+    assert_eq!(server.stop("TERM"), Some(0));
+
+    for (number, (backup, manifest)) in backups.iter().enumerate() {
+        let (is_well, report) = examined(backup);
+        assert!(is_well, "{report:#}");
+        let data_dir = directory.path().join(format!("restored-{number}"));
+        restore(backup, &data_dir);
+        let restored = Server::start(&data_dir);
+        for (schema, commits, batch) in [("ones", &ones, 1), ("many", &many, BATCH)] {
+            let last = described(manifest, schema)["commit_seq"].as_u64().unwrap();
+            let expected = commits.iter().filter(|(commit_seq, _)| *commit_seq <= last);
+            let expected: BTreeMap<_, _> = expected.map(|(_, prefix)| (prefix.clone(), batch)).collect();
+            assert!(
+                prefixes(&restored, schema).await == expected,
+                "{schema} holds other commits than those up to {last}"
+            );
+        }
+        let page = json_of(restored.get("/api/v1/records/turns"), 200).await;
+        assert_eq!(page["data"][0]["version"], described(manifest, "turns")["commit_seq"], "{page}");
+        let path = "/api/v1/records/turns";
+        let next = restored.post(path, "application/json", json!({"key": "next", "bucket": 0}).to_string());
+        let next = next.send().await.unwrap();
+        assert_eq!(commit_seq_of(&next), described(manifest, "turns")["commit_seq"].as_u64().map(|last| last + 1));
+        assert_eq!(restored.stop("TERM"), Some(0));
+    }
+}
+
+/// What a manifest says of a schema.
+fn described<'m>(manifest: &'m Json, schema: &str) -> &'m Json {
+    manifest["schemas"].as_array().unwrap().iter().find(|described| described["name"] == schema).unwrap()
+}
+
+#[tokio::test]
+async fn a_second_server_is_still_refused_after_a_backup() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let server = Server::with_flights(&data_dir).await;
+    back_up(&server, &directory.path().join("backup"));
+    let message = fails(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()]);
+    assert!(message.contains("in use by another process"), "{message}");
+    let (is_well, report) = examined(&data_dir);
+    assert!(!is_well && problems(&report)[0].1.contains("in use"), "{report:#}");
+    assert_eq!(server.count().await, FLIGHTS.lines().count());
+}
+
+#[tokio::test]
+async fn a_backup_of_data_that_no_server_has_open_is_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, to) = (directory.path().join("data"), directory.path().join("backup"));
+    let server = Server::with_flights(&data_dir).await;
+    let (data, backup) = (data_dir.to_str().unwrap(), to.to_str().unwrap());
+    let message = fails(&["backup", backup, "--data-dir", data]);
+    assert!(message.contains("in use") && message.contains("--url"), "{message}");
+    assert_eq!(server.stop("KILL"), None);
+    output_of(&["backup", backup, "--data-dir", data]);
+    let restored = directory.path().join("restored");
+    restore(&to, &restored);
+    assert_eq!(Server::start(&restored).count().await, FLIGHTS.lines().count());
+    assert!(fails(&["backup", backup, "--data-dir", data]).contains("is not empty"));
+}
+
+#[tokio::test]
+async fn restoring_replaces_data_only_when_told_to_and_keeps_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, to) = (directory.path().join("data"), directory.path().join("backup"));
+    let server = Server::with_flights(&data_dir).await;
+    back_up(&server, &to);
+    json_of(server.post("/api/v1/records/flights/bulk", "application/x-ndjson", FLIGHTS), 201).await;
+    let arguments = ["restore", to.to_str().unwrap(), "--data-dir", data_dir.to_str().unwrap(), "--force"];
+    assert!(fails(&arguments[..4]).contains("--force replaces it"));
+    assert!(fails(&arguments).contains("a server has"));
+    assert_eq!(server.stop("KILL"), None);
+    let replaced = fs::read(data_dir.join("eider.duckdb")).unwrap();
+    output_of(&arguments);
+    assert_eq!(fs::read(data_dir.join("eider.duckdb.replaced")).unwrap(), replaced);
+    assert_eq!(Server::start(&data_dir).count().await, FLIGHTS.lines().count());
+}
+
+#[tokio::test]
+async fn a_backup_that_is_damaged_or_not_whole_is_not_restored() {
+    let directory = tempfile::tempdir().unwrap();
+    let (to, data_dir) = (directory.path().join("backup"), directory.path().join("restored"));
+    let server = Server::with_flights(&directory.path().join("data")).await;
+    back_up(&server, &to);
+    let arguments = ["restore", to.to_str().unwrap(), "--data-dir", data_dir.to_str().unwrap()];
+    let file = to.join("eider.duckdb");
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    assert!(fails(&arguments).contains("is damaged"));
+    assert_eq!(files_of(&data_dir), []);
+    fs::remove_file(to.join("backup.json")).unwrap();
+    assert!(fails(&arguments).contains("is no whole backup"));
+}
+
+#[tokio::test]
+async fn a_server_killed_in_the_middle_of_a_backup_leaves_its_data_whole_and_no_backup() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, to) = (directory.path().join("data"), directory.path().join("backup"));
+    let server = Server::with_flights(&data_dir).await;
+    // The client takes the first piece and leaves the rest.
+    let mut held = server.get("/api/v1/backup").send().await.unwrap();
+    assert!(!held.chunk().await.unwrap().unwrap().is_empty());
+    let refused = json_of(server.get("/api/v1/backup"), 503).await;
+    assert_eq!(refused["budget"], "backups");
+    json_of(server.post("/api/v1/records/flights/bulk", "application/x-ndjson", FLIGHTS), 201).await;
+    drop(held);
+    let mut command = eider(&["backup", to.to_str().unwrap(), "--url", &server.base]);
+    let copying = Process::start(command.stderr(Stdio::null()).stdout(Stdio::null()));
+    assert_eq!(server.stop("KILL"), None);
+    drop(copying);
+    let (is_well, report) = examined(&data_dir);
+    assert!(is_well, "{report:#}");
+    assert_eq!(Server::start(&data_dir).count().await, FLIGHTS.lines().count() * 2);
+}
+
+#[tokio::test]
+async fn the_doctor_changes_nothing_also_with_a_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let server = Server::with_flights(&data_dir).await;
+    assert_eq!(server.stop("KILL"), None);
+    let before = files_of(&data_dir);
+    assert!(before.iter().any(|(path, bytes)| path.ends_with("eider.duckdb.wal") && !bytes.is_empty()));
+    let (is_well, report) = examined(&data_dir);
+    assert!(is_well, "{report:#}");
+    let rows = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "rows").unwrap();
+    let records = FLIGHTS.lines().count();
+    assert!(rows["detail"].as_str().unwrap().starts_with(&format!("{records} records")), "{rows}");
+    assert!(files_of(&data_dir) == before, "the doctor has changed a file");
+}
+
+#[tokio::test]
+async fn the_doctor_finds_a_flipped_bit() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let server = Server::with_flights(&data_dir).await;
+    assert_eq!(server.stop("TERM"), Some(0));
+    let file = data_dir.join("eider.duckdb");
+    let whole = fs::read(&file).unwrap();
+    // Behind three headers of 4 KiB come blocks of 256 KiB; the first is full of values.
+    let mut damaged = whole.clone();
+    damaged[3 * 4096 + 100_000] ^= 0x10;
+    fs::write(&file, &damaged).unwrap();
+    let (is_well, report) = examined(&data_dir);
+    assert!(!is_well, "{report:#}");
+    let found = problems(&report);
+    assert!(found[0].1.contains("checksum") || found[0].1.contains("Corrupt"), "{found:?}");
+    fs::write(&file, &whole).unwrap();
+    assert!(examined(&data_dir).0);
+}
+
+#[test]
+fn the_doctor_says_when_there_is_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (is_well, report) = examined(directory.path());
+    assert!(!is_well && problems(&report)[0].0 == "file", "{report:#}");
+    assert_eq!(files_of(directory.path()), []);
+}

@@ -1,0 +1,217 @@
+//! The table of a schema: its columns, its rows, its indexes.
+
+use duckdb::Connection;
+use eider_application::StoreError;
+use eider_domain::{Property, Schema};
+
+use super::{Finding, REBUILD, RESTORE, columns, told};
+use crate::catalog::{self, StoredSchema};
+use crate::error::store_error;
+use crate::{engine, ident, sql};
+
+/// Keys of an index that are looked up when not all are.
+const SAMPLE: u64 = 1_000;
+
+type Outcome = Result<String, (String, &'static str)>;
+
+/// The findings of one schema. After a table that is not as it should be nothing else of it is looked at.
+pub(super) fn examine(connection: &Connection, stored: &StoredSchema, all_keys: bool) -> Vec<Finding> {
+    let schema = &stored.schema;
+    let name = schema.name().to_string();
+    let told_as = |error: &StoreError| (told(error), RESTORE);
+    let mut findings = Vec::new();
+    let mut check = |check: &'static str, subject: &str, outcome: Result<Outcome, StoreError>| {
+        let outcome = outcome.unwrap_or_else(|error| Err(told_as(&error)));
+        let is_ok = outcome.is_ok();
+        findings.push(Finding::of(check, Some(subject), outcome));
+        is_ok
+    };
+    if !check("table", &name, table(connection, schema)) || !check("rows", &name, rows(connection, schema)) {
+        return findings;
+    }
+    check("ids", &name, unique(connection, schema, "id"));
+    check("sequence", &name, sequence(connection, stored));
+    check("versions", &name, versions(connection, schema));
+    for property in schema.properties().iter().filter(|property| property.is_indexed || property.is_unique) {
+        let subject = format!("{name}.{}", property.name.as_str());
+        if property.is_unique {
+            check("unique", &subject, unique(connection, schema, property.name.as_str()));
+        }
+        check("index", &subject, index(connection, schema, property, all_keys));
+    }
+    findings
+}
+
+/// Whether the table has the columns of the schema.
+fn table(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError> {
+    let mut statement = connection
+        .prepare(
+            "SELECT column_name, data_type, is_nullable FROM duckdb_columns() \
+             WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
+        )
+        .map_err(store_error)?;
+    let rows = statement
+        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
+        })
+        .map_err(store_error)?;
+    let found: Vec<(String, String, bool)> = rows.collect::<Result<_, _>>().map_err(store_error)?;
+    if found.is_empty() {
+        return Ok(Err(("there is no table of the schema".to_owned(), RESTORE)));
+    }
+    let expected = columns(schema);
+    let differing = expected.iter().find(|column| !found.contains(column));
+    Ok(match differing {
+        Some((name, data_type, _)) => {
+            Err((format!("the table has no column `{name}` of the type {data_type} as the schema says"), RESTORE))
+        }
+        None if found.len() != expected.len() => {
+            Err(("the table has more columns than the schema".to_owned(), RESTORE))
+        }
+        None => Ok(format!("{} columns as the schema says", found.len())),
+    })
+}
+
+/// Reads every value: a block that is damaged does not have its checksum.
+fn rows(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError> {
+    let columns = columns(schema);
+    let names: Vec<String> = columns.iter().map(|(name, _, _)| ident::quoted(name)).collect();
+    let missing = columns.iter().filter(|(_, _, is_nullable)| !is_nullable);
+    let missing: Vec<String> = missing.map(|(name, _, _)| format!("{} IS NULL", ident::quoted(name))).collect();
+    let statement = format!(
+        "SELECT count(*), bit_xor(hash({})), count(*) FILTER ({}) FROM {}",
+        names.join(", "),
+        missing.join(" OR "),
+        ident::table(schema)
+    );
+    let read = connection.query_row(&statement, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(2)?)));
+    let (rows, missing) = read.map_err(store_error)?;
+    Ok(match missing {
+        0 => Ok(format!("{rows} records, every value read")),
+        _ => Err((format!("{missing} of {rows} records lack a value that the schema requires"), REBUILD)),
+    })
+}
+
+/// Whether no value comes twice, by a scan.
+fn unique(connection: &Connection, schema: &Schema, column: &str) -> Result<Outcome, StoreError> {
+    let column = ident::quoted(column);
+    let twice = count(
+        connection,
+        &format!(
+            "SELECT count(*) FROM (SELECT {column} FROM {} WHERE {column} IS NOT NULL GROUP BY ALL HAVING count(*) > 1)",
+            ident::table(schema)
+        ),
+    )?;
+    Ok(match twice {
+        0 => Ok("no value comes twice".to_owned()),
+        _ => Err((format!("{twice} values come more than once"), "remove the records that are too many")),
+    })
+}
+
+/// Whether the places ascend as the records stand, from 1 on.
+fn sequence(connection: &Connection, stored: &StoredSchema) -> Result<Outcome, StoreError> {
+    let (column, table) = (ident::SEQUENCE, ident::table(&stored.schema));
+    let disorder = count(
+        connection,
+        &format!(
+            "SELECT count(*) FROM (SELECT {column} AS place, lag({column}, 1, 0) OVER (ORDER BY rowid) AS before \
+             FROM {table}) WHERE place <= before"
+        ),
+    )?;
+    let last = catalog::counters(connection, stored)?.commit_seq();
+    Ok(match disorder {
+        0 => Ok(format!("places ascend, the last commit is {last}")),
+        _ => Err((format!("{disorder} records do not come after those before them"), REBUILD)),
+    })
+}
+
+fn versions(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError> {
+    let wrong = count(connection, &format!("SELECT count(*) FROM {} WHERE version < 1", ident::table(schema)))?;
+    Ok(match wrong {
+        0 => Ok("every version is 1 or more".to_owned()),
+        _ => Err((format!("{wrong} records have a version below 1"), REBUILD)),
+    })
+}
+
+/// Whether the index finds as many records of a key as a scan does.
+fn index(connection: &Connection, schema: &Schema, property: &Property, all_keys: bool) -> Result<Outcome, StoreError> {
+    let name = property.name.as_str();
+    let existing = "SELECT count(*) FROM duckdb_indexes() WHERE schema_name = ? AND index_name = ? AND is_unique = ?";
+    let expected = (ident::RECORDS, ident::index_name(schema.name(), name), property.is_unique);
+    let found: i64 = connection
+        .query_row(existing, duckdb::params![expected.0, expected.1, expected.2], |row| row.get(0))
+        .map_err(store_error)?;
+    if found == 0 {
+        return Ok(Err(("there is no such index".to_owned(), REBUILD)));
+    }
+    let (column, table) = (ident::quoted(name), ident::table(schema));
+    let sampled = if all_keys { String::new() } else { format!(" ORDER BY hash(k) LIMIT {SAMPLE}") };
+    let keys = format!(
+        "SELECT k, n FROM (SELECT {column}::VARCHAR AS k, count(*) AS n FROM {table} WHERE {column} IS NOT NULL \
+         GROUP BY ALL){sampled}"
+    );
+    // Lookups run while the keys are read.
+    let lookups = engine::connect(connection)?;
+    let mut lookup = lookups.prepare(&lookup(schema, property)).map_err(store_error)?;
+    let mut statement = connection.prepare(&keys).map_err(store_error)?;
+    let mut scanned = statement.query([]).map_err(store_error)?;
+    let (mut keys, mut differing) = (0_u64, 0_u64);
+    while let Some(row) = scanned.next().map_err(store_error)? {
+        let (key, rows): (String, i64) =
+            row.get(0).and_then(|key| row.get(1).map(|rows| (key, rows))).map_err(store_error)?;
+        let found: i64 = lookup.query_row([key], |row| row.get(0)).map_err(store_error)?;
+        keys += 1;
+        differing += u64::from(found != rows);
+    }
+    Ok(match differing {
+        0 => Ok(format!("{keys} keys looked up, each as a scan finds it")),
+        _ => Err((format!("{differing} of {keys} keys are found otherwise than by a scan"), REBUILD)),
+    })
+}
+
+/// How many records have a key, which is bound as text.
+fn lookup(schema: &Schema, property: &Property) -> String {
+    let column = ident::quoted(property.name.as_str());
+    format!(
+        "SELECT count(*) FROM {} WHERE {column} = ?::{}",
+        ident::table(schema),
+        sql::column_type(property.data_type)
+    )
+}
+
+fn count(connection: &Connection, statement: &str) -> Result<i64, StoreError> {
+    connection.query_row(statement, [], |row| row.get(0)).map_err(store_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::StoreSettings;
+
+    #[test]
+    fn a_lookup_goes_through_the_index_also_when_many_records_have_the_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = StoreSettings::new(directory.path().join("eider.duckdb"), directory.path().join("tmp"));
+        let properties = json!([
+            {"name": "bucket", "type": "integer", "is_indexed": true},
+            {"name": "price", "type": "decimal", "precision": 10, "scale": 2, "is_indexed": true}]);
+        let schema = eider_testkit::schema(json!({"name": "numbers", "properties": properties}));
+        let connection = engine::open(&settings).unwrap();
+        catalog::load(&connection).unwrap();
+        catalog::insert(&connection, &schema).unwrap();
+        let rows = format!(
+            "INSERT INTO {} SELECT uuid(), now()::TIMESTAMP, now()::TIMESTAMP, 1, range % 2, range % 3, range + 1 FROM range(50000)",
+            ident::table(&schema)
+        );
+        connection.execute_batch(&rows).unwrap();
+        drop(connection);
+        let connection = engine::open_read_only(&settings).unwrap();
+        for property in schema.properties() {
+            let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", lookup(&schema, property));
+            let plan: String = connection.query_row(&explained, ["1"], |row| row.get(1)).unwrap();
+            assert!(plan.contains("Index Scan"), "{plan}");
+        }
+    }
+}

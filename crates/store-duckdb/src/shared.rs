@@ -1,0 +1,180 @@
+//! What writers and readers share: the schemas, and the turns of those who write to them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use eider_application::{CommitReceipt, StoreError};
+use eider_domain::{Schema, SchemaName};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
+
+use crate::backup::Copies;
+use crate::catalog::Counters;
+use crate::checkpoint::WriteActivity;
+use crate::error::schema_removed;
+use crate::figures::{CommitRecorders, Observed};
+use crate::identity::{IdFilter, IdFilterGauge, StoredIds};
+use crate::pool::Pool;
+use crate::ranges::Ranges;
+use crate::record_cache::{CachedRecords, RecordCache};
+use crate::{StoreSettings, group, reads};
+
+/// What writers and readers share.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) settings: StoreSettings,
+    /// The schemas by key. Writes to it hold `catalog_gate`.
+    pub(crate) tables: RwLock<BTreeMap<String, Table>>,
+    /// What a checkpoint has to be taken of.
+    pub(crate) activity: Arc<WriteActivity>,
+    /// Lets one change of the catalog at a time be under way.
+    pub(crate) catalog_gate: Arc<AsyncMutex<()>>,
+    /// Lets one write at a time be committed that is too large for memory: the engine takes hundreds of megabytes for
+    /// each.
+    pub(crate) large_commits: AsyncMutex<()>,
+    pub(crate) record_cache: Arc<RecordCache>,
+    pub(crate) commits: CommitRecorders,
+    pub(crate) observed: Observed,
+    pub(crate) copies: Arc<Copies>,
+}
+
+/// A schema, the gate that its writers pass one by one, and the queues of changes and reads of single records.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) gate: Arc<AsyncMutex<Gate>>,
+    pub(crate) id_filter: Arc<IdFilterGauge>,
+    pub(crate) records: Arc<CachedRecords>,
+    pub(crate) reads: reads::Queue,
+    pub(crate) ranges: Arc<Ranges>,
+    /// The number of the last commit.
+    pub(crate) committed: Arc<watch::Sender<u64>>,
+    pub(crate) queue: group::Queue,
+}
+
+/// What the writers of a schema keep, one by one.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    counters: Counters,
+    ids: StoredIds,
+}
+
+/// The other ends of a table's queues.
+pub(crate) struct Queues {
+    pub(crate) changes: mpsc::Receiver<group::Waiting>,
+    pub(crate) reads: mpsc::Receiver<reads::Waiting>,
+    pub(crate) id_filters: mpsc::Receiver<IdFilter>,
+}
+
+impl Table {
+    pub(crate) fn new(schema: Schema, counters: Counters, shared: &Shared) -> (Self, Queues) {
+        let settings = &shared.settings;
+        let schema = Arc::new(schema);
+        let (queue, changes) = mpsc::channel(settings.group.queue_length.max(1));
+        let (reads, waiting_reads) = mpsc::channel(reads::QUEUE_LENGTH);
+        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
+        let id_filter = Arc::<IdFilterGauge>::default();
+        let (ids, id_filters) = StoredIds::new(settings.id_filter_bytes, Arc::clone(&id_filter));
+        let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
+        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
+        let ranges = Arc::new(Ranges::new(settings.least_ranged_rows));
+        let queues = Queues { changes, reads: waiting_reads, id_filters };
+        (Self { schema, gate, id_filter, records, reads, ranges, committed, queue }, queues)
+    }
+}
+
+/// What [`Shared::every_turn`] holds.
+pub(crate) struct EveryTurn {
+    _catalog: OwnedMutexGuard<()>,
+    _turns: Vec<OwnedMutexGuard<Gate>>,
+}
+
+/// The turn of one writer on a schema.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    gate: OwnedMutexGuard<Gate>,
+    records: Arc<CachedRecords>,
+    committed: Arc<watch::Sender<u64>>,
+    activity: Arc<WriteActivity>,
+}
+
+impl Turn {
+    pub(crate) fn counters(&self) -> Counters {
+        self.gate.counters
+    }
+
+    /// What is known of the stored ids.
+    pub(crate) fn ids(&mut self) -> &mut StoredIds {
+        &mut self.gate.ids
+    }
+
+    /// The records in memory, which are to be told of changes.
+    pub(crate) fn records(&self) -> Arc<CachedRecords> {
+        Arc::clone(&self.records)
+    }
+
+    /// Takes note of a commit that has succeeded.
+    pub(crate) fn advance(&mut self, next: Counters) {
+        self.gate.counters = next;
+        self.committed.send_replace(next.commit_seq());
+        self.activity.wrote();
+    }
+
+    /// The receipt of a write that changes nothing.
+    pub(crate) fn unchanged(&self) -> CommitReceipt {
+        CommitReceipt { rows: 0, commit_seq: self.gate.counters.commit_seq() }
+    }
+}
+
+impl Shared {
+    pub(crate) fn table(&self, key: &str) -> Result<Table, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.get(key).cloned().ok_or_else(schema_removed)
+    }
+
+    /// The table of exactly this schema: not of one that was made anew under its name.
+    pub(crate) fn table_of(&self, schema: &Arc<Schema>) -> Result<Table, StoreError> {
+        let table = self.table(&schema.name().key())?;
+        if Arc::ptr_eq(&table.schema, schema) { Ok(table) } else { Err(schema_removed()) }
+    }
+
+    /// Waits for the turn to write to a schema. Never held while waiting for a client.
+    ///
+    /// # Errors
+    /// `Unavailable` with the budget `writer`, `NotFound`.
+    pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
+        let Table { gate, records, committed, .. } = self.table_of(schema)?;
+        let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+            .await
+            .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
+        // It may have been removed while this waited.
+        self.table_of(schema)?;
+        Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
+    }
+
+    /// Every schema with the number of its last commit.
+    pub(crate) fn commits_of_schemas(&self) -> Vec<(SchemaName, u64)> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.values().map(|table| (table.schema.name().clone(), *table.committed.borrow())).collect()
+    }
+
+    /// The turns of all schemas and of the catalog: nothing is written while they are held.
+    pub(crate) async fn every_turn(&self) -> EveryTurn {
+        let catalog = Arc::clone(&self.catalog_gate).lock_owned().await;
+        let gates: Vec<_> = {
+            let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+            tables.values().map(|table| Arc::clone(&table.gate)).collect()
+        };
+        let mut turns = Vec::with_capacity(gates.len());
+        for gate in gates {
+            turns.push(gate.lock_owned().await);
+        }
+        EveryTurn { _catalog: catalog, _turns: turns }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
