@@ -10,6 +10,7 @@ mod cursors;
 mod error;
 mod explain;
 mod ingest;
+mod keys;
 mod ports;
 mod query;
 mod schemas;
@@ -23,14 +24,15 @@ pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
+pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use ports::{
     ANSWER_LIFETIME, Access, AnswerToKeep, BatchWriter, Change, ChangeOutcome, Clock, CommitOutcome, CommitReceipt,
     CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome, Durability, FailureReport, FailureReports, IdCheck,
     IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, OnConflict,
     POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest,
     SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
-    WriteReceipt, WriteRequest, position_key,
+    StoredReport, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
-pub use system::{FileReports, SystemClock, UuidV7Generator};
+pub use system::{FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};

@@ -15,7 +15,7 @@ pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use record_stream::RecordStream;
-pub use reports::{FailureReport, FailureReports, ReportStream};
+pub use reports::{FailureReport, FailureReports, ReportStream, StoredReport};
 pub use store::{
     ConnectionFigures, Durability, POSITION_SEQUENCE, RecordCacheFigures, RecordStore, ScanRequest, StoreCapabilities,
     StoreFigures, position_key,

@@ -1,7 +1,9 @@
 //! The real clock, the real source of ids, and the real disk.
 
+mod keys;
 mod reports;
 
+pub use keys::{FileStamp, KeyFile, KeyFileError};
 pub use reports::FileReports;
 
 use eider_domain::{RecordId, Timestamp};

@@ -4,6 +4,7 @@
 //! Nothing here knows which store answers.
 
 mod accept;
+mod access;
 mod admission;
 mod answers;
 mod body;
@@ -11,6 +12,7 @@ mod compress;
 mod delivery;
 mod encode;
 mod error;
+mod headers;
 mod inflate;
 mod media_type;
 mod metrics;
@@ -22,8 +24,11 @@ mod routes;
 mod serve;
 mod settings;
 mod state;
+mod throttle;
+mod tls;
 
 pub use encode::{RecordEncoder, record_encoder};
 pub use serve::{HttpServer, Stopper};
 pub use settings::HttpSettings;
 pub use state::Services;
+pub use tls::TlsFiles;

@@ -51,6 +51,7 @@ pub(crate) async fn observe(
         http.method = %request.method(),
         http.route = field::Empty,
         http.status = field::Empty,
+        key.id = field::Empty,
     );
     let response = next.call(request).instrument(span.clone()).await?;
     Ok(finish(response.map_into_boxed_body(), &id, &span, started))
@@ -59,7 +60,13 @@ pub(crate) async fn observe(
 fn finish(response: ServiceResponse, id: &RequestId, span: &Span, started: Instant) -> ServiceResponse {
     let mut response = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
         Some(error) => {
-            let problem = error.response(&id.0);
+            let mut problem = error.response(&id.0);
+            // What stands between the route and this has written headers already.
+            for (name, value) in response.headers() {
+                if !problem.headers().contains_key(name) {
+                    problem.headers_mut().append(name.clone(), value.clone());
+                }
+            }
             response.into_response(problem)
         }
         None => response,

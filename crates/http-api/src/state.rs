@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Error, ErrorCode, IngestService, QueryService, SchemaService};
+use eider_application::{Error, ErrorCode, IngestService, KeyRing, QueryService, SchemaService};
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
@@ -12,6 +12,7 @@ use crate::answers::Answers;
 use crate::error::ApiError;
 use crate::metrics::StreamMetrics;
 use crate::query_string::Parameters;
+use crate::throttle::Throttle;
 use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
@@ -26,6 +27,8 @@ pub struct Services {
     pub ingest: IngestService,
     /// Use cases that read records.
     pub query: QueryService,
+    /// The keys of clients.
+    pub keys: KeyRing,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub(crate) struct ApiState {
     pub(crate) metrics: Registry,
     pub(crate) stream_metrics: StreamMetrics,
     pub(crate) streams: Admission,
+    pub(crate) throttle: Throttle,
     pub(crate) settings: HttpSettings,
 }
 
@@ -46,7 +50,8 @@ impl ApiState {
         let stream_metrics = StreamMetrics::default();
         let metrics = metrics::registry(&services.query, &answers, &stream_metrics);
         let streams = Admission::new("streams", settings.max_streams, settings.stream_wait);
-        Self { services, answers, bulk_calls, metrics, stream_metrics, streams, settings }
+        let throttle = Throttle::new(&settings);
+        Self { services, answers, bulk_calls, metrics, stream_metrics, streams, throttle, settings }
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::io::{Write, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::configuration::{CONFIG_VARIABLE, load};
 use crate::settings::{LogFormat, Settings};
-use crate::{demo, serve, telemetry};
+use crate::{demo, keys, serve, telemetry};
 
 /// An embedded analytical record store with a streaming REST API.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ enum Command {
     Serve(ServeArguments),
     /// Serves a fresh store, loads real flights into it, and shows each call with its answer.
     Demo(DemoArguments),
+    /// Makes, lists and revokes the keys of clients. A running server follows within half a second.
+    Keys(KeysArguments),
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +43,18 @@ struct ServeArguments {
     /// How log lines look.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Args)]
+struct KeysArguments {
+    #[command(subcommand)]
+    command: keys::Command,
+    /// Directory of the data [default: ./data, or `EIDER_DATA_DIR`].
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Configuration file in TOML, for its `storage.data_dir`.
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE, global = true)]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +87,10 @@ fn execute(command: Command) -> Result<()> {
             telemetry::init(&settings.log)?;
             runtime.block_on(serve::serve(&settings))
         }
+        Command::Keys(KeysArguments { command, data_dir, config }) => {
+            let flags: Vec<_> = data_dir.iter().map(|directory| data_dir_flag(directory)).collect();
+            command.run(load(config.as_deref(), &flags)?.storage.data_dir)
+        }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir)),
     }
 }
@@ -83,12 +101,16 @@ fn settings_of(arguments: &ServeArguments) -> Result<Settings> {
         flags.push(("server.listen", listen.clone()));
     }
     if let Some(data_dir) = &arguments.data_dir {
-        flags.push(("storage.data_dir", data_dir.to_string_lossy().into_owned()));
+        flags.push(data_dir_flag(data_dir));
     }
     if let Some(format) = arguments.log_format {
         flags.push(("log.format", format!("{format:?}").to_ascii_lowercase()));
     }
     load(arguments.config.as_deref(), &flags)
+}
+
+fn data_dir_flag(directory: &Path) -> (&'static str, String) {
+    ("storage.data_dir", directory.to_string_lossy().into_owned())
 }
 
 /// The help of a command, or of the program; for tests of the documentation.

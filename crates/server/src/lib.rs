@@ -3,6 +3,7 @@
 pub mod command_line;
 pub mod configuration;
 mod demo;
+mod keys;
 mod memory;
 mod serve;
 pub mod settings;

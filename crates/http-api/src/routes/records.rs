@@ -36,7 +36,7 @@ pub(super) async fn create(
     Parameters::parse(request.query_string(), &[], false)?;
     let schema = state.schema(&name).await?;
     let settings = &state.settings;
-    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
     create_one(&state, &request, &schema, body).await
 }
 
@@ -112,7 +112,7 @@ async fn rewrite(
         Rewrite::Patch => body::MERGE_PATCH,
     };
     let settings = &state.settings;
-    let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.patience()).await?;
     let ingest = &state.services.ingest;
     let stored = match rewrite {
         Rewrite::Replace => ingest.replace(&schema, id, body, &precondition).await?,

@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use eider_application::{IngestLimits, IngestService, QueryService, RecordStore, SchemaCatalog, SchemaService};
+use eider_application::{
+    IngestLimits, IngestService, KeyRing, QueryService, RecordStore, SchemaCatalog, SchemaService,
+};
 use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use futures::StreamExt;
@@ -17,6 +19,7 @@ pub(crate) struct TestApp {
     pub(crate) store: MemoryStore,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) reports: MemoryReports,
+    pub(crate) keys: KeyRing,
     client: Client,
 }
 
@@ -76,6 +79,7 @@ impl TestApp {
         let records: Arc<dyn RecordStore> = Arc::new(store.clone());
         let catalog: Arc<dyn SchemaCatalog> = Arc::new(store.clone());
         let clock = Arc::new(FixedClock::default());
+        let keys = KeyRing::open(Arc::clone(&clock) as _);
         let services = Services {
             schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
             ingest: IngestService::new(
@@ -86,6 +90,7 @@ impl TestApp {
                 limits,
             ),
             query: QueryService::new(records),
+            keys: keys.clone(),
         };
         // Other members of the workspace make the client inflate what it receives.
         let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().build().unwrap();
@@ -93,7 +98,7 @@ impl TestApp {
         let server = HttpServer::new(listener, services, settings).unwrap();
         let base = format!("http://{}", server.address());
         tokio::spawn(server.run());
-        Self { base, store, clock, reports, client }
+        Self { base, store, clock, reports, keys, client }
     }
 
     /// A server with the schema `flights`.
