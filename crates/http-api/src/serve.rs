@@ -9,10 +9,12 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer as ActixServer, web};
+use futures::future::OptionFuture;
 
+use crate::connections::Connections;
 use crate::state::ApiState;
 use crate::tls::Certificates;
-use crate::{HttpSettings, Services, access, headers, middleware, routes};
+use crate::{HttpSettings, Services, access, connections, headers, middleware, routes};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
@@ -27,6 +29,7 @@ pub struct HttpServer {
     handle: ServerHandle,
     state: web::Data<ApiState>,
     certificates: Option<Certificates>,
+    connections: Connections,
 }
 
 /// Stops a running [`HttpServer`] from elsewhere.
@@ -44,6 +47,8 @@ impl HttpServer {
         let (header_timeout, grace) = (settings.header_timeout, settings.shutdown_grace);
         let max_connections = settings.max_connections.div_ceil(workers).max(1);
         let certificates = settings.tls.clone().map(Certificates::load).transpose()?;
+        let connections = Connections::new(keep_alive + header_timeout);
+        let accepted = connections.clone();
         let origins = settings.cors_origins.clone();
         headers::check_origins(&origins)?;
         let state = web::Data::new(ApiState::new(services, settings));
@@ -55,10 +60,12 @@ impl HttpServer {
                 .wrap(Condition::new(!origins.is_empty(), headers::cors(&origins)))
                 .wrap(from_fn(headers::harden))
                 .wrap(from_fn(middleware::observe))
+                .wrap(from_fn(connections::watch))
                 .configure(routes::configure)
         })
         .workers(workers)
         .max_connections(max_connections)
+        .on_connect(move |io, extensions| accepted.register(io, extensions))
         .keep_alive(keep_alive)
         .client_request_timeout(header_timeout)
         .shutdown_timeout(grace.as_secs())
@@ -72,7 +79,7 @@ impl HttpServer {
             Some(certificates) => server.listen_rustls_0_23(listener, certificates.server_config()?)?,
         };
         let server = server.run();
-        Ok(Self { address, handle: server.handle(), server, state, certificates })
+        Ok(Self { address, handle: server.handle(), server, state, certificates, connections })
     }
 
     /// The address that it listens on.
@@ -91,10 +98,8 @@ impl HttpServer {
     /// When a worker thread cannot be started.
     pub async fn run(self) -> io::Result<()> {
         let upkeep = async {
-            match self.certificates {
-                None => sweep(&self.state).await,
-                Some(certificates) => tokio::join!(sweep(&self.state), certificates.follow()).0,
-            }
+            let certificates = OptionFuture::from(self.certificates.map(Certificates::follow));
+            tokio::join!(sweep(&self.state), self.connections.follow(), certificates).0
         };
         tokio::select! {
             result = self.server => result,

@@ -95,8 +95,9 @@ impl TestApp {
         // Other members of the workspace make the client inflate what it receives.
         let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let server = HttpServer::new(listener, services, settings).unwrap();
-        let base = format!("http://{}", server.address());
+        let base = format!("{scheme}://{}", server.address());
         tokio::spawn(server.run());
         Self { base, store, clock, reports, keys, client }
     }

@@ -1,9 +1,11 @@
 //! The API over real connections, on the in-memory store.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod answers;
 mod app;
 mod bad_records;
+mod browsers;
 mod bulk;
 mod changes;
 mod delivery;
@@ -12,6 +14,7 @@ mod explain;
 mod formats;
 mod golden;
 mod imports;
+mod limits;
 mod modes;
 mod pages;
 mod problems;
@@ -23,3 +26,4 @@ mod resume;
 mod round_trips;
 mod schemas;
 mod streams;
+mod tls;
