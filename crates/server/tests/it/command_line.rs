@@ -6,7 +6,7 @@ use crate::process::{eider, fails};
 
 #[test]
 fn help_of_every_command() {
-    for command in [None, Some("serve"), Some("demo")] {
+    for command in [None, Some("serve"), Some("demo"), Some("keys")] {
         insta::assert_snapshot!(format!("help_{}", command.unwrap_or("eider")), help_of(command));
     }
 }

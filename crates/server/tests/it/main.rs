@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod disk_full;
 mod event_loop;
+mod keys;
 mod operation;
 mod process;
 mod sample;
