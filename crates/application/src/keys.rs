@@ -200,8 +200,8 @@ fn find(
 ) -> Option<Arc<ApiKey>> {
     let (id, secret) = parts(sent);
     let known = KeyId::parse(id).and_then(|id| keys.get(&id));
-    let is_same = compare(&digest(secret), known.map_or(&NO_DIGEST, |key| &key.digest));
-    known.filter(|key| key.is_valid_at(now) & bool::from(is_same)).cloned()
+    let is_same = bool::from(compare(&digest(secret), known.map_or(&NO_DIGEST, |key| &key.digest)));
+    known.filter(|key| key.is_valid_at(now) && is_same).cloned()
 }
 
 #[cfg(test)]

@@ -30,11 +30,11 @@ pub(crate) struct Connections {
 #[derive(Debug)]
 struct Connection {
     socket: Socket,
-    use_: Mutex<Use>,
+    usage: Mutex<Usage>,
 }
 
 #[derive(Debug)]
-struct Use {
+struct Usage {
     requests: usize,
     idle_since: Instant,
 }
@@ -50,8 +50,8 @@ impl Connections {
         let Some(stream) = io.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
         // Without another handle it is not watched: the process has no file descriptors left.
         let Ok(handle) = stream.as_fd().try_clone_to_owned() else { return };
-        let use_ = Mutex::new(Use { requests: 0, idle_since: Instant::now() });
-        let connection = Arc::new(Connection { socket: Socket::from(handle), use_ });
+        let usage = Mutex::new(Usage { requests: 0, idle_since: Instant::now() });
+        let connection = Arc::new(Connection { socket: Socket::from(handle), usage });
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&connection));
         extensions.insert(connection);
     }
@@ -83,8 +83,8 @@ impl Connections {
 
 impl Connection {
     fn is_idle_for(&self, time: Duration) -> bool {
-        let use_ = self.use_.lock().unwrap_or_else(PoisonError::into_inner);
-        use_.requests == 0 && use_.idle_since.elapsed() > time
+        let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.requests == 0 && usage.idle_since.elapsed() > time
     }
 }
 
@@ -94,16 +94,16 @@ struct Busy(Arc<Connection>);
 
 impl Busy {
     fn on(connection: &Arc<Connection>) -> Self {
-        connection.use_.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
+        connection.usage.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
         Self(Arc::clone(connection))
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut use_ = self.0.use_.lock().unwrap_or_else(PoisonError::into_inner);
-        use_.requests -= 1;
-        use_.idle_since = Instant::now();
+        let mut usage = self.0.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.requests -= 1;
+        usage.idle_since = Instant::now();
     }
 }
 

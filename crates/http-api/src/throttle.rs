@@ -73,31 +73,24 @@ struct Rate {
 
 impl Throttle {
     pub(crate) fn new(settings: &HttpSettings) -> Self {
-        let remembered = |for_how_long| Cache::builder().max_capacity(MAX_REMEMBERED).time_to_idle(for_how_long);
         let (burst, per_second) = FAILURES;
         Self {
             requests: Rate::new(settings.requests_per_second, settings.request_burst),
             failures: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
             paused: Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(PAUSE).build(),
-            trusted: remembered(TRUST).build(),
+            trusted: Cache::builder().max_capacity(MAX_REMEMBERED).time_to_idle(TRUST).build(),
         }
     }
 
     /// Counts a request; `None` when requests are not counted.
     pub(crate) fn count(&self, client: Client) -> Option<Counted<'_>> {
         let rate = self.requests.as_ref()?;
-        let client = if self.is_full(&client, rate.buckets.len()) { Client::Others } else { client };
+        let client = if has_no_room(client, rate.buckets.len()) { Client::Others } else { client };
         let (remaining, refused) = match rate.buckets.check_key(&client) {
             Ok(snapshot) => (snapshot.remaining_burst_capacity(), None),
             Err(until) => (0, Some(until.wait_time_from(rate.buckets.clock().now()))),
         };
         Some(Counted { rate, remaining, refused })
-    }
-
-    /// Keys are as many as somebody made; addresses are as many as somebody sends from.
-    #[expect(clippy::unused_self, reason = "reads as what the buckets are")]
-    fn is_full(&self, client: &Client, buckets: usize) -> bool {
-        matches!(client, Client::Address(_)) && buckets >= MAX_BUCKETS
     }
 
     /// Whether a key is looked at: the address has not sent too many wrong ones, or has sent this one when it was
@@ -122,7 +115,7 @@ impl Throttle {
 
     /// A wrong key came from the address.
     pub(crate) fn failed(&self, address: &Client) {
-        let bucket = if self.is_full(address, self.failures.len()) { Client::Others } else { *address };
+        let bucket = if has_no_room(*address, self.failures.len()) { Client::Others } else { *address };
         if self.failures.check_key(&bucket).is_err() {
             self.paused.insert(*address, ());
         }
@@ -135,6 +128,12 @@ impl Throttle {
         }
         self.failures.retain_recent();
     }
+}
+
+/// Whether a client is one of those who share a bucket. Keys are as many as somebody made; addresses are as many as
+/// somebody sends from.
+fn has_no_room(client: Client, buckets: usize) -> bool {
+    matches!(client, Client::Address(_)) && buckets >= MAX_BUCKETS
 }
 
 impl std::fmt::Debug for Throttle {

@@ -75,7 +75,10 @@ impl Create {
         SysRng.try_fill_bytes(&mut entropy).context("the system gives no randomness")?;
         let (key, text) = ApiKey::issue(name, Grant::new(verbs, schemas), &entropy, now, expires_at);
         let id = key.id;
-        file.change(|keys| Some(keys.push(key)))?;
+        file.change(|keys| {
+            keys.push(key);
+            Some(())
+        })?;
         writeln!(stdout(), "{text}")?;
         writeln!(stderr(), "The key {id}; it is not shown again.")?;
         Ok(())

@@ -1,6 +1,6 @@
 //! Keys in a file, which commands change and a running server follows.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,6 @@ use crate::{ApiKey, KeyId, KeyRing, blocking};
 
 /// The file, in the directory of the data.
 const FILE: &str = "keys.json";
-/// What writers lock; empty.
-const LOCK: &str = "keys.lock";
 /// The version of the file's form.
 const FORMAT: u32 = 1;
 /// How often a server looks whether the file has changed.
@@ -114,9 +112,9 @@ impl KeyFile {
     /// [`KeyFileError`]; nothing has changed then.
     pub fn change<T>(&self, change: impl FnOnce(&mut Vec<ApiKey>) -> Option<T>) -> Result<Option<T>, KeyFileError> {
         fs::create_dir_all(&self.directory).map_err(|error| self.io(error))?;
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(self.directory.join(LOCK));
-        let lock = lock.map_err(|error| self.io(error))?;
-        lock.lock().map_err(|error| self.io(error))?;
+        // The file is replaced and cannot be locked itself.
+        let directory = File::open(&self.directory).map_err(|error| self.io(error))?;
+        directory.lock().map_err(|error| self.io(error))?;
         let mut keys = self.read()?.unwrap_or_default();
         let outcome = change(&mut keys);
         if outcome.is_some() {
@@ -247,6 +245,14 @@ mod tests {
         ApiKey::issue(format!("key {seed}"), grant, &entropy, now, Some(now)).0
     }
 
+    fn add(file: &KeyFile, added: ApiKey) {
+        let add = |keys: &mut Vec<ApiKey>| {
+            keys.push(added);
+            Some(())
+        };
+        file.change(add).unwrap().unwrap();
+    }
+
     #[test]
     fn keys_are_read_back_as_they_were_written() {
         let directory = tempfile::tempdir().unwrap();
@@ -257,7 +263,7 @@ mod tests {
         let keys = vec![revoked, key(2)];
         file.change(|_| None::<()>).unwrap();
         assert_eq!(file.read().unwrap(), None, "no change makes no file");
-        file.change(|kept| Some(kept.clone_from(&keys))).unwrap();
+        keys.iter().for_each(|key| add(&file, key.clone()));
         assert_eq!(file.read().unwrap(), Some(keys));
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "nobody else can read it");
@@ -272,7 +278,7 @@ mod tests {
                 let file = &file;
                 scope.spawn(move || {
                     for n in 0..8 {
-                        file.change(|keys| Some(keys.push(key(8 * writer + n)))).unwrap();
+                        add(file, key(8 * writer + n));
                     }
                 });
             }
@@ -286,7 +292,7 @@ mod tests {
     fn a_damaged_file_is_refused_and_never_written_over() {
         let directory = tempfile::tempdir().unwrap();
         let file = KeyFile::new(directory.path().to_owned());
-        file.change(|keys| Some(keys.push(key(1)))).unwrap();
+        add(&file, key(1));
         let good = fs::read_to_string(file.path()).unwrap();
         for damaged in [
             "",
@@ -298,7 +304,7 @@ mod tests {
         ] {
             assert_ne!(damaged, good);
             fs::write(file.path(), damaged).unwrap();
-            assert!(matches!(file.change(|keys| Some(keys.clear())), Err(KeyFileError::Damaged { .. })), "{damaged}");
+            assert!(matches!(file.change(|_| Some(())), Err(KeyFileError::Damaged { .. })), "{damaged}");
             assert_eq!(fs::read_to_string(file.path()).unwrap(), damaged);
         }
     }
