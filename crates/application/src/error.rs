@@ -49,6 +49,8 @@ error_codes! {
     InvalidLimit = "invalid_limit", "The limit is not one that a page can have";
     InvalidCursor = "invalid_cursor", "The cursor does not belong to this query";
     QueryTooComplex = "query_too_complex", "The query has more parts than a query may have";
+    Unauthorized = "unauthorized", "The request has no valid key";
+    Forbidden = "forbidden", "The key does not allow this";
     RouteNotFound = "route_not_found", "There is nothing at this path";
     SchemaNotFound = "schema_not_found", "There is no schema of this name";
     ReportNotFound = "report_not_found", "There is no report of failures of this import";
@@ -66,11 +68,13 @@ error_codes! {
     StaleVersion = "stale_version", "The record has another version than the request expects";
     PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
     TooManyRecords = "too_many_records", "The body has more records than one call may have";
+    UriTooLong = "uri_too_long", "The address is longer than it may be";
     UnsupportedMediaType = "unsupported_media_type", "The body has a media type that is not read here";
     SchemaInvalid = "schema_invalid", "The schema definition is not valid";
     IdempotencyMismatch = "idempotency_mismatch", "The idempotency key was used for another call";
     ValidationFailed = "validation_failed", "At least one record was refused by the schema";
     FigureOutOfRange = "figure_out_of_range", "A figure of the aggregation does not fit its type";
+    RateLimited = "rate_limited", "The client makes more requests than it may";
     Unsupported = "unsupported", "The store behind this server cannot do this";
     Internal = "internal", "The server failed";
     StoreCorrupt = "store_corrupt", "The stored data is damaged";
@@ -84,7 +88,12 @@ impl ErrorCode {
     pub fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::Overloaded | Self::Timeout | Self::WriteConflict | Self::RequestTimeout | Self::StorageFull
+            Self::Overloaded
+                | Self::RateLimited
+                | Self::Timeout
+                | Self::WriteConflict
+                | Self::RequestTimeout
+                | Self::StorageFull
         )
     }
 }
@@ -174,7 +183,7 @@ pub enum Error {
     #[error("the idempotency key was used for a call with another body or other parameters")]
     IdempotencyMismatch,
     /// The body did not arrive in time.
-    #[error("the body stopped arriving before its end")]
+    #[error("the body did not arrive in time")]
     BodyTimeout,
     /// The body broke off or was not what its headers said.
     #[error("the body could not be read to its end")]

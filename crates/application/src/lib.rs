@@ -11,6 +11,7 @@ mod cursors;
 mod error;
 mod explain;
 mod ingest;
+mod keys;
 mod memory_guard;
 mod ports;
 mod query;
@@ -27,6 +28,7 @@ pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
 };
+pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub use ports::{
     ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock,
@@ -35,8 +37,8 @@ pub use ports::{
     IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
     MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
     RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError,
-    StoreErrorKind, StoreFigures, WriteReceipt, WriteRequest, position_key,
+    StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
-pub use system::{DigestFile, FileReports, SystemClock, UuidV7Generator};
+pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};

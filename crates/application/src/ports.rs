@@ -24,7 +24,7 @@ pub use figures::{
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use record_stream::RecordStream;
-pub use reports::{FailureReport, FailureReports, ReportStream};
+pub use reports::{FailureReport, FailureReports, ReportStream, StoredReport};
 pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
 pub use time::{Clock, IdGenerator};
 pub use write::{

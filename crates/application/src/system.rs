@@ -1,10 +1,12 @@
 //! The real clock, the real source of ids, and the real disk.
 
 mod digest;
+mod keys;
 mod reports;
 
 pub use digest::DigestFile;
 pub(crate) use digest::hexadecimal;
+pub use keys::{FileStamp, KeyFile, KeyFileError};
 pub use reports::FileReports;
 
 use eider_domain::{RecordId, Timestamp};

@@ -4,6 +4,7 @@
 //! of a storage engine or of a web framework appears. Arrow's schema types are the one exception: Arrow is
 //! the data model that every layer shares.
 
+mod access;
 mod aggregation;
 mod constraints;
 mod cursor;
@@ -22,6 +23,7 @@ mod validation;
 mod value;
 mod violation;
 
+pub use access::{Grant, PatternError, SchemaPattern, Verb};
 pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Function, GroupKey};
 pub use constraints::Constraints;
 pub use cursor::{Cursor, CursorError, Position, QueryFingerprint};

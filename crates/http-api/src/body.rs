@@ -1,7 +1,7 @@
 //! Bodies of requests, within their limit and never waited for without end.
 
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
@@ -24,6 +24,27 @@ const LEAST_NEED_BYTES: u64 = 1 << 20;
 /// A body as it arrives.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
 
+/// How long a body is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long it may pause.
+    pub(crate) pause: Duration,
+    /// What it must bring on average, in bytes a second, once it was waited for longer than a pause in all; 0 for nothing.
+    pub(crate) min_rate: u64,
+}
+
+impl Patience {
+    /// How long to wait for the next piece, after so many bytes and so much waiting. The time in which a server does not
+    /// ask is not the client's.
+    fn left(self, received: u64, waited: Duration) -> Duration {
+        if self.min_rate == 0 {
+            return self.pause;
+        }
+        let earned = Duration::from_millis(received.saturating_mul(1000) / self.min_rate);
+        self.pause.min((self.pause + earned).saturating_sub(waited))
+    }
+}
+
 /// The pieces of a body as they arrive; ends after the first `Err`.
 ///
 /// # Errors
@@ -33,10 +54,10 @@ pub(crate) fn pieces(
     request: &HttpRequest,
     payload: web::Payload,
     limit_bytes: u64,
-    timeout: Duration,
+    patience: Patience,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
     match encoding(request) {
-        None => sent_pieces(request, payload, limit_bytes, timeout),
+        None => sent_pieces(request, payload, limit_bytes, patience),
         Some(encoding) => Err(unsupported_encoding(encoding, "send the body as it is")),
     }
 }
@@ -50,7 +71,7 @@ pub(crate) fn bulk_pieces(
     request: &HttpRequest,
     payload: web::Payload,
     limit_bytes: u64,
-    timeout: Duration,
+    patience: Patience,
 ) -> Result<Pieces, ApiError> {
     let compression = match encoding(request).map(str::to_ascii_lowercase).as_deref() {
         None => None,
@@ -58,7 +79,7 @@ pub(crate) fn bulk_pieces(
         Some("zstd") => Some(Compression::Zstd),
         Some(other) => return Err(unsupported_encoding(other, "send gzip, zstd or the body as it is")),
     };
-    let sent = sent_pieces(request, payload, limit_bytes, timeout)?;
+    let sent = sent_pieces(request, payload, limit_bytes, patience)?;
     Ok(match compression {
         None => Box::pin(sent),
         Some(compression) => Box::pin(inflated(sent, compression, limit_bytes)),
@@ -103,16 +124,19 @@ fn sent_pieces(
     request: &HttpRequest,
     payload: web::Payload,
     limit_bytes: u64,
-    timeout: Duration,
+    patience: Patience,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
     if declared_length(request).is_some_and(|length| length > limit_bytes) {
         return Err(Error::BodyTooLarge { limit_bytes }.into());
     }
     Ok(stream! {
         let mut payload = payload;
-        let mut received: u64 = 0;
+        let (mut received, mut waited) = (0_u64, Duration::ZERO);
         loop {
-            match tokio::time::timeout(timeout, payload.next()).await {
+            let asked = Instant::now();
+            let piece = tokio::time::timeout(patience.left(received, waited), payload.next()).await;
+            waited += asked.elapsed();
+            match piece {
                 Err(_) => {
                     yield Err(BodyError::Timeout);
                     return;
@@ -146,13 +170,13 @@ pub(crate) async fn whole(
     payload: web::Payload,
     accepted: &[&str],
     limit_bytes: u64,
-    timeout: Duration,
+    patience: Patience,
 ) -> Result<Bytes, ApiError> {
     let media_type = media_type(request)?;
     if !media_type.is_empty() && !accepted.contains(&media_type.as_str()) {
         return Err(unsupported(&media_type, &accepted.join(", ")));
     }
-    let pieces = pieces(request, payload, limit_bytes, timeout)?;
+    let pieces = pieces(request, payload, limit_bytes, patience)?;
     let mut pieces = std::pin::pin!(pieces);
     let mut body = BytesMut::new();
     while let Some(piece) = pieces.next().await {
@@ -167,7 +191,7 @@ pub(crate) async fn json(
     payload: web::Payload,
     settings: &HttpSettings,
 ) -> Result<Json, ApiError> {
-    let body = whole(request, payload, JSON, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = whole(request, payload, JSON, settings.max_body_bytes, settings.patience()).await?;
     serde_json::from_slice(&body).map_err(|error| malformed(&error))
 }
 
@@ -197,4 +221,19 @@ fn unsupported(found: &str, accepted: &str) -> ApiError {
     let found =
         if shown.is_empty() { "there is no Content-Type".to_owned() } else { format!("`{shown}` is not read here") };
     ApiError::new(ErrorCode::UnsupportedMediaType, format!("{found}; send {accepted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_waited_for_as_long_as_it_brings_enough() {
+        let seconds = Duration::from_secs;
+        let patience = Patience { pause: seconds(30), min_rate: 1024 };
+        for (received, waited, left) in [(0, 0, 30), (0, 29, 1), (0, 31, 0), (1024, 30, 1), (1 << 30, 3600, 30)] {
+            assert_eq!(patience.left(received, seconds(waited)), seconds(left), "{received} bytes in {waited} s");
+        }
+        assert_eq!(Patience { min_rate: 0, ..patience }.left(0, seconds(3600)), seconds(30));
+    }
 }

@@ -1,9 +1,10 @@
 //! Failures as RFC 9457 problem details. The one place that knows which code has which HTTP status.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use eider_application::{Error, ErrorCode};
 use eider_domain::{FilterError, NameError, UnknownField, UnknownName, Violation};
@@ -28,6 +29,8 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::InvalidLimit
         | ErrorCode::InvalidCursor
         | ErrorCode::QueryTooComplex => StatusCode::BAD_REQUEST,
+        ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::RouteNotFound
         | ErrorCode::SchemaNotFound
         | ErrorCode::RecordNotFound
@@ -44,11 +47,13 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::IdempotencyInProgress => StatusCode::CONFLICT,
         ErrorCode::StaleVersion => StatusCode::PRECONDITION_FAILED,
         ErrorCode::PayloadTooLarge | ErrorCode::TooManyRecords => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UriTooLong => StatusCode::URI_TOO_LONG,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::SchemaInvalid
         | ErrorCode::ValidationFailed
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::FigureOutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unsupported => StatusCode::NOT_IMPLEMENTED,
         ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -70,11 +75,14 @@ pub(crate) struct ApiError {
     allow: Option<&'static str>,
     /// The budget that is used up, where that is the problem.
     budget: Option<&'static str>,
+    /// Seconds after which to try again.
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), members: None, allow: None, budget: None }
+        let (errors, members) = (Vec::new(), None);
+        Self { code, detail: detail.into(), errors, members, allow: None, budget: None, retry_after: None }
     }
 
     pub(crate) fn code(&self) -> ErrorCode {
@@ -110,6 +118,20 @@ impl ApiError {
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         let mut error = Self::new(ErrorCode::MethodNotAllowed, format!("this path answers {allow}"));
         error.allow = Some(allow);
+        error
+    }
+
+    /// The one answer for every key that is missing or not valid.
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "send a valid key, as `Authorization: Bearer <key>` or in `X-API-Key`";
+        Self::new(ErrorCode::Unauthorized, detail)
+    }
+
+    /// A client that has to wait.
+    pub(crate) fn rate_limited(wait: Duration) -> Self {
+        let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
+        let mut error = Self::new(ErrorCode::RateLimited, format!("too many requests; try again in {seconds} s"));
+        error.retry_after = Some(seconds);
         error
     }
 
@@ -154,6 +176,12 @@ impl ApiError {
         }
         if self.code == ErrorCode::Overloaded {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if self.code == ErrorCode::Unauthorized {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
         response.body(self.problem(request_id).to_string())
     }

@@ -4,13 +4,16 @@
 //! Nothing here knows which store answers.
 
 mod accept;
+mod access;
 mod admission;
 mod answers;
 mod body;
 mod compress;
+mod connections;
 mod delivery;
 mod encode;
 mod error;
+mod headers;
 mod inflate;
 mod media_type;
 mod memory;
@@ -26,9 +29,12 @@ mod settings;
 mod shape;
 mod slow;
 mod state;
+mod throttle;
+mod tls;
 mod trace_context;
 
 pub use encode::{RecordEncoder, record_encoder};
 pub use serve::{HttpServer, Stopper};
 pub use settings::{HttpSettings, LiveSettings};
 pub use state::Services;
+pub use tls::TlsFiles;

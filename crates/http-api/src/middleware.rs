@@ -64,6 +64,7 @@ pub(crate) async fn observe(
         http.status = field::Empty,
         otel.kind = field::Empty,
         otel.status_code = field::Empty,
+        key.id = field::Empty,
     );
     let caller = TraceContext::of_caller(&request);
     let trace = if state.settings().is_traced { TraceContext::begin(&span, caller.as_ref()) } else { caller };
@@ -92,7 +93,13 @@ impl Answered<'_> {
         let mut response = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
             Some(error) => {
                 state.request_metrics.problem(error.code(), error.budget());
-                let problem = error.response(&id.0);
+                let mut problem = error.response(&id.0);
+                // What stands between the route and this has written headers already.
+                for (name, value) in response.headers() {
+                    if !problem.headers().contains_key(name) {
+                        problem.headers_mut().append(name.clone(), value.clone());
+                    }
+                }
                 response.into_response(problem)
             }
             None => response,

@@ -14,12 +14,15 @@ mod records;
 mod schemas;
 mod stream;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::{self, GuardContext};
 use actix_web::http::header::{CONTENT_ENCODING, VARY};
-use actix_web::{HttpRequest, HttpResponseBuilder, Resource, Route, web};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponseBuilder, Route, web};
 use eider_application::ErrorCode;
 
 use crate::accept::{self, Representation};
+use crate::access;
 use crate::error::ApiError;
 
 /// The prefix of every versioned route.
@@ -82,10 +85,13 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-/// A path whose other methods are answered with a problem that names those it has.
-fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> Resource {
-    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
-    resource.default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
+/// A path whose other methods are answered with a problem that names those it has, for clients with the verb that
+/// [`access`] says.
+fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> impl HttpServiceFactory {
+    let resource = routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route));
+    resource
+        .default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
+        .wrap(from_fn(access::authorize))
 }
 
 /// An answer with the headers that its representation has.

@@ -5,19 +5,36 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::TlsFiles;
+use crate::body::Patience;
+
 /// What a request may ask for and how long it may take. `Default` is what `eider serve` uses unconfigured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     /// Threads that serve connections.
     pub workers: usize,
+    /// Connections that are open at once; more wait to be accepted. Each worker has its share.
+    pub max_connections: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// How long the headers of a request may take to arrive.
     pub header_timeout: Duration,
     /// How long a body may pause before it counts as lost.
     pub body_timeout: Duration,
+    /// What a body must bring on average, in bytes a second, once it is waited for longer than `body_timeout` in all.
+    pub min_body_rate: u64,
     /// How long running requests may go on after a stop was asked for.
     pub shutdown_grace: Duration,
+    /// What connections are encrypted with.
+    pub tls: Option<TlsFiles>,
+    /// Origins from which scripts may ask, or `*`.
+    pub cors_origins: Vec<String>,
+    /// Longest path and query of a request, in bytes.
+    pub max_url_bytes: u64,
+    /// Requests that a client may make each second; 0 does not count them.
+    pub requests_per_second: u32,
+    /// Requests that a client may make at once; 0 for as many as each second.
+    pub request_burst: u32,
     /// Largest body of a single record or a schema, in bytes.
     pub max_body_bytes: u64,
     /// Largest body of a bulk call, in bytes.
@@ -64,14 +81,28 @@ pub struct HttpSettings {
     pub is_traced: bool,
 }
 
+impl HttpSettings {
+    /// How long a body is waited for.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { pause: self.body_timeout, min_rate: self.min_body_rate }
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            max_connections: 4096,
             keep_alive: Duration::from_secs(75),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            min_body_rate: 1024,
             shutdown_grace: Duration::from_secs(30),
+            tls: None,
+            cors_origins: Vec::new(),
+            max_url_bytes: 8 << 10,
+            requests_per_second: 0,
+            request_burst: 0,
             max_body_bytes: 16 << 20,
             max_bulk_bytes: 1 << 30,
             max_buffered_bulk_bytes: 64 << 20,

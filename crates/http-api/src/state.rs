@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eider_application::{
-    BackupService, Error, ErrorCode, IngestService, MemoryGuard, QueryService, Reservation, SchemaService,
+    BackupService, Error, ErrorCode, IngestService, KeyRing, MemoryGuard, QueryService, Reservation, SchemaService,
 };
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
@@ -16,6 +16,7 @@ use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
 use crate::query_string::Parameters;
 use crate::settings::LiveSettings;
 use crate::slow::SlowOperations;
+use crate::throttle::Throttle;
 use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
@@ -39,6 +40,8 @@ pub struct Services {
     pub memory: MemoryGuard,
     /// Copies of everything.
     pub backup: BackupService,
+    /// The keys of clients.
+    pub keys: KeyRing,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ pub(crate) struct ApiState {
     pub(crate) slow_operations: SlowOperations,
     pub(crate) stream_metrics: StreamMetrics,
     pub(crate) streams: Admission,
+    pub(crate) throttle: Throttle,
     settings: LiveSettings,
 }
 
@@ -76,6 +80,7 @@ impl ApiState {
             bulk_calls: &bulk_calls,
             streams: &streams,
         });
+        let throttle = Throttle::new(&settings);
         Self {
             services,
             answers,
@@ -86,6 +91,7 @@ impl ApiState {
             slow_operations,
             stream_metrics,
             streams,
+            throttle,
             settings: live,
         }
     }

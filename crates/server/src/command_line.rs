@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::{Write, stderr, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::configuration::{CONFIG_VARIABLE, Effective, effective, load};
-use crate::settings::{LogFormat, Settings};
-use crate::{backup, demo, doctor, restore, serve, telemetry};
+use crate::configuration::{CONFIG_VARIABLE, Effective, Sources, effective, load};
+use crate::settings::LogFormat;
+use crate::{backup, demo, doctor, health, keys, restore, serve, telemetry};
 
 /// An embedded analytical record store with a streaming REST API.
 #[derive(Debug, Parser)]
@@ -27,8 +27,12 @@ enum Command {
     /// Shows or checks the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Says whether the server of this configuration is ready, for container runtimes. Exit code 1 when it is not.
+    Health(ServeArguments),
     /// Serves a fresh store, loads real flights into it, and shows each call with its answer.
     Demo(DemoArguments),
+    /// Makes, lists and revokes the keys of clients. A running server follows within half a second.
+    Keys(KeysArguments),
     /// Copies everything of a running server, or of a data directory, into a directory.
     Backup(backup::BackupArguments),
     /// Makes a data directory of a backup.
@@ -66,6 +70,18 @@ enum ConfigCommand {
 }
 
 #[derive(Debug, Args)]
+struct KeysArguments {
+    #[command(subcommand)]
+    command: keys::Command,
+    /// Directory of the data [default: ./data, or `EIDER_DATA_DIR`].
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Configuration file in TOML, for its `storage.data_dir`.
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE, global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct DemoArguments {
     /// Address to listen on; if it is taken, a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
@@ -73,6 +89,20 @@ struct DemoArguments {
     /// A new directory for the data, which is kept; without it a temporary one.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+}
+
+impl ServeArguments {
+    fn sources(&self) -> Sources {
+        let mut flags = Vec::new();
+        if let Some(listen) = &self.listen {
+            flags.push(("server.listen", listen.clone()));
+        }
+        flags.extend(self.data_dir.iter().map(|directory| data_dir_flag(directory)));
+        if let Some(format) = self.log_format {
+            flags.push(("log.format", format!("{format:?}").to_ascii_lowercase()));
+        }
+        Sources { file: self.config.clone(), flags }
+    }
 }
 
 /// Runs the command line of the process.
@@ -93,16 +123,22 @@ fn execute(command: Command) -> Result<bool> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     match command {
         Command::Serve(arguments) => {
-            let settings = settings_of(&arguments)?;
+            let sources = arguments.sources();
+            let settings = sources.load()?;
             let telemetry = telemetry::init(&settings)?;
-            let served = runtime.block_on(serve::serve(&settings));
+            let served = runtime.block_on(serve::serve(settings, sources, telemetry.log_filter()));
             telemetry.close();
             served?;
         }
+        Command::Health(arguments) => runtime.block_on(health::check(&arguments.sources().load()?))?,
         Command::Config(ConfigCommand::Show(arguments)) => show(&arguments)?,
         Command::Config(ConfigCommand::Check { file }) => {
             load(Some(&file), &[])?;
             writeln!(stdout(), "{} is valid", file.display()).context("cannot write")?;
+        }
+        Command::Keys(KeysArguments { command, data_dir, config }) => {
+            let flags: Vec<_> = data_dir.iter().map(|directory| data_dir_flag(directory)).collect();
+            command.run(load(config.as_deref(), &flags)?.storage.data_dir)?;
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
         Command::Backup(arguments) => runtime.block_on(backup::run(arguments))?,
@@ -116,7 +152,7 @@ fn execute(command: Command) -> Result<bool> {
 fn show(arguments: &ServeArguments) -> Result<()> {
     let mut section = String::new();
     let mut text = String::new();
-    for Effective { key, value, source } in effective(arguments.config.as_deref(), &flags_of(arguments))? {
+    for Effective { key, value, source } in effective(&arguments.sources())? {
         let (its_section, name) = key.split_once('.').unwrap_or_default();
         if its_section != section {
             let blank = if section.is_empty() { "" } else { "\n" };
@@ -128,22 +164,8 @@ fn show(arguments: &ServeArguments) -> Result<()> {
     stdout().write_all(text.as_bytes()).context("cannot write")
 }
 
-fn settings_of(arguments: &ServeArguments) -> Result<Settings> {
-    load(arguments.config.as_deref(), &flags_of(arguments))
-}
-
-fn flags_of(arguments: &ServeArguments) -> Vec<(&'static str, String)> {
-    let mut flags = Vec::new();
-    if let Some(listen) = &arguments.listen {
-        flags.push(("server.listen", listen.clone()));
-    }
-    if let Some(data_dir) = &arguments.data_dir {
-        flags.push(("storage.data_dir", data_dir.to_string_lossy().into_owned()));
-    }
-    if let Some(format) = arguments.log_format {
-        flags.push(("log.format", format!("{format:?}").to_ascii_lowercase()));
-    }
-    flags
+fn data_dir_flag(directory: &Path) -> (&'static str, String) {
+    ("storage.data_dir", directory.to_string_lossy().into_owned())
 }
 
 /// The help of a command, or of the program; for tests of the documentation.

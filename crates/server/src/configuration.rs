@@ -49,6 +49,25 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Settings> {
     extract(&layers(file, flags)?)
 }
 
+/// Where settings come from beside the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A file in TOML.
+    pub file: Option<PathBuf>,
+    /// Keys and values of the command line.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+impl Sources {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load(&self) -> Result<Settings> {
+        load(self.file.as_deref(), &self.flags)
+    }
+}
+
 /// A key, the value that is in force, and the layer that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
@@ -64,8 +83,8 @@ pub struct Effective {
 ///
 /// # Errors
 /// As [`load`].
-pub fn effective(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Vec<Effective>> {
-    let layers = layers(file, flags)?;
+pub fn effective(sources: &Sources) -> Result<Vec<Effective>> {
+    let layers = layers(sources.file.as_deref(), &sources.flags)?;
     let values = toml::Table::try_from(extract(&layers)?).context("the settings cannot be written as TOML")?;
     let of = |key: String| {
         let (section, name) = key.split_once('.')?;
@@ -295,8 +314,8 @@ mod tests {
             jail.set_env("EIDER_POOL_SIZE", "4");
             jail.set_env("EIDER_LOG_FILTER", "debug");
             jail.set_env("EIDER_DATA_DIR", "/srv");
-            let flags = [("server.listen", "127.0.0.1:2".to_owned())];
-            let all = effective(Some(Path::new("eider.toml")), &flags).unwrap();
+            let flags = vec![("server.listen", "127.0.0.1:2".to_owned())];
+            let all = effective(&Sources { file: Some("eider.toml".into()), flags }).unwrap();
             assert_eq!(all.iter().map(|setting| setting.key.clone()).collect::<Vec<_>>(), known_keys());
             let of = |key: &str| {
                 let setting = all.iter().find(|setting| setting.key == key).unwrap();

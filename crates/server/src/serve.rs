@@ -5,17 +5,20 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use eider_application::{
-    BackupService, FileReports, IngestService, MemoryGuard, QueryService, RecordStore, SchemaCatalog, SchemaService,
-    SystemClock, UuidV7Generator,
+    BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, RecordStore,
+    SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
 };
-use eider_http_api::{HttpServer, Services, Stopper};
+use eider_http_api::{HttpServer, Services, Stopper, TlsFiles};
 use eider_store_duckdb::DuckDbStore;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::configuration::Sources;
 use crate::memory::SystemMemory;
+use crate::reload::Reloader;
 use crate::settings::{Settings, bytes};
+use crate::telemetry::LogFilter;
 
 /// Directory of the reports of failures, in that of the data.
 const REPORTS: &str = "imports";
@@ -24,16 +27,33 @@ const REPORTS: &str = "imports";
 pub(crate) struct Server {
     store: DuckDbStore,
     http: HttpServer,
+    keys: Keys,
+    memory: MemoryGuard,
+    scheme: &'static str,
+}
+
+/// The keys of clients, and where they come from.
+struct Keys {
+    ring: KeyRing,
+    file: KeyFile,
+    seen: Option<FileStamp>,
 }
 
 impl Server {
     /// Binds the address, opens the store and puts everything together.
     pub(crate) async fn open(settings: &Settings) -> Result<Self> {
         let listen = settings.server.listen;
+        let http_settings = settings.http();
+        let scheme = if http_settings.tls.is_some() { "https" } else { "http" };
+        if let Some(TlsFiles { certificate, key }) = &http_settings.tls {
+            let are_both = [certificate, key].iter().all(|path| !path.as_os_str().is_empty());
+            ensure!(are_both, "`server.tls_certificate` and `server.tls_key` go together; one is empty");
+        }
         let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let data_dir = &settings.storage.data_dir;
         fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
+        let keys = Keys::open(data_dir, listen)?;
         let store_settings = settings.store();
         let temp_directory = store_settings.temp_directory.clone();
         let store = DuckDbStore::open(store_settings).await.context("cannot open the store")?;
@@ -41,9 +61,9 @@ impl Server {
         if let Some(probe) = SystemMemory::new(settings.memory.limit.map(|limit| limit.as_u64())) {
             memory.watch(probe).context("cannot watch the memory")?;
         }
-        let services = services(&store, settings, &temp_directory, memory);
-        let http = HttpServer::new(listener, services, settings.http()).context("cannot start the HTTP server")?;
-        Ok(Self { store, http })
+        let services = services(&store, settings, &temp_directory, keys.ring.clone(), memory.clone());
+        let http = HttpServer::new(listener, services, http_settings).context("cannot start the HTTP server")?;
+        Ok(Self { store, http, keys, memory, scheme })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -56,16 +76,47 @@ impl Server {
 
     /// Serves until stopped, then closes the store with a checkpoint.
     pub(crate) async fn run(self) -> Result<()> {
-        let address = self.address();
-        tracing::info!(server.address = %address, "listening on http://{address}");
-        self.http.run().await.context("the HTTP server failed")?;
+        let (address, scheme, keys) = (self.address(), self.scheme, self.keys);
+        tracing::info!(server.address = %address, "listening on {scheme}://{address}");
+        let following = tokio::spawn(keys.file.follow(keys.ring, keys.seen));
+        let outcome = self.http.run().await.context("the HTTP server failed");
+        following.abort();
+        outcome?;
         self.store.close().await.context("the store did not close as it should")?;
         tracing::info!("stopped");
         Ok(())
     }
 }
 
-fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path, memory: MemoryGuard) -> Services {
+impl Keys {
+    /// Reads the keys, and looks whether they will do for the address.
+    fn open(data_dir: &Path, listen: SocketAddr) -> Result<Self> {
+        let (ring, file) = (KeyRing::open(Arc::new(SystemClock)), KeyFile::new(data_dir.to_owned()));
+        let seen = file.stamp();
+        if let Some(keys) = file.read()? {
+            ring.replace(keys);
+        }
+        if !listen.ip().to_canonical().is_loopback() && !ring.has_valid_key() {
+            bail!(
+                "{listen} can be reached by others and there is no valid key; make one: eider keys create --name admin \
+                 --verbs admin --data-dir {}",
+                data_dir.display()
+            );
+        }
+        if !ring.is_enforced() {
+            tracing::warn!("there are no keys: everybody on this machine may do everything");
+        }
+        Ok(Self { ring, file, seen })
+    }
+}
+
+fn services(
+    store: &DuckDbStore,
+    settings: &Settings,
+    temp_directory: &Path,
+    keys: KeyRing,
+    memory: MemoryGuard,
+) -> Services {
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
@@ -83,18 +134,24 @@ fn services(store: &DuckDbStore, settings: &Settings, temp_directory: &Path, mem
         backup: BackupService::new(Arc::clone(&records), clock, ids),
         query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),
         memory,
+        keys,
     }
 }
 
-/// Serves until SIGTERM or SIGINT.
-pub(crate) async fn serve(settings: &Settings) -> Result<()> {
-    let server = Server::open(settings).await?;
+/// Serves until SIGTERM or SIGINT; SIGHUP reads the settings again.
+pub(crate) async fn serve(settings: Settings, sources: Sources, log: LogFilter) -> Result<()> {
+    let server = Server::open(&settings).await?;
     let stopper = server.stopper();
-    let mut signal = Box::pin(stop_signal()?);
+    let mut reloader = Reloader::new(sources, settings, server.http.settings(), server.memory.clone(), log);
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let mut stop = Box::pin(stop_signal()?);
     let mut running = Box::pin(server.run());
-    tokio::select! {
-        result = &mut running => return result,
-        () = &mut signal => {}
+    loop {
+        tokio::select! {
+            result = &mut running => return result,
+            () = &mut stop => break,
+            _ = hangup.recv() => reloader.reload(),
+        }
     }
     tracing::info!("stopping: no new connections, running requests may end");
     let (result, ()) = tokio::join!(running, stopper.stop());

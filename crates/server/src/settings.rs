@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use bytesize::ByteSize;
 use eider_application::{IngestLimits, MemoryGuardSettings};
-use eider_http_api::HttpSettings;
+use eider_http_api::{HttpSettings, TlsFiles};
 use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
@@ -48,14 +48,19 @@ pub struct Server {
     pub listen: SocketAddr,
     #[serde(with = "auto")]
     pub workers: Option<usize>,
+    pub max_connections: usize,
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
+    pub min_body_rate: ByteSize,
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
+    pub cors_origins: Vec<String>,
 }
 
 /// The file and the engine.
@@ -111,6 +116,9 @@ pub struct Commits {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
 pub struct Limits {
+    pub requests_per_second: u32,
+    pub request_burst: u32,
+    pub url_size: ByteSize,
     pub body_size: ByteSize,
     pub bulk_size: ByteSize,
     pub buffered_bulk_size: ByteSize,
@@ -191,9 +199,20 @@ pub enum LogFormat {
 
 impl Default for Server {
     fn default() -> Self {
-        let HttpSettings { keep_alive, header_timeout, body_timeout, shutdown_grace, .. } = HttpSettings::default();
-        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-        Self { listen, workers: None, keep_alive, header_timeout, body_timeout, shutdown_grace }
+        let http = HttpSettings::default();
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            workers: None,
+            max_connections: http.max_connections,
+            keep_alive: http.keep_alive,
+            header_timeout: http.header_timeout,
+            body_timeout: http.body_timeout,
+            min_body_rate: ByteSize(http.min_body_rate),
+            shutdown_grace: http.shutdown_grace,
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            cors_origins: http.cors_origins,
+        }
     }
 }
 
@@ -242,6 +261,9 @@ impl Default for Limits {
     fn default() -> Self {
         let (http, ingest) = (HttpSettings::default(), IngestLimits::default());
         Self {
+            requests_per_second: http.requests_per_second,
+            request_burst: http.request_burst,
+            url_size: ByteSize(http.max_url_bytes),
             body_size: ByteSize(http.max_body_bytes),
             bulk_size: ByteSize(http.max_bulk_bytes),
             buffered_bulk_size: ByteSize(http.max_buffered_bulk_bytes),
@@ -330,10 +352,17 @@ impl Settings {
         let defaults = HttpSettings::default();
         HttpSettings {
             workers: self.server.workers.unwrap_or(defaults.workers).max(1),
+            max_connections: self.server.max_connections,
             keep_alive: self.server.keep_alive,
             header_timeout: self.server.header_timeout,
             body_timeout: self.server.body_timeout,
+            min_body_rate: self.server.min_body_rate.as_u64(),
             shutdown_grace: self.server.shutdown_grace,
+            tls: self.tls(),
+            cors_origins: self.server.cors_origins.clone(),
+            requests_per_second: self.limits.requests_per_second,
+            request_burst: self.limits.request_burst,
+            max_url_bytes: self.limits.url_size.as_u64(),
             max_body_bytes: self.limits.body_size.as_u64(),
             max_bulk_bytes: self.limits.bulk_size.as_u64(),
             max_buffered_bulk_bytes: self.limits.buffered_bulk_size.as_u64(),
@@ -357,6 +386,13 @@ impl Settings {
             slow_operation: Some(self.log.slow_operation).filter(|threshold| !threshold.is_zero()),
             is_traced: telemetry::is_traced(&self.telemetry),
         }
+    }
+
+    /// The files of the certificate and its key, if either is set.
+    fn tls(&self) -> Option<TlsFiles> {
+        let Server { tls_certificate, tls_key, .. } = &self.server;
+        let is_set = [tls_certificate, tls_key].iter().any(|path| !path.as_os_str().is_empty());
+        is_set.then(|| TlsFiles { certificate: tls_certificate.clone(), key: tls_key.clone() })
     }
 
     /// What every write keeps.

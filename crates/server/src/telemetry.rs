@@ -12,7 +12,7 @@ use tracing_bunyan_formatter::{BunyanFormattingLayer, JsonStorageLayer};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 pub(crate) use self::traces::is_traced;
 use crate::settings::{Log, LogFormat, Settings};
@@ -25,12 +25,35 @@ const TRACE_FIELDS: [&str; 2] = ["otel.kind", "otel.status_code"];
 
 /// What is still to be sent when the program ends.
 #[must_use]
-pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+pub(crate) struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+    filter: LogFilter,
+}
+
+/// Which events are logged, to be replaced while the program runs.
+#[derive(Debug, Clone)]
+pub(crate) struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// # Errors
+    /// When the text is not a list of targets and levels; the filter stays as it was.
+    pub(crate) fn set(&self, text: &str) -> Result<()> {
+        self.0.reload(parse_filter(text)?).context("nothing is logged any more")
+    }
+}
+
+fn parse_filter(text: &str) -> Result<EnvFilter> {
+    EnvFilter::try_new(text).with_context(|| format!("`log.filter` is not a list of targets and levels: {text:?}"))
+}
 
 impl Telemetry {
+    pub(crate) fn log_filter(&self) -> LogFilter {
+        self.filter.clone()
+    }
+
     /// Sends what waits, for some seconds at most. Blocks, so not to be called from the runtime.
     pub(crate) fn close(self) {
-        if let Some(provider) = self.0 {
+        if let Some(provider) = self.provider {
             traces::close(&provider);
         }
     }
@@ -42,8 +65,7 @@ impl Telemetry {
 /// When the filter cannot be parsed, the collector's address cannot be used, or something logs already.
 pub(crate) fn init(settings: &Settings) -> Result<Telemetry> {
     let log = &settings.log;
-    let filter = EnvFilter::try_new(&log.filter)
-        .with_context(|| format!("`log.filter` is not a list of targets and levels: {:?}", log.filter))?;
+    let (filter, handle) = reload::Layer::new(parse_filter(&log.filter)?);
     let provider = traces::provider(&settings.telemetry)?;
     tracing_log::LogTracer::init().context("something logs already")?;
     let registry = Registry::default();
@@ -61,7 +83,7 @@ pub(crate) fn init(settings: &Settings) -> Result<Telemetry> {
         }
     }
     .context("something logs already")?;
-    Ok(Telemetry(provider))
+    Ok(Telemetry { provider, filter: LogFilter(handle) })
 }
 
 /// What writes the log.

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use eider_application::{FailureReport, FailureReports, ReportStream, StoreError, StoreErrorKind};
+use eider_application::{FailureReport, FailureReports, KeyId, StoreError, StoreErrorKind, StoredReport};
 use eider_domain::Timestamp;
 use futures::{StreamExt, stream};
 use uuid::Uuid;
 
-type Finished = Arc<Mutex<HashMap<Uuid, (Timestamp, Bytes)>>>;
+type Finished = Arc<Mutex<HashMap<Uuid, (Option<KeyId>, Timestamp, Bytes)>>>;
 
 /// Keeps reports in memory, as many lines as it has room for.
 #[derive(Debug, Clone)]
@@ -39,15 +39,15 @@ impl Default for MemoryReports {
 
 #[async_trait]
 impl FailureReports for MemoryReports {
-    fn begin(&self, id: Uuid, now: Timestamp) -> Result<Box<dyn FailureReport>, StoreError> {
+    fn begin(&self, id: Uuid, owner: Option<KeyId>, now: Timestamp) -> Result<Box<dyn FailureReport>, StoreError> {
         let (finished, room) = (Arc::clone(&self.finished), self.room);
-        Ok(Box::new(MemoryReport { finished, room, id, now, lines: Vec::new() }))
+        Ok(Box::new(MemoryReport { finished, room, id, owner, now, lines: Vec::new() }))
     }
 
-    async fn open(&self, id: Uuid, since: Timestamp) -> Result<Option<ReportStream>, StoreError> {
+    async fn open(&self, id: Uuid, since: Timestamp) -> Result<Option<StoredReport>, StoreError> {
         let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = finished.get(&id).filter(|(at, _)| *at >= since).map(|(_, lines)| lines.clone());
-        Ok(lines.map(|lines| stream::once(async { Ok(lines) }).boxed()))
+        let found = finished.get(&id).filter(|(_, at, _)| *at >= since).cloned();
+        Ok(found.map(|(owner, _, lines)| StoredReport { owner, lines: stream::once(async { Ok(lines) }).boxed() }))
     }
 }
 
@@ -56,6 +56,7 @@ struct MemoryReport {
     finished: Finished,
     room: usize,
     id: Uuid,
+    owner: Option<KeyId>,
     now: Timestamp,
     lines: Vec<u8>,
 }
@@ -70,8 +71,8 @@ impl FailureReport for MemoryReport {
     }
 
     fn finish(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { finished, id, now, lines, .. } = *self;
-        finished.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (now, Bytes::from(lines)));
+        let Self { finished, id, owner, now, lines, .. } = *self;
+        finished.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (owner, now, Bytes::from(lines)));
         Ok(())
     }
 }

@@ -17,8 +17,8 @@ use super::service::{IngestService, key_violation};
 use super::{BodyFormat, DecodedBatch, DecodedBlock};
 use crate::timings::{Stage, timed};
 use crate::{
-    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Error, OnConflict, RowLines, StoreError,
-    WriteReceipt, WriteRequest, blocking,
+    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Error, KeyId, OnConflict, RowLines,
+    StoreError, WriteReceipt, WriteRequest, blocking,
 };
 
 /// Most ids that a receipt lists; a call that asks for more is refused.
@@ -49,6 +49,8 @@ pub struct BulkOptions {
     pub max_errors: Option<u64>,
     /// What the client calls this call, so that a repeat stores nothing.
     pub idempotency_key: Option<String>,
+    /// The key of the client, who alone may read the report of its failures.
+    pub owner: Option<KeyId>,
 }
 
 impl IngestService {
@@ -117,7 +119,7 @@ impl IngestService {
         };
         let mut intake = Intake {
             writer: Some(timed(Stage::Store, self.store.begin_write(request)).await?),
-            failures: Arc::new(Mutex::new(self.failures())),
+            failures: Arc::new(Mutex::new(self.failures(options))),
             max_errors: match options.mode {
                 BulkMode::Atomic => 0,
                 BulkMode::Partial => options.max_errors.unwrap_or(u64::MAX),
@@ -156,11 +158,12 @@ impl IngestService {
     }
 
     /// What will be wrong with a body.
-    fn failures(&self) -> Failures {
+    fn failures(&self, options: &BulkOptions) -> Failures {
         let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
         let target = ReportTarget {
             reports: Arc::clone(&self.reports),
             id,
+            owner: options.owner,
             now: self.clock.now(),
             max_bytes: self.limits.max_report_bytes,
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use eider_domain::{Timestamp, Violation};
 use uuid::Uuid;
 
-use crate::{FailureReport, FailureReports, StoreError};
+use crate::{FailureReport, FailureReports, KeyId, StoreError};
 
 /// The violations of a body.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Failures {
 pub(super) struct ReportTarget {
     pub(super) reports: Arc<dyn FailureReports>,
     pub(super) id: Uuid,
+    /// The key of the call.
+    pub(super) owner: Option<KeyId>,
     pub(super) now: Timestamp,
     /// Bytes after which it breaks off.
     pub(super) max_bytes: u64,
@@ -72,7 +74,7 @@ impl Failures {
     }
 
     fn begin(&mut self) {
-        match self.target.reports.begin(self.target.id, self.target.now) {
+        match self.target.reports.begin(self.target.id, self.target.owner, self.target.now) {
             Ok(report) => {
                 self.report = Report::Open { report, room: Some(self.target.max_bytes) };
                 let named = std::mem::take(&mut self.named);

@@ -45,7 +45,7 @@ pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {
     pub(super) fn new(format: BodyFormat, options: &BulkOptions) -> Self {
-        let options = BulkOptions { idempotency_key: None, ..options.clone() };
+        let options = BulkOptions { idempotency_key: None, owner: None, ..options.clone() };
         Self(Sha256::new_with_prefix(format!("{format:?} {options:?}\n")))
     }
 

@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_domain::{Filter, RecordId, Schema, SystemField, Version, Violation, ViolationCode};
+use eider_domain::{Filter, RecordId, Schema, SystemField, Verb, Version, Violation, ViolationCode};
 use tracing::instrument;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, pat
 use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
-    IdGenerator, KeyConflict, QueryService, RecordStore, ReportStream, StoreError, blocking,
+    IdGenerator, KeyConflict, Principal, QueryService, RecordStore, ReportStream, StoreError, blocking,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
@@ -190,13 +190,15 @@ impl IngestService {
     }
 
     /// Everything that was wrong with the body of a bulk write, as NDJSON: a line per violation, in the order of the
-    /// body, those of keys behind the others. Kept for [`ANSWER_LIFETIME`].
+    /// body, those of keys behind the others. Kept for [`ANSWER_LIFETIME`]. Only who made the call, and an admin, finds it.
     ///
     /// # Errors
     /// [`Error::ReportNotFound`], [`Error::Store`].
-    pub async fn failure_report(&self, import: Uuid) -> Result<ReportStream, Error> {
+    pub async fn failure_report(&self, import: Uuid, reader: &Principal) -> Result<ReportStream, Error> {
         let since = self.clock.now().minus(ANSWER_LIFETIME);
-        self.reports.open(import, since).await?.ok_or(Error::ReportNotFound { import })
+        let report = self.reports.open(import, since).await?;
+        let report = report.filter(|report| reader.has(Verb::Admin) || report.owner == reader.key_id());
+        report.map(|report| report.lines).ok_or(Error::ReportNotFound { import })
     }
 
     /// Makes a new record of the current one and stores it in its place, again when another writer was first.

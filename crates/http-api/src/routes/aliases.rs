@@ -3,11 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::BodyFormat;
+use eider_domain::Verb;
 use futures::stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{bulk as bulk_route, records};
+use crate::access;
 use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
@@ -45,8 +47,9 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let settings = &state.settings();
-    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
     let Opened { schema_name, data } = open(&body)?;
+    access::check(&request, Verb::RecordsAppend, &schema_name)?;
     let schema = state.schema(&schema_name).await?;
     records::create_one(&state, &request, &schema, data).await
 }
@@ -60,8 +63,9 @@ pub(super) async fn bulk(
     let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::buffered_need(&request, settings)).await?;
     let body =
-        body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.body_timeout).await?;
+        body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.patience()).await?;
     let Opened { schema_name, data } = open(&body)?;
+    access::check(&request, bulk_route::verb(&options), &schema_name)?;
     let schema = state.schema(&schema_name).await?;
     slow::note(&request, Shape::new("bulk", &schema));
     let pieces = (0..data.len()).step_by(PIECE_BYTES);

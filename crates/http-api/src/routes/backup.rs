@@ -26,7 +26,7 @@ pub(super) async fn download(state: web::Data<ApiState>, request: HttpRequest) -
     let (id, backup) = state.services.backup.begin().await?;
     let bytes = backup.bytes;
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(send(backup, sender, state.settings.stream_idle).in_current_span());
+    tokio::spawn(send(backup, sender, state.settings().stream_idle).in_current_span());
     let body = stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|slice| (slice, receiver)));
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")

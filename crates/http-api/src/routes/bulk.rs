@@ -6,10 +6,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, ErrorCode, OnConflict};
-use eider_domain::Schema;
+use eider_domain::{Schema, Verb};
 use futures::{Stream, TryStreamExt};
 use serde_json::json;
 
+use crate::access;
 use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
@@ -42,9 +43,16 @@ pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
         max_errors,
         idempotency_key: idempotency_key(request)?,
+        owner: access::principal(request)?.key_id(),
     })
 }
 
+/// What a call does to records.
+pub(super) fn verb(options: &BulkOptions) -> Verb {
+    if options.on_conflict == OnConflict::Replace { Verb::RecordsWrite } else { Verb::RecordsAppend }
+}
+
+/// The key under which a call is kept: that of the header, which each client has for itself.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim().trim_matches('"');
@@ -52,7 +60,8 @@ pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, A
         let detail = format!("`Idempotency-Key` takes 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters");
         return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
     }
-    Ok(Some(key.to_owned()))
+    let client = access::principal(request)?.key_id();
+    Ok(Some(client.map_or_else(|| key.to_owned(), |client| format!("{client}/{key}"))))
 }
 
 pub(super) async fn create(
@@ -62,11 +71,12 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let options = options(&request)?;
+    access::check(&request, verb(&options), &name)?;
     let schema = state.schema(&name).await?;
     let format = body::bulk_format(&request)?;
     let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
-    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeout)?;
+    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.patience())?;
     slow::note(&request, Shape::new("bulk", &schema));
     store(&state, &schema, format, options, pieces).await
 }

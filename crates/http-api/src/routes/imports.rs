@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{BodyFormat, ErrorCode};
 use uuid::Uuid;
 
+use crate::access;
 use crate::error::ApiError;
 use crate::media_type::MediaType;
 use crate::query_string::Parameters;
@@ -18,7 +19,7 @@ pub(super) async fn failures(
     Parameters::parse(request.query_string(), &[], false)?;
     let id = Uuid::try_parse(&id)
         .map_err(|_| ApiError::new(ErrorCode::ReportNotFound, "there is no such import: its id is a UUID"))?;
-    let lines = state.services.ingest.failure_report(id).await?;
+    let lines = state.services.ingest.failure_report(id, &access::principal(&request)?).await?;
     Ok(HttpResponse::Ok()
         .content_type(MediaType::of(BodyFormat::Ndjson).content_type())
         .insert_header((CACHE_CONTROL, "private"))

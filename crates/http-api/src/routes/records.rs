@@ -40,7 +40,7 @@ pub(super) async fn create(
     Parameters::parse(request.query_string(), &[], false)?;
     let schema = state.schema(&name).await?;
     let settings = &state.settings();
-    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
     create_one(&state, &request, &schema, body).await
 }
 
@@ -121,7 +121,7 @@ async fn rewrite(
         Rewrite::Patch => body::MERGE_PATCH,
     };
     let settings = &state.settings();
-    let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.body_timeout).await?;
+    let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.patience()).await?;
     state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
     let stored = match rewrite {

@@ -3,10 +3,11 @@
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{IdCheck, IdentityStatistics, SchemaDescription};
-use eider_domain::{Schema, SchemaName};
+use eider_domain::{Schema, SchemaName, Verb};
 use serde_json::{Value as Json, json};
 
 use super::BASE;
+use crate::access;
 use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
@@ -19,6 +20,9 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let document = body::json(&request, payload, &state.settings()).await?;
+    if let Some(name) = document["name"].as_str() {
+        access::check(&request, Verb::SchemasWrite, name)?;
+    }
     let schema = state.services.schemas.create(&document).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("{BASE}/schemas/{}", schema.name())))
@@ -29,7 +33,9 @@ pub(super) async fn create(
 pub(super) async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let schemas = state.services.schemas.list().await?;
-    let data: Vec<Json> = schemas.iter().map(|schema| document_of(schema)).collect();
+    let reader = access::principal(&request)?;
+    let readable = schemas.iter().filter(|schema| reader.may(Verb::SchemasRead, schema.name()));
+    let data: Vec<Json> = readable.map(|schema| document_of(schema)).collect();
     Ok(HttpResponse::Ok().json(json!({"data": data})))
 }
 

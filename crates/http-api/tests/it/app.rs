@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use eider_application::{
-    BackupService, IngestLimits, IngestService, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore,
+    BackupService, IngestLimits, IngestService, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore,
     SchemaCatalog, SchemaService,
 };
 use eider_http_api::{HttpServer, HttpSettings, Services};
@@ -24,6 +24,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) reports: MemoryReports,
     pub(crate) memory: MemoryGuard,
+    pub(crate) keys: KeyRing,
     client: Client,
 }
 
@@ -84,6 +85,7 @@ impl TestApp {
         let catalog: Arc<dyn SchemaCatalog> = Arc::new(store.clone());
         let clock = Arc::new(FixedClock::default());
         let memory = MemoryGuard::new(MemoryGuardSettings::default());
+        let keys = KeyRing::open(Arc::clone(&clock) as _);
         let services = Services {
             schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
             ingest: IngestService::new(
@@ -96,14 +98,16 @@ impl TestApp {
             backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::new(SequentialIds::new())),
             query: QueryService::new(records).with_max_page_bytes(MAX_PAGE_BYTES),
             memory: memory.clone(),
+            keys: keys.clone(),
         };
         // Other members of the workspace make the client inflate what it receives.
         let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let server = HttpServer::new(listener, services, settings).unwrap();
-        let base = format!("http://{}", server.address());
+        let base = format!("{scheme}://{}", server.address());
         tokio::spawn(server.run());
-        Self { base, store, clock, reports, memory, client }
+        Self { base, store, clock, reports, memory, keys, client }
     }
 
     /// A server with the schema `flights`.

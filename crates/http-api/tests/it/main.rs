@@ -1,10 +1,12 @@
 //! The API over real connections, on the in-memory store.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod answers;
 mod app;
 mod backup;
 mod bad_records;
+mod browsers;
 mod bulk;
 mod changes;
 mod delivery;
@@ -13,6 +15,7 @@ mod explain;
 mod formats;
 mod golden;
 mod imports;
+mod limits;
 mod memory;
 mod metrics;
 mod modes;
@@ -26,3 +29,4 @@ mod resume;
 mod round_trips;
 mod schemas;
 mod streams;
+mod tls;

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod disk_full;
 mod event_loop;
+mod keys;
 mod logs;
 mod monitoring;
 mod operation;

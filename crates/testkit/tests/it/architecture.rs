@@ -12,7 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("eider-application", &["eider-domain"]),
     ("eider-store-duckdb", &["eider-domain", "eider-application"]),
     ("eider-http-api", &["eider-domain", "eider-application"]),
-    ("eider", &["eider-application", "eider-store-duckdb", "eider-http-api"]),
+    ("eider", &["eider-domain", "eider-application", "eider-store-duckdb", "eider-http-api"]),
     ("eider-testkit", &["eider-domain", "eider-application"]),
 ];
 

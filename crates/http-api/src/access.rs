@@ -1,0 +1,232 @@
+//! Who may ask for what: the verb of every route, and the two places where it is asked for.
+//!
+//! [`admit`] stands in front of everything and finds out who asks, [`authorize`] in front of each route and finds out
+//! whether they may.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, web};
+use eider_application::{ErrorCode, Principal, Unauthorized};
+use eider_domain::{SchemaName, Verb};
+use serde::Deserialize;
+use tracing::Span;
+
+use crate::error::ApiError;
+use crate::state::ApiState;
+use crate::throttle::Client;
+
+/// Beside `Authorization: Bearer`, the header that a key may be sent in.
+const API_KEY: &str = "x-api-key";
+/// What is open to everybody, and not counted against any rate.
+const OPEN: &str = "/health/";
+
+/// The verb that each method of each route needs. Routes below [`OPEN`] need none.
+const ROUTES: &[(&str, &[(&str, Verb)])] = &[
+    ("/metrics", &[("GET", Verb::MetricsRead)]),
+    ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
+    ("/api/v1/schemas/{schema}", &[("GET", Verb::SchemasRead), ("DELETE", Verb::SchemasWrite)]),
+    ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
+    ("/api/v1/records", &[("POST", Verb::RecordsAppend)]),
+    ("/api/v1/records/bulk", &[("POST", Verb::RecordsAppend)]),
+    (
+        "/api/v1/records/{schema}",
+        &[
+            ("GET", Verb::RecordsRead),
+            ("QUERY", Verb::RecordsRead),
+            ("POST", Verb::RecordsAppend),
+            ("DELETE", Verb::RecordsWrite),
+        ],
+    ),
+    ("/api/v1/records/{schema}/bulk", &[("POST", Verb::RecordsAppend)]),
+    ("/api/v1/records/{schema}/query", &[("POST", Verb::RecordsRead)]),
+    ("/api/v1/records/{schema}/stream", &[("GET", Verb::RecordsRead), ("POST", Verb::RecordsRead)]),
+    ("/api/v1/records/{schema}/count", &[("GET", Verb::RecordsRead)]),
+    (
+        "/api/v1/records/{schema}/{id}",
+        &[
+            ("GET", Verb::RecordsRead),
+            ("PUT", Verb::RecordsWrite),
+            ("PATCH", Verb::RecordsWrite),
+            ("DELETE", Verb::RecordsWrite),
+        ],
+    ),
+];
+
+/// The verb that a method of a route needs. What is not in the table is for admins; a method that a route does not
+/// have needs nothing, since it is answered with 405.
+fn needed(pattern: Option<&str>, method: &str) -> Option<Verb> {
+    let route = ROUTES.iter().find(|(path, _)| Some(*path) == pattern);
+    let Some((_, methods)) = route else { return Some(Verb::Admin) };
+    methods.iter().find(|(name, _)| *name == method).map(|(_, verb)| *verb)
+}
+
+/// The key that a request has, if it has one that is text.
+fn sent_key(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+    bearer.or_else(|| headers.get(API_KEY)?.to_str().ok())
+}
+
+/// Lets a request in that is not too long, whose client is known, and that is within the client's rate.
+pub(crate) async fn admit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(state) = request.app_data::<web::Data<ApiState>>().cloned() else {
+        return Ok(request.error_response(ApiError::new(ErrorCode::Internal, "the request has no state")));
+    };
+    let max_url_bytes = state.settings().max_url_bytes;
+    if request.uri().path_and_query().is_some_and(|url| url.as_str().len() as u64 > max_url_bytes) {
+        let detail = format!("the path and the query are longer than {max_url_bytes} bytes; send a query as a body");
+        return Ok(request.error_response(ApiError::new(ErrorCode::UriTooLong, detail)));
+    }
+    if request.path().starts_with(OPEN) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let address = Client::of_address(request.peer_addr());
+    let principal = match identify(&state, &request, &address) {
+        Ok(principal) => principal,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    if let Some(id) = principal.key_id() {
+        Span::current().record("key.id", tracing::field::display(id));
+    }
+    let client = principal.key_id().map_or(address, Client::Key);
+    request.extensions_mut().insert(principal);
+    let Some(rate) = state.throttle.count(client) else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let mut response = match rate.refused {
+        Some(wait) => request.error_response(ApiError::rate_limited(wait)),
+        None => next.call(request).await?.map_into_boxed_body(),
+    };
+    rate.write(response.headers_mut());
+    Ok(response)
+}
+
+/// Who asks. A client that sent many wrong keys is not asked who it is for a while, unless it is one that was right
+/// before.
+fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
+    let keys = &state.services.keys;
+    let sent = sent_key(request.headers());
+    if let Some(key) = sent.filter(|_| keys.is_enforced()) {
+        state.throttle.check_attempt(address, key)?;
+    }
+    let found = keys.authenticate(sent);
+    match (&found, sent) {
+        (Ok(principal), Some(_)) => state.throttle.succeeded(address, principal.key_id()),
+        (Err(Unauthorized), Some(_)) => state.throttle.failed(address),
+        (_, None) => {}
+    }
+    found.map_err(|Unauthorized| ApiError::unauthorized())
+}
+
+/// The parameter of paths that names a schema.
+#[derive(Deserialize)]
+struct Named {
+    schema: String,
+}
+
+/// Lets a request through to its route if its client has the verb that the route needs, on the schema in the path if
+/// there is one. A schema in a body is checked by [`check`] once it is read.
+pub(crate) async fn authorize(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Err(error) = permit(&request) {
+        return Ok(request.error_response(error));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn permit(request: &ServiceRequest) -> Result<(), ApiError> {
+    if request.path().starts_with(OPEN) {
+        return Ok(());
+    }
+    let principal = principal(request.request())?;
+    if principal.key_id().is_none() {
+        return Ok(());
+    }
+    let Some(verb) = needed(request.match_pattern().as_deref(), request.method().as_str()) else { return Ok(()) };
+    match request.match_info().load::<Named>() {
+        Ok(Named { schema }) => check(request.request(), verb, &schema),
+        Err(_) if principal.has(verb) => Ok(()),
+        Err(_) => Err(ApiError::new(ErrorCode::Forbidden, format!("the key lacks `{verb}`"))),
+    }
+}
+
+/// Who makes a request.
+///
+/// # Errors
+/// 403 when nobody asked; every route is behind [`admit`].
+pub(crate) fn principal(request: &HttpRequest) -> Result<Principal, ApiError> {
+    let principal = request.extensions().get::<Principal>().cloned();
+    principal.ok_or_else(|| ApiError::new(ErrorCode::Forbidden, "the request has no client"))
+}
+
+/// Whether the client of a request may do something to the schema of a name. A text that cannot be a name is left to
+/// who looks for the schema.
+///
+/// # Errors
+/// 403 with what the key lacks, whether there is such a schema or not.
+pub(crate) fn check(request: &HttpRequest, verb: Verb, schema: &str) -> Result<(), ApiError> {
+    let principal = principal(request)?;
+    let is_allowed = match SchemaName::parse(schema) {
+        Ok(name) => principal.may(verb, &name),
+        Err(_) => principal.has(verb),
+    };
+    if is_allowed {
+        return Ok(());
+    }
+    let shown: String = schema.chars().take(eider_domain::MAX_NAME_CHARS).collect();
+    Err(ApiError::new(ErrorCode::Forbidden, format!("the key lacks `{verb}` on the schema `{shown}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The paths and methods of `routes.rs`, in the order in which they stand there.
+    fn declared() -> Vec<(String, Vec<String>)> {
+        let source = include_str!("routes.rs");
+        let (before, scoped) = source.split_once("web::scope(BASE)").unwrap();
+        let routes_of = |source: &str, base: &str| -> Vec<(String, Vec<String>)> {
+            let texts = |part: &str| part.split('"').skip(1).step_by(2).take(2).map(str::to_owned).collect::<Vec<_>>();
+            let route = |part| match texts(part).as_slice() {
+                [path, methods] if path.starts_with('/') => {
+                    Some((format!("{base}{path}"), methods.split(", ").map(str::to_owned).collect()))
+                }
+                _ => None,
+            };
+            source.split(".service(resource(").skip(1).filter_map(route).collect()
+        };
+        [routes_of(before, ""), routes_of(scoped, "/api/v1")].concat()
+    }
+
+    #[test]
+    fn every_route_says_which_verb_it_needs() {
+        let declared = declared();
+        assert!(declared.len() > 10, "the search finds the routes: {declared:?}");
+        for (path, methods) in &declared {
+            if path.starts_with(OPEN) {
+                continue;
+            }
+            let Some((_, verbs)) = ROUTES.iter().find(|(route, _)| route == path) else { panic!("{path} has no verb") };
+            let mut listed: Vec<&str> = verbs.iter().map(|(method, _)| *method).collect();
+            listed.sort_unstable();
+            assert_eq!(&listed, methods, "{path}");
+        }
+        for (path, _) in ROUTES {
+            assert!(declared.iter().any(|(route, _)| route == path), "there is no route {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_for_admins() {
+        assert_eq!(needed(Some("/api/v2/everything"), "GET"), Some(Verb::Admin));
+        assert_eq!(needed(None, "GET"), Some(Verb::Admin));
+        assert_eq!(needed(Some("/metrics"), "POST"), None, "405 follows");
+    }
+}

@@ -1,0 +1,230 @@
+//! Keys: who is let in, and what each may do.
+
+use std::time::Duration;
+
+use eider_application::{ApiKey, Clock};
+use eider_domain::{Grant, SchemaPattern};
+use eider_http_api::HttpSettings;
+use eider_testkit::MemoryReports;
+use serde_json::{Value as Json, json};
+
+use crate::app::{Answer, TestApp, flights};
+
+const RECORDS: &str = "/api/v1/records/flights";
+
+/// A key whose bytes are all `seed`.
+fn key(app: &TestApp, seed: u8, verbs: &str, schemas: &str) -> (ApiKey, String) {
+    let schemas = schemas.split(',').map(|text| SchemaPattern::parse(text).unwrap()).collect();
+    let grant = Grant::new(Grant::parse_verbs(verbs.split(',')).unwrap(), schemas);
+    ApiKey::issue(verbs.to_owned(), grant, &[seed; ApiKey::ENTROPY_BYTES], app.clock.now(), None)
+}
+
+/// A server with the schemas `flights` and `sales_eu`, and keys of these verbs and schemas; their texts.
+async fn app_with<const N: usize>(grants: [(&str, &str); N]) -> (TestApp, [String; N]) {
+    let app = TestApp::with_flights().await;
+    let mut sales = flights();
+    sales["name"] = json!("sales_eu");
+    assert_eq!(app.post("/api/v1/schemas", &sales).await.status, 201);
+    app.load(json!([{"carrier": "UA", "flight": 1}])).await;
+    let mut seed = 0;
+    let issued = grants.map(|(verbs, schemas)| {
+        seed += 1;
+        key(&app, seed, verbs, schemas)
+    });
+    let texts = issued.clone().map(|(_, text)| text);
+    app.keys.replace(issued.into_iter().map(|(key, _)| key).collect());
+    (app, texts)
+}
+
+async fn call(app: &TestApp, key: &str, method: &str, path: &str, body: &str) -> Answer {
+    let request = app.request(method, path).bearer_auth(key).header("content-type", "application/json");
+    app.send(request.body(body.to_owned())).await
+}
+
+#[tokio::test]
+async fn without_a_valid_key_every_answer_but_health_is_the_same() {
+    let (app, [right]) = app_with([("admin", "*")]).await;
+    let wrong = format!("{}0", &right[..right.len() - 1]);
+    let unknown = right.replacen("01", "02", 1);
+    let mut bodies = Vec::new();
+    for authorization in
+        ["", "Bearer", "Bearer ", "Basic YTpi", &format!("Bearer {wrong}"), &format!("Bearer {unknown}")]
+    {
+        for path in ["/api/v1/schemas", RECORDS, "/metrics", "/nowhere", "/openapi.json"] {
+            let request = app.request("GET", path).header("x-request-id", "same");
+            let answer = app.send(request.header("authorization", authorization)).await;
+            assert_eq!(answer.problem(), (401, "unauthorized".to_owned()), "{authorization} {path}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            bodies.push(answer.text);
+        }
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "{bodies:#?}");
+    assert_eq!(app.get("/health/live").await.status, 200);
+    assert_eq!(app.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_comes_as_bearer_or_in_a_header_of_its_own() {
+    let (app, [key]) = app_with([("admin", "*")]).await;
+    for (name, value) in
+        [("authorization", format!("Bearer {key}")), ("Authorization", format!("bEARER  {key}")), ("X-API-Key", key)]
+    {
+        let answer = app.send(app.request("GET", "/api/v1/schemas").header(name, &value)).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text);
+    }
+}
+
+/// The calls that a server answers, with the verb that each needs.
+const CALLS: &[(&str, &str, &str, &str)] = &[
+    ("metrics:read", "GET", "/metrics", ""),
+    ("schemas:read", "GET", "/api/v1/schemas/flights", ""),
+    ("schemas:write", "DELETE", "/api/v1/schemas/flights", ""),
+    ("schemas:write", "POST", "/api/v1/schemas", r#"{"name": "flights", "properties": []}"#),
+    ("records:append", "POST", RECORDS, r#"{"carrier": "UA"}"#),
+    ("records:append", "POST", "/api/v1/records/flights/bulk", r#"[{"carrier": "UA"}]"#),
+    ("records:append", "POST", "/api/v1/records/flights/bulk?on_conflict=ignore", r#"[{"carrier": "UA"}]"#),
+    ("records:append", "POST", "/api/v1/records", r#"{"schema_name": "flights", "data": {"carrier": "UA"}}"#),
+    ("records:append", "POST", "/api/v1/records/bulk", r#"{"schema_name": "flights", "data": [{"carrier": "UA"}]}"#),
+    ("records:write", "POST", "/api/v1/records/flights/bulk?on_conflict=replace", r#"[{"carrier": "UA"}]"#),
+    (
+        "records:write",
+        "POST",
+        "/api/v1/records/bulk?on_conflict=replace",
+        r#"{"schema_name": "flights", "data": [{"carrier": "UA"}]}"#,
+    ),
+    ("records:write", "DELETE", "/api/v1/records/flights?flight.eq=9&max_affected=1", ""),
+    ("records:write", "PUT", "/api/v1/records/flights/01890a5d-ac96-774b-bcce-b302099a8057", r#"{"carrier": "UA"}"#),
+    ("records:write", "PATCH", "/api/v1/records/flights/01890a5d-ac96-774b-bcce-b302099a8057", "{}"),
+    ("records:write", "DELETE", "/api/v1/records/flights/01890a5d-ac96-774b-bcce-b302099a8057", ""),
+    ("records:read", "GET", "/api/v1/records/flights/01890a5d-ac96-774b-bcce-b302099a8057", ""),
+    ("records:read", "GET", RECORDS, ""),
+    ("records:read", "GET", "/api/v1/records/%66lights", ""),
+    ("records:read", "GET", "/api/v1/records/FLIGHTS?explain=true", ""),
+    ("records:read", "QUERY", RECORDS, "{}"),
+    ("records:read", "POST", "/api/v1/records/flights/query", "{}"),
+    ("records:read", "GET", "/api/v1/records/flights/stream", ""),
+    ("records:read", "POST", "/api/v1/records/flights/stream", "{}"),
+    ("records:read", "GET", "/api/v1/records/flights/count", ""),
+];
+
+#[tokio::test]
+async fn a_key_may_do_what_its_verbs_say_and_nothing_else() {
+    let verbs = ["metrics:read", "schemas:read", "records:read", "records:append", "records:write", "schemas:write"];
+    let (app, keys) = app_with(verbs.map(|verb| (verb, "flights"))).await;
+    // Whoever may remove the schema comes last.
+    for (verb, key) in verbs.iter().zip(&keys) {
+        for (needed, method, path, body) in CALLS {
+            let answer = call(&app, key, method, path, body).await;
+            let is_allowed = verb == needed || (*verb == "records:write" && *needed == "records:append");
+            assert_ne!(answer.status, 401, "{verb}: {method} {path}");
+            assert_eq!(answer.status != 403, is_allowed, "{verb}: {method} {path}: {}", answer.text);
+            if !is_allowed {
+                assert_eq!(answer.problem().1, "forbidden");
+                assert!(answer.detail().contains(&format!("`{needed}`")), "{}", answer.detail());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_may_do_it_to_the_schemas_that_it_names() {
+    let (app, [key]) =
+        app_with([("schemas:read,schemas:write,records:read,records:append,records:write", "sales_*")]).await;
+    for (needed, method, path, body) in CALLS.iter().skip(1) {
+        let answer = call(&app, &key, method, path, body).await;
+        assert_eq!(answer.problem(), (403, "forbidden".to_owned()), "{method} {path}");
+        assert!(answer.detail().contains(&format!("`{needed}` on the schema `")), "{}", answer.detail());
+        let elsewhere = |text: &str| {
+            text.replace("flights", "sales_eu").replace("FLIGHTS", "SALES_EU").replace("%66lights", "%73ales_eu")
+        };
+        if *method != "DELETE" || path.starts_with(RECORDS) {
+            let answer = call(&app, &key, method, &elsewhere(path), &elsewhere(body)).await;
+            assert_ne!(answer.status, 403, "{method} {path}: {}", answer.text);
+        }
+    }
+    // Nothing is said of what is there and what is not.
+    let details = ["flights", "ships"].map(|name| format!("/api/v1/records/{name}"));
+    for path in &details {
+        assert_eq!(call(&app, &key, "GET", path, "").await.status, 403, "{path}");
+    }
+    assert_eq!(call(&app, &key, "GET", "/api/v1/records/sales_us", "").await.problem().1, "schema_not_found");
+    assert_eq!(call(&app, &key, "PUT", "/api/v1/schemas", "").await.status, 405);
+}
+
+#[tokio::test]
+async fn a_list_shows_the_schemas_that_a_key_may_see() {
+    let (app, [all, some, none, append]) = app_with([
+        ("admin", "flights"),
+        ("schemas:read", "sales_*"),
+        ("schemas:read", "ships"),
+        ("records:append", "*"),
+    ])
+    .await;
+    for (key, expected) in [(all, vec!["flights", "sales_eu"]), (some, vec!["sales_eu"]), (none, vec![])] {
+        let answer = call(&app, &key, "GET", "/api/v1/schemas", "").await.json();
+        let names: Vec<&str> =
+            answer["data"].as_array().unwrap().iter().map(|schema| schema["name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected);
+    }
+    assert_eq!(call(&app, &append, "GET", "/api/v1/schemas", "").await.problem(), (403, "forbidden".to_owned()));
+}
+
+#[tokio::test]
+async fn an_expired_key_and_a_revoked_one_hold_no_longer() {
+    let (app, [_]) = app_with([("admin", "*")]).await;
+    let (mut short, text) = key(&app, 9, "admin", "*");
+    short.expires_at = Some(app.clock.now());
+    app.keys.replace(vec![short.clone()]);
+    assert_eq!(call(&app, &text, "GET", "/api/v1/schemas", "").await.status, 401);
+    app.clock.advance(Duration::from_secs(1));
+    short.expires_at = Some(app.clock.now());
+    app.clock.set(short.created_at);
+    app.keys.replace(vec![short.clone()]);
+    assert_eq!(call(&app, &text, "GET", "/api/v1/schemas", "").await.status, 200);
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(call(&app, &text, "GET", "/api/v1/schemas", "").await.status, 401);
+    short.expires_at = None;
+    short.revoked_at = Some(short.created_at);
+    app.keys.replace(vec![short]);
+    assert_eq!(call(&app, &text, "GET", "/api/v1/schemas", "").await.status, 401);
+    app.keys.replace(Vec::new());
+    assert_eq!(app.get("/api/v1/schemas").await.status, 401, "the last key is gone, and the server is not open");
+}
+
+#[tokio::test]
+async fn idempotency_keys_belong_to_the_key_that_sent_them() {
+    let (app, [one, other]) = app_with([("records:append", "*"), ("records:append", "*")]).await;
+    let send = async |key: &str, path: &str, body: &str| {
+        let request = app.request("POST", path).bearer_auth(key).header("idempotency-key", "call-1");
+        app.send(request.header("content-type", "application/json").body(body.to_owned())).await
+    };
+    let bulk = "/api/v1/records/flights/bulk?return=ids";
+    let first = send(&one, bulk, r#"[{"carrier": "UA"}]"#).await.json();
+    assert_eq!(send(&one, bulk, r#"[{"carrier": "UA"}]"#).await.json()["replayed"], true);
+    let same = send(&other, bulk, r#"[{"carrier": "UA"}]"#).await;
+    assert_eq!((same.status, &same.json()["replayed"]), (201, &json!(false)), "{}", same.text);
+    assert_ne!(same.json()["ids"], first["ids"]);
+    assert_eq!(send(&one, RECORDS, r#"{"carrier": "AA"}"#).await.status, 422, "single and bulk calls share them");
+}
+
+#[tokio::test]
+async fn a_report_of_failures_is_read_by_who_made_the_call() {
+    let limits = eider_application::IngestLimits { max_failures: 1, ..eider_application::IngestLimits::default() };
+    let app = TestApp::start_over(HttpSettings::default(), limits, MemoryReports::default());
+    app.create_flights().await;
+    let bad: Json = json!([{"carrier": "UAL"}, {"carrier": "DAL"}]);
+    let open = app.post("/api/v1/records/flights/bulk", &bad).await.json()["import_id"].as_str().unwrap().to_owned();
+    let issued =
+        [(1, "records:append"), (2, "writer"), (3, "admin"), (4, "reader")].map(|(n, verbs)| key(&app, n, verbs, "*"));
+    let [own, other, admin, reader] = issued.clone().map(|(_, text)| text);
+    app.keys.replace(issued.into_iter().map(|(key, _)| key).collect());
+    let refused = call(&app, &own, "POST", "/api/v1/records/flights/bulk", &bad.to_string()).await;
+    let import = refused.json()["import_id"].as_str().unwrap().to_owned();
+    let status = async |key: &str, import: &str| {
+        call(&app, key, "GET", &format!("/api/v1/imports/{import}/failures"), "").await.status
+    };
+    assert_eq!((status(&own, &import).await, status(&admin, &import).await), (200, 200));
+    assert_eq!((status(&other, &import).await, status(&reader, &import).await), (404, 403));
+    assert_eq!((status(&own, &open).await, status(&admin, &open).await), (404, 200));
+}

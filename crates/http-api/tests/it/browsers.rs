@@ -1,0 +1,87 @@
+//! What browsers are told: CORS, and the headers of every answer.
+
+use eider_application::IngestLimits;
+use eider_http_api::HttpSettings;
+use serde_json::json;
+
+use crate::app::TestApp;
+
+const ORIGIN: &str = "https://example.org";
+
+fn app(origins: &[&str]) -> TestApp {
+    let cors_origins = origins.iter().map(|&origin| origin.to_owned()).collect();
+    TestApp::start_with(HttpSettings { cors_origins, ..HttpSettings::default() }, IngestLimits::default())
+}
+
+#[tokio::test]
+async fn scripts_of_the_origins_that_are_named_may_ask() {
+    let app = app(&[ORIGIN]);
+    app.create_flights().await;
+    // Also when keys are asked for: what browsers ask first has none.
+    app.keys.replace(Vec::new());
+    let preflight = app
+        .request("OPTIONS", "/api/v1/records/flights")
+        .header("origin", ORIGIN)
+        .header("access-control-request-method", "QUERY")
+        .header("access-control-request-headers", "authorization,content-type");
+    let answer = app.send(preflight).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ORIGIN), "{}", answer.text);
+    assert!(answer.header("access-control-allow-methods").contains("QUERY"));
+    assert!(answer.header("access-control-allow-headers").contains("authorization"));
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    assert_eq!(answer.header("x-request-id").len(), 36);
+
+    let refused = app.send(app.request("GET", "/api/v1/schemas").header("origin", ORIGIN)).await;
+    assert_eq!(refused.problem(), (401, "unauthorized".to_owned()));
+    assert_eq!(refused.header("access-control-allow-origin"), ORIGIN, "a script can read why");
+    let exposed = refused.header("access-control-expose-headers").to_ascii_lowercase();
+    for name in ["x-request-id", "etag", "link", "ratelimit", "ratelimit-policy", "retry-after"] {
+        assert!(exposed.split(',').any(|exposed| exposed.trim() == name), "{name} in {exposed}");
+    }
+}
+
+#[tokio::test]
+async fn other_origins_are_told_nothing() {
+    for app in [app(&[]), app(&[ORIGIN])] {
+        let answer = app.send(app.request("GET", "/api/v1/schemas").header("origin", "https://example.com")).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
+    }
+    let any = app(&["*"]);
+    let answer = any.send(any.request("GET", "/api/v1/schemas").header("origin", "https://example.com")).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_do_little_with_it() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA"}])).await;
+    for path in ["/health/live", "/nowhere", "/metrics", "/api/v1/schemas", "/api/v1/records/flights/stream"] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert_eq!(answer.header("strict-transport-security"), "", "{path}: only with TLS");
+    }
+    let docs = app.get("/docs/").await;
+    assert!(docs.header("content-security-policy").contains("script-src 'self'"));
+}
+
+#[tokio::test]
+async fn what_has_a_tag_may_be_kept_and_asked_about() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA"}])).await;
+    let id = app.get("/api/v1/records/flights").await.json()["data"][0]["id"].as_str().unwrap().to_owned();
+    for path in [
+        "/api/v1/records/flights".to_owned(),
+        "/api/v1/schemas/flights".to_owned(),
+        format!("/api/v1/records/flights/{id}"),
+    ] {
+        let answer = app.get(&path).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (200, "no-cache"), "{path}");
+        if path != "/api/v1/schemas/flights" {
+            let again = app.send(app.request("GET", &path).header("if-none-match", answer.header("etag"))).await;
+            assert_eq!((again.status, again.header("cache-control")), (304, "no-cache"), "{path}");
+        }
+    }
+}
