@@ -263,7 +263,9 @@ mod tests {
         let keys = vec![revoked, key(2)];
         file.change(|_| None::<()>).unwrap();
         assert_eq!(file.read().unwrap(), None, "no change makes no file");
-        keys.iter().for_each(|key| add(&file, key.clone()));
+        for key in &keys {
+            add(&file, key.clone());
+        }
         assert_eq!(file.read().unwrap(), Some(keys));
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "nobody else can read it");

@@ -311,7 +311,7 @@ async fn what_fails_is_not_kept() {
         fail_next_query(&app, path);
         let answer = app.get(path).await;
         assert_eq!(answer.problem(), (500, "internal".to_owned()));
-        assert_eq!((answer.header("etag"), answer.header("cache-control")), ("", ""));
+        assert_eq!((answer.header("etag"), answer.header("cache-control")), ("", "no-store"));
         let again = app.get(path).await;
         assert_eq!(again.status, 200, "{path}: {}", again.text);
     }
