@@ -71,7 +71,7 @@ async fn what_was_asked_before_is_answered_without_a_query() {
             fail_next_query(&app, &path);
             let again = request().send().await.unwrap();
             assert_eq!(again.status(), 200, "{path}");
-            let own = ["x-request-id", "x-response-time", "date"];
+            let own = ["x-request-id", "x-response-time", "server-timing", "date"];
             let headers = |response: &reqwest::Response| {
                 let mut headers = response.headers().clone();
                 for name in own {
