@@ -22,7 +22,11 @@ const API_KEY: &str = "x-api-key";
 /// What is open to everybody, and not counted against any rate.
 const OPEN: &str = "/health/";
 
-/// The verb that each method of each route needs. Routes below [`OPEN`] need none.
+/// What every valid key may read: the description of the API.
+const DESCRIPTION: [&str; 2] = ["/docs", "/openapi.json"];
+
+/// The verb that each method of each route needs. Routes below [`OPEN`] need none, and those of the [`DESCRIPTION`]
+/// any valid key.
 const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/metrics", &[("GET", Verb::MetricsRead)]),
     ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
@@ -57,6 +61,9 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
 /// The verb that a method of a route needs. What is not in the table is for admins; a method that a route does not
 /// have needs nothing, since it is answered with 405.
 fn needed(pattern: Option<&str>, method: &str) -> Option<Verb> {
+    if DESCRIPTION.iter().any(|path| pattern.is_some_and(|pattern| pattern.starts_with(path))) {
+        return None;
+    }
     let route = ROUTES.iter().find(|(path, _)| Some(*path) == pattern);
     let Some((_, methods)) = route else { return Some(Verb::Admin) };
     methods.iter().find(|(name, _)| *name == method).map(|(_, verb)| *verb)
@@ -186,6 +193,8 @@ pub(crate) fn check(request: &HttpRequest, verb: Verb, schema: &str) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// The paths and methods of `routes.rs`, in the order in which they stand there.
@@ -209,14 +218,11 @@ mod tests {
     fn every_route_says_which_verb_it_needs() {
         let declared = declared();
         assert!(declared.len() > 10, "the search finds the routes: {declared:?}");
-        for (path, methods) in &declared {
-            if path.starts_with(OPEN) {
-                continue;
-            }
+        let has_none = |path: &str| path.starts_with(OPEN) || DESCRIPTION.iter().any(|start| path.starts_with(start));
+        for (path, methods) in declared.iter().filter(|(path, _)| !has_none(path)) {
             let Some((_, verbs)) = ROUTES.iter().find(|(route, _)| route == path) else { panic!("{path} has no verb") };
-            let mut listed: Vec<&str> = verbs.iter().map(|(method, _)| *method).collect();
-            listed.sort_unstable();
-            assert_eq!(&listed, methods, "{path}");
+            let listed: BTreeSet<&str> = verbs.iter().map(|(method, _)| *method).collect();
+            assert_eq!(listed, methods.iter().map(String::as_str).collect(), "{path}");
         }
         for (path, _) in ROUTES {
             assert!(declared.iter().any(|(route, _)| route == path), "there is no route {path}");
@@ -228,5 +234,6 @@ mod tests {
         assert_eq!(needed(Some("/api/v2/everything"), "GET"), Some(Verb::Admin));
         assert_eq!(needed(None, "GET"), Some(Verb::Admin));
         assert_eq!(needed(Some("/metrics"), "POST"), None, "405 follows");
+        assert_eq!(needed(Some("/docs/{file}"), "GET"), None);
     }
 }

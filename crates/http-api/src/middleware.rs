@@ -1,6 +1,5 @@
 //! What happens to every request: an id, a span, its place in a trace, times, figures, and problems that name the id.
 
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -137,16 +136,29 @@ impl Answered<'_> {
 fn write_times(headers: &mut HeaderMap, timings: &Timings, elapsed: Duration) {
     let mut text = String::with_capacity(96);
     for (name, took) in [("pool", timings.pool), ("store", timings.store), ("encode", timings.encode)] {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{name};dur={:.3}, ", millis(took));
+        text.push_str(name);
+        text.push_str(";dur=");
+        push_millis(&mut text, took);
+        text.push_str(", ");
     }
-    let _ = write!(text, "total;dur={:.3}", millis(elapsed));
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(SERVER_TIMING, value);
+    text.push_str("total;dur=");
+    let start = text.len();
+    push_millis(&mut text, elapsed);
+    let total = format!("{}ms", &text[start..]);
+    for (name, text) in [(SERVER_TIMING, text), (RESPONSE_TIME, total)] {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(name, value);
+        }
     }
-    if let Ok(value) = HeaderValue::from_str(&format!("{:.3}ms", millis(elapsed))) {
-        headers.insert(RESPONSE_TIME, value);
-    }
+}
+
+/// Appends milliseconds with three decimals; floating-point numbers are dear to format.
+fn push_millis(text: &mut String, duration: Duration) {
+    let (micros, mut buffer) = (duration.as_micros(), itoa::Buffer::new());
+    text.push_str(buffer.format(micros / 1_000));
+    text.push('.');
+    // With a digit in front, so that zeros stay.
+    text.push_str(&buffer.format(1_000 + micros % 1_000)[1..]);
 }
 
 /// A duration in milliseconds.

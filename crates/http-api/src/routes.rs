@@ -18,7 +18,7 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::{self, GuardContext};
 use actix_web::http::header::{CONTENT_ENCODING, VARY};
 use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponseBuilder, Route, web};
+use actix_web::{HttpRequest, HttpResponseBuilder, Resource, Route, web};
 use eider_application::ErrorCode;
 
 use crate::accept::{self, Representation};
@@ -88,7 +88,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 /// A path whose other methods are answered with a problem that names those it has, for clients with the verb that
 /// [`access`] says.
 fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> impl HttpServiceFactory {
-    let resource = routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route));
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
     resource
         .default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
         .wrap(from_fn(access::authorize))

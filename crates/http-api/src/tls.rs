@@ -83,24 +83,27 @@ impl Certificates {
     /// are logged. Connections go on with the certificate that they began with.
     pub(crate) async fn follow(self) {
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
-        let (mut used, mut before) = (self.seen, self.seen);
+        let (mut used, mut refused, mut before) = (self.seen, self.seen, self.seen);
         loop {
             ticks.tick().await;
             let files = self.files.clone();
             let Ok(now) = blocking::run(move || files.stamps()).await else { return };
             if now == before && now != used {
-                used = now;
                 let (files, provider) = (self.files.clone(), Arc::clone(&self.provider));
                 match blocking::run(move || files.load(&provider)).await {
                     Ok(Ok(certificate)) => {
                         self.current.store(Arc::new(certificate));
+                        used = now;
                         tracing::info!("the certificate has changed");
                     }
+                    // Said once and tried again each time: it may be for want of a file descriptor.
+                    Ok(Err(_)) if now == refused => {}
                     Ok(Err(error)) => {
                         tracing::error!(error.message = %error, "the new certificate cannot be used; the old one is kept");
                     }
                     Err(_) => return,
                 }
+                refused = now;
             }
             before = now;
         }

@@ -144,6 +144,7 @@ impl KeyFile {
     /// A file that is damaged or gone changes nothing and is logged.
     pub async fn follow(self, ring: KeyRing, mut seen: Option<FileStamp>) {
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        let mut refused = seen;
         loop {
             ticks.tick().await;
             let file = self.clone();
@@ -151,18 +152,21 @@ impl KeyFile {
             if stamp == seen {
                 continue;
             }
-            seen = stamp;
             match keys {
                 Ok(Some(keys)) => {
                     tracing::info!(keys.count = keys.len(), "the keys have changed");
                     ring.replace(keys);
+                    seen = stamp;
                 }
+                // Said once and tried again each time: it may be for want of a file descriptor.
+                _ if stamp == refused => {}
                 Ok(None) => tracing::error!("the file of the keys is gone; those that it had still hold"),
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     tracing::error!(error.message = %error, error.cause = cause, "the keys that were there before still hold");
                 }
             }
+            refused = stamp;
         }
     }
 
@@ -263,7 +267,9 @@ mod tests {
         let keys = vec![revoked, key(2)];
         file.change(|_| None::<()>).unwrap();
         assert_eq!(file.read().unwrap(), None, "no change makes no file");
-        keys.iter().for_each(|key| add(&file, key.clone()));
+        for key in &keys {
+            add(&file, key.clone());
+        }
         assert_eq!(file.read().unwrap(), Some(keys));
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "nobody else can read it");

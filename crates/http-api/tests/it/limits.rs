@@ -146,10 +146,11 @@ async fn connections_beyond_the_most_wait_until_others_close() {
 #[tokio::test]
 async fn a_connection_that_asks_nothing_is_closed() {
     let quick = Duration::from_millis(100);
-    let app = app(HttpSettings { keep_alive: quick, header_timeout: quick, ..HttpSettings::default() });
-    let mut silent = connect(&app).await;
+    let impatient = app(HttpSettings { header_timeout: quick, ..HttpSettings::default() });
+    let mut silent = connect(&impatient).await;
     assert!(rest(&mut silent).await.starts_with("HTTP/1.1 408"));
-    let mut idle = connect(&app).await;
+    let forgetful = app(HttpSettings { keep_alive: quick, ..HttpSettings::default() });
+    let mut idle = connect(&forgetful).await;
     idle.write_all(LIVE).await.unwrap();
     assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200"));
 }
@@ -183,8 +184,8 @@ async fn a_head_that_trickles_is_cut_off() {
 
 #[tokio::test]
 async fn a_head_that_trickles_behind_another_request_is_cut_off() {
-    let quick = Duration::from_millis(200);
-    let app = app(HttpSettings { header_timeout: quick, keep_alive: quick, ..HttpSettings::default() });
+    let second = Duration::from_secs(1);
+    let app = app(HttpSettings { header_timeout: second, keep_alive: second, ..HttpSettings::default() });
     let mut connection = connect(&app).await;
     connection.write_all(LIVE).await.unwrap();
     assert!(answer(&mut connection).await.starts_with("HTTP/1.1 200"));

@@ -51,8 +51,8 @@ async fn a_key_that_may_append_appends_and_does_nothing_else() {
     let schema = server.post("/api/v1/schemas", "application/json", SCHEMA);
     json_of(schema.bearer_auth(&admin), 201).await;
     let (records, record) = ("/api/v1/records/flights", FLIGHTS.lines().next().unwrap());
-    let appended = server.post(records, "application/json", record).header("x-api-key", &appender);
-    let id = json_of(appended, 201).await["id"].as_str().unwrap().to_owned();
+    let creation = server.post(records, "application/json", record).header("x-api-key", &appender);
+    let id = json_of(creation, 201).await["id"].as_str().unwrap().to_owned();
     for (method, path) in [
         ("GET", format!("{records}/{id}")),
         ("DELETE", format!("{records}/{id}")),

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 
 use crate::process::{FLIGHTS, PATIENCE, SCHEMA, Server, eider, json_of};
 
-/// A value that is in every request of [`every_kind_of_request`], in texts of any length.
-const VALUE: &str = "N0Th1ng";
+/// What the requests of [`every_kind_of_request`] have in their paths, queries, headers and bodies.
+const VALUE: &str = "N0Th1";
 const NUMBER: &str = "987654321";
 
 /// A server that logs everything there is to say and takes every operation for a slow one.
@@ -31,9 +31,9 @@ async fn every_kind_of_request(server: &Server) {
     let created = json_of(server.post(RECORDS, "application/json", good.clone()), 201).await;
     let id = created["id"].as_str().unwrap();
     let path = format!("{RECORDS}/{id}");
-    let query = json!({"where": {"field": "tailnum", "operator": "eq", "value": VALUE}, "sort": ["-dep_delay"]});
-    let groups = json!({"group_by": ["carrier"], "aggregate": [{"function": "count"}],
-                        "where": {"field": "tailnum", "operator": "like", "value": format!("{VALUE}%")}});
+    let query = json!({"where": {"field": "tailnum", "op": "eq", "value": VALUE}, "sort": ["-dep_delay"]});
+    let groups = json!({"group_by": ["carrier"], "aggregate": [{"fn": "count"}],
+                        "where": {"field": "tailnum", "op": "like", "value": format!("{VALUE}%")}});
     let json = "application/json";
     for (method, path, body) in [
         (Method::POST, RECORDS.to_owned(), bad.clone()),

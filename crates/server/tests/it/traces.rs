@@ -1,6 +1,7 @@
 //! Spans of the binary, as a collector gets them.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -73,7 +74,11 @@ fn traced_server(data_dir: &Path, endpoint: SocketAddr) -> Server {
 }
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in id {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 /// The spans of one trace by name, after checking that it has one root, which its caller began.
