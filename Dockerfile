@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # docker build -t eider .            (compiles the engine: some 40 minutes on two cores, once)
-# docker run --rm -v eider:/var/lib/eider eider keys create --name first --verbs admin --schemas '*'
+# docker run --rm -v eider:/var/lib/eider eider keys create --name first --verbs admin
 # docker run -p 8080:8080 -v eider:/var/lib/eider --memory 2g eider
 
 FROM rust:1.95-bookworm AS build

@@ -49,6 +49,9 @@ pub(crate) struct Create {
     /// When the key ends: after so long (30d, 12h) or at a time (RFC 3339).
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
+    /// Makes none when there is a valid key already: for the first start of a service.
+    #[arg(long)]
+    if_none: bool,
 }
 
 impl Command {
@@ -75,10 +78,15 @@ impl Create {
         SysRng.try_fill_bytes(&mut entropy).context("the system gives no randomness")?;
         let (key, text) = ApiKey::issue(name, Grant::new(verbs, schemas), &entropy, now, expires_at);
         let id = key.id;
-        file.change(|keys| {
-            keys.push(key);
-            Some(())
+        let made = file.change(|keys| {
+            let has_one = keys.iter().any(|key| key.is_valid_at(now));
+            let is_wanted = !(self.if_none && has_one);
+            is_wanted.then(|| keys.push(key))
         })?;
+        if made.is_none() {
+            writeln!(stderr(), "There is a valid key already; none was made.")?;
+            return Ok(());
+        }
         writeln!(stdout(), "{text}")?;
         writeln!(stderr(), "The key {id}; it is not shown again.")?;
         Ok(())

@@ -216,3 +216,14 @@ fn a_certificate_needs_its_key() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("`server.tls_certificate` and `server.tls_key` go together"), "{text}");
 }
+
+#[test]
+fn a_first_key_is_made_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let create = || keys(directory.path(), &["create", "--if-none", "--name", "first", "--verbs", "admin"]);
+    let first = create();
+    assert!(first.starts_with("eider_"), "{first}");
+    assert_eq!(create(), "");
+    keys(directory.path(), &["revoke", id_of(first.trim())]);
+    assert!(create().starts_with("eider_"), "the first does not hold any more");
+}

@@ -14,6 +14,7 @@ mod logs;
 mod monitoring;
 mod operation;
 mod process;
+mod reload;
 mod sample;
 mod streams;
 mod traces;

@@ -51,10 +51,14 @@ impl Process {
         lines_of(self.0.stderr.take().unwrap())
     }
 
-    /// Sends a signal and waits for the end; the exit code.
-    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.0.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends a signal and waits for the end; the exit code.
+    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
         let started = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
@@ -144,6 +148,10 @@ impl Server {
     pub(crate) async fn count(&self) -> usize {
         let answer = json_of(self.get("/api/v1/records/flights/count"), 200).await;
         usize::try_from(answer["count"].as_u64().unwrap()).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal);
     }
 
     /// What it has logged since it began to listen, or since this was last asked.
