@@ -46,19 +46,18 @@ pub(super) async fn page(
     asked.check(&schema)?;
     let text = asked.to_string();
     let question = Question { schema: &schema, query: &text, representation: Some(representation) };
-    let make = async {
-        slow::note(&request, Shape::of_query("page", &schema, &asked.query, Some(asked.limit)));
-        make_page(&state, &schema, asked, representation).await
-    };
+    let make = make_page(&state, &request, &schema, asked, representation);
     answer(&state, &request, question, make).await
 }
 
 async fn make_page(
     state: &ApiState,
+    request: &HttpRequest,
     schema: &Arc<Schema>,
     asked: PageRequest,
     representation: Representation,
 ) -> Result<Answer, ApiError> {
+    slow::note(request, Shape::of_query("page", schema, &asked.query, Some(asked.limit)));
     let (limit, start) = (asked.limit, asked.start.clone());
     let _reservation = state.admit_page(limit)?;
     let page = within(state.settings().query_timeout, state.services.query.page(schema, asked)).await?;
