@@ -38,7 +38,7 @@ pub(crate) struct BackupArguments {
     #[arg(long, value_name = "KEY", env = "EIDER_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Copies the data of this directory instead, which no server may have open.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "key"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
     data_dir: Option<PathBuf>,
 }
 

@@ -59,7 +59,7 @@ impl BatchWriter for StagedWriter {
         let name = request.schema.name().clone();
         let _alone = if staging.is_spilled() { Some(shared.large_commits.lock().await) } else { None };
         let mut turn = shared.turn(&request.schema).await?;
-        let waited = started.elapsed();
+        let (waited, begun) = (started.elapsed(), Instant::now());
         let outcome = worker::write(&shared.pool, move |connection| {
             let counters = turn.counters();
             let records = turn.records();
@@ -71,7 +71,7 @@ impl BatchWriter for StagedWriter {
         })
         .await?;
         if matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.commit_seq.is_some()) {
-            shared.commits.bulk_seconds.record((started.elapsed() - waited).as_secs_f64());
+            shared.commits.bulk_seconds.record(begun.elapsed().as_secs_f64());
         }
         tracing::info!(
             schema.name = %name,

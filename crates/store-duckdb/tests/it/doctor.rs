@@ -7,11 +7,11 @@ use eider_store_duckdb::{Finding, StoreSettings, examine};
 
 use crate::fixture::{numbers_store, settings, write_numbers};
 
-/// A closed store with a thousand records.
+/// A closed store with a hundred records.
 async fn closed_store(directory: &Path) -> StoreSettings {
     let settings = settings(directory);
     let (store, schema) = numbers_store(settings.clone()).await;
-    write_numbers(&store, &schema, 0..1_000, 10).await;
+    write_numbers(&store, &schema, 0..100, 10).await;
     store.close().await.unwrap();
     settings
 }
