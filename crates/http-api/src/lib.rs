@@ -15,9 +15,12 @@ mod inflate;
 mod media_type;
 mod metrics;
 mod middleware;
+mod openapi;
 mod output;
 mod query_body;
 mod query_string;
+#[doc(hidden)]
+pub mod reading;
 mod routes;
 mod serve;
 mod settings;

@@ -2,10 +2,12 @@
 
 mod aliases;
 mod bulk;
+mod docs;
 mod explain;
 mod health;
 mod imports;
 mod metrics;
+mod openapi;
 mod pages;
 mod query;
 mod records;
@@ -21,7 +23,7 @@ use crate::accept::{self, Representation};
 use crate::error::ApiError;
 
 /// The prefix of every versioned route.
-const BASE: &str = "/api/v1";
+pub(crate) const BASE: &str = "/api/v1";
 
 /// Adds every route of the API.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
@@ -29,6 +31,9 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/health/live", "GET", [web::get().to(health::live)]))
         .service(resource("/health/ready", "GET", [web::get().to(health::ready)]))
         .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]))
+        .service(resource("/openapi.json", "GET", [web::get().to(openapi::describe)]))
+        .service(resource("/docs", "GET", [web::get().to(docs::page)]))
+        .service(resource("/docs/{file}", "GET", [web::get().to(docs::asset)]))
         .service(
             web::scope(BASE)
                 .service(resource(

@@ -11,6 +11,7 @@ use crate::admission::Admission;
 use crate::answers::Answers;
 use crate::error::ApiError;
 use crate::metrics::StreamMetrics;
+use crate::openapi::KeptDescription;
 use crate::query_string::Parameters;
 use crate::{HttpSettings, metrics};
 
@@ -33,6 +34,7 @@ pub(crate) struct ApiState {
     pub(crate) services: Services,
     pub(crate) answers: Answers,
     pub(crate) bulk_calls: Admission,
+    pub(crate) description: KeptDescription,
     pub(crate) metrics: Registry,
     pub(crate) stream_metrics: StreamMetrics,
     pub(crate) streams: Admission,
@@ -46,7 +48,8 @@ impl ApiState {
         let stream_metrics = StreamMetrics::default();
         let metrics = metrics::registry(&services.query, &answers, &stream_metrics);
         let streams = Admission::new("streams", settings.max_streams, settings.stream_wait);
-        Self { services, answers, bulk_calls, metrics, stream_metrics, streams, settings }
+        let description = KeptDescription::default();
+        Self { services, answers, bulk_calls, description, metrics, stream_metrics, streams, settings }
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.
