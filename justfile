@@ -33,6 +33,17 @@ crash rounds="20":
 # Tries the rules and the dashboard of config/ on a Prometheus (apt-get install prometheus).
 monitoring:
     cargo test --locked --workspace --test it -- monitoring::
+# Sends what the description of the API allows and what it does not to a server of its own (needs PyPI): so many
+# examples for each operation, so many seconds at most. SEED repeats a run.
+fuzz-api examples="100" seconds="900":
+    fuzz/api.sh {{ examples }} {{ seconds }}
+
+# Fuzzes one of the readers in fuzz/fuzz_targets for so many seconds (needs the nightly toolchain and cargo-fuzz).
+fuzz target seconds="180":
+    mkdir -p '{{ CARGO_TARGET_DIR }}/fuzz-corpus/{{ target }}'
+    cargo +nightly fuzz run --target-dir '{{ CARGO_TARGET_DIR }}/fuzz' {{ target }} '{{ CARGO_TARGET_DIR }}/fuzz-corpus/{{ target }}' \
+        $(find fuzz/seeds/{{ target }} -maxdepth 0 2>/dev/null) -- -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 \
+        -malloc_limit_mb=256 -max_len=16384
 
 # Formats the code.
 fmt:
@@ -63,4 +74,4 @@ load *args:
     cargo run --locked -p eider-load-tests -- {{ args }}
 
 # What CI runs.
-ci: test fmt-check lint doc
+ci: test fmt-check lint doc (fuzz-api "10" "120")

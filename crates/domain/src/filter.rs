@@ -77,7 +77,8 @@ impl Operator {
         found.ok_or_else(|| UnknownName::new("operator", name, Self::ALL.map(Self::name)))
     }
 
-    fn applies_to(self, data_type: DataType) -> bool {
+    /// Whether it makes sense for fields of a type.
+    pub fn applies_to(self, data_type: DataType) -> bool {
         match self {
             Self::IsNull | Self::IsNotNull => true,
             Self::Eq | Self::Ne | Self::In => data_type.is_comparable(),

@@ -24,7 +24,7 @@ use crate::routes::represented;
 use crate::state::ApiState;
 
 /// A client may keep an answer, and asks before it uses it again.
-const REVALIDATE: &str = "no-cache";
+pub(crate) const REVALIDATE: &str = "no-cache";
 
 /// How many of the largest answers that are kept fill the memory for answers.
 const LARGEST_ANSWERS: u64 = 16;

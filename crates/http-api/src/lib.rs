@@ -19,10 +19,13 @@ mod media_type;
 mod memory;
 mod metrics;
 mod middleware;
+mod openapi;
 mod output;
 mod process;
 mod query_body;
 mod query_string;
+#[doc(hidden)]
+pub mod reading;
 mod routes;
 mod serve;
 mod settings;

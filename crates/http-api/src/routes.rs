@@ -3,11 +3,13 @@
 mod aliases;
 mod backup;
 mod bulk;
+mod docs;
 mod explain;
 mod health;
 mod imports;
 mod metrics;
 mod monitoring;
+mod openapi;
 mod pages;
 mod query;
 mod records;
@@ -26,7 +28,7 @@ use crate::access;
 use crate::error::ApiError;
 
 /// The prefix of every versioned route.
-const BASE: &str = "/api/v1";
+pub(crate) const BASE: &str = "/api/v1";
 
 /// Adds every route of the API.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
@@ -36,6 +38,9 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]))
         .service(resource("/monitoring/memory", "GET", [web::get().to(monitoring::memory)]))
         .service(resource("/monitoring/pool", "GET", [web::get().to(monitoring::pool)]))
+        .service(resource("/openapi.json", "GET", [web::get().to(openapi::describe)]))
+        .service(resource("/docs", "GET", [web::get().to(docs::page)]))
+        .service(resource("/docs/{file}", "GET", [web::get().to(docs::asset)]))
         .service(
             web::scope(BASE)
                 .service(resource(

@@ -13,6 +13,7 @@ use crate::admission::{Admission, memory_is_short};
 use crate::answers::Answers;
 use crate::error::ApiError;
 use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
+use crate::openapi::KeptDescription;
 use crate::query_string::Parameters;
 use crate::settings::LiveSettings;
 use crate::slow::SlowOperations;
@@ -49,6 +50,7 @@ pub(crate) struct ApiState {
     pub(crate) services: Services,
     pub(crate) answers: Answers,
     pub(crate) bulk_calls: Admission,
+    pub(crate) description: KeptDescription,
     pub(crate) metrics: Registry,
     pub(crate) record_metrics: RecordMetrics,
     pub(crate) request_metrics: RequestMetrics,
@@ -85,6 +87,7 @@ impl ApiState {
             services,
             answers,
             bulk_calls,
+            description: KeptDescription::default(),
             metrics,
             record_metrics,
             request_metrics,

@@ -21,6 +21,8 @@ pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
         (StoreErrorKind::Conflict, "a constraint of the table does not hold")
     } else if contains("Out of Range Error") || contains("out of range for the destination type") {
         (StoreErrorKind::OutOfRange, "a figure does not fit its type")
+    } else if contains("Catalog Error: Table with name") && contains("does not exist") {
+        return schema_removed().with_source(error);
     } else if contains("Corrupt")
         || contains("checksum")
         || contains("not a valid DuckDB database")
@@ -56,6 +58,16 @@ pub(crate) fn schema_removed() -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_went_with_its_schema_is_not_found() {
+        let code = duckdb::ffi::Error::new(1);
+        let text = "Catalog Error: Table with name flights does not exist!\nDid you mean \"sqlite_schema\"?";
+        assert_eq!(
+            store_error(duckdb::Error::DuckDBFailure(code, Some(text.to_owned()))).kind(),
+            StoreErrorKind::NotFound
+        );
+    }
 
     #[test]
     fn a_commit_that_finds_no_memory_is_told_from_one_that_came_second() {

@@ -1,5 +1,7 @@
 //! Parquet bodies: kept in a file without a name until they are whole, then read row group by row group.
 
+mod pages;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,6 +13,8 @@ use ::parquet::arrow::arrow_reader::{
 };
 use ::parquet::basic::Type as PhysicalType;
 use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
+
+use pages::check_pages;
 
 use super::columnar::Arrival;
 use crate::{Error, StoreError};
@@ -59,8 +63,7 @@ impl ParquetSpool {
         let mut file = self.file.take().ok_or_else(|| malformed("the body is empty; expected a Parquet file"))?;
         check_footer(&mut file)?;
         let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| open(file, self.batch_rows)));
-        let opened = opened.ok().flatten();
-        let (columns, reader) = opened.ok_or_else(|| malformed("the Parquet file is damaged"))?;
+        let (columns, reader) = opened.unwrap_or_else(|_| Err(malformed("the Parquet file is damaged")))?;
         self.state = State::Whole(columns, Box::new(reader));
         Ok(())
     }
@@ -104,14 +107,16 @@ fn check_footer(file: &mut File) -> Result<(), Error> {
     }
 }
 
-/// The columns as the file has them, and what reads them. `None`: it cannot be read.
-fn open(file: File, batch_rows: usize) -> Option<(SchemaRef, ParquetRecordBatchReader)> {
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).ok()?;
+/// The columns as the file has them, and what reads them.
+fn open(mut file: File, batch_rows: usize) -> Result<(SchemaRef, ParquetRecordBatchReader), Error> {
+    let damaged = |_| malformed("the Parquet file is damaged");
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+    check_pages(&mut file, metadata.metadata())?;
     let columns = Arc::clone(metadata.schema());
     let options = ArrowReaderOptions::new().with_schema(read_as(&metadata));
-    let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).ok()?;
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(damaged)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-    Some((columns, builder.with_batch_size(batch_rows).build().ok()?))
+    Ok((columns, builder.with_batch_size(batch_rows).build().map_err(damaged)?))
 }
 
 /// The columns as they are read: text as views, so that a value in a dictionary is not written out for each row, and

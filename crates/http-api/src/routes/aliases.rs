@@ -12,6 +12,7 @@ use super::{bulk as bulk_route, records};
 use crate::access;
 use crate::body;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::query_string::Parameters;
 use crate::shape::Shape;
 use crate::slow;
@@ -40,6 +41,18 @@ fn open(body: &Bytes) -> Result<Opened, ApiError> {
     Ok(Opened { schema_name: envelope.schema_name, data: body.slice_ref(envelope.data.get().as_bytes()) })
 }
 
+/// Creates a record of the schema that the body names.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records",
+    operation_id = "create_named_record",
+    tag = "aliases",
+    params(openapi::Once),
+    request_body(content = openapi::NamedRecord),
+    responses(
+        (status = 201, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."), ("Location" = String, description = "Where it is."), ("Idempotent-Replayed" = String, description = "`true`: the call was answered before."))),
+    )
+)]
 pub(super) async fn create(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -54,6 +67,20 @@ pub(super) async fn create(
     records::create_one(&state, &request, &schema, data).await
 }
 
+/// Stores records of the schema that the body names; held in memory.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records/bulk",
+    operation_id = "create_named_records",
+    tag = "aliases",
+    params(openapi::BulkControls, openapi::Once),
+    request_body(content = openapi::NamedRecords),
+    responses(
+        (status = 200, description = "The receipt of a dry run.", body = openapi::Receipt),
+        (status = 201, description = "Every record was stored or passed over.", body = openapi::Receipt),
+        (status = 207, description = "Some records were refused.", body = openapi::Receipt),
+    )
+)]
 pub(super) async fn bulk(
     state: web::Data<ApiState>,
     request: HttpRequest,

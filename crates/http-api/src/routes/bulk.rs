@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::access;
 use crate::body;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::query_string::Parameters;
 use crate::shape::Shape;
 use crate::slow;
@@ -64,6 +65,20 @@ pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, A
     Ok(Some(client.map_or_else(|| key.to_owned(), |client| format!("{client}/{key}"))))
 }
 
+/// Stores many records, in one transaction.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records/{schema}/bulk",
+    operation_id = "create_records",
+    tag = "bulk",
+    params(openapi::InSchema, openapi::BulkControls, openapi::Once),
+    request_body(content((Vec<openapi::NewRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
+    responses(
+        (status = 200, description = "The receipt of a dry run.", body = openapi::Receipt),
+        (status = 201, description = "Every record was stored or passed over.", body = openapi::Receipt),
+        (status = 207, description = "Some records were refused.", body = openapi::Receipt),
+    )
+)]
 pub(super) async fn create(
     state: web::Data<ApiState>,
     request: HttpRequest,

@@ -8,9 +8,21 @@ use uuid::Uuid;
 use crate::access;
 use crate::error::ApiError;
 use crate::media_type::MediaType;
+use crate::openapi;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
+/// Every failure of a bulk call, as NDJSON.
+#[utoipa::path(
+    get,
+    path = "/api/v1/imports/{id}/failures",
+    operation_id = "failures",
+    tag = "bulk",
+    params(openapi::OfImport),
+    responses(
+        (status = 200, description = "A failure a line.", body = String, content_type = "application/x-ndjson"),
+    )
+)]
 pub(super) async fn failures(
     state: web::Data<ApiState>,
     request: HttpRequest,

@@ -9,6 +9,16 @@ use crate::state::ApiState;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Figures for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "The figures.", body = String, content_type = "application/openmetrics-text"),
+    )
+)]
 pub(super) async fn metrics(state: web::Data<ApiState>) -> Result<HttpResponse, ApiError> {
     let mut text = String::new();
     encode(&mut text, &state.metrics)

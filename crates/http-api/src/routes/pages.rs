@@ -15,6 +15,7 @@ use crate::accept::{FORMAT, Representation};
 use crate::answers::{Answer, Question, answer};
 use crate::encode::JsonRows;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
 use crate::shape::Shape;
@@ -30,6 +31,24 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 /// Rows up to which a page of plain text is encoded where it stands; more take long enough to hold up other requests.
 const INLINE_ROWS: usize = 500;
 
+/// A page of the records that filters match.
+#[utoipa::path(
+    get,
+    path = "/api/v1/records/{schema}",
+    operation_id = "page",
+    tag = "records",
+    params(
+        openapi::InSchema,
+        openapi::Filters,
+        openapi::Shown,
+        openapi::Paged,
+        openapi::Formatted,
+        openapi::SeenFrom,
+        openapi::Explained,
+        openapi::IfNoneMatch
+    ),
+    responses(openapi::PageAnswer,)
+)]
 pub(super) async fn page(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -91,6 +110,18 @@ pub(super) async fn encoded(
     })
 }
 
+/// How many records filters match.
+#[utoipa::path(
+    get,
+    path = "/api/v1/records/{schema}/count",
+    operation_id = "count",
+    tag = "records",
+    params(openapi::InSchema, openapi::Filters, openapi::SeenFrom, openapi::Explained, openapi::IfNoneMatch),
+    responses(
+        (status = 200, description = "The number; with `explain` how it is found.", body = openapi::CountOrExplanation, headers(("ETag" = String, description = "The commit and the query."))),
+        openapi::NotModified,
+    )
+)]
 pub(super) async fn count(
     state: web::Data<ApiState>,
     request: HttpRequest,

@@ -9,12 +9,25 @@ use crate::accept::{FORMAT, Representation};
 use crate::answers::{Question, answer};
 use crate::body;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::query_body::{Asked, QueryBody};
 use crate::query_string::Parameters;
 use crate::shape::Shape;
 use crate::slow;
 use crate::state::{ApiState, MIN_SEQ, within};
 
+/// A page of records or of groups, for a query as JSON.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records/{schema}/query",
+    operation_id = "query_by_post",
+    tag = "queries",
+    params(openapi::InSchema, openapi::Formatted, openapi::SeenFrom, openapi::Explained, openapi::IfNoneMatch),
+    request_body(content = openapi::Query),
+    responses(
+        openapi::PageAnswer,
+    )
+)]
 pub(super) async fn query(
     state: web::Data<ApiState>,
     request: HttpRequest,

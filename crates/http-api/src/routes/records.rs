@@ -21,6 +21,7 @@ use crate::answers::is_current;
 use crate::body;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::query_string::{Parameters, record_query};
 use crate::shape::Shape;
 use crate::slow;
@@ -31,6 +32,18 @@ const COMMIT_SEQ: &str = "eider-commit-seq";
 /// Name of the header that says that a creation was answered before.
 const REPLAYED: &str = "idempotent-replayed";
 
+/// Creates a record.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records/{schema}",
+    operation_id = "create_record",
+    tag = "records",
+    params(openapi::InSchema, openapi::Once),
+    request_body(content = openapi::NewRecord),
+    responses(
+        (status = 201, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."), ("Location" = String, description = "Where it is."), ("Idempotent-Replayed" = String, description = "`true`: the call was answered before."))),
+    )
+)]
 pub(super) async fn create(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -90,6 +103,18 @@ enum Rewrite {
     Patch,
 }
 
+/// Gives a record the properties of the body.
+#[utoipa::path(
+    put,
+    path = "/api/v1/records/{schema}/{id}",
+    operation_id = "replace_record",
+    tag = "records",
+    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch),
+    request_body(content = openapi::NewRecord),
+    responses(
+        (status = 200, description = "The record as it is now.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."))),
+    )
+)]
 pub(super) async fn replace(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -99,6 +124,18 @@ pub(super) async fn replace(
     rewrite(&state, &request, path, payload, Rewrite::Replace).await
 }
 
+/// Changes a record by a merge patch (RFC 7396).
+#[utoipa::path(
+    patch,
+    path = "/api/v1/records/{schema}/{id}",
+    operation_id = "patch_record",
+    tag = "records",
+    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch),
+    request_body(content((openapi::RecordPatch = "application/merge-patch+json"), (openapi::RecordPatch = "application/json"))),
+    responses(
+        (status = 200, description = "The record as it is now.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."))),
+    )
+)]
 pub(super) async fn patch(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -161,7 +198,17 @@ fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
     Ok(versions.map_or(Precondition::None, Precondition::OneOf))
 }
 
-/// Deletes the records that the filters match, if they are no more than `max_affected`.
+/// Deletes the records that filters match, if they are no more than `max_affected`.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/records/{schema}",
+    operation_id = "remove_records",
+    tag = "records",
+    params(openapi::InSchema, openapi::Filters, openapi::Removal),
+    responses(
+        (status = 200, description = "How many there were.", body = openapi::Deletion),
+    )
+)]
 pub(super) async fn remove_matching(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -182,6 +229,18 @@ pub(super) async fn remove_matching(
     Ok(HttpResponse::Ok().json(json!({"deleted": receipt.rows, "commit_seq": receipt.commit_seq})))
 }
 
+/// A record.
+#[utoipa::path(
+    get,
+    path = "/api/v1/records/{schema}/{id}",
+    operation_id = "record",
+    tag = "records",
+    params(openapi::InSchema, openapi::OfRecord, openapi::SeenFrom, openapi::IfNoneMatch),
+    responses(
+        (status = 200, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."))),
+        openapi::NotModified,
+    )
+)]
 pub(super) async fn get(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -198,6 +257,17 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok().insert_header((ETAG, etag)).content_type("application/json").body(document(&state, &record)))
 }
 
+/// Deletes a record.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/records/{schema}/{id}",
+    operation_id = "remove_record",
+    tag = "records",
+    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch),
+    responses(
+        (status = 204, description = "It is gone.", headers(("Eider-Commit-Seq" = String, description = "The commit that removed it."))),
+    )
+)]
 pub(super) async fn remove(
     state: web::Data<ApiState>,
     request: HttpRequest,

@@ -10,9 +10,21 @@ use super::BASE;
 use crate::access;
 use crate::body;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
+/// Creates a schema with its table and indexes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/schemas",
+    operation_id = "create_schema",
+    tag = "schemas",
+    request_body(content = openapi::SchemaDefinition),
+    responses(
+        (status = 201, description = "The schema.", body = openapi::StoredSchema, headers(("Location" = String, description = "Where it is."), ("ETag" = String, description = "The version of the schema."))),
+    )
+)]
 pub(super) async fn create(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -30,6 +42,16 @@ pub(super) async fn create(
         .json(document_of(&schema)))
 }
 
+/// Every schema, ordered by name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schemas",
+    operation_id = "list_schemas",
+    tag = "schemas",
+    responses(
+        (status = 200, description = "The schemas.", body = openapi::SchemaList),
+    )
+)]
 pub(super) async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let schemas = state.services.schemas.list().await?;
@@ -39,6 +61,17 @@ pub(super) async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Re
     Ok(HttpResponse::Ok().json(json!({"data": data})))
 }
 
+/// A schema and what it holds.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schemas/{schema}",
+    operation_id = "describe_schema",
+    tag = "schemas",
+    params(openapi::InSchema),
+    responses(
+        (status = 200, description = "The schema.", body = openapi::SchemaDescription, headers(("ETag" = String, description = "The version of the schema."))),
+    )
+)]
 pub(super) async fn describe(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -55,6 +88,17 @@ pub(super) async fn describe(
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(&schema))).json(document))
 }
 
+/// Removes a schema with its table and records.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/schemas/{schema}",
+    operation_id = "remove_schema",
+    tag = "schemas",
+    params(openapi::InSchema),
+    responses(
+        (status = 204, description = "It is gone."),
+    )
+)]
 pub(super) async fn remove(
     state: web::Data<ApiState>,
     request: HttpRequest,

@@ -19,6 +19,7 @@ use crate::delivery::{Delivery, Ledger};
 use crate::encode::FramedEncoder;
 use crate::error::ApiError;
 use crate::middleware::request_id;
+use crate::openapi;
 use crate::output::Output;
 use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
@@ -31,6 +32,24 @@ const CONTROLS: [&str; 10] =
 /// Those beside a query body, which says the others.
 const BODY_CONTROLS: [&str; 6] = ["resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
 
+/// Every record that filters match, from one snapshot.
+#[utoipa::path(
+    get,
+    path = "/api/v1/records/{schema}/stream",
+    operation_id = "stream",
+    tag = "streams",
+    params(
+        openapi::InSchema,
+        openapi::Filters,
+        openapi::Shown,
+        openapi::StreamLimit,
+        openapi::Streamed,
+        openapi::Formatted,
+        openapi::SeenFrom,
+        openapi::Explained
+    ),
+    responses(openapi::StreamAnswer,)
+)]
 pub(super) async fn records(
     state: web::Data<ApiState>,
     request: HttpRequest,
@@ -49,7 +68,18 @@ pub(super) async fn records(
         .await
 }
 
-/// The same for a query body.
+/// Every record or group, for a query as JSON.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records/{schema}/stream",
+    operation_id = "stream_query",
+    tag = "streams",
+    params(openapi::InSchema, openapi::Streamed, openapi::Formatted, openapi::SeenFrom, openapi::Explained),
+    request_body(content = openapi::Query),
+    responses(
+        openapi::StreamAnswer,
+    )
+)]
 pub(super) async fn query(
     state: web::Data<ApiState>,
     request: HttpRequest,

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::{Compression, ZstdLevel};
+use ::parquet::file::properties::WriterProperties;
 use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::types::Int32Type;
 use arrow_array::{RecordBatch, RecordBatchOptions};
@@ -91,4 +94,21 @@ fn compressed_streams_are_read_and_their_declared_size_is_believed_before_it_is_
         let detail = refusal(&flights(), BodyFormat::ArrowStream, &body);
         assert!(detail.starts_with("a batch of the Arrow stream has more than"), "{detail}");
     }
+}
+
+#[test]
+fn a_page_that_declares_more_than_a_page_has_is_refused_before_it_is_reserved() {
+    let long = "x".repeat(2 << 20);
+    let columns = batch(vec![("carrier", carriers(&[Some(long.as_str())]))]);
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()));
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns.schema(), Some(properties.build())).unwrap();
+    writer.write(&columns).unwrap();
+    let mut body = writer.into_inner().unwrap();
+    // Behind the mark of the file: the type of the page, then its size, in four bytes of seven bits each.
+    assert!(body[6] == 0x15 && body[7..10].iter().all(|byte| byte & 0x80 != 0));
+    body[7..11].copy_from_slice(&[0xfe, 0xff, 0xff, 0x7f]);
+    let detail = refusal(&flights(), BodyFormat::Parquet, &body);
+    assert_eq!(detail, "a page of the Parquet file has more than 67108864 bytes; write smaller pages");
 }

@@ -1,0 +1,232 @@
+//! The description of the API (OpenAPI 3.2): what the routes say of themselves, and every schema with routes of its own.
+
+mod answers;
+mod documents;
+mod examples;
+mod parameters;
+mod problems;
+mod queries;
+mod records;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use eider_application::ErrorCode;
+use eider_domain::{Schema, ViolationCode};
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use crate::HttpSettings;
+use crate::routes::BASE;
+
+pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
+pub(crate) use documents::*;
+pub(crate) use parameters::*;
+
+/// Most schemas that are described one by one.
+const MAX_SCHEMAS: usize = 100;
+/// Most properties of all schemas that are described one by one.
+const MAX_PROPERTIES: usize = 2_000;
+/// Most names of schemas that are said to be left out.
+const MAX_LEFT_OUT: usize = 1_000;
+
+/// Components that every schema has of its own.
+const TYPED: [&str; 8] =
+    ["Record", "Row", "NewRecord", "RecordPatch", "Filters", "Page", "PageOrExplanation", "RecordsOrExplanation"];
+
+/// The document that was made last, until another is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct KeptDescription(Mutex<Option<(String, Bytes)>>);
+
+impl KeptDescription {
+    /// The document of a tag, if it is the one.
+    pub(crate) fn of(&self, tag: &str) -> Option<Bytes> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(of, _)| of == tag).map(|(_, document)| document.clone())
+    }
+
+    /// Keeps the document of a tag.
+    pub(crate) fn keep(&self, tag: &str, document: &Bytes) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((tag.to_owned(), document.clone()));
+    }
+}
+
+/// Components that have no members but those described.
+const CLOSED: [&str; 5] = ["SchemaDefinition", "Property", "Constraints", "NamedRecord", "NamedRecords"];
+
+/// The tag of the document over these schemas.
+pub(crate) fn tag(schemas: &[Arc<Schema>], settings: &HttpSettings) -> String {
+    let mut text = format!("{} {settings:?}", env!("CARGO_PKG_VERSION"));
+    for schema in schemas {
+        let _ = write!(text, " {} {} {}", schema.name(), schema.created_at().as_micros(), schema.version());
+    }
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
+}
+
+/// The document: `routes` as they describe themselves, and the routes of each of `schemas`, up to a limit; the others are
+/// named under `x-left-out`.
+pub(crate) fn document(routes: &utoipa::openapi::OpenApi, schemas: &[Arc<Schema>], settings: &HttpSettings) -> Json {
+    let mut document = json!(routes);
+    document["openapi"] = "3.2.0".into();
+    document["info"] = json!({
+        "title": "Eider",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Typed records in schemas: bulk writes, filters, pages, aggregations, streams.",
+        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+    });
+    document["servers"] = json!([{"url": "/"}]);
+    components(&mut document, settings);
+    add_query_method(&mut document["paths"]);
+    let examples = examples::by_operation();
+    for item in members(&mut document["paths"]).map(|(_, item)| item) {
+        for (_, operation) in operations(item) {
+            complete(operation, settings);
+            examples::add(operation, &examples);
+        }
+    }
+    add_schemas(&mut document, schemas);
+    document
+}
+
+/// A reference to a component.
+fn reference(schema: &str) -> Json {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn components(document: &mut Json, settings: &HttpSettings) {
+    let components = &mut document["components"];
+    let schemas = &mut components["schemas"];
+    let described = records::of_any_schema().into_iter().chain(queries::components(settings));
+    for (name, schema) in described {
+        schemas[name] = schema;
+    }
+    for name in CLOSED {
+        schemas[name]["additionalProperties"] = false.into();
+    }
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    schemas["Problem"]["properties"]["code"]["enum"] = codes.into();
+    let codes: Vec<&str> = ViolationCode::ALL.iter().map(|code| code.as_str()).collect();
+    schemas["Violation"]["properties"]["code"]["enum"] = codes.into();
+    components["headers"] = json!({
+        "X-Request-Id": {"description": "The id of the request.", "schema": {"type": "string"}},
+        "X-Response-Time": {"description": "Until the answer began.",
+                            "schema": {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}ms$"}},
+    });
+}
+
+/// The method QUERY, which macros do not know, does what `POST …/query` does.
+fn add_query_method(paths: &mut Json) {
+    let mut operation = paths[format!("{BASE}/records/{{schema}}/query")]["post"].clone();
+    operation["operationId"] = "query".into();
+    paths[format!("{BASE}/records/{{schema}}")]["query"] = operation;
+}
+
+/// Adds what routes do not say of themselves, since it holds for all: problems, headers, limits.
+fn complete(operation: &mut Json, settings: &HttpSettings) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    for (status, problem) in problems::responses(&id) {
+        operation["responses"][status] = problem;
+    }
+    for (_, response) in members(&mut operation["responses"]) {
+        for name in ["X-Request-Id", "X-Response-Time"] {
+            response["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
+        }
+    }
+    for parameter in operation.get_mut("parameters").and_then(Json::as_array_mut).into_iter().flatten() {
+        let schema = match (parameter["name"].as_str(), id.as_str()) {
+            (Some("filter"), _) => {
+                parameter["schema"] = reference("Filters");
+                // Else the page fills in every filter there is.
+                parameter["example"] = json!({});
+                continue;
+            }
+            (Some("limit" | "size"), "page") => {
+                parameter["schema"]["maximum"] = settings.max_page_limit.into();
+                continue;
+            }
+            _ => &mut parameter["schema"],
+        };
+        if schema["type"] == "integer" && schema.get("maximum").is_none() {
+            schema["maximum"] = i64::MAX.into();
+        }
+    }
+}
+
+fn add_schemas(document: &mut Json, schemas: &[Arc<Schema>]) {
+    let mut properties = 0;
+    let fits = |schema: &&Arc<Schema>| {
+        properties += schema.properties().len();
+        properties <= MAX_PROPERTIES
+    };
+    let described = schemas.iter().take(MAX_SCHEMAS).take_while(fits).count();
+    let prefix = format!("{BASE}/records/{{schema}}");
+    let items = members(&mut document["paths"]).filter(|(path, _)| path.starts_with(&prefix));
+    let items: Vec<(String, Json)> = items.map(|(path, item)| (path.clone(), item.clone())).collect();
+    for schema in &schemas[..described] {
+        let name = schema.name().as_str();
+        for (component, mut described) in records::of(schema) {
+            retarget(&mut described, name);
+            document["components"]["schemas"][format!("{name}.{component}")] = described;
+        }
+        for (path, item) in &items {
+            let mut item = item.clone();
+            for (_, operation) in operations(&mut item) {
+                belong(operation, name);
+            }
+            document["paths"][path.replace("{schema}", name)] = item;
+        }
+        if let Some(tags) = document["tags"].as_array_mut() {
+            tags.push(json!({"name": format!("records/{name}"), "description": schema.definition().description().unwrap_or_default()}));
+        }
+    }
+    if described < schemas.len() {
+        let names = schemas[described..].iter().take(MAX_LEFT_OUT).map(|schema| schema.name().as_str());
+        let names: Vec<&str> = names.collect();
+        let detail = format!("{} more schemas are not described one by one", schemas.len() - described);
+        document["x-left-out"] = json!({"detail": detail, "schemas": names});
+    }
+}
+
+/// Makes an operation on any schema that of one.
+fn belong(operation: &mut Json, schema: &str) {
+    retarget(operation, schema);
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    operation["operationId"] = format!("{id}.{schema}").into();
+    operation["tags"] = json!([format!("records/{schema}")]);
+    examples::remove(operation);
+    if let Some(parameters) = operation.get_mut("parameters").and_then(Json::as_array_mut) {
+        parameters.retain(|parameter| parameter["name"] != "schema");
+        for filter in parameters.iter_mut().filter(|parameter| parameter["name"] == "filter") {
+            filter["example"] = json!({});
+        }
+    }
+}
+
+/// Turns references to components of any schema to those of one.
+fn retarget(described: &mut Json, schema: &str) {
+    match described {
+        Json::Object(object) => {
+            let named =
+                object.get("$ref").and_then(Json::as_str).and_then(|at| at.strip_prefix("#/components/schemas/"));
+            if let Some(name) = named.filter(|name| TYPED.contains(name)) {
+                *described = reference(&format!("{schema}.{name}"));
+                return;
+            }
+            object.values_mut().for_each(|value| retarget(value, schema));
+        }
+        Json::Array(values) => values.iter_mut().for_each(|value| retarget(value, schema)),
+        _ => {}
+    }
+}
+
+fn members(object: &mut Json) -> impl Iterator<Item = (&String, &mut Json)> {
+    object.as_object_mut().into_iter().flat_map(Map::iter_mut)
+}
+
+/// The operations of a path, by method.
+fn operations(item: &mut Json) -> impl Iterator<Item = (&String, &mut Json)> {
+    members(item).filter(|(_, operation)| operation.get("operationId").is_some())
+}

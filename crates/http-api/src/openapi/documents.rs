@@ -1,0 +1,343 @@
+//! The documents that requests and answers hold, as they are described. Nothing is made of these types: handlers write
+//! what they have, and tests hold every answer against its description.
+#![expect(dead_code, reason = "the types are described, not made")]
+
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+/// Why a request failed (RFC 9457).
+#[derive(ToSchema)]
+pub(crate) struct Problem {
+    /// `/errors/` and the code.
+    #[schema(example = "/errors/schema_not_found")]
+    r#type: String,
+    /// The same for every occurrence of the code.
+    title: String,
+    status: u16,
+    /// For a person; may change its wording.
+    detail: String,
+    /// The id of the request, as in `X-Request-Id`.
+    instance: String,
+    /// Stable.
+    code: String,
+    /// Whether the same request may succeed later without being changed.
+    retryable: bool,
+    /// What is wrong with a record or a schema.
+    #[schema(nullable = false)]
+    errors: Option<Vec<Violation>>,
+    /// Where in a query body the fault is (RFC 6901).
+    #[schema(nullable = false)]
+    pointer: Option<String>,
+    /// The budget that is used up.
+    #[schema(nullable = false)]
+    budget: Option<String>,
+    /// What can be produced, when nothing that is accepted can.
+    #[schema(nullable = false)]
+    available: Option<Vec<String>>,
+}
+
+/// One thing that is wrong with a record or a schema.
+#[derive(ToSchema)]
+pub(crate) struct Violation {
+    /// Where several records came: the line, or the place in the body, from 1.
+    #[schema(nullable = false, minimum = 1)]
+    line: Option<u64>,
+    /// Where in the record or the schema (RFC 6901).
+    pointer: String,
+    code: String,
+    detail: String,
+    #[schema(nullable = false)]
+    expected: Option<String>,
+    #[schema(nullable = false)]
+    actual: Option<String>,
+}
+
+/// A schema as its author writes it.
+#[derive(ToSchema)]
+pub(crate) struct SchemaDefinition {
+    /// Compared without regard to case; not `bulk` or `infer`.
+    #[schema(pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: String,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    #[schema(min_items = 1, max_items = 1000)]
+    properties: Vec<Property>,
+}
+
+/// A property of a schema.
+#[derive(ToSchema)]
+pub(crate) struct Property {
+    /// Unique in its schema without regard to case; not `id`, `created_at`, `updated_at` or `version`.
+    #[schema(pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: String,
+    r#type: PropertyType,
+    /// Null is refused, and so is a missing value unless there is a default.
+    #[schema(nullable = false)]
+    required: Option<bool>,
+    /// An index for equality; not for `object` and `array`.
+    #[schema(nullable = false)]
+    is_indexed: Option<bool>,
+    /// A second record with the value is refused; not for `object` and `array`.
+    #[schema(nullable = false)]
+    is_unique: Option<bool>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// Takes the place of a missing value; a value of the type that satisfies the constraints.
+    default: Option<Json>,
+    #[schema(inline = false)]
+    constraints: Option<Constraints>,
+    /// Digits in all of a `decimal`, which needs it; of no other type.
+    #[schema(nullable = false, minimum = 1, maximum = 38)]
+    precision: Option<u8>,
+    /// Digits after the point of a `decimal`, which needs it; of no other type.
+    #[schema(nullable = false, minimum = 0, maximum = 38)]
+    scale: Option<u8>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum PropertyType {
+    String,
+    Integer,
+    Number,
+    Decimal,
+    Boolean,
+    Date,
+    Time,
+    Datetime,
+    Uuid,
+    Object,
+    Array,
+}
+
+/// What values must satisfy beyond their type; limits are inclusive.
+#[derive(ToSchema)]
+pub(crate) struct Constraints {
+    /// Fewest characters; of a `string`.
+    #[schema(nullable = false, minimum = 0)]
+    min_length: Option<u64>,
+    /// Most characters; of a `string`.
+    #[schema(nullable = false, minimum = 0)]
+    max_length: Option<u64>,
+    /// Matches anywhere in a `string`; the syntax of Rust's `regex`.
+    #[schema(nullable = false)]
+    pattern: Option<String>,
+    /// The values allowed; not of `boolean`, `object`, `array`.
+    #[schema(nullable = false, min_items = 1)]
+    r#enum: Option<Vec<Json>>,
+    /// Of numbers, dates and times.
+    #[schema(nullable = false)]
+    minimum: Option<Json>,
+    /// Of numbers, dates and times.
+    #[schema(nullable = false)]
+    maximum: Option<Json>,
+}
+
+/// A schema as it is stored.
+#[derive(ToSchema)]
+pub(crate) struct StoredSchema {
+    name: String,
+    #[schema(nullable = false)]
+    description: Option<String>,
+    properties: Vec<Property>,
+    /// How often it was written; 1 when created.
+    #[schema(minimum = 1)]
+    version: u32,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct SchemaList {
+    data: Vec<StoredSchema>,
+}
+
+/// A schema and what it holds.
+#[derive(ToSchema)]
+pub(crate) struct SchemaDescription {
+    name: String,
+    #[schema(nullable = false)]
+    description: Option<String>,
+    properties: Vec<Property>,
+    #[schema(minimum = 1)]
+    version: u32,
+    #[schema(format = DateTime)]
+    created_at: String,
+    record_count: u64,
+    /// On disk, without indexes.
+    size_bytes: u64,
+    indexes: Vec<Index>,
+    identity: Identity,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct Index {
+    property: String,
+    unique: bool,
+}
+
+/// How ids are made and kept unique.
+#[derive(ToSchema)]
+pub(crate) struct Identity {
+    id_type: String,
+    index: String,
+    generated_ids: IdentityCheck,
+    given_ids: IdentityCheck,
+    filter_bytes: u64,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum IdentityCheck {
+    ByConstruction,
+    Scan,
+    FilterThenScan,
+}
+
+/// Where a page stands.
+#[derive(ToSchema)]
+pub(crate) struct PagePlace {
+    #[schema(minimum = 1)]
+    limit: u64,
+    has_more: bool,
+    /// The cursor of the next page.
+    next: Option<String>,
+    /// How many records match, if they were counted.
+    total: Option<u64>,
+    /// The number of the page, if it was asked for by number.
+    #[schema(nullable = false)]
+    page: Option<u64>,
+    pages: Option<u64>,
+}
+
+/// What became of a bulk call.
+#[derive(ToSchema)]
+pub(crate) struct Receipt {
+    received: u64,
+    created: u64,
+    updated: u64,
+    ignored: u64,
+    failed: u64,
+    /// Number of the commit within the schema; null when nothing was stored.
+    commit_seq: Option<u64>,
+    durability: String,
+    /// Present after a dry run.
+    #[schema(nullable = false)]
+    dry_run: Option<bool>,
+    replayed: bool,
+    elapsed_ms: f64,
+    failures_truncated: bool,
+    failures: Vec<Violation>,
+    /// Where all failures can be read, when they are not all here.
+    #[schema(nullable = false, format = "uuid")]
+    import_id: Option<String>,
+    #[schema(nullable = false)]
+    ids: Option<Vec<String>>,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct Deletion {
+    deleted: u64,
+    commit_seq: Option<u64>,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct Count {
+    count: u64,
+}
+
+/// How a read is answered.
+#[derive(ToSchema)]
+pub(crate) struct Explanation {
+    plan: Plan,
+    #[schema(nullable = false)]
+    total: Option<Plan>,
+    advice: Vec<Advice>,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct Plan {
+    access: Access,
+    /// The property whose index was used.
+    index: Option<String>,
+    records: u64,
+    scanned: u64,
+    returned: u64,
+    sort: Sorting,
+    #[schema(nullable = false)]
+    elapsed_ms: Option<f64>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum Access {
+    None,
+    Index,
+    PartialScan,
+    FullScan,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum Sorting {
+    None,
+    TopK,
+    Full,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct Advice {
+    code: String,
+    property: Option<String>,
+    detail: String,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct Health {
+    status: HealthStatus,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum HealthStatus {
+    Live,
+    Ready,
+}
+
+/// A record beside the name of its schema.
+#[derive(ToSchema)]
+pub(crate) struct NamedRecord {
+    schema_name: String,
+    #[schema(value_type = NewRecord)]
+    data: Json,
+}
+
+/// Records beside the name of their schema.
+#[derive(ToSchema)]
+pub(crate) struct NamedRecords {
+    schema_name: String,
+    #[schema(value_type = Vec<NewRecord>)]
+    data: Json,
+}
+
+macro_rules! described_elsewhere {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        $($(#[$doc])* #[derive(ToSchema)] pub(crate) struct $name(Json);)*
+    };
+}
+
+// Placeholders: `records.rs` and `queries.rs` say what they are.
+described_elsewhere! {
+    /// See `records.rs`.
+    Record
+    /// See `records.rs`.
+    NewRecord
+    /// See `records.rs`.
+    RecordPatch
+    /// See `records.rs`.
+    Page
+    /// See `records.rs`.
+    CountOrExplanation
+    /// See `queries.rs`.
+    Query
+}

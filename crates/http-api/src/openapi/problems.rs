@@ -1,0 +1,83 @@
+//! Which operation can fail with which codes.
+
+use std::collections::BTreeMap;
+
+use eider_application::ErrorCode::{
+    self, DuplicateId, FigureOutOfRange, IdempotencyInProgress, IdempotencyMismatch, Internal, InvalidAggregation,
+    InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson, MalformedRequest, NotAcceptable,
+    Overloaded, PayloadTooLarge, QueryTooComplex, RecordNotFound, ReportNotFound, RequestTimeout, SchemaExists,
+    SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords,
+    UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType,
+    ValidationFailed, WriteConflict,
+};
+use serde_json::{Map, Value as Json, json};
+
+use crate::error::{PROBLEM_JSON, status_of};
+
+/// Of every operation below the base path.
+const EVERYWHERE: &[ErrorCode] =
+    &[MalformedRequest, UnknownParameter, InvalidParameter, Internal, StoreCorrupt, Unsupported, Overloaded, Timeout];
+const BODY: &[ErrorCode] = &[MalformedJson, PayloadTooLarge, UnsupportedMediaType, RequestTimeout];
+const FILTERS: &[ErrorCode] = &[UnknownProperty, UnknownOperator, InvalidFilter, QueryTooComplex];
+const NEGOTIATED: &[ErrorCode] = &[NotAcceptable];
+const PAGED: &[ErrorCode] = &[InvalidLimit, InvalidCursor];
+const GROUPED: &[ErrorCode] = &[InvalidAggregation, FigureOutOfRange];
+const WRITE: &[ErrorCode] = &[ValidationFailed, WriteConflict, StorageFull];
+const KEYS: &[ErrorCode] = &[DuplicateId, UniqueViolation];
+const NAMED_CALL: &[ErrorCode] = &[IdempotencyInProgress, IdempotencyMismatch];
+
+/// The codes of an operation; every code that a client can meet is that of one, but for those of paths and methods that
+/// there are not.
+fn codes(operation_id: &str) -> Vec<ErrorCode> {
+    let groups: &[&[ErrorCode]] = match operation_id {
+        "live" | "docs" | "docs_asset" => &[],
+        "ready" | "metrics" => &[&[Internal, StoreCorrupt, Unsupported, Overloaded, Timeout]],
+        "openapi" | "list_schemas" => &[EVERYWHERE],
+        "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
+        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
+        "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
+        "failures" => &[EVERYWHERE, &[ReportNotFound]],
+        "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
+        "create_records" | "create_named_records" => {
+            &[EVERYWHERE, &[SchemaNotFound, TooManyRecords], BODY, WRITE, NAMED_CALL]
+        }
+        "page" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
+        "count" => &[EVERYWHERE, &[SchemaNotFound], FILTERS],
+        "stream" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
+        "query" | "query_by_post" | "stream_query" => {
+            &[EVERYWHERE, &[SchemaNotFound], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
+        }
+        "remove_records" => &[EVERYWHERE, &[SchemaNotFound, TooManyAffected, WriteConflict, StorageFull], FILTERS],
+        "record" => &[EVERYWHERE, &[SchemaNotFound, RecordNotFound]],
+        "replace_record" | "patch_record" => {
+            &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion], BODY, WRITE, KEYS]
+        }
+        "remove_record" => &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion, WriteConflict, StorageFull]],
+        _ => &[EVERYWHERE],
+    };
+    groups.concat()
+}
+
+/// The answers of an operation that are problems, by status.
+pub(super) fn responses(operation_id: &str) -> Map<String, Json> {
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    for code in codes(operation_id) {
+        by_status.entry(status_of(code).as_u16()).or_default().push(code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(status, &codes))).collect()
+}
+
+fn response(status: u16, codes: &[ErrorCode]) -> Json {
+    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let meanings: Vec<String> = codes.iter().map(|code| format!("- `{code}`: {}.", code.title())).collect();
+    let schema = json!({
+        "allOf": [{"$ref": "#/components/schemas/Problem"}],
+        "properties": {"status": {"const": status}, "code": {"enum": names}},
+    });
+    let mut response = json!({"description": meanings.join("\n"), "content": {PROBLEM_JSON: {"schema": schema}}});
+    if codes.contains(&Overloaded) {
+        response["headers"] = json!({"Retry-After": {
+            "description": "In how many seconds to try again.", "schema": {"type": "integer"}}});
+    }
+    response
+}

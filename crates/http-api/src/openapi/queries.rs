@@ -1,0 +1,91 @@
+//! Query bodies, as they are described.
+
+use eider_domain::Operator;
+use serde_json::{Map, Value as Json, json};
+
+use super::reference;
+use crate::HttpSettings;
+
+/// The components of query bodies.
+pub(super) fn components(settings: &HttpSettings) -> Map<String, Json> {
+    let operators = Operator::ALL.map(Operator::name);
+    let name = json!({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$"});
+    let optional = |schema: &str| json!({"anyOf": [reference(schema), {"type": "null"}]});
+    let condition = object(
+        "A comparison of one field. `in` takes a list; `is_null` and `is_not_null` take `true`, `false` or nothing.",
+        &["field", "op"],
+        json!({"field": reference("Field"), "op": {"enum": operators}, "value": true}),
+    );
+    let list_of = |schema: &str| json!({"type": ["array", "null"], "items": reference(schema)});
+    let joint = |name: &str, parts: Json| object("Joined conditions.", &[name], json!({name: parts}));
+    let conditions = json!({"type": "array", "items": reference("Conditions")});
+    let tree = json!({
+        "description": format!("At most {} conditions, {} deep.", settings.max_conditions, settings.max_filter_depth),
+        "oneOf": [condition, joint("and", conditions.clone()), joint("or", conditions),
+                  joint("not", reference("Conditions"))],
+    });
+    let key = json!({"anyOf": [
+        {"type": "string", "description": "A field, with `-` for descending."},
+        object("A field and its order.", &["field"], json!({
+            "field": reference("Field"), "order": {"enum": ["asc", "desc", null]}})),
+    ]});
+    let units = ["second", "minute", "hour", "day", "week", "month", "quarter", "year", "null"];
+    let units = units.map(|unit| if unit == "null" { Json::Null } else { unit.into() });
+    let group_key = json!({"anyOf": [
+        reference("Field"),
+        object("A field, or the beginning of the unit of time that its value is in.", &["field"], json!({
+            "field": reference("Field"), "date_trunc": {"enum": units}, "as": {"type": ["string", "null"]}})),
+    ]});
+    let functions =
+        ["count", "sum", "avg", "min", "max", "stddev", "count_distinct", "approx_count_distinct", "quantile"];
+    let figure = object(
+        "A figure of each group; all but `count` take a field, and `quantile` a share `p`.",
+        &["fn"],
+        json!({"fn": {"enum": functions}, "field": optional("Field"),
+               "p": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "as": {"type": ["string", "null"]}}),
+    );
+    let common = json!({
+        "where": optional("Conditions"),
+        "sort": {"type": ["array", "null"], "items": reference("SortKey"), "maxItems": settings.max_sort_keys},
+        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": settings.max_page_limit,
+                  "description": "Records or groups; of a stream without maximum."},
+        "timeout_ms": {"type": ["integer", "null"], "minimum": 1,
+                       "maximum": u64::try_from(settings.query_timeout.as_millis()).unwrap_or(u64::MAX)},
+    });
+    let with = |members: Json| {
+        let mut all = common.clone();
+        if let (Json::Object(all), Json::Object(members)) = (&mut all, members) {
+            all.extend(members);
+        }
+        all
+    };
+    let records = object(
+        "Records.",
+        &[],
+        with(json!({
+        "select": list_of("Field"), "cursor": {"type": ["string", "null"]}, "count": {"enum": ["none", "exact", null]}})),
+    );
+    let groups = json!({
+        "group_by": list_of("GroupKey"), "aggregate": list_of("Figure"), "having": optional("Conditions")});
+    let groups = object(
+        "Groups: `group_by`, `aggregate` or both. `sort` and `having` name columns of the answer.",
+        &[],
+        with(groups),
+    );
+    let query = json!({"description": "A query.", "anyOf": [records, groups]});
+    let all = [
+        ("Field", name),
+        ("Conditions", tree),
+        ("SortKey", key),
+        ("GroupKey", group_key),
+        ("Figure", figure),
+        ("Query", query),
+    ];
+    all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+/// An object that has no members but these.
+fn object(description: &str, required: &[&str], properties: Json) -> Json {
+    json!({"type": "object", "description": description, "required": required, "properties": properties,
+           "additionalProperties": false})
+}

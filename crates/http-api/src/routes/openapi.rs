@@ -1,0 +1,95 @@
+//! `GET /openapi.json`: the description of the API, with the schemas that there are.
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use eider_application::{Error, blocking};
+use utoipa::OpenApi;
+
+use super::{aliases, bulk, docs, health, imports, metrics, pages, query, records, schemas, stream};
+use crate::answers::{REVALIDATE, is_current};
+use crate::error::ApiError;
+use crate::openapi;
+use crate::query_string::Parameters;
+use crate::state::ApiState;
+
+/// What every route says of itself.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        self::describe,
+        docs::page,
+        docs::asset,
+        health::live,
+        health::ready,
+        metrics::metrics,
+        schemas::list,
+        schemas::create,
+        schemas::describe,
+        schemas::remove,
+        imports::failures,
+        aliases::create,
+        aliases::bulk,
+        pages::page,
+        records::create,
+        records::remove_matching,
+        bulk::create,
+        query::query,
+        stream::records,
+        stream::query,
+        pages::count,
+        records::get,
+        records::replace,
+        records::patch,
+        records::remove,
+    ),
+    components(schemas(
+        openapi::Count, openapi::Problem, openapi::StoredSchema, openapi::PagePlace, openapi::Explanation, openapi::Page
+    )),
+    tags(
+        (name = "schemas", description = "What records are like."),
+        (name = "records", description = "Records, one by one and in pages."),
+        (name = "bulk", description = "Many records in one call."),
+        (name = "queries", description = "Queries as JSON, and aggregations."),
+        (name = "streams", description = "Every record, from one snapshot."),
+        (name = "aliases", description = "Routes of the service that Eider replaces."),
+        (name = "operation", description = "The state of the server, and this description."),
+    )
+)]
+struct Routes;
+
+/// This description, with the schemas that there are.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "operation",
+    params(openapi::IfNoneMatch),
+    responses(
+        (status = 200, description = "An OpenAPI document.", body = Object,
+            headers(("ETag" = String, description = "The version of the server and of the schemas."))),
+        openapi::NotModified,
+    )
+)]
+pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let schemas = state.services.schemas.list().await?;
+    let tag = openapi::tag(&schemas, &state.settings);
+    if is_current(&request, &tag) {
+        let mut response = HttpResponse::NotModified();
+        return Ok(response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE)).finish());
+    }
+    let document = match state.description.of(&tag) {
+        Some(document) => document,
+        None => {
+            let settings = state.settings.clone();
+            let make = move || Bytes::from(openapi::document(&Routes::openapi(), &schemas, &settings).to_string());
+            let document = blocking::run(make).await.map_err(Error::from)?;
+            state.description.keep(&tag, &document);
+            document
+        }
+    };
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json").insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
+    Ok(response.body(document))
+}
