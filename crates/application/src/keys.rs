@@ -122,27 +122,53 @@ pub struct Unauthorized;
 
 /// Who makes a request.
 #[derive(Debug, Clone)]
-pub struct Principal(Option<Arc<ApiKey>>);
+pub struct Principal(Identity);
+
+#[derive(Debug, Clone)]
+enum Identity {
+    /// Whoever it is, where no keys are asked for: everything is allowed.
+    Anyone,
+    /// The client with this key.
+    Key(Arc<ApiKey>),
+    /// A client without a key, where keys are asked for: nothing is allowed.
+    Stranger,
+}
 
 impl Principal {
     /// Whoever it is, where no keys are asked for.
     pub fn anyone() -> Self {
-        Self(None)
+        Self(Identity::Anyone)
+    }
+
+    /// A client without a key, where keys are asked for and one may do without.
+    pub fn stranger() -> Self {
+        Self(Identity::Stranger)
     }
 
     /// The id of the key that was sent; `None` where no keys are asked for.
     pub fn key_id(&self) -> Option<KeyId> {
-        self.0.as_ref().map(|key| key.id)
+        match &self.0 {
+            Identity::Key(key) => Some(key.id),
+            Identity::Anyone | Identity::Stranger => None,
+        }
     }
 
     /// Whether the verb may be done to at least one schema that there might be.
     pub fn has(&self, verb: Verb) -> bool {
-        self.0.as_ref().is_none_or(|key| key.grant.has(verb))
+        self.is_allowed(|key| key.grant.has(verb))
     }
 
     /// Whether the verb may be done to the schema.
     pub fn may(&self, verb: Verb, schema: &SchemaName) -> bool {
-        self.0.as_ref().is_none_or(|key| key.grant.allows(verb, schema))
+        self.is_allowed(|key| key.grant.allows(verb, schema))
+    }
+
+    fn is_allowed(&self, by_key: impl FnOnce(&ApiKey) -> bool) -> bool {
+        match &self.0 {
+            Identity::Anyone => true,
+            Identity::Key(key) => by_key(key),
+            Identity::Stranger => false,
+        }
     }
 }
 
@@ -186,7 +212,7 @@ impl KeyRing {
         let Some(keys) = keys.as_ref() else { return Ok(Principal::anyone()) };
         let sent = sent.ok_or(Unauthorized)?;
         let key = find(keys, sent, self.clock.now(), digest_of, |one, other| one.ct_eq(other));
-        key.map(|key| Principal(Some(key))).ok_or(Unauthorized)
+        key.map(|key| Principal(Identity::Key(key))).ok_or(Unauthorized)
     }
 }
 

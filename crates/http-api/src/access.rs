@@ -19,16 +19,18 @@ use crate::throttle::Client;
 
 /// Beside `Authorization: Bearer`, the header that a key may be sent in.
 const API_KEY: &str = "x-api-key";
-/// What is open to everybody, and not counted against any rate.
-const OPEN: &str = "/health/";
+/// What is open to everybody, and not counted against any rate: health, and the page that shows the API.
+const OPEN: [&str; 2] = ["/health/", "/docs"];
+/// The description of the API: of the routes for everybody, of schemas for those who may see them.
+const DESCRIPTION: &str = "/openapi.json";
 
-/// What every valid key may read: the description of the API.
-const DESCRIPTION: [&str; 2] = ["/docs", "/openapi.json"];
-
-/// The verb that each method of each route needs. Routes below [`OPEN`] need none, and those of the [`DESCRIPTION`]
-/// any valid key.
+/// The verb that each method of each route needs. Those that are [`OPEN`] and the [`DESCRIPTION`] need none.
 const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/metrics", &[("GET", Verb::MetricsRead)]),
+    ("/monitoring/memory", &[("GET", Verb::MetricsRead)]),
+    ("/monitoring/pool", &[("GET", Verb::MetricsRead)]),
+    ("/api/v1/backup", &[("GET", Verb::Admin)]),
+    ("/api/v1/backup/{id}", &[("GET", Verb::Admin)]),
     ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
     ("/api/v1/schemas/{schema}", &[("GET", Verb::SchemasRead), ("DELETE", Verb::SchemasWrite)]),
     ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
@@ -61,12 +63,16 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
 /// The verb that a method of a route needs. What is not in the table is for admins; a method that a route does not
 /// have needs nothing, since it is answered with 405.
 fn needed(pattern: Option<&str>, method: &str) -> Option<Verb> {
-    if DESCRIPTION.iter().any(|path| pattern.is_some_and(|pattern| pattern.starts_with(path))) {
+    if pattern == Some(DESCRIPTION) {
         return None;
     }
     let route = ROUTES.iter().find(|(path, _)| Some(*path) == pattern);
     let Some((_, methods)) = route else { return Some(Verb::Admin) };
     methods.iter().find(|(name, _)| *name == method).map(|(_, verb)| *verb)
+}
+
+fn is_open(path: &str) -> bool {
+    OPEN.iter().any(|open| path.starts_with(open))
 }
 
 /// The key that a request has, if it has one that is text.
@@ -89,7 +95,7 @@ pub(crate) async fn admit(
         let detail = format!("the path and the query are longer than {max_url_bytes} bytes; send a query as a body");
         return Ok(request.error_response(ApiError::new(ErrorCode::UriTooLong, detail)));
     }
-    if request.path().starts_with(OPEN) {
+    if is_open(request.path()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let address = Client::of_address(request.peer_addr());
@@ -118,6 +124,9 @@ pub(crate) async fn admit(
 fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
     let keys = &state.services.keys;
     let sent = sent_key(request.headers());
+    if sent.is_none() && keys.is_enforced() && request.path() == DESCRIPTION {
+        return Ok(Principal::stranger());
+    }
     if let Some(key) = sent.filter(|_| keys.is_enforced()) {
         state.throttle.check_attempt(address, key)?;
     }
@@ -149,13 +158,10 @@ pub(crate) async fn authorize(
 }
 
 fn permit(request: &ServiceRequest) -> Result<(), ApiError> {
-    if request.path().starts_with(OPEN) {
+    if is_open(request.path()) {
         return Ok(());
     }
     let principal = principal(request.request())?;
-    if principal.key_id().is_none() {
-        return Ok(());
-    }
     let Some(verb) = needed(request.match_pattern().as_deref(), request.method().as_str()) else { return Ok(()) };
     match request.match_info().load::<Named>() {
         Ok(Named { schema }) => check(request.request(), verb, &schema),
@@ -218,7 +224,7 @@ mod tests {
     fn every_route_says_which_verb_it_needs() {
         let declared = declared();
         assert!(declared.len() > 10, "the search finds the routes: {declared:?}");
-        let has_none = |path: &str| path.starts_with(OPEN) || DESCRIPTION.iter().any(|start| path.starts_with(start));
+        let has_none = |path: &str| is_open(path) || path == DESCRIPTION;
         for (path, methods) in declared.iter().filter(|(path, _)| !has_none(path)) {
             let Some((_, verbs)) = ROUTES.iter().find(|(route, _)| route == path) else { panic!("{path} has no verb") };
             let listed: BTreeSet<&str> = verbs.iter().map(|(method, _)| *method).collect();
@@ -234,6 +240,6 @@ mod tests {
         assert_eq!(needed(Some("/api/v2/everything"), "GET"), Some(Verb::Admin));
         assert_eq!(needed(None, "GET"), Some(Verb::Admin));
         assert_eq!(needed(Some("/metrics"), "POST"), None, "405 follows");
-        assert_eq!(needed(Some("/docs/{file}"), "GET"), None);
+        assert_eq!(needed(Some(DESCRIPTION), "GET"), None);
     }
 }

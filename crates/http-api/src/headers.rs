@@ -13,10 +13,7 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 
-/// The page that shows the API; it alone runs scripts, its own.
-const DOCS: &str = "/docs";
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
+/// What a browser may do with an answer: show it. The page that shows the API has a policy of its own.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// Kept, but asked about each time: what has a tag to ask with.
 const REVALIDATE: &str = "no-cache";
@@ -28,8 +25,9 @@ const TRANSPORT: &str = "max-age=31536000";
 const ANY_ORIGIN: &str = "*";
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY"];
 /// What scripts may see of an answer.
-const EXPOSED: [&str; 13] = [
+const EXPOSED: [&str; 16] = [
     "allow",
+    "eider-backup-id",
     "eider-commit-seq",
     "etag",
     "idempotent-replayed",
@@ -38,6 +36,8 @@ const EXPOSED: [&str; 13] = [
     "ratelimit",
     "ratelimit-policy",
     "retry-after",
+    "server-timing",
+    "traceparent",
     "www-authenticate",
     "x-request-id",
     "x-response-time",
@@ -52,7 +52,6 @@ pub(crate) async fn harden(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let is_secure = request.app_config().secure();
-    let is_docs = request.path().starts_with(DOCS);
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
@@ -62,7 +61,7 @@ pub(crate) async fn harden(
     };
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "no-referrer");
-    set(CONTENT_SECURITY_POLICY, if is_docs { DOCS_POLICY } else { POLICY });
+    set(CONTENT_SECURITY_POLICY, POLICY);
     if is_secure {
         set(STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }

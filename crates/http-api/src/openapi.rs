@@ -78,6 +78,12 @@ pub(crate) fn document(routes: &utoipa::openapi::OpenApi, schemas: &[Arc<Schema>
         "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
     });
     document["servers"] = json!([{"url": "/"}]);
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where keys are asked for."},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same in another header."},
+    });
+    // Where there are no keys, none is asked for.
+    document["security"] = json!([{}, {"bearer": []}, {"header": []}]);
     components(&mut document, settings);
     add_query_method(&mut document["paths"]);
     let examples = examples::by_operation();

@@ -341,3 +341,115 @@ described_elsewhere! {
     /// See `queries.rs`.
     Query
 }
+
+/// Memory of the server. Bytes.
+#[derive(ToSchema)]
+pub(crate) struct Memory {
+    pressure: MemoryPressure,
+    #[schema(nullable = false)]
+    limit_bytes: Option<u64>,
+    /// `setting`, `control_group` or `machine`.
+    #[schema(nullable = false)]
+    limit_source: Option<String>,
+    #[schema(nullable = false)]
+    used_bytes: Option<u64>,
+    #[schema(nullable = false)]
+    resident_bytes: Option<u64>,
+    /// Use over which heavy requests are refused.
+    #[schema(nullable = false)]
+    soft_bytes: Option<u64>,
+    /// Use over which all but health and figures is refused.
+    #[schema(nullable = false)]
+    critical_bytes: Option<u64>,
+    /// What running requests have set aside.
+    reserved_bytes: u64,
+    #[schema(nullable = false)]
+    reservable_bytes: Option<u64>,
+    /// How often heavy requests began to be refused.
+    closings: u64,
+    engine: Option<EngineMemory>,
+    record_cache: Option<CacheSize>,
+    answer_cache: CacheSize,
+}
+
+/// How short memory is.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum MemoryPressure {
+    Normal,
+    High,
+    Critical,
+}
+
+/// The engine's buffers, and those of its purposes that take anything. Bytes.
+#[derive(ToSchema)]
+pub(crate) struct EngineMemory {
+    limit_bytes: u64,
+    used_bytes: u64,
+    spilled_bytes: u64,
+    #[schema(value_type = Object)]
+    tags: Json,
+}
+
+/// What is kept in memory.
+#[derive(ToSchema)]
+pub(crate) struct CacheSize {
+    entries: u64,
+    size_bytes: u64,
+}
+
+/// Connections to the engine, and the calls that run at once.
+#[derive(ToSchema)]
+pub(crate) struct Pool {
+    connections: Option<Connections>,
+    bulk_calls: Calls,
+    streams: Calls,
+}
+
+/// Connections to the engine.
+#[derive(ToSchema)]
+pub(crate) struct Connections {
+    max: u64,
+    used: u64,
+    idle: u64,
+    /// Callers that wait for one.
+    waiting: u64,
+    /// Callers that got one, at once or later.
+    waits: u64,
+    waited_seconds: f64,
+    /// Callers that waited in vain.
+    timeouts: u64,
+    created: u64,
+    /// By reason: `old`, `surplus`, `broken`.
+    #[schema(value_type = Object)]
+    closed: Json,
+}
+
+/// Calls of a kind.
+#[derive(ToSchema)]
+pub(crate) struct Calls {
+    max: u64,
+    running: u64,
+    waiting: u64,
+}
+
+/// What a backup holds.
+#[derive(ToSchema)]
+pub(crate) struct BackupReceipt {
+    id: String,
+    #[schema(format = DateTime)]
+    taken_at: String,
+    bytes: u64,
+    sha256: String,
+    /// How long no write could begin.
+    writes_held_ms: f64,
+    schemas: Vec<BackedUpSchema>,
+}
+
+/// How far a schema is in a backup.
+#[derive(ToSchema)]
+pub(crate) struct BackedUpSchema {
+    name: String,
+    /// Its last commit in the copy.
+    commit_seq: u64,
+}

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use eider_application::ErrorCode::{
-    self, DuplicateId, FigureOutOfRange, IdempotencyInProgress, IdempotencyMismatch, Internal, InvalidAggregation,
-    InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson, MalformedRequest, NotAcceptable,
-    Overloaded, PayloadTooLarge, QueryTooComplex, RecordNotFound, ReportNotFound, RequestTimeout, SchemaExists,
-    SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords,
-    UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType,
-    ValidationFailed, WriteConflict,
+    self, BackupNotFound, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress, IdempotencyMismatch,
+    Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson,
+    MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited, RecordNotFound,
+    ReportNotFound, RequestTimeout, SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull,
+    StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation, UnknownOperator,
+    UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong, ValidationFailed, WriteConflict,
 };
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::{PROBLEM_JSON, status_of};
 
+/// Of every operation that asks who asks.
+const ADMISSION: &[ErrorCode] = &[Unauthorized, Forbidden, RateLimited, UriTooLong, Overloaded];
 /// Of every operation below the base path.
 const EVERYWHERE: &[ErrorCode] =
-    &[MalformedRequest, UnknownParameter, InvalidParameter, Internal, StoreCorrupt, Unsupported, Overloaded, Timeout];
+    &[MalformedRequest, UnknownParameter, InvalidParameter, Internal, StoreCorrupt, Unsupported, Timeout];
 const BODY: &[ErrorCode] = &[MalformedJson, PayloadTooLarge, UnsupportedMediaType, RequestTimeout];
 const FILTERS: &[ErrorCode] = &[UnknownProperty, UnknownOperator, InvalidFilter, QueryTooComplex];
 const NEGOTIATED: &[ErrorCode] = &[NotAcceptable];
@@ -30,8 +32,12 @@ const NAMED_CALL: &[ErrorCode] = &[IdempotencyInProgress, IdempotencyMismatch];
 /// there are not.
 fn codes(operation_id: &str) -> Vec<ErrorCode> {
     let groups: &[&[ErrorCode]] = match operation_id {
-        "live" | "docs" | "docs_asset" => &[],
-        "ready" | "metrics" => &[&[Internal, StoreCorrupt, Unsupported, Overloaded, Timeout]],
+        "live" => return vec![UriTooLong],
+        "docs" | "docs_asset" => return vec![UriTooLong, Overloaded],
+        "ready" => return vec![UriTooLong, Internal, StoreCorrupt, Unsupported, Overloaded, Timeout],
+        "metrics" | "memory" | "pool" => &[&[Internal, StoreCorrupt, Unsupported, Timeout]],
+        "backup" => &[EVERYWHERE, &[StorageFull]],
+        "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "openapi" | "list_schemas" => &[EVERYWHERE],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
         "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
@@ -55,7 +61,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "remove_record" => &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion, WriteConflict, StorageFull]],
         _ => &[EVERYWHERE],
     };
-    groups.concat()
+    [ADMISSION, &groups.concat()].concat()
 }
 
 /// The answers of an operation that are problems, by status.
@@ -75,7 +81,7 @@ fn response(status: u16, codes: &[ErrorCode]) -> Json {
         "properties": {"status": {"const": status}, "code": {"enum": names}},
     });
     let mut response = json!({"description": meanings.join("\n"), "content": {PROBLEM_JSON: {"schema": schema}}});
-    if codes.contains(&Overloaded) {
+    if codes.contains(&Overloaded) || codes.contains(&RateLimited) {
         response["headers"] = json!({"Retry-After": {
             "description": "In how many seconds to try again.", "schema": {"type": "integer"}}});
     }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::error::ApiError;
+use crate::openapi;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
@@ -21,6 +22,18 @@ const ID: &str = "Eider-Backup-Id";
 /// Bytes that a client must take within the idle time.
 const SLICE_BYTES: usize = 64 << 10;
 
+/// A copy of everything, as of one moment.
+#[utoipa::path(
+    get,
+    path = "/api/v1/backup",
+    operation_id = "backup",
+    tag = "operation",
+    responses(
+        (status = 200, description = "The file of the store. A body that ends before its length has broken off.",
+            body = Vec<u8>, content_type = "application/octet-stream",
+            headers(("Eider-Backup-Id" = String, description = "What to ask its receipt by."))),
+    )
+)]
 pub(super) async fn download(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let (id, backup) = state.services.backup.begin().await?;
@@ -36,6 +49,15 @@ pub(super) async fn download(state: web::Data<ApiState>, request: HttpRequest) -
         .body(SizedStream::new(bytes, body.boxed_local())))
 }
 
+/// What a copy holds that was sent to its end.
+#[utoipa::path(
+    get,
+    path = "/api/v1/backup/{id}",
+    operation_id = "backup_receipt",
+    tag = "operation",
+    params(("id" = String, Path, description = "From `Eider-Backup-Id`.")),
+    responses((status = 200, description = "The receipt.", body = openapi::BackupReceipt))
+)]
 pub(super) async fn receipt(
     state: web::Data<ApiState>,
     request: HttpRequest,

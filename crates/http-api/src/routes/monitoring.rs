@@ -5,9 +5,17 @@ use eider_application::{EngineMemory, MemoryFigures, StoreFigures};
 use serde_json::{Map, Value as Json, json};
 
 use crate::admission::Admission;
+use crate::openapi;
 use crate::state::ApiState;
 
 /// Memory of the process, what keeps it, and how short it is.
+#[utoipa::path(
+    get,
+    path = "/monitoring/memory",
+    operation_id = "memory",
+    tag = "operation",
+    responses((status = 200, description = "The figures.", body = openapi::Memory))
+)]
 pub(super) async fn memory(state: web::Data<ApiState>) -> HttpResponse {
     let figures = state.services.memory.figures();
     let StoreFigures { records, engine_memory, .. } = state.services.query.figures();
@@ -49,6 +57,13 @@ fn limits_into(document: &mut Json, figures: &MemoryFigures) {
 }
 
 /// Connections to the engine, and the calls that run at once.
+#[utoipa::path(
+    get,
+    path = "/monitoring/pool",
+    operation_id = "pool",
+    tag = "operation",
+    responses((status = 200, description = "The figures.", body = openapi::Pool))
+)]
 pub(super) async fn pool(state: web::Data<ApiState>) -> HttpResponse {
     let of = |calls: &Admission| json!({"max": calls.places(), "running": calls.running(), "waiting": calls.waiting().get()});
     let connections = state.services.query.figures().connections.map(|figures| {

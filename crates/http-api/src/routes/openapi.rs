@@ -1,17 +1,24 @@
 //! `GET /openapi.json`: the description of the API, with the schemas that there are.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::{Error, blocking};
+use eider_domain::Verb;
 use utoipa::OpenApi;
 
-use super::{aliases, bulk, docs, health, imports, metrics, pages, query, records, schemas, stream};
+use super::{
+    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, query, records, schemas, stream,
+};
+use crate::access;
 use crate::answers::{REVALIDATE, is_current};
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
+
+/// The headers that a key comes in: what is described depends on it.
+const BY_KEY: &str = "authorization, x-api-key";
 
 /// What every route says of itself.
 #[derive(OpenApi)]
@@ -23,6 +30,10 @@ use crate::state::ApiState;
         health::live,
         health::ready,
         metrics::metrics,
+        monitoring::memory,
+        monitoring::pool,
+        backup::download,
+        backup::receipt,
         schemas::list,
         schemas::create,
         schemas::describe,
@@ -73,16 +84,22 @@ struct Routes;
 )]
 pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let schemas = state.services.schemas.list().await?;
-    let tag = openapi::tag(&schemas, &state.settings);
+    let settings = state.settings();
+    let reader = access::principal(&request)?;
+    let mut schemas = state.services.schemas.list().await?;
+    schemas.retain(|schema| reader.may(Verb::SchemasRead, schema.name()));
+    let tag = openapi::tag(&schemas, &settings);
     if is_current(&request, &tag) {
         let mut response = HttpResponse::NotModified();
-        return Ok(response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE)).finish());
+        return Ok(response
+            .insert_header((ETAG, tag))
+            .insert_header((CACHE_CONTROL, REVALIDATE))
+            .insert_header((VARY, BY_KEY))
+            .finish());
     }
     let document = match state.description.of(&tag) {
         Some(document) => document,
         None => {
-            let settings = state.settings.clone();
             let make = move || Bytes::from(openapi::document(&Routes::openapi(), &schemas, &settings).to_string());
             let document = blocking::run(make).await.map_err(Error::from)?;
             state.description.keep(&tag, &document);
@@ -90,6 +107,10 @@ pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -
         }
     };
     let mut response = HttpResponse::Ok();
-    response.content_type("application/json").insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
+    response
+        .content_type("application/json")
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, REVALIDATE))
+        .insert_header((VARY, BY_KEY));
     Ok(response.body(document))
 }

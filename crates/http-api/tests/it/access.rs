@@ -50,7 +50,7 @@ async fn without_a_valid_key_every_answer_but_health_is_the_same() {
     for authorization in
         ["", "Bearer", "Bearer ", "Basic YTpi", &format!("Bearer {wrong}"), &format!("Bearer {unknown}")]
     {
-        for path in ["/api/v1/schemas", RECORDS, "/metrics", "/nowhere", "/openapi.json"] {
+        for path in ["/api/v1/schemas", RECORDS, "/metrics", "/nowhere", "/monitoring/pool"] {
             let request = app.request("GET", path).header("x-request-id", "same");
             let answer = app.send(request.header("authorization", authorization)).await;
             assert_eq!(answer.problem(), (401, "unauthorized".to_owned()), "{authorization} {path}");
@@ -62,6 +62,30 @@ async fn without_a_valid_key_every_answer_but_health_is_the_same() {
     assert_eq!(bodies.len(), 1, "{bodies:#?}");
     assert_eq!(app.get("/health/live").await.status, 200);
     assert_eq!(app.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_description_shows_routes_to_everybody_and_schemas_to_those_who_may_see_them() {
+    let (app, [seller, appender]) = app_with([("schemas:read", "sales_*"), ("records:append", "*")]).await;
+    let paths = async |key: Option<&str>| {
+        let request = app.request("GET", "/openapi.json");
+        let answer = app.send(match key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        });
+        let answer = answer.await;
+        assert_eq!((answer.status, answer.header("vary")), (200, "authorization, x-api-key"), "{}", answer.text);
+        let document = answer.json();
+        assert!(document["paths"]["/api/v1/records/{schema}"].is_object());
+        let has = |schema: &str| document["paths"][format!("/api/v1/records/{schema}")].is_object();
+        (has("flights"), has("sales_eu"))
+    };
+    assert_eq!(paths(None).await, (false, false));
+    assert_eq!(paths(Some(&appender)).await, (false, false));
+    assert_eq!(paths(Some(&seller)).await, (false, true));
+    let wrong = app.send(app.request("GET", "/openapi.json").bearer_auth("wrong")).await;
+    assert_eq!(wrong.problem(), (401, "unauthorized".to_owned()));
+    assert_eq!(app.get("/docs").await.status, 200);
 }
 
 #[tokio::test]
