@@ -11,7 +11,15 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
 use crate::{MemoryProbe, MemoryReading};
+
+/// What memory is set aside in: a mebibyte.
+const UNIT_BYTES: u64 = 1 << 20;
+/// Units while no limit is known.
+const NO_LIMIT: u32 = u32::MAX >> 1;
 
 /// When the guard closes and opens. Shares are of the limit, from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,7 +98,8 @@ pub struct MemoryGuard(Arc<State>);
 struct State {
     known: RwLock<Known>,
     pressure: AtomicU8,
-    reserved: AtomicU64,
+    /// One permit for each unit that is not set aside; who waits for many is not overtaken by who wants few.
+    units: Arc<Semaphore>,
     closings: AtomicU64,
 }
 
@@ -98,15 +107,17 @@ struct State {
 struct Known {
     settings: MemoryGuardSettings,
     reading: Option<MemoryReading>,
+    /// Units in all, those that are set aside included.
+    units: u32,
 }
 
 impl MemoryGuard {
     /// A guard that lets everything through until it is told of a limit by [`MemoryGuard::observe`].
     pub fn new(settings: MemoryGuardSettings) -> Self {
         Self(Arc::new(State {
-            known: RwLock::new(Known { settings, reading: None }),
+            known: RwLock::new(Known { settings, reading: None, units: NO_LIMIT }),
             pressure: AtomicU8::new(0),
-            reserved: AtomicU64::new(0),
+            units: Arc::new(Semaphore::new(NO_LIMIT as usize)),
             closings: AtomicU64::new(0),
         }))
     }
@@ -122,6 +133,8 @@ impl MemoryGuard {
         let after = {
             let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
             known.reading = Some(reading);
+            let wanted = units_of(known.settings.reservable(reading.limit_bytes)).clamp(1, NO_LIMIT);
+            known.units = self.resize(known.units, wanted);
             known.settings.pressure(before, &reading)
         };
         self.0.pressure.store(after as u8, Ordering::Relaxed);
@@ -145,32 +158,42 @@ impl MemoryGuard {
         MemoryPressure::ALL[usize::from(self.0.pressure.load(Ordering::Relaxed)).min(2)]
     }
 
-    /// Sets memory aside for a heavy request, until the reservation is dropped. `None` when memory is short, or what is
-    /// set aside would be more than there is; a request that is alone is not refused for what it may need.
-    pub fn reserve(&self, bytes: u64) -> Option<Reservation> {
+    /// Sets memory aside for a heavy request, until the reservation is dropped, and waits for it for a while; those that
+    /// came before come first. A request that may need more than there is runs alone. `None` when memory is short, or not
+    /// given back in time.
+    pub async fn reserve(&self, bytes: u64, at_most: Duration) -> Option<Reservation> {
         if self.pressure() > MemoryPressure::Normal {
             return None;
         }
-        let reservable = self.reservable();
-        let add = |reserved: u64| {
-            let sum = reserved.saturating_add(bytes);
-            (reserved == 0 || sum <= reservable).then_some(sum)
-        };
-        self.0.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
-        Some(Reservation { guard: self.clone(), bytes })
+        let units = units_of(bytes).clamp(1, self.known().units);
+        let acquired = timeout(at_most, Arc::clone(&self.0.units).acquire_many_owned(units)).await;
+        // Closed it never is.
+        let permit = acquired.ok()?.ok()?;
+        (self.pressure() == MemoryPressure::Normal).then_some(Reservation { _permit: permit })
+    }
+
+    /// Makes so many units of those that there are; fewer only as far as they are not set aside. How many there are then.
+    fn resize(&self, units: u32, wanted: u32) -> u32 {
+        if wanted >= units {
+            self.0.units.add_permits((wanted - units) as usize);
+            return wanted;
+        }
+        let forgotten = self.0.units.forget_permits((units - wanted) as usize);
+        units - u32::try_from(forgotten).unwrap_or(units)
     }
 
     /// What is known now.
     pub fn figures(&self) -> MemoryFigures {
-        let Known { settings, reading } = self.known();
+        let Known { settings, reading, units } = self.known();
         let limit = reading.map_or(u64::MAX, |reading| reading.limit_bytes);
+        let reserved = (units as usize).saturating_sub(self.0.units.available_permits()) as u64;
         MemoryFigures {
             reading,
             pressure: self.pressure(),
             soft_bytes: share_of(limit, settings.soft_share),
             critical_bytes: share_of(limit, settings.critical_share),
-            reserved_bytes: self.0.reserved.load(Ordering::Relaxed),
-            reservable_bytes: settings.reservable(limit),
+            reserved_bytes: reserved * UNIT_BYTES,
+            reservable_bytes: u64::from(units) * UNIT_BYTES,
             closings: self.0.closings.load(Ordering::Relaxed),
         }
     }
@@ -198,11 +221,6 @@ impl MemoryGuard {
 
     fn known(&self) -> Known {
         *self.0.known.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reservable(&self) -> u64 {
-        let Known { settings, reading } = self.known();
-        reading.map_or(u64::MAX, |reading| settings.reservable(reading.limit_bytes))
     }
 }
 
@@ -241,14 +259,12 @@ impl fmt::Debug for MemoryGuard {
 /// Memory that is set aside for one request.
 #[derive(Debug)]
 pub struct Reservation {
-    guard: MemoryGuard,
-    bytes: u64,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.guard.0.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
+/// Units that so many bytes take.
+fn units_of(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(NO_LIMIT)
 }
 
 #[cfg(test)]
@@ -258,11 +274,16 @@ mod tests {
 
     fn used(percent: u64) -> MemoryReading {
         MemoryReading {
-            limit_bytes: 1000,
-            used_bytes: percent * 10,
+            limit_bytes: 1000 * UNIT_BYTES,
+            used_bytes: percent * 10 * UNIT_BYTES,
             resident_bytes: 0,
             source: MemoryLimitSource::Setting,
         }
+    }
+
+    /// Sets units aside without waiting.
+    async fn reserve(guard: &MemoryGuard, units: u64) -> Option<Reservation> {
+        guard.reserve(units * UNIT_BYTES, Duration::ZERO).await
     }
 
     fn pressures(percents: &[u64]) -> Vec<MemoryPressure> {
@@ -282,45 +303,73 @@ mod tests {
         assert_eq!(pressures(&[95, 10]), [Critical, Normal]);
     }
 
-    #[test]
-    fn no_more_is_promised_than_there_is() {
-        let guard = MemoryGuard::new(MemoryGuardSettings { base_bytes: 450, ..MemoryGuardSettings::default() });
+    #[tokio::test]
+    async fn no_more_is_promised_than_there_is() {
+        let settings = MemoryGuardSettings { base_bytes: 450 * UNIT_BYTES, ..MemoryGuardSettings::default() };
+        let guard = MemoryGuard::new(settings);
         guard.observe(used(0));
-        assert_eq!(guard.figures().reservable_bytes, 400);
-        let first = guard.reserve(300).unwrap();
-        assert!(guard.reserve(101).is_none());
-        let second = guard.reserve(100).unwrap();
-        assert_eq!(guard.figures().reserved_bytes, 400);
+        assert_eq!(guard.figures().reservable_bytes, 400 * UNIT_BYTES);
+        let first = reserve(&guard, 300).await.unwrap();
+        assert!(reserve(&guard, 101).await.is_none());
+        let second = reserve(&guard, 100).await.unwrap();
+        assert_eq!(guard.figures().reserved_bytes, 400 * UNIT_BYTES);
         drop(first);
-        assert!(guard.reserve(300).is_some());
+        assert!(reserve(&guard, 300).await.is_some());
         drop(second);
         assert_eq!(guard.figures().reserved_bytes, 0);
     }
 
-    #[test]
-    fn a_request_that_is_alone_runs_however_much_it_may_need() {
+    #[tokio::test]
+    async fn a_request_that_is_alone_runs_however_much_it_may_need() {
         let guard = MemoryGuard::new(MemoryGuardSettings::default());
         guard.observe(used(0));
-        let alone = guard.reserve(5000).unwrap();
-        assert!(guard.reserve(1).is_none());
+        let alone = reserve(&guard, 5000).await.unwrap();
+        assert!(reserve(&guard, 1).await.is_none());
         drop(alone);
-        assert!(guard.reserve(1).is_some());
+        assert!(reserve(&guard, 1).await.is_some());
     }
 
-    #[test]
-    fn what_is_measured_counts_whatever_was_promised() {
+    #[tokio::test]
+    async fn who_waits_for_much_is_not_overtaken_by_who_wants_little() {
+        let guard = MemoryGuard::new(MemoryGuardSettings::default());
+        guard.observe(used(0));
+        let first = reserve(&guard, 500).await.unwrap();
+        let mut large = Box::pin(guard.reserve(800 * UNIT_BYTES, Duration::from_mins(1)));
+        assert!(futures::poll!(&mut large).is_pending());
+        assert!(reserve(&guard, 10).await.is_none(), "there would be room for it alone");
+        drop(first);
+        assert!(large.await.is_some());
+        assert!(reserve(&guard, 10).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_changes_changes_what_can_be_set_aside() {
+        let guard = MemoryGuard::new(MemoryGuardSettings::default());
+        guard.observe(used(0));
+        let held = reserve(&guard, 600).await.unwrap();
+        guard.observe(MemoryReading { limit_bytes: 500 * UNIT_BYTES, ..used(0) });
+        assert!(reserve(&guard, 1).await.is_none());
+        drop(held);
+        guard.observe(MemoryReading { limit_bytes: 500 * UNIT_BYTES, ..used(0) });
+        assert_eq!(guard.figures().reservable_bytes, 425 * UNIT_BYTES);
+        guard.observe(used(0));
+        assert_eq!((guard.figures().reservable_bytes, guard.figures().reserved_bytes), (850 * UNIT_BYTES, 0));
+    }
+
+    #[tokio::test]
+    async fn what_is_measured_counts_whatever_was_promised() {
         let guard = MemoryGuard::new(MemoryGuardSettings::default());
         guard.observe(used(86));
-        assert!(guard.reserve(1).is_none());
+        assert!(reserve(&guard, 1).await.is_none());
         guard.observe(used(20));
-        assert!(guard.reserve(1).is_some());
+        assert!(reserve(&guard, 1).await.is_some());
         assert_eq!(guard.figures().closings, 1);
     }
 
-    #[test]
-    fn a_guard_that_knows_no_limit_lets_everything_through() {
+    #[tokio::test]
+    async fn a_guard_that_knows_no_limit_lets_everything_through() {
         let guard = MemoryGuard::new(MemoryGuardSettings::default());
-        assert!(guard.reserve(u64::MAX).is_some());
+        assert!(reserve(&guard, 1 << 20).await.is_some());
         assert_eq!(guard.figures().reading, None);
     }
 }

@@ -6,15 +6,12 @@ use std::time::Duration;
 use eider_application::{Error, MemoryGuard, MemoryPressure, Reservation, StoreError, StoreErrorKind};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::ApiError;
 
-/// Time between two tries to set memory aside.
-const RETRY_RESERVATION: Duration = Duration::from_millis(20);
-
-/// Lets so many calls run, and the next wait for a while. Clones share their places.
-#[derive(Debug, Clone)]
+/// Lets so many calls run, and the next wait for a while.
+#[derive(Debug)]
 pub(crate) struct Admission {
     /// What a client is told is used up.
     budget: &'static str,
@@ -22,6 +19,7 @@ pub(crate) struct Admission {
     places: usize,
     wait: Duration,
     memory: MemoryGuard,
+    running: Gauge,
     waiting: Gauge,
 }
 
@@ -30,12 +28,21 @@ pub(crate) struct Admission {
 pub(crate) struct Admitted {
     _permit: OwnedSemaphorePermit,
     _reservation: Reservation,
+    _running: Counted,
 }
 
-/// A call that waits for a place, until this is dropped.
-struct Waiting<'a>(&'a Gauge);
+/// A call that a gauge counts, until this is dropped.
+#[derive(Debug)]
+struct Counted(Gauge);
 
-impl Drop for Waiting<'_> {
+impl Counted {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -45,7 +52,7 @@ impl Admission {
     pub(crate) fn new(budget: &'static str, calls: usize, wait: Duration, memory: MemoryGuard) -> Self {
         let places = calls.clamp(1, Semaphore::MAX_PERMITS);
         let (permits, waiting) = (Arc::new(Semaphore::new(places)), Gauge::default());
-        Self { budget, permits, places, wait, memory, waiting }
+        Self { budget, permits, places, wait, memory, running: Gauge::default(), waiting }
     }
 
     /// Calls that run at most.
@@ -54,8 +61,8 @@ impl Admission {
     }
 
     /// Calls that run.
-    pub(crate) fn running(&self) -> usize {
-        self.places.saturating_sub(self.permits.available_permits())
+    pub(crate) fn running(&self) -> &Gauge {
+        &self.running
     }
 
     /// Calls that wait.
@@ -71,8 +78,7 @@ impl Admission {
         if self.memory.pressure() > MemoryPressure::Normal {
             return Err(memory_is_short());
         }
-        self.waiting.inc();
-        let _waiting = Waiting(&self.waiting);
+        let _waiting = Counted::new(&self.waiting);
         let deadline = Instant::now() + self.wait;
         let error = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) => return self.reserve(permit, need_bytes, deadline).await,
@@ -83,15 +89,9 @@ impl Admission {
     }
 
     async fn reserve(&self, permit: OwnedSemaphorePermit, bytes: u64, deadline: Instant) -> Result<Admitted, ApiError> {
-        loop {
-            if let Some(reservation) = self.memory.reserve(bytes) {
-                return Ok(Admitted { _permit: permit, _reservation: reservation });
-            }
-            if self.memory.pressure() > MemoryPressure::Normal || Instant::now() >= deadline {
-                return Err(memory_is_short());
-            }
-            sleep(RETRY_RESERVATION).await;
-        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let reservation = self.memory.reserve(bytes, left).await.ok_or_else(memory_is_short)?;
+        Ok(Admitted { _permit: permit, _reservation: reservation, _running: Counted::new(&self.running) })
     }
 }
 

@@ -56,7 +56,8 @@ pub(crate) fn registry(sources: &Sources<'_>) -> Registry {
     registry.register("streams_waiting", "Streams that wait for a place", waiting);
     let waiting = sources.bulk_calls.waiting().clone();
     registry.register("bulk_calls_waiting", "Bulk calls that wait for a place", waiting);
-    registry.register_collector(Box::new(BulkCallCollector(sources.bulk_calls.clone())));
+    let running = sources.bulk_calls.running().clone();
+    registry.register("bulk_calls_running", "Bulk calls that have a place", running);
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "What this is", build);
     requests.register(registry);
@@ -122,17 +123,6 @@ impl Default for StreamMetrics {
             drop(ended.get_or_create(&outcome));
         }
         Self { running: Gauge::default(), ended }
-    }
-}
-
-/// Counts the bulk calls that run when it is asked.
-#[derive(Debug)]
-struct BulkCallCollector(Admission);
-
-impl Collector for BulkCallCollector {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 calls")]
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        gauge(&mut encoder, "bulk_calls_running", "Bulk calls that have a place", None, self.0.running() as f64)
     }
 }
 

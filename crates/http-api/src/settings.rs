@@ -108,7 +108,7 @@ impl Default for HttpSettings {
             max_buffered_bulk_bytes: 64 << 20,
             max_bulk_calls: 4,
             bulk_call_wait: Duration::from_secs(5),
-            bulk_call_memory_bytes: 128 << 20,
+            bulk_call_memory_bytes: 64 << 20,
             max_streams: 24,
             stream_memory_bytes: 16 << 20,
             stream_wait: Duration::from_secs(5),

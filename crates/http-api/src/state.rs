@@ -26,7 +26,7 @@ pub(crate) const MIN_SEQ: &str = "min_seq";
 /// Records up to which a page is short.
 const SHORT_PAGE: u64 = 1000;
 /// Memory that a record of a page takes while the page is read and written, roughly.
-const RECORD_BYTES: u64 = 4 << 10;
+const RECORD_BYTES: u64 = 2 << 10;
 
 /// The use cases that the API offers.
 #[derive(Debug, Clone)]
@@ -108,12 +108,13 @@ impl ApiState {
     ///
     /// # Errors
     /// 503 when memory is short.
-    pub(crate) fn admit_page(&self, limit: u64) -> Result<Option<Reservation>, ApiError> {
+    pub(crate) async fn admit_page(&self, limit: u64) -> Result<Option<Reservation>, ApiError> {
         if limit <= SHORT_PAGE {
             return Ok(None);
         }
         let bytes = limit.saturating_mul(RECORD_BYTES);
-        self.services.memory.reserve(bytes).map(Some).ok_or_else(memory_is_short)
+        let reserved = self.services.memory.reserve(bytes, self.settings().stream_wait).await;
+        reserved.map(Some).ok_or_else(memory_is_short)
     }
 
     /// The schema that a path or a body names. A text that cannot be a name names no schema.

@@ -65,7 +65,7 @@ fn limits_into(document: &mut Json, figures: &MemoryFigures) {
     responses((status = 200, description = "The figures.", body = openapi::Pool))
 )]
 pub(super) async fn pool(state: web::Data<ApiState>) -> HttpResponse {
-    let of = |calls: &Admission| json!({"max": calls.places(), "running": calls.running(), "waiting": calls.waiting().get()});
+    let of = |calls: &Admission| json!({"max": calls.places(), "running": calls.running().get(), "waiting": calls.waiting().get()});
     let connections = state.services.query.figures().connections.map(|figures| {
         json!({
             "max": figures.max,

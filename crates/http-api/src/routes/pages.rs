@@ -78,7 +78,7 @@ async fn make_page(
 ) -> Result<Answer, ApiError> {
     slow::note(request, Shape::of_query("page", schema, &asked.query, Some(asked.limit)));
     let (limit, start) = (asked.limit, asked.start.clone());
-    let _reservation = state.admit_page(limit)?;
+    let _reservation = state.admit_page(limit).await?;
     let page = within(state.settings().query_timeout, state.services.query.page(schema, asked)).await?;
     let next = page.next.clone().filter(|_| matches!(start, PageStart::Cursor(_)));
     Ok(encoded(page, limit, &start, representation).await?.with_next(next))

@@ -57,7 +57,7 @@ pub(super) async fn query(
             let text = format!("body {asked}");
             let make = async {
                 slow::note(&request, Shape::of_query("page", schema, &asked.query, Some(limit)));
-                let _reservation = state.admit_page(limit)?;
+                let _reservation = state.admit_page(limit).await?;
                 let page = within(at_most, service.page(schema, asked)).await?;
                 pages::encoded(page, limit, &start, representation).await
             };
@@ -68,7 +68,7 @@ pub(super) async fn query(
             let text = format!("groups {document}");
             let make = async {
                 slow::note(&request, Shape::of_groups(schema, &aggregation, Some(limit)));
-                let _reservation = state.admit_page(limit)?;
+                let _reservation = state.admit_page(limit).await?;
                 let Groups { groups, has_more } =
                     within(at_most, service.aggregate(schema, &aggregation, limit)).await?;
                 let page = Page { records: groups, has_more, next: None, total: None };

@@ -1,5 +1,7 @@
 //! What is answered while memory is short.
 
+use std::time::Duration;
+
 use eider_application::{IngestLimits, MemoryLimitSource, MemoryPressure, MemoryReading};
 use eider_http_api::HttpSettings;
 use serde_json::json;
@@ -65,11 +67,11 @@ async fn a_refusal_names_the_budget_and_when_to_try_again() {
 
 #[tokio::test]
 async fn memory_is_set_aside_before_a_body_is_read_and_given_back_after_it() {
-    let settings = HttpSettings { bulk_call_wait: std::time::Duration::ZERO, ..HttpSettings::default() };
+    let settings = HttpSettings { bulk_call_wait: Duration::ZERO, ..HttpSettings::default() };
     let app = TestApp::start_with(settings, IngestLimits::default());
     app.create_flights().await;
     app.memory.observe(used(1));
-    let others = app.memory.reserve(app.memory.figures().reservable_bytes).unwrap();
+    let others = app.memory.reserve(app.memory.figures().reservable_bytes, Duration::ZERO).await.unwrap();
     let refused = bulk(&app).await;
     assert_eq!((refused.problem().0, &refused.json()["budget"]), (503, &json!("memory")));
     drop(others);
@@ -81,9 +83,9 @@ async fn memory_is_set_aside_before_a_body_is_read_and_given_back_after_it() {
 async fn a_call_waits_for_memory_that_others_give_back() {
     let app = TestApp::with_flights().await;
     app.memory.observe(used(1));
-    let others = app.memory.reserve(app.memory.figures().reservable_bytes).unwrap();
+    let others = app.memory.reserve(app.memory.figures().reservable_bytes, Duration::ZERO).await.unwrap();
     let give_back = async {
-        while app.get("/monitoring/pool").await.json()["bulk_calls"]["running"] != 1 {}
+        while app.get("/monitoring/pool").await.json()["bulk_calls"]["waiting"] != 1 {}
         drop(others);
     };
     let (answer, ()) = tokio::join!(bulk(&app), give_back);
