@@ -7,7 +7,7 @@
 First measures what one heavy request needs: the most memory that a server has while it answers nothing else than a bulk
 call of 100,001 records, or a sorted stream of everything. Then gives a new server four times that and lets 64 clients loose on it: bulk calls, streams (sorted, plain, read slowly), pages of
 10,000 records, aggregations. One more client reads single records, and its times are reported. At the end the clients
-stop, and the time is taken until a bulk call and a stream are answered again.
+ask no more, and the time is taken until they have their last answers, and until a bulk call and a stream succeed.
 
 The limit is a control group's (as root, version 1 or 2), else the setting memory.limit: the report says which.
 """
@@ -213,22 +213,22 @@ def main():
         if server.process.poll() is not None:
             raise SystemExit(f"the server died with {server.process.returncode}; most resident {peak.value:.0f} MiB, "
                              f"killed by the system: {group.kills()}; {dict(clients.statuses)}")
-        ended = time.monotonic()
-        memory = json.loads(server.get("/monitoring/memory"))
+        memory, ended = json.loads(server.get("/monitoring/memory")), time.monotonic()
+        [thread.join() for thread in clients.threads]
+        drained = time.monotonic()
         while not all(recovers(server, *request) for request in (
                 ("POST", "/api/v1/records/flights/bulk", b"".join(lines[:1000]), "application/x-ndjson"),
                 ("GET", "/api/v1/records/flights/stream?limit=1000"))):
             time.sleep(0.05)
-        recovered = time.monotonic() - ended
-        [thread.join() for thread in clients.threads]
-        time.sleep(1)
+        recovered = time.monotonic()
         print(f"resident: most {peak.value:.0f} MiB, at the end {server.resident():.0f} MiB; guard: {json.dumps(memory)}")
         for (kind, status), count in sorted(clients.statuses.items(), key=str):
             print(f"{kind:16} {status} {count:8,}")
         small = [seconds * 1e3 for seconds in clients.small]
         print(f"one record: {len(small):,} answered, median {percentile(small, .5):.1f} ms, "
               f"p99 {percentile(small, .99):.1f} ms, most {max(small, default=float('nan')):.1f} ms")
-        print(f"bulk calls and streams answered again {recovered:.2f} s after the clients stopped")
+        print(f"clients had their last answers {drained - ended:.2f} s after they stopped asking, "
+              f"bulk calls and streams succeed {recovered - drained:.2f} s after that")
         print(f"killed by the system: {group.kills()}; running: {server.process.poll() is None}")
         print(f"failures other than 429 and 503 with Retry-After: {dict(clients.unexpected) or 'none'}")
         code = server.stop()

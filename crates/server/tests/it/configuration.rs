@@ -67,6 +67,14 @@ fn settings_of(text: &str) -> Vec<Setting> {
 }
 
 #[test]
+fn the_operations_guide_names_what_a_reload_changes() {
+    let guide = read("docs/operations.md").replace('\n', " ");
+    let named = guide.split("These can change: ").nth(1).unwrap().split(". ").next().unwrap();
+    let keys: Vec<&str> = named.split(", ").map(|key| key.trim_matches('`')).collect();
+    assert_eq!(keys, eider::reload::RELOADABLE);
+}
+
+#[test]
 fn the_operations_guide_lists_every_setting() {
     let mut table = String::from("| key | environment | default | |\n|---|---|---|---|\n");
     for Setting { key, default, comment } in settings_of(&read("config/default.toml")) {
