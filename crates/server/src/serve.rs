@@ -61,6 +61,14 @@ impl Server {
         if let Some(probe) = SystemMemory::new(settings.memory.limit.map(|limit| limit.as_u64())) {
             memory.watch(probe).context("cannot watch the memory")?;
         }
+        let reservable = memory.figures().reservable_bytes;
+        if reservable < settings.memory.bulk_call.as_u64() {
+            tracing::warn!(
+                memory.reservable_bytes = reservable,
+                "beside the engine and the caches there is little memory for requests; give it more, or lower \
+                 `storage.memory_limit` and the caches"
+            );
+        }
         let services = services(&store, settings, &temp_directory, keys.ring.clone(), memory.clone());
         let http = HttpServer::new(listener, services, http_settings).context("cannot start the HTTP server")?;
         Ok(Self { store, http, keys, memory, scheme })

@@ -84,6 +84,7 @@ pub(crate) struct Server {
     client: Client,
     pub(crate) base: String,
     log: Mutex<mpsc::Receiver<String>>,
+    before: Vec<String>,
 }
 
 impl Server {
@@ -106,7 +107,7 @@ impl Server {
                 None => before.push(line),
             }
         };
-        Self { process, client: Client::new(), base, log: Mutex::new(log) }
+        Self { process, client: Client::new(), base, log: Mutex::new(log), before }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -152,6 +153,11 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: &str) {
         self.process.signal(signal);
+    }
+
+    /// What it had logged when it began to listen.
+    pub(crate) fn logged_before(&self) -> &[String] {
+        &self.before
     }
 
     /// What it has logged since it began to listen, or since this was last asked.

@@ -84,3 +84,11 @@ async fn the_command_says_whether_a_server_is_ready() {
     assert_eq!(gone.status.code(), Some(1));
     assert!(String::from_utf8(gone.stderr).unwrap().contains("does not answer"));
 }
+
+#[tokio::test]
+async fn a_server_with_little_memory_for_requests_says_so_when_it_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(directory.path(), "[memory]\nlimit = \"400 MiB\"\n");
+    let logged = server.logged_before();
+    assert!(logged.iter().any(|line| line.contains("little memory for requests")), "{logged:#?}");
+}
