@@ -99,7 +99,7 @@ mod tests {
         let (memory, file) = (vec![1_u8; 32 << 20], fs::File::open("/proc/self/status").unwrap());
         let thread = std::thread::spawn(|| ProcessFigures::read().unwrap());
         let after = thread.join().unwrap();
-        assert!(after.resident_bytes >= before.resident_bytes + (memory.len() as u64 >> 1), "{before:?} {after:?}");
+        assert!(after.resident_bytes >= memory.len() as u64, "{after:?}");
         assert!(after.virtual_bytes > after.resident_bytes && after.threads >= 2, "{after:?}");
         assert!(after.open_files >= 4 && after.max_open_files.is_some_and(|most| most > after.open_files), "{after:?}");
         assert!(after.cpu_seconds >= before.cpu_seconds && before.started_at > 1e9, "{before:?} {after:?}");
