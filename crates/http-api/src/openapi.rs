@@ -90,7 +90,7 @@ pub(crate) fn document(routes: &utoipa::openapi::OpenApi, schemas: &[Arc<Schema>
     for item in members(&mut document["paths"]).map(|(_, item)| item) {
         for (_, operation) in operations(item) {
             complete(operation, settings);
-            examples::add(operation, &examples);
+            examples::add(operation, examples);
         }
     }
     add_schemas(&mut document, schemas);

@@ -38,7 +38,6 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "metrics" | "memory" | "pool" => &[&[Internal, StoreCorrupt, Unsupported, Timeout]],
         "backup" => &[EVERYWHERE, &[StorageFull]],
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
-        "openapi" | "list_schemas" => &[EVERYWHERE],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
         "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
@@ -47,9 +46,8 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "create_records" | "create_named_records" => {
             &[EVERYWHERE, &[SchemaNotFound, TooManyRecords], BODY, WRITE, NAMED_CALL]
         }
-        "page" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
+        "page" | "stream" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
         "count" => &[EVERYWHERE, &[SchemaNotFound], FILTERS],
-        "stream" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
         "query" | "query_by_post" | "stream_query" => {
             &[EVERYWHERE, &[SchemaNotFound], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
         }

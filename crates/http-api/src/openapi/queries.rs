@@ -86,6 +86,8 @@ pub(super) fn components(settings: &HttpSettings) -> Map<String, Json> {
 
 /// An object that has no members but these.
 fn object(description: &str, required: &[&str], properties: Json) -> Json {
-    json!({"type": "object", "description": description, "required": required, "properties": properties,
-           "additionalProperties": false})
+    let mut object = json!({
+        "type": "object", "description": description, "required": required, "additionalProperties": false});
+    object["properties"] = properties;
+    object
 }

@@ -97,14 +97,13 @@ pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -
             .insert_header((VARY, BY_KEY))
             .finish());
     }
-    let document = match state.description.of(&tag) {
-        Some(document) => document,
-        None => {
-            let make = move || Bytes::from(openapi::document(&Routes::openapi(), &schemas, &settings).to_string());
-            let document = blocking::run(make).await.map_err(Error::from)?;
-            state.description.keep(&tag, &document);
-            document
-        }
+    let document = if let Some(document) = state.description.of(&tag) {
+        document
+    } else {
+        let make = move || Bytes::from(openapi::document(&Routes::openapi(), &schemas, &settings).to_string());
+        let document = blocking::run(make).await.map_err(Error::from)?;
+        state.description.keep(&tag, &document);
+        document
     };
     let mut response = HttpResponse::Ok();
     response

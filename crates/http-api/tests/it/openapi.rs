@@ -107,6 +107,20 @@ async fn every_code_is_that_of_an_operation_but_those_of_routes_that_there_are_n
     assert_eq!(described, ErrorCode::ALL.iter().map(ToString::to_string).collect());
 }
 
+/// Every reference in a part of the document leads to a part of it.
+fn check_references(document: &Json, part: &Json) {
+    match part {
+        Json::Object(members) => {
+            if let Some(target) = members.get("$ref").and_then(Json::as_str) {
+                assert!(document.pointer(&target[1..]).is_some(), "{target}");
+            }
+            members.values().for_each(|member| check_references(document, member));
+        }
+        Json::Array(elements) => elements.iter().for_each(|element| check_references(document, element)),
+        _ => {}
+    }
+}
+
 #[tokio::test]
 async fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
     let app = TestApp::with_flights().await;
@@ -114,19 +128,7 @@ async fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_o
     let operations = operations(&document);
     let ids: BTreeSet<&str> = operations.values().map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), operations.len());
-    fn check(document: &Json, part: &Json) {
-        match part {
-            Json::Object(members) => {
-                if let Some(target) = members.get("$ref").and_then(Json::as_str) {
-                    assert!(document.pointer(&target[1..]).is_some(), "{target}");
-                }
-                members.values().for_each(|member| check(document, member));
-            }
-            Json::Array(elements) => elements.iter().for_each(|element| check(document, element)),
-            _ => {}
-        }
-    }
-    check(&document, &document);
+    check_references(&document, &document);
 }
 
 /// Sends the example of an operation.
