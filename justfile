@@ -35,8 +35,8 @@ monitoring:
     cargo test --locked --workspace --test it -- monitoring::
 # Sends what the description of the API allows and what it does not to a server of its own (needs PyPI): so many
 # examples for each operation, so many seconds at most. SEED repeats a run.
-fuzz-api examples="100" seconds="900":
-    fuzz/api.sh {{ examples }} {{ seconds }}
+fuzz-api examples="100" seconds="900" phases="examples,coverage,fuzzing,stateful":
+    fuzz/api.sh {{ examples }} {{ seconds }} {{ phases }}
 
 # Fuzzes one of the readers in fuzz/fuzz_targets for so many seconds (needs the nightly toolchain and cargo-fuzz).
 fuzz target seconds="180":

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Schemathesis against the binary and its own description: api.sh [examples for each operation] [seconds at most].
+# Schemathesis against the binary and its own description: api.sh [examples for each operation] [seconds at most]
+# [phases].
 # SEED repeats a run. The report of a failed run has a curl command for each failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-examples="${1:-100}" seconds="${2:-900}" seed="${SEED:-$RANDOM}"
+examples="${1:-100}" seconds="${2:-900}" phases="${3:-examples,coverage,fuzzing,stateful}" seed="${SEED:-$RANDOM}"
 target="${CARGO_TARGET_DIR:-target}"
 venv="$target/fuzz-venv"
 
@@ -40,7 +41,8 @@ curl --silent --fail "$base/openapi.json" >"$directory/openapi.json"
 echo "seed $seed, $examples examples, $seconds seconds at most"
 status=0
 "$venv/bin/schemathesis" --config-file fuzz/schemathesis.toml run "$base/openapi.json" \
-    --seed "$seed" --max-examples "$examples" --max-time "$seconds" || status=$?
+    --seed "$seed" --max-examples "$examples" --max-time "$seconds" \
+    --phases "$phases" || status=$?
 if ! kill -0 "$server" || grep --quiet -E '"error.kind":"Internal"|panicked' "$directory/log"; then
     grep -E '"error.kind":"Internal"|panicked' "$directory/log" | head -20
     echo "the server failed; see above"
