@@ -74,4 +74,4 @@ load *args:
     cargo run --locked -p eider-load-tests -- {{ args }}
 
 # What CI runs.
-ci: test fmt-check lint doc (fuzz-api "10" "120")
+ci: test fmt-check lint doc (fuzz-api "10" "120" "examples,coverage")
