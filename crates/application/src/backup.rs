@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::system::hexadecimal;
+use crate::keys::hexadecimal;
 use crate::{Backup, Clock, DigestFile, Error, IdGenerator, RecordStore, StoreError, StoreErrorKind, blocking};
 
 /// Receipts that are kept.
@@ -124,7 +124,7 @@ struct Progress {
 impl Progress {
     /// Writes the receipt of the whole file.
     fn finish(&mut self) {
-        self.receipt.sha256 = hexadecimal(std::mem::take(&mut self.digest));
+        self.receipt.sha256 = hexadecimal(&self.digest.finalize_reset());
         let mut receipts = lock(&self.receipts);
         if receipts.len() == RECEIPTS {
             receipts.pop_front();

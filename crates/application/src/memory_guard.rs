@@ -182,6 +182,11 @@ impl MemoryGuard {
         units - u32::try_from(forgotten).unwrap_or(units)
     }
 
+    /// The last reading; `None` where the system does not say how much memory there is.
+    pub fn reading(&self) -> Option<MemoryReading> {
+        self.known().reading
+    }
+
     /// What is known now.
     pub fn figures(&self) -> MemoryFigures {
         let Known { settings, reading, units } = self.known();

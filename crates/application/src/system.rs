@@ -5,7 +5,6 @@ mod keys;
 mod reports;
 
 pub use digest::DigestFile;
-pub(crate) use digest::hexadecimal;
 pub use keys::{FileStamp, KeyFile, KeyFileError};
 pub use reports::FileReports;
 

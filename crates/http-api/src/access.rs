@@ -84,12 +84,10 @@ fn sent_key(headers: &HeaderMap) -> Option<&str> {
 
 /// Lets a request in that is not too long, whose client is known, and that is within the client's rate.
 pub(crate) async fn admit(
+    state: web::Data<ApiState>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(state) = request.app_data::<web::Data<ApiState>>().cloned() else {
-        return Ok(request.error_response(ApiError::new(ErrorCode::Internal, "the request has no state")));
-    };
     let max_url_bytes = state.settings().max_url_bytes;
     if request.uri().path_and_query().is_some_and(|url| url.as_str().len() as u64 > max_url_bytes) {
         let detail = format!("the path and the query are longer than {max_url_bytes} bytes; send a query as a body");

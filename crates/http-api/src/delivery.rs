@@ -24,7 +24,7 @@ use crate::shape::Shape;
 use crate::slow::SlowOperations;
 
 /// Most bytes that the body hands over at once. So much a client must take within the idle time.
-const SLICE_BYTES: usize = 64 << 10;
+pub(crate) const SLICE_BYTES: usize = 64 << 10;
 
 /// How long the connection stays open behind the line that says why it breaks.
 const TIME_TO_SEND_LAST_LINE: Duration = Duration::from_millis(50);

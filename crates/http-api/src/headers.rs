@@ -13,10 +13,10 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 
+use crate::answers::REVALIDATE;
+
 /// What a browser may do with an answer: show it. The page that shows the API has a policy of its own.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-/// Kept, but asked about each time: what has a tag to ask with.
-const REVALIDATE: &str = "no-cache";
 const NOT_KEPT: &str = "no-store";
 /// A year.
 const TRANSPORT: &str = "max-age=31536000";

@@ -1,17 +1,10 @@
 //! What happens to every request while memory is short.
 
-use std::fmt;
-
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use eider_application::{MemoryGuard, MemoryPressure};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Unit;
+use eider_application::MemoryPressure;
 
 use crate::admission::memory_is_short;
 use crate::state::ApiState;
@@ -21,46 +14,13 @@ const ALWAYS_ANSWERED: [&str; 3] = ["/health/", "/metrics", "/monitoring/"];
 
 /// Refuses everything but health and figures while pressure is critical, before anything of a body is read.
 pub(crate) async fn protect(
+    state: web::Data<ApiState>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let pressure = request.app_data::<web::Data<ApiState>>().map(|state| state.services.memory.pressure());
     let is_exempt = || ALWAYS_ANSWERED.iter().any(|path| request.path().starts_with(path));
-    if pressure == Some(MemoryPressure::Critical) && !is_exempt() {
+    if state.services.memory.pressure() == MemoryPressure::Critical && !is_exempt() {
         return Ok(request.error_response(memory_is_short()));
     }
     next.call(request).await.map(ServiceResponse::map_into_boxed_body)
-}
-
-/// Asks the guard when it is asked itself.
-#[derive(Debug)]
-pub(crate) struct MemoryCollector(pub(crate) MemoryGuard);
-
-impl Collector for MemoryCollector {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 bytes of memory")]
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let figures = self.0.figures();
-        let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, unit, gauge.metric_type())?)
-        };
-        let help = "How short memory is: 0 normal, 1 heavy requests are refused, 2 all but health and figures are";
-        gauge("memory_guard_state", help, None, f64::from(figures.pressure as u8))?;
-        let bytes = Some(&Unit::Bytes);
-        gauge("memory_reserved", "Memory set aside for running requests", bytes, figures.reserved_bytes as f64)?;
-        if let Some(reading) = figures.reading {
-            for (name, help, value) in [
-                ("memory_limit", "Memory that may be used", reading.limit_bytes),
-                ("memory_used", "Memory that is used of the limit", reading.used_bytes),
-                ("memory_soft", "Use over which heavy requests are refused", figures.soft_bytes),
-                ("memory_critical", "Use over which all but health and figures is refused", figures.critical_bytes),
-                ("memory_reservable", "Memory that running requests may need together", figures.reservable_bytes),
-            ] {
-                gauge(name, help, bytes, value as f64)?;
-            }
-        }
-        let closings = ConstCounter::new(figures.closings);
-        let help = "How often heavy requests began to be refused";
-        closings.encode(encoder.encode_descriptor("memory_guard_closings", help, None, closings.metric_type())?)
-    }
 }

@@ -1,5 +1,6 @@
 //! Figures for Prometheus.
 
+mod memory;
 mod process;
 mod records;
 mod requests;
@@ -16,13 +17,13 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::memory::MemoryCollector;
 use self::process::ProcessCollector;
 pub(crate) use self::records::{RecordMetrics, Sent};
 pub(crate) use self::requests::{Endpoint, RequestMetrics};
 use self::store::StoreCollector;
 use crate::admission::Admission;
 use crate::answers::Answers;
-use crate::memory::MemoryCollector;
 
 /// What stands in front of every name.
 const PREFIX: &str = "eider";

@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::metrics::Endpoint;
-use crate::process::resident_bytes;
 use crate::slow::shape_of;
 use crate::state::ApiState;
 use crate::trace_context::{TRACEPARENT, TraceContext};
@@ -115,7 +114,7 @@ impl Answered<'_> {
             }
         }
         span.in_scope(|| {
-            let resident = resident_bytes();
+            let resident = state.services.memory.reading().map(|reading| reading.resident_bytes);
             tracing::info!(duration_ms = millis(elapsed), memory.resident_bytes = resident, "request answered");
             state.slow_operations.check(&timings, elapsed, || shape_of(response.request()));
         });

@@ -1,15 +1,10 @@
 //! Figures of this process, as the kernel has them in `/proc`; none on other systems.
 
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
 
 /// Ticks of `/proc/self/stat` in a second, the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
-
-/// How long the resident memory is not read again for a log line.
-const MEMORY_AGE: Duration = Duration::from_secs(1);
 
 /// How this process is doing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,24 +43,6 @@ impl ProcessFigures {
             started_at: booted_at()? + ticks(22)? / TICKS_PER_SECOND,
         })
     }
-}
-
-/// Resident memory in bytes, no older than a second.
-pub(crate) fn resident_bytes() -> Option<u64> {
-    static LAST_READ: Mutex<Option<Instant>> = Mutex::new(None);
-    static BYTES: AtomicU64 = AtomicU64::new(0);
-    let is_due = {
-        let mut last_read = LAST_READ.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = last_read.is_none_or(|at| at.elapsed() >= MEMORY_AGE);
-        if is_due {
-            *last_read = Some(Instant::now());
-        }
-        is_due
-    };
-    if is_due {
-        BYTES.store(status().and_then(|status| kibibytes(&status, "VmRSS:")).unwrap_or(0), Ordering::Relaxed);
-    }
-    Some(BYTES.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
 }
 
 fn status() -> Option<String> {

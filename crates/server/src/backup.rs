@@ -13,10 +13,8 @@ use eider_store_duckdb::{DuckDbStore, StoreSettings, contents};
 use reqwest::{Client, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::Settings;
+use crate::settings::{DATABASE, Settings};
 
-/// The file of the records, in a backup as in a data directory.
-pub(crate) const DATABASE: &str = "eider.duckdb";
 /// What a backup holds. Written last: without it a backup is not whole.
 pub(crate) const MANIFEST: &str = "backup.json";
 /// The file of the records until it is whole.

@@ -9,7 +9,8 @@ use clap::Args;
 use eider_application::DigestFile;
 use eider_store_duckdb::is_in_use;
 
-use crate::backup::{DATABASE, MANIFEST, Manifest, sync_directory};
+use crate::backup::{MANIFEST, Manifest, sync_directory};
+use crate::settings::DATABASE;
 
 /// The log that belongs to the file of the records.
 const LOG: &str = "eider.duckdb.wal";

@@ -5,12 +5,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use eider_application::{
     BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, RecordStore,
     SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
 };
-use eider_http_api::{HttpServer, Services, Stopper, TlsFiles};
+use eider_http_api::{HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,10 +45,6 @@ impl Server {
         let listen = settings.server.listen;
         let http_settings = settings.http();
         let scheme = if http_settings.tls.is_some() { "https" } else { "http" };
-        if let Some(TlsFiles { certificate, key }) = &http_settings.tls {
-            let are_both = [certificate, key].iter().all(|path| !path.as_os_str().is_empty());
-            ensure!(are_both, "`server.tls_certificate` and `server.tls_key` go together; one is empty");
-        }
         let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let data_dir = &settings.storage.data_dir;
         fs::create_dir_all(data_dir)

@@ -13,7 +13,7 @@ use eider_http_api::HttpSettings;
 use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::derived::bytes;
+pub(crate) use self::derived::{DATABASE, bytes};
 
 /// Most bytes of the records of a page.
 const PAGE_BYTES: u64 = 64 << 20;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::keys::hexadecimal;
+
 /// A new file, and the digest of what was written to it.
 #[derive(Debug)]
 pub struct DigestFile {
@@ -29,7 +31,7 @@ impl DigestFile {
     /// Those of the disk.
     pub fn finish(self) -> io::Result<(u64, String)> {
         self.file.sync_all()?;
-        Ok((self.bytes, hexadecimal(self.digest)))
+        Ok((self.bytes, hexadecimal(&self.digest.finalize())))
     }
 }
 
@@ -44,9 +46,4 @@ impl Write for DigestFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// A digest in hexadecimal digits.
-pub(crate) fn hexadecimal(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

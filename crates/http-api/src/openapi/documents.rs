@@ -442,7 +442,7 @@ pub(crate) struct BackupReceipt {
     bytes: u64,
     sha256: String,
     /// How long no write could begin.
-    writes_held_ms: f64,
+    writes_held_ms: u64,
     schemas: Vec<BackedUpSchema>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::{Backup, Error, ErrorCode, StoreError, StoreErrorKind};
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::Instrument;
 
+use crate::delivery::SLICE_BYTES;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
@@ -19,8 +20,6 @@ use crate::state::ApiState;
 
 /// The header that has the id of a backup.
 const ID: &str = "Eider-Backup-Id";
-/// Bytes that a client must take within the idle time.
-const SLICE_BYTES: usize = 64 << 10;
 
 /// A copy of everything, as of one moment.
 #[utoipa::path(
@@ -44,7 +43,6 @@ pub(super) async fn download(state: web::Data<ApiState>, request: HttpRequest) -
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"eider.duckdb\""))
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((ID, id))
         .body(SizedStream::new(bytes, body.boxed_local())))
 }
@@ -68,7 +66,7 @@ pub(super) async fn receipt(
     let receipt = receipt.ok_or_else(|| {
         ApiError::new(ErrorCode::BackupNotFound, "no backup of this id was sent to its end, or many were since")
     })?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(receipt))
+    Ok(HttpResponse::Ok().json(receipt))
 }
 
 /// Hands a copy over until it has ended, fails, or its client is gone or takes nothing for too long. The store is free

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use std::sync::OnceLock;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::{Error, ErrorCode, blocking};
@@ -71,7 +71,7 @@ pub(super) async fn asset(request: HttpRequest, file: web::Path<String>) -> Resu
     if is_known {
         return Ok(response.finish());
     }
-    response.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff")).content_type(content_type);
+    response.content_type(content_type);
     let body = match name {
         "start.js" => Bytes::from_static(START.as_bytes()),
         _ => unpacked(name).await?,

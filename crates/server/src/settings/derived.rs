@@ -11,6 +11,8 @@ use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use super::{Memory, Server, Settings};
 use crate::{memory, telemetry};
 
+/// The file of the records in the directory of the data, and in a backup.
+pub(crate) const DATABASE: &str = "eider.duckdb";
 /// Memory of the program itself beside the engine and the caches.
 const PROGRAM_BYTES: u64 = 64 << 20;
 
@@ -38,6 +40,11 @@ impl Settings {
             "`limits.default_page` ({}) must be at most `limits.max_page` ({})",
             self.limits.default_page,
             self.limits.max_page
+        );
+        let Server { tls_certificate, tls_key, .. } = &self.server;
+        ensure!(
+            tls_certificate.as_os_str().is_empty() == tls_key.as_os_str().is_empty(),
+            "`server.tls_certificate` and `server.tls_key` go together; one is empty"
         );
         ensure!(self.pool.size > 0, "`pool.size` must be at least 1");
         Ok(())
@@ -124,7 +131,7 @@ impl Settings {
         let storage = &self.storage;
         let temp_directory =
             storage.temp_directory.as_ref().map_or_else(|| storage.data_dir.join("tmp"), PathBuf::from);
-        let defaults = StoreSettings::new(storage.data_dir.join("eider.duckdb"), temp_directory);
+        let defaults = StoreSettings::new(storage.data_dir.join(DATABASE), temp_directory);
         StoreSettings {
             memory_limit_bytes: self.engine_memory(),
             threads: storage.threads.unwrap_or(defaults.threads).max(1),
