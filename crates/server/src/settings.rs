@@ -83,6 +83,8 @@ pub struct Storage {
     pub record_cache: ByteSize,
     #[serde(with = "humantime_serde")]
     pub writer_wait: Duration,
+    pub scan_batch: ByteSize,
+    pub scan_batch_rows: usize,
 }
 
 /// Connections to the engine.
@@ -124,6 +126,8 @@ pub struct Limits {
     pub buffered_bulk_size: ByteSize,
     pub record_size: ByteSize,
     pub bulk_records: u64,
+    pub bulk_batch: ByteSize,
+    pub bulk_batch_rows: usize,
     pub reported_failures: usize,
     pub report_size: ByteSize,
     pub bulk_calls: usize,
@@ -225,6 +229,7 @@ impl Default for Storage {
             id_filter_bytes,
             record_cache_bytes,
             writer_wait,
+            scan_batch,
             ..
         } = StoreSettings::new("", "");
         Self {
@@ -238,6 +243,8 @@ impl Default for Storage {
             id_filter: ByteSize(id_filter_bytes as u64),
             record_cache: ByteSize(record_cache_bytes),
             writer_wait,
+            scan_batch: ByteSize(scan_batch.bytes as u64),
+            scan_batch_rows: scan_batch.rows,
         }
     }
 }
@@ -269,6 +276,8 @@ impl Default for Limits {
             buffered_bulk_size: ByteSize(http.max_buffered_bulk_bytes),
             record_size: ByteSize(ingest.max_record_bytes as u64),
             bulk_records: ingest.max_records,
+            bulk_batch: ByteSize(ingest.batch_bytes as u64),
+            bulk_batch_rows: ingest.batch_rows,
             reported_failures: ingest.max_failures,
             report_size: ByteSize(ingest.max_report_bytes),
             bulk_calls: http.max_bulk_calls,

@@ -39,5 +39,5 @@ pub use group::GroupSettings;
 pub use identity::IdFilterStatus;
 pub use pool::PoolStatus;
 pub use ranges::RangeStatus;
-pub use settings::{PoolSettings, StoreSettings};
+pub use settings::{PoolSettings, ScanBatch, StoreSettings};
 pub use store::DuckDbStore;

@@ -21,13 +21,10 @@ use crate::error::{arrow_error, store_error};
 use crate::interrupt::cancellation;
 use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
+use crate::settings::ScanBatch;
 use crate::sql::Statement;
 use crate::{sql, worker};
 
-/// Rows of a batch that goes out. The engine's own have 2,048, too few to cross a channel one by one.
-const BATCH_ROWS: usize = 8_192;
-/// Bytes after which a batch goes out with fewer rows.
-const BATCH_BYTES: usize = 1 << 19;
 /// Batches that wait for a slow reader.
 const WAITING_BATCHES: usize = 1;
 
@@ -54,6 +51,7 @@ pub(crate) struct Scan {
     pub(crate) schema: Arc<Schema>,
     pub(crate) columns: SchemaRef,
     pub(crate) source: Source,
+    pub(crate) batch: ScanBatch,
 }
 
 /// What a scan reads.
@@ -118,7 +116,7 @@ fn run(connection: &Connection, scan: &Scan, sender: &Batches) {
 }
 
 fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
-    let Scan { schema, columns, source } = scan;
+    let Scan { schema, columns, source, batch } = scan;
     let statement = match source {
         Source::Groups(statement) => Cow::Borrowed(statement),
         Source::Records { request, ranges, commit_seq } => {
@@ -131,7 +129,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
         }
     };
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
-    let outcome = send_rows(&mut prepared, &statement, columns, sender, rows);
+    let outcome = send_rows(&mut prepared, &statement, (columns, *batch), sender, rows);
     if !matches!(outcome, Ok(true)) {
         // What is left of its result would stay open with it.
         prepared.discard();
@@ -142,7 +140,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
 fn send_rows(
     prepared: &mut CachedStatement<'_>,
     statement: &Statement,
-    schema: &SchemaRef,
+    (schema, most): (&SchemaRef, ScanBatch),
     sender: &Batches,
     rows: &mut u64,
 ) -> Result<bool, StoreError> {
@@ -151,9 +149,9 @@ fn send_rows(
     for batch in stream {
         let batch = port_batch(&batch.map_err(store_error)?, schema)?;
         *rows += batch.num_rows() as u64;
-        for part in parts(&batch) {
+        for part in parts(&batch, most.bytes) {
             gathered.push(part);
-            if gathered.is_full() && sender.blocking_send(gathered.take(schema)).is_err() {
+            if gathered.is_full(most) && sender.blocking_send(gathered.take(schema)).is_err() {
                 return Ok(false);
             }
         }
@@ -195,11 +193,11 @@ fn collect_rows(
     gathered.take(schema).map(Some)
 }
 
-/// A batch of the engine in parts of about [`BATCH_BYTES`] that share its memory. It has its 2,048 rows however wide they
+/// A batch of the engine in parts of about `most_bytes` that share its memory. It has its 2,048 rows however wide they
 /// are, and of the parts nothing but the one in hand is encoded.
-fn parts(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+fn parts(batch: &RecordBatch, most_bytes: usize) -> impl Iterator<Item = RecordBatch> {
     let all = batch.num_rows();
-    let rows = (all * BATCH_BYTES / batch.get_array_memory_size().max(1)).max(1);
+    let rows = (all * most_bytes / batch.get_array_memory_size().max(1)).max(1);
     (0..all).step_by(rows).map(move |first| batch.slice(first, rows.min(all - first)))
 }
 
@@ -220,8 +218,8 @@ impl Gathered {
         self.batches.push(batch);
     }
 
-    fn is_full(&self) -> bool {
-        !self.has_begun || self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    fn is_full(&self, most: ScanBatch) -> bool {
+        !self.has_begun || self.rows >= most.rows || self.bytes >= most.bytes
     }
 
     fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {

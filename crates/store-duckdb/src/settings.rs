@@ -30,12 +30,30 @@ pub struct StoreSettings {
     pub record_cache_bytes: u64,
     /// How long a write waits for its turn on a schema.
     pub writer_wait: Duration,
+    /// How much of a scan goes out at once.
+    pub scan_batch: ScanBatch,
     /// Records of a schema from which on its sorted pages are first looked for within ranges of their first key.
     pub least_ranged_rows: u64,
     /// The connections.
     pub pool: PoolSettings,
     /// How changes of single records share commits.
     pub group: GroupSettings,
+}
+
+/// How much of a scan goes out at once: its rows until there are as many, or until they take as many bytes. The engine's
+/// own batches have 2,048 rows, too few to cross a channel one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanBatch {
+    /// Rows of a batch.
+    pub rows: usize,
+    /// Bytes of a batch, in memory.
+    pub bytes: usize,
+}
+
+impl Default for ScanBatch {
+    fn default() -> Self {
+        Self { rows: 8_192, bytes: 512 << 10 }
+    }
 }
 
 /// Settings of the connection pool.
@@ -77,6 +95,7 @@ impl StoreSettings {
             id_filter_bytes: 256 << 20,
             record_cache_bytes: 64 << 20,
             writer_wait: Duration::from_secs(30),
+            scan_batch: ScanBatch::default(),
             least_ranged_rows: 50_000,
             pool: PoolSettings::default(),
             group: GroupSettings::default(),

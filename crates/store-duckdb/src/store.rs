@@ -187,8 +187,8 @@ impl RecordStore for DuckDbStore {
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
         let Table { ranges, committed, .. } = self.shared.table_of(schema)?;
         let (columns, commit_seq) = (scan_schema(schema, &request), *committed.borrow());
-        let source = Source::Records { request, ranges, commit_seq };
-        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source }).await
+        let (source, batch) = (Source::Records { request, ranges, commit_seq }, self.shared.settings.scan_batch);
+        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source, batch }).await
     }
 
     #[instrument(name = "store.record", level = "debug", skip_all, fields(schema.name = %schema.name()))]
@@ -208,8 +208,9 @@ impl RecordStore for DuckDbStore {
         limit: Option<u64>,
     ) -> Result<RecordStream, StoreError> {
         self.shared.table_of(schema)?;
+        let (columns, batch) = (aggregation.arrow(), self.shared.settings.scan_batch);
         let source = Source::Groups(sql::aggregate(schema, aggregation, limit));
-        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns: aggregation.arrow(), source }).await
+        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source, batch }).await
     }
 
     #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use bytesize::ByteSize;
 use eider_application::{IngestLimits, MemoryGuardSettings};
 use eider_http_api::{HttpSettings, TlsFiles};
-use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
+use eider_store_duckdb::{GroupSettings, PoolSettings, ScanBatch, StoreSettings};
 
 use super::{Memory, Server, Settings};
 use crate::{memory, telemetry};
@@ -103,6 +103,8 @@ impl Settings {
         IngestLimits {
             max_record_bytes: bytes(self.limits.record_size),
             max_records: self.limits.bulk_records,
+            batch_bytes: bytes(self.limits.bulk_batch).max(1),
+            batch_rows: self.limits.bulk_batch_rows.max(1),
             max_failures: self.limits.reported_failures,
             max_report_bytes: self.limits.report_size.as_u64(),
             ..IngestLimits::default()
@@ -141,6 +143,7 @@ impl Settings {
             id_filter_bytes: bytes(storage.id_filter),
             record_cache_bytes: storage.record_cache.as_u64(),
             writer_wait: storage.writer_wait,
+            scan_batch: ScanBatch { rows: storage.scan_batch_rows.max(1), bytes: bytes(storage.scan_batch).max(1) },
             pool: PoolSettings {
                 size: self.pool.size,
                 max_overflow: self.pool.max_overflow,
