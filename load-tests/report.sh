@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs every scenario at the size of docs/benchmarks.md, one after the other, and makes that document anew. About an hour.
+# Usage: report.sh TARGET [scenario…]
+set -eu
+target=$1
+shift
+program=$target/debug/eider-load-tests
+[ $# -gt 0 ] || set -- writes bulk streams queries settings growth compare parts
+for scenario; do
+    case $scenario in
+        compare) eval "$(load-tests/peers.sh "$target/peers")" ;;
+        parts) cargo bench --locked --workspace --profile dev --bench decode --bench encode --bench query --bench store --bench validate ;;
+    esac
+    "$program" "$scenario" --out docs/benchmarks
+done
+"$program" document

@@ -1,0 +1,94 @@
+//! The scenarios, and what they share.
+
+pub(crate) mod bulk;
+pub(crate) mod growth;
+pub(crate) mod mixed;
+pub(crate) mod queries;
+pub(crate) mod settings;
+pub(crate) mod streams;
+pub(crate) mod writes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+use bytes::Bytes;
+use goose::goose::GooseMethod;
+use serde_json::Value;
+
+use crate::attack::{Call, Load, Outcome, Work, attack, call};
+use crate::flights::Flights;
+use crate::report::{Figures, figures};
+use crate::server::Server;
+use crate::watch::Watch;
+
+/// Records of a bulk call that fills a schema.
+const FILL_RECORDS: usize = 100_000;
+/// Different bulk calls that fill a schema; then they begin again.
+const FILL_CALLS: usize = 5;
+
+/// Writes so many flights into a schema that it makes anew, in bulk calls one after the other.
+async fn fill(server: &Server, definition: &Value, records: usize, seed: u64) -> Result<()> {
+    server.create_schema(definition).await?;
+    let name = definition["name"].as_str().unwrap_or_default();
+    let mut flights = Flights::new(seed)?;
+    let calls: Vec<Bytes> =
+        (0..FILL_CALLS.min(records.div_ceil(FILL_RECORDS))).map(|_| flights.lines(FILL_RECORDS)).collect();
+    for index in 0..records / FILL_RECORDS {
+        server.load(name, calls[index % calls.len()].clone()).await?;
+    }
+    match records % FILL_RECORDS {
+        0 => Ok(()),
+        rest => server.load(name, flights.lines(rest)).await,
+    }
+}
+
+/// An attack, with what the server used meanwhile.
+async fn measured(server: &Server, watch: Option<&Watch>, load: Load, work: Work) -> Result<(Outcome, Figures)> {
+    let mark = watch.map(Watch::mark);
+    let outcome = attack(&server.host, load, work).await?;
+    let usage = watch.zip(mark).map(|(watch, mark)| watch.since(mark));
+    Ok((outcome, figures(&outcome, usage)))
+}
+
+/// Posts the bodies in turn, each of so many records.
+fn post(path: &str, media_type: &'static str, rows: u64, bodies: Vec<Bytes>) -> Work {
+    let (path, bodies, next) = (path.to_owned(), Arc::new(bodies), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |user, tally| {
+        let body = bodies[next.fetch_add(1, Ordering::Relaxed) % bodies.len()].clone();
+        let sent = Call { method: GooseMethod::Post, path: path.clone(), media_type, body, rows };
+        Box::pin(call(user, tally, sent))
+    })
+}
+
+/// Gets the paths in turn, each of which answers so many records.
+fn get(paths: Vec<String>, rows: u64) -> Work {
+    let (paths, next) = (Arc::new(paths), Arc::new(AtomicUsize::new(0)));
+    Arc::new(move |user, tally| {
+        let path = paths[next.fetch_add(1, Ordering::Relaxed) % paths.len()].clone();
+        let sent = Call { method: GooseMethod::Get, path, media_type: "", body: Bytes::new(), rows };
+        Box::pin(call(user, tally, sent))
+    })
+}
+
+/// The lines of a body, without their ends.
+pub(crate) fn split(lines: &Bytes) -> Vec<Bytes> {
+    let ends = lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(end, _)| end);
+    let mut first = 0;
+    ends.map(|end| lines.slice(std::mem::replace(&mut first, end + 1)..end)).collect()
+}
+
+/// How many line ends there are.
+pub(crate) fn lines_in(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_split_at_its_line_ends() {
+        assert_eq!(split(&Bytes::from_static(b"a\nbc\n\n")), ["a", "bc", ""]);
+    }
+}
