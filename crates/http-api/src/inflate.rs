@@ -53,6 +53,8 @@ pub(crate) fn inflated(
         let mut is_ended = false;
         while !is_ended {
             let mut piece = match pieces.next().await {
+                // A decoder that is given no bytes waits for a frame, behind the last one too.
+                Some(Ok(piece)) if piece.is_empty() => continue,
                 Some(Ok(piece)) => piece,
                 Some(Err(error)) => {
                     yield Err(error);

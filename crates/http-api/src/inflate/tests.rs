@@ -132,3 +132,14 @@ async fn a_body_that_fails_to_arrive_fails() {
     }
     assert_eq!(last, Some(Err(BodyError::Timeout)));
 }
+
+#[tokio::test]
+async fn a_piece_without_bytes_changes_nothing() {
+    for compression in BOTH {
+        let body = Bytes::from(compress(compression, b"{\"carrier\":\"UA\"}\n"));
+        let pieces = [Bytes::new(), body.slice(..5), Bytes::new(), body.slice(5..), Bytes::new()].map(Ok);
+        let inflated = inflated(stream::iter(pieces), compression, 100);
+        let output: Vec<_> = inflated.collect().await;
+        assert_eq!(output, [Ok(Bytes::from_static(b"{\"carrier\":\"UA\"}\n"))], "{compression:?}");
+    }
+}
