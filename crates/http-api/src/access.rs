@@ -15,7 +15,7 @@ use tracing::Span;
 
 use crate::error::ApiError;
 use crate::state::ApiState;
-use crate::throttle::Client;
+use crate::throttle::{self, Client};
 
 /// Beside `Authorization: Bearer`, the header that a key may be sent in.
 const API_KEY: &str = "x-api-key";
@@ -97,7 +97,7 @@ pub(crate) async fn admit(
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let address = Client::of_address(request.peer_addr());
-    let principal = match identify(&state, &request, &address) {
+    let principal = match identify(&state, &request, &address).await {
         Ok(principal) => principal,
         Err(error) => return Ok(request.error_response(error)),
     };
@@ -118,15 +118,18 @@ pub(crate) async fn admit(
 }
 
 /// Who asks. A client that sent many wrong keys is not asked who it is for a while, unless it is one that was right
-/// before.
-fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
+/// before; its answer is held back as long, so that it does not take the time of others with the next request.
+async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
     let keys = &state.services.keys;
     let sent = sent_key(request.headers());
     if sent.is_none() && keys.is_enforced() && request.path() == DESCRIPTION {
         return Ok(Principal::stranger());
     }
     if let Some(key) = sent.filter(|_| keys.is_enforced()) {
-        state.throttle.check_attempt(address, key)?;
+        if let Err(refused) = state.throttle.check_attempt(address, key) {
+            tokio::time::sleep(throttle::PAUSE).await;
+            return Err(refused);
+        }
     }
     let found = keys.authenticate(sent);
     match (&found, sent) {

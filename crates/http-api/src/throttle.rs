@@ -24,7 +24,7 @@ const MAX_BUCKETS: usize = 65_536;
 /// Wrong keys of one address that are looked at at once, and then each second.
 const FAILURES: (NonZeroU32, NonZeroU32) = (NonZeroU32::new(100).unwrap(), NonZeroU32::new(10).unwrap());
 /// How long an address that sent more wrong keys than that is not listened to.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 /// How long an address is remembered for a right key.
 const TRUST: Duration = Duration::from_mins(10);
 /// Addresses that are remembered at most, for wrong keys and for right ones.

@@ -80,15 +80,17 @@ async fn many_wrong_keys_are_not_looked_at_and_right_ones_are() {
     let wrong = text.replacen("07", "08", 1);
     let refused = async {
         loop {
+            let began = std::time::Instant::now();
             let answer = with(&wrong).await;
             if answer.status != 401 {
-                return answer;
+                return (answer, began.elapsed());
             }
         }
     };
-    let refused = timeout(PATIENCE, refused).await.unwrap();
+    let (refused, held) = timeout(PATIENCE, refused).await.unwrap();
     assert_eq!(refused.problem(), (429, "rate_limited".to_owned()));
     assert_eq!(refused.header("retry-after"), "1");
+    assert!(held >= std::time::Duration::from_secs(1), "a client that does not wait is made to: {held:?}");
     assert_eq!(with(&text).await.status, 200, "from the same address");
 }
 
