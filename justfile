@@ -55,7 +55,7 @@ fmt-check:
 
 # Fails on any warning of the compiler or of clippy.
 lint:
-    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets --features eider-benches/instructions -- -D warnings
 
 # Builds the documentation of the code; fails on a broken link.
 doc:
@@ -65,9 +65,15 @@ doc:
 deny:
     cargo deny check
 
-# Measures the parts that do the work: all, or the one named (decode, encode, store); arguments go to criterion.
-bench name="*" *args:
+# Measures the parts that do the work: all, or the one named (validate, decode, encode, query, store); arguments go to
+# criterion. Instructions are not measured but counted, by `regression`.
+bench name="[!i]*" *args:
     cargo bench --locked --workspace --profile dev --bench '{{ name }}' -- {{ args }}
+
+# Counts the instructions of the hot paths in a commit (the newest tag, or HEAD~10) and in the working tree; fails when
+# one takes 10 % more. Installs valgrind and gungraun-runner where they are missing.
+regression *base:
+    benches/regression.sh {{ base }}
 
 # Measures a server under load; see load-tests/README.md.
 load *args:
