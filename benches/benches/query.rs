@@ -55,7 +55,7 @@ fn query(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = paced(Duration::from_millis(1_000));
+    config = paced(Duration::from_secs(1));
     targets = query
 }
 criterion_main!(benches);

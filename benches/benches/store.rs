@@ -209,7 +209,9 @@ fn record(criterion: &mut Criterion) {
             found.expect("the record is stored")
         };
         let bytes = encode(BodyFormat::Ndjson, &read(ids[0])).len();
-        ids.iter().for_each(|id| drop(read(*id)));
+        for id in &ids {
+            black_box(read(*id));
+        }
         let mut next = ids.iter().cycle();
         group.throughput(throughput(1, bytes));
         group.bench_function(BenchmarkId::new("eider", name), |bencher| {
