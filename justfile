@@ -65,13 +65,11 @@ doc:
 deny:
     cargo deny check
 
-# Measures the parts that do the work: all, or the one named (validate, decode, encode, query, store); arguments go to
-# criterion. Instructions are not measured but counted, by `regression`.
+# Measures the parts that do the work: all, or the one named (validate, decode, encode, query, store); arguments go to criterion.
 bench name="[!i]*" *args:
     cargo bench --locked --workspace --profile dev --bench '{{ name }}' -- {{ args }}
 
-# Counts the instructions of the hot paths in a commit (the newest tag, or HEAD~10) and in the working tree; fails when
-# one takes 10 % more. Installs valgrind and gungraun-runner where they are missing.
+# Fails when a hot path takes 10 % more instructions than in a commit, else the newest tag, else HEAD~10. Installs valgrind.
 regression *base:
     benches/regression.sh {{ base }}
 

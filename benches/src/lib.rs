@@ -11,7 +11,7 @@
 mod samples;
 mod stores;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -24,6 +24,9 @@ use eider_http_api::record_encoder;
 
 pub use samples::{FLIGHTS, Sample, flights_document, query_body, query_strings, schema};
 pub use stores::{TestStore, flights_with, keyed_flights, write};
+
+/// The limits of every decoder. Making them asks the system how many processors there are.
+static LIMITS: LazyLock<IngestLimits> = LazyLock::new(IngestLimits::default);
 
 /// How long a figure is measured, so that all of them take minutes. Options of the command line go before.
 pub fn paced(measurement: Duration) -> Criterion {
@@ -74,7 +77,7 @@ pub fn count_failures(schema: &Arc<Schema>, body: &[u8]) -> usize {
 
 fn decoder(schema: &Arc<Schema>, format: BodyFormat) -> RecordDecoder {
     let now = Timestamp::from_micros(1_767_225_600_000_000);
-    RecordDecoder::new(Arc::clone(schema), format, IngestLimits::default(), now, Arc::new(UuidV7Generator))
+    RecordDecoder::new(Arc::clone(schema), format, *LIMITS, now, Arc::new(UuidV7Generator))
 }
 
 /// Batches as one.
