@@ -8,6 +8,10 @@ target="$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")"
 directory="$target/regression"
 export CARGO_TARGET_DIR="$target"
 
+if ! git rev-parse --quiet --verify "$base^{commit}" >/dev/null; then
+    echo "there is no commit $base"
+    exit 2
+fi
 if ! command -v valgrind >/dev/null; then
     sudo=""
     [ "$(id -u)" -eq 0 ] || sudo=sudo
@@ -36,7 +40,6 @@ if git cat-file -e "$base:benches/benches/instructions.rs" 2>/dev/null; then
     (cd "$directory/base" && sed --in-place '0,/^version = ".*"$/s//version = "0.0.0-base"/' Cargo.toml &&
         count --save-baseline=base)
 else
-    git rev-parse --quiet --verify "$base^{commit}" >/dev/null || { echo "there is no commit $base"; exit 2; }
     echo "$base counts no instructions: every path is new"
 fi
 echo "counting the working tree"
