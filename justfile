@@ -55,7 +55,7 @@ fmt-check:
 
 # Fails on any warning of the compiler or of clippy.
 lint:
-    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets --features eider-benches/instructions -- -D warnings
 
 # Builds the documentation of the code; fails on a broken link.
 doc:
@@ -65,9 +65,13 @@ doc:
 deny:
     cargo deny check
 
-# Measures the parts that do the work: all, or the one named (decode, encode, store); arguments go to criterion.
-bench name="*" *args:
+# Measures the parts that do the work: all, or the one named (validate, decode, encode, query, store); arguments go to criterion.
+bench name="[!i]*" *args:
     cargo bench --locked --workspace --profile dev --bench '{{ name }}' -- {{ args }}
+
+# Fails when a hot path takes 10 % more instructions than in a commit, else the newest tag, else HEAD~10. Installs valgrind.
+regression *base:
+    benches/regression.sh {{ base }}
 
 # Puts a server under load: writes, bulk, streams, queries, mixed, settings, growth; see load-tests/README.md.
 load *args: _load-tests

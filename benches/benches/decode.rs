@@ -1,55 +1,97 @@
-//! From NDJSON to checked record batches, beside what one would use instead.
+//! From bodies to checked record batches, beside what one would use instead.
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_json::ReaderBuilder;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use eider_application::{BodyFormat, IngestLimits, RecordDecoder, UuidV7Generator};
-use eider_benches::{FLIGHTS, SCHEMA, with_offset_zone};
-use eider_domain::{Schema, SchemaDefinition, Timestamp};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use eider_application::BodyFormat;
+use eider_benches::{Sample, decode, encode, one_batch, paced, properties, throughput, with_offset_zone};
+use eider_domain::RECORD_FIELD_COUNT;
+use serde_json::Value as Json;
 
-fn schema() -> Arc<Schema> {
-    let document = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-    let definition = SchemaDefinition::parse(&document).expect("the schema is valid");
-    Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)))
-}
-
-fn decode(criterion: &mut Criterion) {
-    let schema = schema();
-    let mut group = criterion.benchmark_group(format!("decode {} flights", FLIGHTS.lines().count()));
-    group.throughput(Throughput::Bytes(FLIGHTS.len() as u64));
-    group.bench_function("eider: parse, check, columns", |bencher| {
-        bencher.iter(|| {
-            let now = Timestamp::from_micros(0);
-            let ids = Arc::new(UuidV7Generator);
-            let mut decoder =
-                RecordDecoder::new(Arc::clone(&schema), BodyFormat::Ndjson, IngestLimits::default(), now, ids);
-            let block = decoder.decode(FLIGHTS.as_bytes()).expect("the sample is valid");
-            let last = decoder.finish().expect("the sample is valid");
-            assert_eq!((block.failures.len(), decoder.failed()), (0, 0));
-            black_box((block, last))
+fn flights(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode flights");
+    let sample = Sample::flights();
+    lines(&mut group, &sample, "ndjson");
+    let records = one_batch(&sample.schema, decode(&sample.schema, BodyFormat::Ndjson, sample.lines.as_bytes()));
+    let records = properties(&records);
+    for (name, format) in [
+        ("json array", BodyFormat::JsonArray),
+        ("csv", BodyFormat::Csv),
+        ("arrow stream", BodyFormat::ArrowStream),
+        ("parquet", BodyFormat::Parquet),
+    ] {
+        let body = encode(format, &records);
+        group.throughput(throughput(sample.rows, body.len()));
+        group.bench_function(BenchmarkId::new("eider", name), |bencher| {
+            bencher.iter(|| black_box(decode(&sample.schema, format, &body)));
         });
-    });
-    group.bench_function("arrow-json: parse, columns", |bencher| {
-        let fields: Vec<usize> = (4..schema.arrow().fields().len()).collect();
-        let arrow = with_offset_zone(&schema.arrow().project(&fields).expect("the fields exist"));
-        bencher.iter(|| {
-            let reader = ReaderBuilder::new(Arc::clone(&arrow)).with_batch_size(16_384).build(FLIGHTS.as_bytes());
-            for batch in reader.expect("the schema is supported") {
-                black_box(batch.expect("the sample is valid"));
-            }
-        });
-    });
-    group.bench_function("serde_json::Value: parse", |bencher| {
-        bencher.iter(|| {
-            for line in FLIGHTS.lines() {
-                black_box(serde_json::from_str::<serde_json::Value>(line).expect("the sample is valid"));
-            }
-        });
-    });
+        if format == BodyFormat::JsonArray {
+            group.bench_function(BenchmarkId::new("serde_json::Value", name), |bencher| {
+                bencher.iter(|| black_box(serde_json::from_slice::<Json>(&body).expect("the body is JSON")));
+            });
+        }
+    }
     group.finish();
 }
 
-criterion_group!(benches, decode);
-criterion_main!(benches);
+fn by_type(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode ndjson by type");
+    for sample in Sample::by_type() {
+        lines(&mut group, &sample, &sample.name);
+    }
+    group.finish();
+}
+
+fn by_width(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode ndjson by width");
+    for sample in [1, 10, 100].map(Sample::of_width) {
+        lines(&mut group, &sample, &format!("{} properties", sample.name));
+    }
+    group.finish();
+}
+
+/// The NDJSON of a sample by everything that reads it.
+fn lines(group: &mut BenchmarkGroup<'_, WallTime>, sample: &Sample, name: &str) {
+    let Sample { schema, lines, rows, .. } = sample;
+    group.throughput(throughput(*rows, lines.len()));
+    group.bench_function(BenchmarkId::new("eider", name), |bencher| {
+        bencher.iter(|| black_box(decode(schema, BodyFormat::Ndjson, lines.as_bytes())));
+    });
+    let fields: Vec<usize> = (RECORD_FIELD_COUNT..schema.arrow().fields().len()).collect();
+    let arrow = with_offset_zone(&schema.arrow().project(&fields).expect("the fields exist"));
+    // It reads identifiers as hexadecimal digits alone, and no nested JSON as text.
+    let is_read = |name: &str| !matches!(name, "uuid" | "object");
+    if is_read(name) {
+        group.bench_function(BenchmarkId::new("arrow-json", name), |bencher| {
+            bencher.iter(|| {
+                let reader = ReaderBuilder::new(Arc::clone(&arrow)).with_batch_size(16_384).build(lines.as_bytes());
+                for batch in reader.expect("the schema is supported") {
+                    black_box(batch.expect("the sample is valid"));
+                }
+            });
+        });
+    }
+    group.bench_function(BenchmarkId::new("serde_json::Value", name), |bencher| {
+        bencher.iter(|| {
+            for line in lines.lines() {
+                black_box(serde_json::from_str::<Json>(line).expect("the sample is valid"));
+            }
+        });
+    });
+}
+
+criterion_group! {
+    name = whole;
+    config = paced(Duration::from_millis(1_500));
+    targets = flights, by_width
+}
+criterion_group! {
+    name = parts;
+    config = paced(Duration::from_millis(600));
+    targets = by_type
+}
+criterion_main!(whole, parts);

@@ -1,64 +1,109 @@
-//! From record batches to NDJSON, beside arrow-json's writer.
+//! From record batches to every format, beside what one would use instead.
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_cast::cast;
 use arrow_json::LineDelimitedWriter;
-use arrow_select::concat::concat_batches;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use eider_application::{BodyFormat, IngestLimits, RecordDecoder, UuidV7Generator};
-use eider_benches::{FLIGHTS, SCHEMA, with_offset_zone};
-use eider_domain::{Schema, SchemaDefinition, Timestamp};
-use eider_http_api::record_encoder;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use eider_application::BodyFormat;
+use eider_benches::{Sample, decode, encode, encode_into, one_batch, paced, properties, throughput, with_offset_zone};
+use serde_json::Value as Json;
 
-/// The sample as one batch.
-fn flights() -> RecordBatch {
-    let document = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-    let definition = SchemaDefinition::parse(&document).expect("the schema is valid");
-    let schema = Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)));
-    let now = Timestamp::from_micros(1_767_225_600_000_000);
-    let ids = Arc::new(UuidV7Generator);
-    let mut decoder = RecordDecoder::new(Arc::clone(&schema), BodyFormat::Ndjson, IngestLimits::default(), now, ids);
-    let mut batches = decoder.decode(FLIGHTS.as_bytes()).expect("the sample is valid").batches;
-    batches.extend(decoder.finish().expect("the sample is valid").batches);
-    let batches: Vec<RecordBatch> = batches.into_iter().map(|batch| batch.records).collect();
-    concat_batches(schema.arrow(), &batches).expect("the batches have one schema")
+/// The records of a sample as one batch, with what the server adds.
+fn records(sample: &Sample) -> RecordBatch {
+    one_batch(&sample.schema, decode(&sample.schema, BodyFormat::Ndjson, sample.lines.as_bytes()))
 }
 
-fn write_lines(batch: &RecordBatch, out: &mut Vec<u8>) {
-    let mut encoder = record_encoder(BodyFormat::Ndjson, &batch.schema()).expect("NDJSON holds any columns");
-    encoder.batch(batch, out).expect("the batch has the columns of the encoder");
-}
-
-fn encode(criterion: &mut Criterion) {
-    let batch = flights();
-    let mut lines = Vec::new();
-    write_lines(&batch, &mut lines);
-    let mut group = criterion.benchmark_group(format!("encode {} flights", batch.num_rows()));
-    group.throughput(Throughput::Bytes(lines.len() as u64));
-    group.bench_function("eider", |bencher| {
-        bencher.iter(|| {
-            let mut out = Vec::with_capacity(lines.len());
-            write_lines(&batch, &mut out);
-            black_box(out)
-        });
-    });
-    let schema = with_offset_zone(&batch.schema());
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| cast(column, field.data_type()).expect("only the zone differs"));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).expect("the columns fit");
-    group.bench_function("arrow-json", |bencher| {
-        bencher.iter(|| {
-            let mut writer = LineDelimitedWriter::new(Vec::with_capacity(lines.len()));
-            writer.write(&batch).expect("the types are supported");
-            writer.finish().expect("a vector takes everything");
-            black_box(writer.into_inner())
-        });
-    });
+fn flights(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("encode flights");
+    let records = records(&Sample::flights());
+    lines(&mut group, &records, "ndjson");
+    for (name, format) in [
+        ("json array", BodyFormat::JsonArray),
+        ("csv", BodyFormat::Csv),
+        ("arrow stream", BodyFormat::ArrowStream),
+        ("parquet", BodyFormat::Parquet),
+    ] {
+        ours(&mut group, &records, format, name);
+    }
     group.finish();
 }
 
-criterion_group!(benches, encode);
-criterion_main!(benches);
+fn by_type(criterion: &mut Criterion) {
+    let samples = Sample::by_type();
+    let mut group = criterion.benchmark_group("encode ndjson by type");
+    for sample in &samples {
+        lines(&mut group, &properties(&records(sample)), &sample.name);
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("encode csv by type");
+    for sample in &samples {
+        ours(&mut group, &properties(&records(sample)), BodyFormat::Csv, &sample.name);
+    }
+    group.finish();
+}
+
+fn ours(group: &mut BenchmarkGroup<'_, WallTime>, records: &RecordBatch, format: BodyFormat, name: &str) {
+    let bytes = encode(format, records).len();
+    group.throughput(throughput(records.num_rows(), bytes));
+    group.bench_function(BenchmarkId::new("eider", name), |bencher| {
+        bencher.iter(|| {
+            let mut out = Vec::with_capacity(bytes);
+            encode_into(format, records, &mut out);
+            black_box(out)
+        });
+    });
+}
+
+/// Records as NDJSON by everything that writes it.
+fn lines(group: &mut BenchmarkGroup<'_, WallTime>, records: &RecordBatch, name: &str) {
+    ours(group, records, BodyFormat::Ndjson, name);
+    let bytes = encode(BodyFormat::Ndjson, records);
+    // It writes identifiers as hexadecimal digits alone, and nested JSON as a string.
+    if !matches!(name, "uuid" | "object") {
+        let records = as_arrow_json_takes_it(records);
+        group.bench_function(BenchmarkId::new("arrow-json", name), |bencher| {
+            bencher.iter(|| {
+                let mut writer = LineDelimitedWriter::new(Vec::with_capacity(bytes.len()));
+                writer.write(&records).expect("the types are supported");
+                writer.finish().expect("a vector takes everything");
+                black_box(writer.into_inner())
+            });
+        });
+    }
+    let parse = |line| serde_json::from_slice::<Json>(line).expect("a line is JSON");
+    let values: Vec<Json> = bytes.trim_ascii_end().split(|byte| *byte == b'\n').map(parse).collect();
+    group.bench_function(BenchmarkId::new("serde_json::Value", name), |bencher| {
+        bencher.iter(|| {
+            let mut out = Vec::with_capacity(bytes.len());
+            for value in &values {
+                serde_json::to_writer(&mut out, value).expect("a vector takes everything");
+                out.push(b'\n');
+            }
+            black_box(out)
+        });
+    });
+}
+
+fn as_arrow_json_takes_it(records: &RecordBatch) -> RecordBatch {
+    let schema = with_offset_zone(&records.schema());
+    let columns = records.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()).expect("only the zone differs"));
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).expect("the columns fit")
+}
+
+criterion_group! {
+    name = whole;
+    config = paced(Duration::from_millis(1_500));
+    targets = flights
+}
+criterion_group! {
+    name = parts;
+    config = paced(Duration::from_millis(600));
+    targets = by_type
+}
+criterion_main!(whole, parts);

@@ -1,5 +1,7 @@
 //! What reads the text of clients before any use case does, for fuzz targets: not part of the API.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use eider_application::BodyError;
 use eider_domain::{Aggregation, RecordQuery, Schema};
@@ -11,6 +13,10 @@ use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
 use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, page_request, record_query};
+
+/// The settings that are read by. Making them asks the system how many processors there are, which takes longer than
+/// reading a query.
+static SETTINGS: LazyLock<HttpSettings> = LazyLock::new(HttpSettings::default);
 
 /// What a query body asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +33,10 @@ pub enum Query {
 /// The detail of the problem.
 pub fn query_string(text: &str, schema: &Schema) -> Result<RecordQuery, String> {
     let detail = |error: ApiError| error.to_string();
-    let settings = HttpSettings::default();
     let controls = ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count"];
     let parameters = Parameters::parse(text, &controls, true).map_err(detail)?;
-    let query = record_query(&parameters, schema, &settings).map_err(detail)?;
-    page_request(&parameters, query, &settings).map(|page| page.query).map_err(detail)
+    let query = record_query(&parameters, schema, &SETTINGS).map_err(detail)?;
+    page_request(&parameters, query, &SETTINGS).map(|page| page.query).map_err(detail)
 }
 
 /// The query of a query body.
@@ -39,7 +44,7 @@ pub fn query_string(text: &str, schema: &Schema) -> Result<RecordQuery, String> 
 /// # Errors
 /// The detail of the problem.
 pub fn query_body(document: &Json, schema: &Schema) -> Result<Query, String> {
-    let body = QueryBody::parse(document, schema, &HttpSettings::default()).map_err(|error| error.to_string())?;
+    let body = QueryBody::parse(document, schema, &SETTINGS).map_err(|error| error.to_string())?;
     Ok(match body.asked {
         Asked::Records(query) => Query::Records(query),
         Asked::Groups(aggregation) => Query::Groups(aggregation),

@@ -40,4 +40,6 @@ pub use identity::IdFilterStatus;
 pub use pool::PoolStatus;
 pub use ranges::RangeStatus;
 pub use settings::{PoolSettings, ScanBatch, StoreSettings};
+#[doc(hidden)]
+pub use sql::scan_text;
 pub use store::DuckDbStore;

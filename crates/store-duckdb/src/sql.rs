@@ -8,7 +8,8 @@ mod order;
 mod select;
 
 use duckdb::types::{TimeUnit, Value as EngineValue};
-use eider_domain::{DataType, Value};
+use eider_application::ScanRequest;
+use eider_domain::{DataType, Schema, Value};
 
 pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
@@ -32,6 +33,11 @@ impl Statement {
         self.sql.push_str(&parameter(data_type));
         self.values.push(engine_value(data_type, value));
     }
+}
+
+/// The text of the statement of a scan, whose values are bound, for benchmarks: not part of the API.
+pub fn scan_text(schema: &Schema, request: &ScanRequest) -> String {
+    scan(schema, request).sql
 }
 
 /// A parameter as it stands in SQL: what the client library cannot bind natively is bound as text and cast.

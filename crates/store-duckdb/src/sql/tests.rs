@@ -1,9 +1,8 @@
 //! Generated SQL, as snapshots.
 
-use eider_application::ScanRequest;
 use eider_domain::{
     Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Filter, Function, GroupKey, Operator, Position,
-    RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp,
+    RecordQuery, SchemaDefinition, SortKey, Timestamp,
 };
 use insta::assert_snapshot;
 use serde_json::json;
