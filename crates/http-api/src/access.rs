@@ -133,9 +133,9 @@ async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) 
     }
     let found = keys.authenticate(sent);
     match (&found, sent) {
-        (Ok(principal), Some(_)) => state.throttle.succeeded(address, principal.key_id()),
+        (Ok(principal), Some(key)) if principal.key_id().is_some() => state.throttle.succeeded(address, key),
         (Err(Unauthorized), Some(_)) => state.throttle.failed(address),
-        (_, None) => {}
+        (Ok(_), _) | (Err(Unauthorized), None) => {}
     }
     found.map_err(|Unauthorized| ApiError::unauthorized())
 }

@@ -53,15 +53,11 @@ impl ClickHouse {
         let mut store = Self { process, client, host, version: String::new() };
         store.version =
             process::ready("ClickHouse", || async { Ok(store.ask("SELECT version()").await?.text().await?) }).await?;
-        store
-            .send(
-                &format!(
-                    "CREATE TABLE flights (id UUID DEFAULT generateUUIDv4(), {}) ENGINE = MergeTree ORDER BY id",
-                    super::columns("Nullable(Int64)", "Nullable(String)", "String")
-                ),
-                Bytes::new(),
-            )
-            .await?;
+        let table = format!(
+            "CREATE TABLE flights (id UUID DEFAULT generateUUIDv4(), {}) ENGINE = MergeTree ORDER BY id",
+            super::columns("Nullable(Int64)", "Nullable(String)", "String")
+        );
+        checked(store.client.post(&store.host).body(table).send().await?).await?;
         Ok(store)
     }
 
