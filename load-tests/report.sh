@@ -11,6 +11,11 @@ for scenario; do
         compare) eval "$(load-tests/peers.sh "$target/peers")" ;;
         parts) cargo bench --locked --workspace --profile dev --bench decode --bench encode --bench query --bench store --bench validate ;;
     esac
-    "$program" "$scenario" --out docs/benchmarks
+    case $scenario in
+        settings) set -- --records 300000 --time 3s ;;
+        compare) set -- --records 200000 --time 3s ;;
+        *) set -- ;;
+    esac
+    "$program" "$scenario" "$@" --out docs/benchmarks
 done
 "$program" document

@@ -58,7 +58,7 @@ pub(crate) struct Common {
     /// A setting of the server: `EIDER_LIMITS_STREAMS=64`.
     #[arg(long = "set", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,
-    /// A command that runs the server, such as a profiler.
+    /// A command that runs the server, such as a profiler; `{}` in it is the number of the server in the scenario.
     #[arg(long, value_delimiter = ' ')]
     pub(crate) wrapper: Vec<String>,
     /// Where data is kept while a scenario runs.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -14,6 +15,9 @@ use tempfile::TempDir;
 
 /// How long a server may take to stop.
 const STOP_LIMIT: Duration = Duration::from_mins(2);
+
+/// Servers that were started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A server that answers. One that was started ends with it, and its data is removed.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ impl Server {
     /// Starts `binary` on a free port of the loopback address, with settings as environment variables
     /// (`EIDER_LIMITS_STREAMS`), on new data under `parent`.
     ///
-    /// `wrapper` is a command that runs the one behind it, such as a profiler.
+    /// `wrapper` is a command that runs the one behind it, such as a profiler; `{}` in it is the number of the server.
     ///
     /// # Errors
     /// When it does not start.
@@ -81,6 +85,8 @@ impl Server {
         settings: &BTreeMap<String, String>,
     ) -> Result<Self> {
         let began = Instant::now();
+        let number = STARTED.fetch_add(1, Ordering::Relaxed).to_string();
+        let wrapper: Vec<String> = wrapper.iter().map(|word| word.replace("{}", &number)).collect();
         let mut words = wrapper.iter().map(AsRef::as_ref).chain([binary.as_os_str()]);
         let mut command = Command::new(words.next().unwrap_or(binary.as_os_str()));
         command.args(words).args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data-dir"]);
