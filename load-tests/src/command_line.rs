@@ -110,7 +110,7 @@ impl Common {
     /// When it does not start.
     pub(crate) fn server(&self, needed: &[(&str, &str)]) -> Result<Server> {
         match &self.host {
-            Some(host) => Ok(Server::running(host)),
+            Some(host) => Server::running(host),
             None => Server::start(&self.binary()?, &self.wrapper, &self.data_dir, &self.settings(needed)),
         }
     }

@@ -16,6 +16,14 @@ use tempfile::TempDir;
 /// How long a server may take to stop.
 const STOP_LIMIT: Duration = Duration::from_mins(2);
 
+/// A client that asks for nothing to be compressed: goose's makes all of them ask.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub(crate) fn plain_client() -> Result<Client> {
+    Ok(Client::builder().no_gzip().no_brotli().no_deflate().no_zstd().build()?)
+}
+
 /// Servers that were started.
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
@@ -42,9 +50,12 @@ struct Process {
 
 impl Server {
     /// One that runs already at `http://address:port`. Its process is not watched.
-    pub(crate) fn running(host: &str) -> Self {
+    ///
+    /// # Errors
+    /// When a client cannot be made.
+    pub(crate) fn running(host: &str) -> Result<Self> {
         let host = host.trim_end_matches('/').to_owned();
-        Self { host, started_in: Duration::ZERO, process: None, client: Client::new() }
+        Ok(Self { host, started_in: Duration::ZERO, process: None, client: plain_client()? })
     }
 
     /// Starts `binary` on a free port of the loopback address, with settings as environment variables
@@ -107,7 +118,7 @@ impl Server {
         // Its log is read on, or the pipe would fill.
         std::thread::spawn(move || lines.for_each(drop));
         let process = Process { child, pid, directory, kept };
-        Ok(Self { host, started_in, process: Some(process), client: Client::new() })
+        Ok(Self { host, started_in, process: Some(process), client: plain_client()? })
     }
 
     /// Its process id, when it was started here.

@@ -117,20 +117,20 @@ fn run(connection: &Connection, scan: &Scan, sender: &Batches) {
 
 fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
     let Scan { schema, columns, source, batch } = scan;
-    let statement = match source {
-        Source::Groups(statement) => Cow::Borrowed(statement),
+    let (statement, most_rows) = match source {
+        Source::Groups(statement) => (Cow::Borrowed(statement), None),
         Source::Records { request, ranges, commit_seq } => {
             let statement = sql::scan(schema, request);
             if let Some((page, _)) = ranges.page(connection, schema, request, (&statement.sql, columns), *commit_seq)? {
                 *rows = page.num_rows() as u64;
                 return Ok(sender.blocking_send(Ok(page)).is_ok());
             }
-            Cow::Owned(statement)
+            (Cow::Owned(statement), sql::cut(request))
         }
     };
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
-    let outcome = send_rows(&mut prepared, &statement, (columns, *batch), sender, rows);
-    if !matches!(outcome, Ok(true)) {
+    let outcome = send_rows(&mut prepared, &statement, (columns, *batch, most_rows), sender, rows);
+    if !matches!(outcome, Ok(true)) || most_rows.is_some() {
         // What is left of its result would stay open with it.
         prepared.discard();
     }
@@ -140,20 +140,25 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
 fn send_rows(
     prepared: &mut CachedStatement<'_>,
     statement: &Statement,
-    (schema, most): (&SchemaRef, ScanBatch),
+    (schema, most, most_rows): (&SchemaRef, ScanBatch, Option<u64>),
     sender: &Batches,
     rows: &mut u64,
 ) -> Result<bool, StoreError> {
     let stream = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
     let mut gathered = Gathered::default();
     for batch in stream {
-        let batch = port_batch(&batch.map_err(store_error)?, schema)?;
+        let mut batch = port_batch(&batch.map_err(store_error)?, schema)?;
+        let left = usize::try_from(most_rows.map_or(u64::MAX, |most| most - *rows)).unwrap_or(usize::MAX);
+        batch = batch.slice(0, batch.num_rows().min(left));
         *rows += batch.num_rows() as u64;
         for part in parts(&batch, most.bytes) {
             gathered.push(part);
             if gathered.is_full(most) && sender.blocking_send(gathered.take(schema)).is_err() {
                 return Ok(false);
             }
+        }
+        if most_rows == Some(*rows) {
+            break;
         }
     }
     if gathered.rows > 0 {

@@ -11,6 +11,7 @@ use reqwest::{Client, Response};
 
 use super::Store;
 use super::process::{self, Process};
+use crate::server::plain_client;
 
 pub(crate) struct ClickHouse {
     process: Process,
@@ -49,7 +50,7 @@ impl ClickHouse {
         command.arg(format!("--config-file={root}/config.xml"));
         command.env("LD_LIBRARY_PATH", std::env::var_os("CLICKHOUSE_LIBS").unwrap_or_default());
         let process = Process::spawn(&mut command, directory)?;
-        let (client, host) = (Client::new(), format!("http://127.0.0.1:{port}/"));
+        let (client, host) = (plain_client()?, format!("http://127.0.0.1:{port}/"));
         let mut store = Self { process, client, host, version: String::new() };
         store.version =
             process::ready("ClickHouse", || async { Ok(store.ask("SELECT version()").await?.text().await?) }).await?;

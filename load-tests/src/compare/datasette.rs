@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Store;
 use super::process::{self, Process};
+use crate::server::plain_client;
 
 pub(crate) struct Datasette {
     process: Process,
@@ -60,7 +61,7 @@ impl Datasette {
             command.args(["--setting", name, value]);
         }
         let process = Process::spawn(&mut command, directory)?;
-        let (client, host) = (Client::new(), format!("http://127.0.0.1:{port}"));
+        let (client, host) = (plain_client()?, format!("http://127.0.0.1:{port}"));
         let mut store = Self { process, client, host, version: String::new() };
         let versions: Value =
             process::ready("Datasette", || async { Ok(store.get("/-/versions.json").await?.json().await?) }).await?;

@@ -10,7 +10,17 @@ use crate::ident;
 use crate::ranges::KeyRange;
 use crate::settings::LATE_ROWS;
 
-/// A scan. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
+/// Records up to which the engine is told how many a scan in the order of commit may have. It gathers all of them before it
+/// gives the first, in order to keep the order, so that of more it is asked for everything and not listened to its end.
+const MOST_GATHERED_ROWS: u64 = 10_000;
+
+/// How many records of a statement to take, where it does not say so itself.
+pub(crate) fn cut(request: &ScanRequest) -> Option<u64> {
+    let is_in_order = request.query.sort.is_empty() && !makes_a_join(&request.query.filter);
+    request.limit.filter(|limit| is_in_order && request.offset == 0 && *limit > MOST_GATHERED_ROWS)
+}
+
+/// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
 /// engine preserves the order of insertion. So a page ends as soon as it is full. A join has to be brought back into it.
 pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
     scan_of(schema, request, None)
@@ -52,7 +62,7 @@ fn scan_of(schema: &Schema, request: &ScanRequest, range: Option<&KeyRange>) -> 
     } else {
         push_order(&mut statement, &query.sort);
     }
-    if let Some(limit) = request.limit {
+    if let Some(limit) = request.limit.filter(|_| cut(request).is_none()) {
         statement.push(&format!(" LIMIT {limit}"));
     }
     if request.offset > 0 {

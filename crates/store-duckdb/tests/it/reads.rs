@@ -1,14 +1,16 @@
-//! Reads by id: gathered, and answered from memory once they were read.
+//! Reads by id: gathered, and answered from memory once they were read. Scans that end where they are told.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use eider_application::{RecordStore, ScanRequest, StoreErrorKind};
-use eider_domain::{RecordId, RecordQuery, Schema};
+use eider_domain::{Filter, RecordId, RecordQuery, Schema};
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
-use eider_testkit::{condition, rows};
+use eider_testkit::contract::collect;
+use eider_testkit::{condition, rows, values};
 use futures::future::join_all;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::fixture::{numbers_store, settings, settings_with_pool, write_numbers};
@@ -63,4 +65,24 @@ async fn reads_without_a_connection_say_which_budget_is_used_up() {
         assert_eq!((error.kind(), error.budget()), (StoreErrorKind::Unavailable, Some("pool")));
     }
     drop(stream);
+}
+
+#[tokio::test]
+async fn a_scan_of_more_records_than_the_engine_should_gather_ends_where_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, schema) = numbers_store(settings(directory.path())).await;
+    write_numbers(&store, &schema, 0..30_000, 1).await;
+    for (filter, limit, first, last) in [
+        (Filter::everything(), 10_001, 0, 10_000),
+        (Filter::everything(), 29_999, 0, 29_998),
+        (Filter::everything(), 30_000, 0, 29_999),
+        (Filter::everything(), 40_000, 0, 29_999),
+        (condition(&schema, "n", "gte", json!(5_000)), 12_289, 5_000, 17_288),
+    ] {
+        let query = RecordQuery { filter, ..RecordQuery::everything(&schema) };
+        let request = ScanRequest { limit: Some(limit), ..ScanRequest::new(query) };
+        let found = rows(&collect(store.scan(&schema, request).await.unwrap()).await.unwrap());
+        let found: Vec<i64> = values(&found, "n").iter().map(|value| value.as_i64().unwrap()).collect();
+        assert!(found.iter().copied().eq(first..=last), "{limit}: {:?} to {:?}", found.first(), found.last());
+    }
 }
