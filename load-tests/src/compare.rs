@@ -26,7 +26,7 @@ use crate::command_line::{Common, time};
 use crate::flights::{AIRCRAFT, Flights, tail_number};
 use crate::report::{Figure, Figures, Report, float, megabytes};
 use crate::scenarios::{lines_in, split};
-use crate::watch::resident_bytes;
+use crate::watch::proportional_bytes;
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareOptions {
@@ -110,8 +110,8 @@ pub(crate) async fn run(options: &CompareOptions) -> Result<Report> {
     report.notes.push(format!(
         "{records} flights of 19 properties; each store gives its own ids and has an index on `tailnum`. One client program \
          for all, on the same machine. Medians of {rounds} round(s), the stores in turn. The ratio is Eider's to the other's: \
-         over 1, Eider does more. Every query has a value of its own. Resident memory is the most that was seen, of the \
-         store's processes alone."
+         over 1, Eider does more. Every query has a value of its own. Resident memory is the most that the \
+         store's processes had through all of it, shared pages counted once."
     ));
     let mut flights = Flights::new(common.seed)?;
     let calls: Vec<Bytes> =
@@ -293,7 +293,7 @@ impl Peak {
         let task = pid.map(|pid| {
             tokio::spawn(async move {
                 loop {
-                    let now: u64 = process::family(pid).into_iter().map(resident_bytes).sum();
+                    let now: u64 = process::family(pid).into_iter().map(proportional_bytes).sum();
                     seen.fetch_max(now, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }

@@ -51,7 +51,7 @@ pub(crate) struct Step {
     pub(crate) series: String,
     /// What it is called in the table.
     pub(crate) label: String,
-    /// Its place on the horizontal axis.
+    /// Its place on the horizontal axis; 0 when it has none and is not drawn.
     pub(crate) at: f64,
     /// What was measured.
     pub(crate) figures: Figures,

@@ -133,9 +133,9 @@ impl Process {
     }
 }
 
-/// Resident bytes of a process; 0 when there is none.
-pub(crate) fn resident_bytes(pid: u32) -> u64 {
-    fs::read_to_string(format!("/proc/{pid}/status")).map_or(0, |status| field(&status, "VmRSS:") << 10)
+/// Resident bytes of a process, of those that it shares its part (proportional set size); 0 when there is none.
+pub(crate) fn proportional_bytes(pid: u32) -> u64 {
+    fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).map_or(0, |rollup| field(&rollup, "Pss:") << 10)
 }
 
 /// User and system time of `/proc/<pid>/stat`: the 14th and 15th field, behind a name that may hold spaces.
@@ -169,6 +169,7 @@ mod tests {
         let process = Process { pid: std::process::id(), directory: directory.path().to_owned() };
         let sample = process.sample(Instant::now());
         assert!(sample.resident_bytes > 1 << 20, "{sample:?}");
+        assert!(proportional_bytes(process.pid) > 1 << 20);
         assert_eq!(sample.file_bytes, 1000);
     }
 }

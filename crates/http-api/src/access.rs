@@ -125,11 +125,11 @@ async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) 
     if sent.is_none() && keys.is_enforced() && request.path() == DESCRIPTION {
         return Ok(Principal::stranger());
     }
-    if let Some(key) = sent.filter(|_| keys.is_enforced()) {
-        if let Err(refused) = state.throttle.check_attempt(address, key) {
-            tokio::time::sleep(throttle::PAUSE).await;
-            return Err(refused);
-        }
+    if let Some(key) = sent.filter(|_| keys.is_enforced())
+        && let Err(refused) = state.throttle.check_attempt(address, key)
+    {
+        tokio::time::sleep(throttle::PAUSE).await;
+        return Err(refused);
     }
     let found = keys.authenticate(sent);
     match (&found, sent) {

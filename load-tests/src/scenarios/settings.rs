@@ -110,8 +110,8 @@ async fn under(common: &Common, needed: &[(&str, &str)], records: usize, time: D
         (Figure::PagedP99, paged.whole.p99),
     ]);
     figures.extend(peak.map(|bytes| (Figure::ResidentPeak, megabytes(bytes))));
-    let failed = created.refused + created.failed + paged.refused + paged.failed;
-    figures.insert(Figure::Failed, float(failed));
+    figures.insert(Figure::Refused, float(created.refused + paged.refused));
+    figures.insert(Figure::Failed, float(created.failed + paged.failed));
     Ok(figures)
 }
 

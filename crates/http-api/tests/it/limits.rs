@@ -90,7 +90,7 @@ async fn many_wrong_keys_are_not_looked_at_and_right_ones_are() {
     let (refused, held) = timeout(PATIENCE, refused).await.unwrap();
     assert_eq!(refused.problem(), (429, "rate_limited".to_owned()));
     assert_eq!(refused.header("retry-after"), "1");
-    assert!(held >= std::time::Duration::from_secs(1), "a client that does not wait is made to: {held:?}");
+    assert!(held >= Duration::from_secs(1), "a client that does not wait is made to: {held:?}");
     assert_eq!(with(&text).await.status, 200, "from the same address");
 }
 
