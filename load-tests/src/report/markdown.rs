@@ -55,7 +55,7 @@ mod tests {
     fn a_section_has_a_table_for_each_series_with_the_columns_it_needs() {
         let mut report = Report::new("writes", "Writes", "clients");
         let figures = |rate, failed| Figures::from([(Figure::CallsPerSecond, rate), (Figure::Failed, failed)]);
-        report.push("single", "1", 1.0, figures(1_234.5, 0.0));
+        report.push("single", "1", 1.0, figures(1_234.0, 0.0));
         report.push("bulk", "1", 1.0, figures(10.0, 2.0));
         report.plot("rate", "Rate", "clients", Figure::CallsPerSecond, true);
         let text = section(&report, "It says much.\n", "plots");

@@ -139,9 +139,9 @@ mod tests {
     use super::super::{Figure, Figures};
     use super::*;
 
-    fn report() -> Report {
+    fn report(highest: f64) -> Report {
         let mut report = Report::new("s", "S", "clients");
-        for (series, at, rate) in [("one", 1.0, 100.0), ("one", 16.0, 900.0), ("many", 1.0, 20_000.0)] {
+        for (series, at, rate) in [("one", 1.0, 100.0), ("one", 16.0, 900.0), ("many", 1.0, highest)] {
             report.push(series, at.to_string(), at, Figures::from([(Figure::RecordsPerSecond, rate)]));
         }
         report.plot("rate", "Records a second", "clients", Figure::RecordsPerSecond, true);
@@ -150,17 +150,28 @@ mod tests {
 
     #[test]
     fn a_plot_names_its_axes_and_every_series() {
-        let report = report();
+        let report = report(4_000.0);
         let drawn = svg(&report, &report.plots[0]).expect("it has points");
-        for part in ["<svg", "Records a second", "clients", "records/s", "one", "many", "20 k"] {
+        for part in ["<svg", "Records a second", "clients", "records/s", "one", "many", "2000"] {
             assert!(drawn.contains(part), "{part} in {drawn}");
         }
         assert_eq!(drawn.matches("<circle").count(), 3);
     }
 
     #[test]
+    fn values_far_apart_are_drawn_on_a_logarithmic_height() {
+        let drawn = |highest| {
+            let report = report(highest);
+            svg(&report, &report.plots[0]).expect("it has points")
+        };
+        let has_zero = |drawn: &str| drawn.contains(">\n0\n<");
+        assert!(has_zero(&drawn(4_000.0)));
+        assert!(!has_zero(&drawn(20_000.0)));
+    }
+
+    #[test]
     fn a_plot_without_points_is_an_error() {
-        let mut report = report();
+        let mut report = report(1.0);
         report.plot_courses("memory", "Memory");
         assert!(svg(&report, &report.plots[1]).is_err());
     }
