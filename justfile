@@ -33,6 +33,7 @@ crash rounds="20":
 # Tries the rules and the dashboard of config/ on a Prometheus (apt-get install prometheus).
 monitoring:
     cargo test --locked --workspace --test it -- monitoring::
+
 # Sends what the description of the API allows and what it does not to a server of its own (needs PyPI): so many
 # examples for each operation, so many seconds at most. SEED repeats a run.
 fuzz-api examples="100" seconds="900" phases="examples,coverage,fuzzing,stateful":
