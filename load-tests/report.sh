@@ -1,11 +1,11 @@
 #!/bin/sh
 # Runs every scenario at the size of docs/benchmarks.md, one after the other, and makes that document anew. About an hour.
-# Usage: report.sh TARGET [scenario…]
+# Usage: report.sh TARGET [scenario…]     `parts` is what criterion measures.
 set -eu
 target=$1
 shift
 program=$target/debug/eider-load-tests
-[ $# -gt 0 ] || set -- writes bulk streams queries settings growth compare parts
+[ $# -gt 0 ] || set -- writes bulk streams queries settings growth compare
 for scenario; do
     case $scenario in
         compare) eval "$(load-tests/peers.sh "$target/peers")" ;;
