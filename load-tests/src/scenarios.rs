@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::attack::{Call, Load, Outcome, Work, attack, call};
 use crate::flights::Flights;
-use crate::report::{Figures, figures};
+use crate::report::{Figure, Figures, figures};
 use crate::server::Server;
 use crate::watch::Watch;
 
@@ -49,6 +49,13 @@ async fn measured(server: &Server, watch: Option<&Watch>, load: Load, work: Work
     let outcome = attack(&server.host, load, work).await?;
     let usage = watch.zip(mark).map(|(watch, mark)| watch.since(mark));
     Ok((outcome, figures(&outcome, usage)))
+}
+
+/// Leaves out of the figures of reads what only writes have.
+fn without_writes(figures: &mut Figures) {
+    figures.retain(|figure, _| {
+        !matches!(figure, Figure::RecordsPerSecond | Figure::MegabytesPerSecond | Figure::Written | Figure::FileSize)
+    });
 }
 
 /// Posts the bodies in turn, each of so many records.

@@ -180,13 +180,20 @@ impl Server {
         if !media_type.is_empty() {
             request = request.header("Content-Type", media_type).body(body);
         }
-        let response = request.send().await?;
-        let status = response.status();
-        if !status.is_success() {
-            bail!("{path} answered {status}: {}", response.text().await?)
-        }
-        Ok(response)
+        checked(request.send().await?, path).await
     }
+}
+
+/// An answer of success.
+///
+/// # Errors
+/// Says what answered, and what it said, when it is none.
+pub(crate) async fn checked(response: Response, what: &str) -> Result<Response> {
+    let status = response.status();
+    if !status.is_success() {
+        bail!("{what} answered {status}: {}", response.text().await?)
+    }
+    Ok(response)
 }
 
 impl Drop for Server {

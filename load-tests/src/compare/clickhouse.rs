@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::{Client, Response};
 
 use super::Store;
 use super::process::{self, Process};
-use crate::server::plain_client;
+use crate::server::{checked, plain_client};
 
 pub(crate) struct ClickHouse {
     process: Process,
@@ -58,16 +58,19 @@ impl ClickHouse {
             "CREATE TABLE flights (id UUID DEFAULT generateUUIDv4(), {}) ENGINE = MergeTree ORDER BY id",
             super::columns("Nullable(Int64)", "Nullable(String)", "String")
         );
-        checked(store.client.post(&store.host).body(table).send().await?).await?;
+        checked(store.client.post(&store.host).body(table).send().await?, "ClickHouse").await?;
         Ok(store)
     }
 
     async fn ask(&self, sql: &str) -> Result<Response> {
-        checked(self.client.get(&self.host).query(&[("query", sql)]).send().await?).await
+        checked(self.client.get(&self.host).query(&[("query", sql)]).send().await?, "ClickHouse").await
     }
 
     async fn send(&self, sql: &str, body: Bytes) -> Result<()> {
-        checked(self.client.post(&self.host).query(&[("query", sql)]).body(body).send().await?).await?.bytes().await?;
+        checked(self.client.post(&self.host).query(&[("query", sql)]).body(body).send().await?, "ClickHouse")
+            .await?
+            .bytes()
+            .await?;
         Ok(())
     }
 
@@ -75,14 +78,6 @@ impl ClickHouse {
         self.ask(&format!("{sql} FORMAT JSONEachRow")).await?.bytes().await?;
         Ok(())
     }
-}
-
-async fn checked(response: Response) -> Result<Response> {
-    let status = response.status();
-    if !status.is_success() {
-        bail!("ClickHouse answered {status}: {}", response.text().await?)
-    }
-    Ok(response)
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::{Client, Response};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Store;
 use super::process::{self, Process};
-use crate::server::plain_client;
+use crate::server::{checked, plain_client};
 
 pub(crate) struct Datasette {
     process: Process,
@@ -70,12 +70,12 @@ impl Datasette {
     }
 
     async fn get(&self, path: &str) -> Result<Response> {
-        checked(self.client.get(format!("{}{path}", self.host)).send().await?).await
+        checked(self.client.get(format!("{}{path}", self.host)).send().await?, "Datasette").await
     }
 
     async fn insert(&self, body: &Value) -> Result<()> {
         let request = self.client.post(format!("{}/store/flights/-/insert", self.host)).json(body);
-        checked(request.send().await?).await?.bytes().await?;
+        checked(request.send().await?, "Datasette").await?.bytes().await?;
         Ok(())
     }
 
@@ -83,14 +83,6 @@ impl Datasette {
         self.get(&format!("/store/flights{query}")).await?.bytes().await?;
         Ok(())
     }
-}
-
-async fn checked(response: Response) -> Result<Response> {
-    let status = response.status();
-    if !status.is_success() {
-        bail!("Datasette answered {status}: {}", response.text().await?)
-    }
-    Ok(response)
 }
 
 #[async_trait]
@@ -156,7 +148,7 @@ impl Store for Datasette {
     async fn groups(&self, _: usize, flight: i32) -> Result<()> {
         let request = self.client.get(format!("{}/store/-/query.json", self.host));
         let request = request.query(&[("_shape", "array"), ("sql", &super::groups_sql(flight))]);
-        checked(request.send().await?).await?.bytes().await?;
+        checked(request.send().await?, "Datasette").await?.bytes().await?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{fill, get, lines_in, measured, post};
+use super::{fill, get, lines_in, measured, post, without_writes};
 use crate::attack::{Load, Work};
 use crate::command_line::{Common, time};
 use crate::flights::{AIRCRAFT, schema, tail_number};
@@ -80,12 +80,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
         ] {
             let work = if paths.is_empty() { aggregations(common.seed) } else { get(paths, 0) };
             let (_, mut figures) = measured(&server, watch.as_ref(), load, work).await?;
-            figures.retain(|figure, _| {
-                !matches!(
-                    figure,
-                    Figure::RecordsPerSecond | Figure::MegabytesPerSecond | Figure::Written | Figure::FileSize
-                )
-            });
+            without_writes(&mut figures);
             push(&mut report, series, count, figures, Figure::P99);
         }
         let mark = watch.as_ref().map(Watch::mark);

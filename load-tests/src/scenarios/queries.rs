@@ -7,7 +7,7 @@ use clap::Args;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{fill, get, measured, post, split};
+use super::{fill, get, measured, post, split, without_writes};
 use crate::attack::Load;
 use crate::command_line::{Common, time};
 use crate::flights::{AIRCRAFT, Flights, schema, tail_number};
@@ -61,7 +61,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
         let load = Load { clients: *clients, time: *time, calls: None };
         for (at, (label, paths)) in kinds(common.seed).into_iter().enumerate() {
             let (outcome, mut figures) = measured(&server, watch.as_ref(), load, get(paths, 0)).await?;
-            figures.retain(|figure, _| !is_about_writes(*figure));
+            without_writes(&mut figures);
             if indexed.is_empty() {
                 medians.push(outcome.whole.p50);
             } else {
@@ -80,10 +80,6 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
     }
     report.plot("median", "A page takes, by the row of the table", "row", Figure::P50, false);
     Ok(report)
-}
-
-fn is_about_writes(figure: Figure) -> bool {
-    matches!(figure, Figure::RecordsPerSecond | Figure::MegabytesPerSecond | Figure::Written | Figure::FileSize)
 }
 
 /// The kinds of queries, each with different values.
