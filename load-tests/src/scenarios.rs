@@ -10,6 +10,7 @@ pub(crate) mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -18,29 +19,48 @@ use serde_json::Value;
 
 use crate::attack::{Call, Load, Outcome, Work, attack, call};
 use crate::flights::Flights;
-use crate::report::{Figure, Figures, figures};
+use crate::report::{Figure, Figures, figures, float, server_figures};
 use crate::server::Server;
-use crate::watch::Watch;
+use crate::watch::{Usage, Watch};
 
 /// Records of a bulk call that fills a schema.
 const FILL_RECORDS: usize = 100_000;
 /// Different bulk calls that fill a schema; then they begin again.
 const FILL_CALLS: usize = 5;
 
-/// Writes so many flights into a schema that it makes anew, in bulk calls one after the other.
-async fn fill(server: &Server, definition: &Value, records: usize, seed: u64) -> Result<()> {
+/// Writes so many flights into a schema that it makes anew, in bulk calls one after the other; how long these took.
+async fn fill(server: &Server, definition: &Value, records: usize, seed: u64) -> Result<Duration> {
     server.create_schema(definition).await?;
     let name = definition["name"].as_str().unwrap_or_default();
     let mut flights = Flights::new(seed)?;
     let calls: Vec<Bytes> =
         (0..FILL_CALLS.min(records.div_ceil(FILL_RECORDS))).map(|_| flights.lines(FILL_RECORDS)).collect();
-    for index in 0..records / FILL_RECORDS {
-        server.load(name, calls[index % calls.len()].clone()).await?;
+    let rest = Some(records % FILL_RECORDS).filter(|rest| *rest > 0).map(|rest| flights.lines(rest));
+    let whole = (0..records / FILL_RECORDS).map(|index| calls[index % calls.len()].clone());
+    let began = Instant::now();
+    for call in whole.chain(rest) {
+        server.load(name, call).await?;
     }
-    match records % FILL_RECORDS {
-        0 => Ok(()),
-        rest => server.load(name, flights.lines(rest)).await,
+    Ok(began.elapsed())
+}
+
+/// Fills a schema, and says what that took.
+async fn loaded(
+    server: &Server,
+    watch: Option<&Watch>,
+    definition: &Value,
+    records: usize,
+    seed: u64,
+) -> Result<Figures> {
+    let mark = watch.map(Watch::mark);
+    let seconds = fill(server, definition, records, seed).await?.as_secs_f64();
+    let rate = float(u64::try_from(records)?) / seconds;
+    let mut figures = Figures::from([(Figure::Seconds, seconds), (Figure::RecordsPerSecond, rate)]);
+    if let Some((watch, mark)) = watch.zip(mark) {
+        // The flights are made before the first call.
+        figures.extend(server_figures(Usage { seconds, ..watch.since(mark) }));
     }
+    Ok(figures)
 }
 
 /// An attack, with what the server used meanwhile.

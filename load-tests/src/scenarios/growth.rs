@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{fill, get, lines_in, measured, post, without_writes};
+use super::{get, lines_in, loaded, measured, post, without_writes};
 use crate::attack::{Load, Work};
 use crate::command_line::{Common, time};
 use crate::flights::{AIRCRAFT, schema, tail_number};
@@ -52,14 +52,8 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
     for count in records.iter().copied() {
         let mut server = common.server(NEEDED)?;
         let watch = Watch::over(&server);
-        let (began, mark) = (Instant::now(), watch.as_ref().map(Watch::mark));
-        fill(&server, &schema("growth", &["carrier", "tailnum"]), count, common.seed).await?;
-        let seconds = began.elapsed().as_secs_f64();
-        let rate = float(u64::try_from(count)?) / seconds;
-        let mut figures = Figures::from([(Figure::Seconds, seconds), (Figure::RecordsPerSecond, rate)]);
-        figures.extend(
-            watch.as_ref().zip(mark).map(|(watch, mark)| server_figures(watch.since(mark))).unwrap_or_default(),
-        );
+        let definition = schema("growth", &["carrier", "tailnum"]);
+        let figures = loaded(&server, watch.as_ref(), &definition, count, common.seed).await?;
         push(&mut report, "load, bulk calls of 100,000", count, figures, Figure::Seconds);
         drop(watch);
 

@@ -1,17 +1,17 @@
 //! Filters and sorts on properties without an index, and the same with one: what an index buys, and what it costs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{fill, get, measured, post, split, without_writes};
+use super::{get, loaded, measured, post, split, without_writes};
 use crate::attack::Load;
 use crate::command_line::{Common, time};
 use crate::flights::{AIRCRAFT, Flights, schema, tail_number};
-use crate::report::{Figure, Figures, Report, float, server_figures};
+use crate::report::{Figure, Report, float};
 use crate::watch::Watch;
 
 #[derive(Debug, Args)]
@@ -50,14 +50,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
     for (series, indexed) in [("no index", &[][..]), ("three indexes", INDEXED)] {
         let mut server = common.server(NEEDED)?;
         let watch = Watch::over(&server);
-        let (began, mark) = (Instant::now(), watch.as_ref().map(Watch::mark));
-        fill(&server, &schema("queries", indexed), *records, common.seed).await?;
-        let seconds = began.elapsed().as_secs_f64();
-        let rate = float(u64::try_from(*records)?) / seconds;
-        let mut loaded = Figures::from([(Figure::Seconds, seconds), (Figure::RecordsPerSecond, rate)]);
-        loaded.extend(
-            watch.as_ref().zip(mark).map(|(watch, mark)| server_figures(watch.since(mark))).unwrap_or_default(),
-        );
+        let loaded = loaded(&server, watch.as_ref(), &schema("queries", indexed), *records, common.seed).await?;
         let load = Load { clients: *clients, time: *time, calls: None };
         for (at, (label, paths)) in kinds(common.seed).into_iter().enumerate() {
             let (outcome, mut figures) = measured(&server, watch.as_ref(), load, get(paths, 0)).await?;

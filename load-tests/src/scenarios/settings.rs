@@ -84,14 +84,12 @@ async fn under(common: &Common, needed: &[(&str, &str)], records: usize, time: D
     let mut server = common.server(needed)?;
     let watch = Watch::over(&server);
     let mark = watch.as_ref().map(Watch::mark);
-    let rate = |count: u64, began: Instant| float(count) / began.elapsed().as_secs_f64();
-    let stored = u64::try_from(records)?;
-    let began = Instant::now();
-    fill(&server, &schema("settings", &["carrier", "tailnum"]), records, common.seed).await?;
-    let loaded = rate(stored, began);
+    let rate = |took: Duration| u64::try_from(records).map(|records| float(records) / took.as_secs_f64());
+    let definition = schema("settings", &["carrier", "tailnum"]);
+    let loaded = rate(fill(&server, &definition, records, common.seed).await?)?;
     let began = Instant::now();
     read(&server).await?;
-    let streamed = rate(stored, began);
+    let streamed = rate(began.elapsed())?;
     let load = Load { clients: CLIENTS, time, calls: None };
     let single = split(&Flights::new(common.seed + 1)?.lines(DIFFERENT));
     let (created, _) =
