@@ -8,6 +8,7 @@ use eider_domain::{Condition, Field, Filter, Operator, Property, Schema};
 use serde_json::Value as Json;
 
 use crate::error::{internal, store_error};
+use crate::lookups::Lookups;
 use crate::ranges::Ranges;
 use crate::scan::scan_schema;
 use crate::sql::{self, Statement};
@@ -21,11 +22,11 @@ pub(crate) fn explain(
     connection: &Connection,
     schema: &Schema,
     request: &ReadRequest,
-    ranges: &Ranges,
+    (ranges, lookups): (&Ranges, &Lookups),
     commit_seq: u64,
 ) -> Result<ReadPlan, StoreError> {
     transaction(connection, || {
-        let statement = statement(connection, schema, request, ranges, commit_seq)?;
+        let statement = statement(connection, schema, request, (ranges, lookups), commit_seq)?;
         let profile = profile(connection, &statement)?;
         let records = count(connection, schema, &Filter::everything())?;
         let mut plan = ReadPlan {
@@ -91,18 +92,21 @@ impl Profile {
     }
 }
 
-/// The statement that answers a read, which may look in a range of its sort key.
+/// The statement that answers a read, which may look in a range of its sort key, or among records that an index finds.
 fn statement(
     connection: &Connection,
     schema: &Schema,
     request: &ReadRequest,
-    ranges: &Ranges,
+    (ranges, lookups): (&Ranges, &Lookups),
     commit_seq: u64,
 ) -> Result<Statement, StoreError> {
     match request {
         ReadRequest::Count(filter) => Ok(sql::count(schema, filter)),
         ReadRequest::Groups(aggregation) => Ok(sql::aggregate(schema, aggregation, None)),
         ReadRequest::Scan(scan) => {
+            if let Some(condition) = lookups.condition(connection, schema, scan)? {
+                return Ok(sql::scan_found(schema, scan, condition));
+            }
             let plain = sql::scan(schema, scan);
             let page = ranges.page(connection, schema, scan, (&plain.sql, &scan_schema(schema, scan)), commit_seq)?;
             Ok(page.map_or(plain, |(_, statement)| statement))
@@ -128,7 +132,7 @@ fn access(schema: &Schema, request: &ReadRequest, profile: &Profile, records: u6
     match profile.scans.iter().max_by_key(|scan| scan.rows) {
         None => Access::Nothing,
         Some(scan) if scan.is_by_index => {
-            // The engine uses an index only when conditions on its column are all that it scans by.
+            // The engine uses an index for conditions on its column alone.
             let conditions = request.filter().required_conditions();
             let mut properties = conditions.into_iter().filter_map(|condition| property_of(schema, condition));
             let indexed = properties.find(|property| is_indexed(property));
@@ -170,7 +174,7 @@ fn index_hints(
         let Some(property) = property_of(schema, condition).filter(|_| is_equality) else { continue };
         let (name, is_declared) = (property.name.as_str(), is_indexed(property));
         // One that exists was not used for the form of the read, one that does not would not be.
-        if is_declared == may_use_an_index(request) || hints.iter().any(|hint| hint.property == name) {
+        if is_declared == may_use_an_index(request, condition) || hints.iter().any(|hint| hint.property == name) {
             continue;
         }
         let matching = count(connection, schema, &condition.clone().into())?;
@@ -181,9 +185,12 @@ fn index_hints(
     Ok(hints)
 }
 
-/// Whether the engine may use an index: when one condition is all that it scans by. A cursor is another, and so is the
-/// last of the first records that a sort with a limit has found yet.
-fn may_use_an_index(request: &ReadRequest) -> bool {
+/// Whether an index may be used: by a scan for an equality, which is looked up first; otherwise by the engine, when one condition is
+/// all that it scans by. A cursor is another, and so is the last of the first records that a sort with a limit has found yet.
+fn may_use_an_index(request: &ReadRequest, condition: &Condition) -> bool {
+    if condition.operator() == Operator::Eq && request.scan().is_some() {
+        return true;
+    }
     let is_plain = |scan: &ScanRequest| scan.after.is_none() && (scan.query.sort.is_empty() || scan.limit.is_none());
     request.filter().condition_count() == 1 && request.scan().is_none_or(is_plain)
 }

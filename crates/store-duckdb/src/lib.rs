@@ -18,6 +18,7 @@ mod ident;
 mod identity;
 mod interrupt;
 mod keys;
+mod lookups;
 mod pool;
 mod ranges;
 mod reads;

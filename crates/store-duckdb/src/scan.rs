@@ -20,6 +20,7 @@ use tracing::Instrument;
 use crate::error::{arrow_error, store_error};
 use crate::interrupt::cancellation;
 use crate::pool::{self, Pool};
+use crate::lookups::Lookups;
 use crate::ranges::Ranges;
 use crate::settings::ScanBatch;
 use crate::sql::Statement;
@@ -59,6 +60,7 @@ pub(crate) enum Source {
     Records {
         request: ScanRequest,
         ranges: Arc<Ranges>,
+        lookups: Arc<Lookups>,
         /// The number of the schema's last commit.
         commit_seq: u64,
     },
@@ -119,13 +121,18 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
     let Scan { schema, columns, source, batch } = scan;
     let (statement, most_rows) = match source {
         Source::Groups(statement) => (Cow::Borrowed(statement), None),
-        Source::Records { request, ranges, commit_seq } => {
-            let statement = sql::scan(schema, request);
-            if let Some((page, _)) = ranges.page(connection, schema, request, (&statement.sql, columns), *commit_seq)? {
-                *rows = page.num_rows() as u64;
-                return Ok(sender.blocking_send(Ok(page)).is_ok());
+        Source::Records { request, ranges, lookups, commit_seq } => {
+            if let Some(condition) = lookups.condition(connection, schema, request)? {
+                (Cow::Owned(sql::scan_found(schema, request, condition)), None)
+            } else {
+                let statement = sql::scan(schema, request);
+                let plain = (statement.sql.as_str(), columns);
+                if let Some((page, _)) = ranges.page(connection, schema, request, plain, *commit_seq)? {
+                    *rows = page.num_rows() as u64;
+                    return Ok(sender.blocking_send(Ok(page)).is_ok());
+                }
+                (Cow::Owned(statement), sql::cut(request))
             }
-            (Cow::Owned(statement), sql::cut(request))
         }
     };
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;

@@ -15,6 +15,7 @@ use crate::error::schema_removed;
 use crate::figures::{CommitRecorders, Observed};
 use crate::identity::{IdFilter, IdFilterGauge, StoredIds};
 use crate::pool::Pool;
+use crate::lookups::Lookups;
 use crate::ranges::Ranges;
 use crate::record_cache::{CachedRecords, RecordCache};
 use crate::{StoreSettings, group, reads};
@@ -47,6 +48,7 @@ pub(crate) struct Table {
     pub(crate) records: Arc<CachedRecords>,
     pub(crate) reads: reads::Queue,
     pub(crate) ranges: Arc<Ranges>,
+    pub(crate) lookups: Arc<Lookups>,
     /// The number of the last commit.
     pub(crate) committed: Arc<watch::Sender<u64>>,
     pub(crate) queue: group::Queue,
@@ -78,8 +80,9 @@ impl Table {
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
         let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
         let ranges = Arc::new(Ranges::new(settings.least_ranged_rows));
+        let lookups = Arc::<Lookups>::default();
         let queues = Queues { changes, reads: waiting_reads, id_filters };
-        (Self { schema, gate, id_filter, records, reads, ranges, committed, queue }, queues)
+        (Self { schema, gate, id_filter, records, reads, ranges, lookups, committed, queue }, queues)
     }
 }
 

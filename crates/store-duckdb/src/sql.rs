@@ -14,7 +14,7 @@ use eider_domain::{DataType, Schema, Value};
 pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_indexes, create_table, drop_table};
-pub(crate) use select::{count, cut, delete, scan, scan_within, span};
+pub(crate) use select::{count, count_up_to, cut, delete, scan, scan_found, scan_within, span};
 
 /// A statement and the values of its parameters, in order.
 #[derive(Debug, Default, Clone, PartialEq)]

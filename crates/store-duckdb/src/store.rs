@@ -185,9 +185,10 @@ impl SchemaCatalog for DuckDbStore {
 impl RecordStore for DuckDbStore {
     #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
-        let Table { ranges, committed, .. } = self.shared.table_of(schema)?;
+        let Table { ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
         let (columns, commit_seq) = (scan_schema(schema, &request), *committed.borrow());
-        let (source, batch) = (Source::Records { request, ranges, commit_seq }, self.shared.settings.scan_batch);
+        let source = Source::Records { request, ranges, lookups, commit_seq };
+        let batch = self.shared.settings.scan_batch;
         scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source, batch }).await
     }
 
@@ -231,9 +232,9 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
-        let Table { ranges, committed, .. } = self.shared.table_of(schema)?;
+        let Table { ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
         let (schema, request, commit_seq) = (Arc::clone(schema), request.clone(), *committed.borrow());
-        let explain = move |connection: &_| explain::explain(connection, &schema, &request, &ranges, commit_seq);
+        let explain = move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
         worker::read(&self.shared.pool, explain).await
     }
 

@@ -1,7 +1,7 @@
 //! Statements that read and delete.
 
 use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
-use eider_domain::{Field, Filter, Schema};
+use eider_domain::{Condition, Field, Filter, Schema};
 
 use super::Statement;
 use super::filter::{makes_a_join, push_filter};
@@ -23,16 +23,29 @@ pub(crate) fn cut(request: &ScanRequest) -> Option<u64> {
 /// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
 /// engine preserves the order of insertion. So a page ends as soon as it is full. A join has to be brought back into it.
 pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
-    scan_of(schema, request, None)
+    scan_of(schema, request, &Among::All)
+}
+
+/// A scan of the records that fulfil a condition of its filter, which are looked up first.
+pub(crate) fn scan_found(schema: &Schema, request: &ScanRequest, condition: &Condition) -> Statement {
+    scan_of(schema, request, &Among::Found(condition))
 }
 
 /// The first records of a scan, at least as many as it asks for, of those whose first key is within a range.
 pub(crate) fn scan_within(schema: &Schema, request: &ScanRequest, range: &KeyRange) -> Statement {
     let limit = request.limit.map(|limit| limit.max(LATE_ROWS + 1));
-    scan_of(schema, &ScanRequest { limit, ..request.clone() }, Some(range))
+    scan_of(schema, &ScanRequest { limit, ..request.clone() }, &Among::Range(range))
 }
 
-fn scan_of(schema: &Schema, request: &ScanRequest, range: Option<&KeyRange>) -> Statement {
+/// Among which records a scan looks.
+enum Among<'a> {
+    All,
+    Range(&'a KeyRange),
+    /// Those that fulfil a condition, gathered before anything else is asked of them.
+    Found(&'a Condition),
+}
+
+fn scan_of(schema: &Schema, request: &ScanRequest, among: &Among<'_>) -> Statement {
     let query = &request.query;
     let mut columns: Vec<String> = query.projection.fields().iter().map(ident::column).collect();
     if request.with_positions {
@@ -45,10 +58,19 @@ fn scan_of(schema: &Schema, request: &ScanRequest, range: Option<&KeyRange>) -> 
         columns.push(format!("{} AS {}", ident::SEQUENCE, ident::quoted(POSITION_SEQUENCE)));
     }
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
+    let table = ident::table(schema);
+    let source = if let Among::Found(condition) = among {
+        statement.push(&format!("WITH found AS MATERIALIZED (SELECT * FROM {table} WHERE "));
+        push_filter(&mut statement, &(*condition).clone().into());
+        statement.push(") ");
+        "found"
+    } else {
+        &table
+    };
+    statement.push(&format!("SELECT {} FROM {source}", columns.join(", ")));
     push_where(&mut statement, &query.filter);
     let mut joint = if query.filter.is_everything() { " WHERE " } else { " AND " };
-    if let Some(range) = range {
+    if let Among::Range(range) = among {
         statement.push(joint);
         push_within(&mut statement, range);
         joint = " AND ";
@@ -57,12 +79,14 @@ fn scan_of(schema: &Schema, request: &ScanRequest, range: Option<&KeyRange>) -> 
         statement.push(joint);
         push_after(&mut statement, &query.sort, position);
     }
-    if query.sort.is_empty() && makes_a_join(&query.filter) {
+    let is_gathered = makes_a_join(&query.filter) || matches!(among, Among::Found(_));
+    if query.sort.is_empty() && is_gathered {
         statement.push(&format!(" ORDER BY {}", ident::SEQUENCE));
     } else {
         push_order(&mut statement, &query.sort);
     }
-    if let Some(limit) = request.limit.filter(|_| cut(request).is_none()) {
+    let is_cut = !is_gathered && cut(request).is_some();
+    if let Some(limit) = request.limit.filter(|_| !is_cut) {
         statement.push(&format!(" LIMIT {limit}"));
     }
     if request.offset > 0 {
@@ -76,6 +100,15 @@ pub(crate) fn span(schema: &Schema, field: &Field) -> Statement {
     let column = ident::column(field);
     let mut statement = Statement::default();
     statement.push(&format!("SELECT count(*), min({column}), max({column}) FROM {}", ident::table(schema)));
+    statement
+}
+
+/// How many records fulfil a condition, counted up to so many.
+pub(crate) fn count_up_to(schema: &Schema, condition: &Condition, most: u64) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE ", ident::table(schema)));
+    push_filter(&mut statement, &condition.clone().into());
+    statement.push(&format!(" LIMIT {most})"));
     statement
 }
 

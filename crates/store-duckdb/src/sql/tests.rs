@@ -140,3 +140,19 @@ fn an_aggregation_names_its_columns_by_their_places() {
     let statement = aggregate(&schema, &aggregation, Some(11));
     assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
 }
+
+#[test]
+fn records_that_an_index_finds_are_gathered_before_the_rest_is_asked_of_them() {
+    let schema = schema();
+    let found = condition("carrier", "eq", "UA");
+    let Filter::Condition(by) = &found else { panic!("a condition") };
+    let mut query = RecordQuery::everything(&schema);
+    query.projection = eider_domain::Projection::of(&schema, vec![schema.field("id").unwrap()]);
+    query.filter = Filter::And(vec![condition("delay", "gt", "5"), found.clone()]);
+    let mut request = ScanRequest { limit: Some(20_000), ..ScanRequest::new(query) };
+    let in_order = scan_found(&schema, &request, by);
+    request.query.sort = vec![SortKey { field: schema.field("delay").unwrap(), direction: Direction::Descending }];
+    let sorted = scan_found(&schema, &request, by);
+    let counted = count_up_to(&schema, by, 7);
+    assert_snapshot!([in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n"));
+}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use eider_application::{Access, IndexHint, ReadPlan, ReadRequest, RecordStore, ScanRequest, Sorting};
 use eider_domain::{Filter, Position, RecordQuery, Schema};
 use eider_store_duckdb::DuckDbStore;
-use eider_testkit::{condition, sort};
+use eider_testkit::contract::collect;
+use eider_testkit::{condition, rows, sort};
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -99,19 +100,50 @@ async fn an_index_that_would_find_too_many_is_neither_used_nor_missed() {
 }
 
 #[tokio::test]
-async fn a_read_of_another_form_does_not_use_the_index() {
+async fn an_index_is_used_whatever_else_is_asked_of_its_records() {
     let numbers = Numbers::new().await;
     let one = || numbers.filter("n", "eq", json!(4_711));
-    let two = Filter::And(vec![one(), numbers.filter("m", "gte", json!(1_000))]);
-    let behind =
-        ScanRequest { after: Some(Position { keys: Vec::new(), sequence: 5 }), ..numbers.scan(one(), "", None) };
-    for request in [numbers.scan(two, "", None), behind, numbers.scan(one(), "m", Some(10))] {
+    let with = |other: Filter| Filter::And(vec![other, one()]);
+    let above = numbers.filter("m", "gte", json!(1_000));
+    let behind = |sequence| ScanRequest {
+        after: Some(Position { keys: Vec::new(), sequence }),
+        ..numbers.scan(one(), "", None)
+    };
+    for (request, returned) in [
+        (numbers.scan(with(above.clone()), "", None), 1),
+        (numbers.scan(with(Filter::Not(Box::new(above))), "", Some(10)), 0),
+        (behind(5), 1),
+        (behind(5_000), 0),
+        (numbers.scan(one(), "m", Some(10)), 1),
+    ] {
         let plan = numbers.plan(request.clone()).await;
+        assert_eq!((plan.access, plan.scanned, plan.returned), (by_index(), 1, returned), "{request:?}");
+        assert_eq!(plan.index_hints, [], "{request:?}");
+        let found = collect(numbers.store.scan(&numbers.schema, request.clone()).await.unwrap()).await.unwrap();
+        assert_eq!(rows(&found).len() as u64, returned, "{request:?}");
+    }
+}
+
+/// A list and a count beside another condition are scanned.
+#[tokio::test]
+async fn a_read_of_another_form_does_not_use_the_index() {
+    let numbers = Numbers::new().await;
+    let above = numbers.filter("m", "gte", json!(1_000));
+    let list = Filter::And(vec![numbers.filter("n", "in", json!([4_711, 60_000])), above.clone()]);
+    let one = Filter::And(vec![numbers.filter("n", "eq", json!(4_711)), above]);
+    for request in [ReadRequest::Scan(numbers.scan(list, "", None)), ReadRequest::Count(one)] {
+        let plan = numbers.explain(request.clone()).await;
         assert!(!matches!(plan.access, Access::Index { .. }), "{request:?} {plan:?}");
         assert!(plan.scanned >= ROW_GROUP, "{request:?} {plan:?}");
-        assert_eq!(plan.index_hints, hint("n", true), "{request:?}");
+        assert!(plan.index_hints.iter().all(|hint| hint.property == "n" && hint.is_declared), "{plan:?}");
+        assert_eq!(plan.index_hints.len(), 1, "{request:?}");
     }
-    // Neither a limit nor a sort alone keeps it from being used.
+}
+
+#[tokio::test]
+async fn neither_a_limit_nor_a_sort_alone_keeps_the_engine_from_its_index() {
+    let numbers = Numbers::new().await;
+    let one = || numbers.filter("n", "eq", json!(4_711));
     for (order, limit) in [("", Some(10)), ("m", None)] {
         let plan = numbers.plan(numbers.scan(one(), order, limit)).await;
         assert_eq!((plan.access, plan.scanned), (by_index(), 1), "{order}");
