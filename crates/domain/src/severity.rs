@@ -1,0 +1,29 @@
+//! What becomes of a value that breaks a rule.
+
+/// How much a broken rule matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Severity {
+    /// A record that breaks it is refused.
+    #[default]
+    Error,
+    /// A record that breaks it is stored, and counted.
+    Warning,
+}
+
+impl Severity {
+    /// Both, the graver first.
+    pub const ALL: [Self; 2] = [Self::Error, Self::Warning];
+
+    /// The severity as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+
+    /// The severity of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
+}
