@@ -44,6 +44,8 @@ impl fmt::Debug for EngineConnection {
 pub(crate) struct ConnectionSource {
     instance: Arc<Mutex<Connection>>,
     settings: PoolSettings,
+    /// Held while it is decided whether a connection that comes back is one too many.
+    surplus: Mutex<()>,
     waits: Recorder,
     timeouts: AtomicU64,
     created: AtomicU64,
@@ -112,6 +114,7 @@ pub(crate) fn build(instance: Arc<Mutex<Connection>>, settings: &PoolSettings) -
     let source = ConnectionSource {
         instance,
         settings: PoolSettings { size: settings.size.max(1), ..settings.clone() },
+        surplus: Mutex::new(()),
         waits: Recorder::new(SECONDS),
         timeouts: AtomicU64::new(0),
         created: AtomicU64::new(0),
@@ -147,6 +150,7 @@ pub(crate) async fn take(pool: &Pool) -> Result<PooledConnection, StoreError> {
 pub(crate) fn give_back(pooled: PooledConnection) {
     let Some(pool) = Object::pool(&pooled) else { return };
     let source = pool.manager();
+    let _deciding = source.surplus.lock().unwrap_or_else(PoisonError::into_inner);
     if source.settings.max_overflow > 0 && pool.status().size > source.settings.size {
         count(&source.closed_surplus);
         drop(Object::take(pooled));
@@ -184,3 +188,6 @@ fn pool_error(error: PoolError<StoreError>) -> StoreError {
         other => internal("the pool failed").with_source(other),
     }
 }
+
+#[cfg(test)]
+mod tests;
