@@ -12,7 +12,7 @@ for scenario; do
         parts) cargo bench --locked --workspace --profile dev --bench decode --bench encode --bench query --bench store --bench validate ;;
     esac
     case $scenario in
-        settings) set -- --records 300000 --time 3s ;;
+        settings) set -- --records 200000 --time 2s ;;
         compare) set -- --records 200000 --time 3s ;;
         *) set -- ;;
     esac

@@ -72,7 +72,7 @@ fn queries_are_measured_with_and_without_an_index() {
 
 #[test]
 fn settings_are_varied_one_by_one() {
-    let report = run(&["settings", "--records", "1000", "--time", "1s", "--only", "POOL"]);
+    let report = run(&["settings", "--records", "1000", "--time", "1s", "--only", "POOL", "--rounds", "2"]);
     let values = ["32", "4", "8", "128"].map(|value| ("`pool.size`", value));
     assert_eq!(steps(&report), values);
 }

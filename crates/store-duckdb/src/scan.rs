@@ -19,8 +19,8 @@ use tracing::Instrument;
 
 use crate::error::{arrow_error, store_error};
 use crate::interrupt::cancellation;
-use crate::pool::{self, Pool};
 use crate::lookups::Lookups;
+use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
 use crate::settings::ScanBatch;
 use crate::sql::Statement;

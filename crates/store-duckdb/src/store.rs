@@ -234,7 +234,8 @@ impl RecordStore for DuckDbStore {
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
         let Table { ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
         let (schema, request, commit_seq) = (Arc::clone(schema), request.clone(), *committed.borrow());
-        let explain = move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
+        let explain =
+            move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
         worker::read(&self.shared.pool, explain).await
     }
 

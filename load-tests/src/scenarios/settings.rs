@@ -1,5 +1,6 @@
 //! One setting after another, a few values of each: the same small load under each, so that defaults can be chosen.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -30,6 +31,9 @@ pub(crate) struct Options {
     /// Only settings whose names contain this.
     #[arg(long)]
     only: Option<String>,
+    /// How often each value is measured, in turns; the medians are reported.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
 }
 
 /// What is varied. The first value of each is the default.
@@ -51,27 +55,42 @@ const CLIENTS: usize = 64;
 const DIFFERENT: usize = 5_000;
 
 pub(crate) async fn run(options: &Options) -> Result<Report> {
-    let Options { common, records, time, only } = options;
+    let Options { common, records, time, only, rounds } = options;
     let mut report = Report::new("settings", "Settings", "value");
     report.notes.push(format!(
         "Each on a new server: {records} records in bulk calls of 100,000 with two indexes, a stream of them as NDJSON, \
          {CLIENTS} clients that create records, and {CLIENTS} that read filtered and sorted pages of which none is kept. \
-         The first row of each table is the default."
+         The first row of each table is the default. Figures are medians of {rounds}, measured in turns."
     ));
     for (name, values) in VARIED.iter().filter(|(name, _)| only.as_ref().is_none_or(|part| name.contains(part))) {
-        for value in *values {
-            let mut needed = vec![(*name, *value), ("EIDER_LIMITS_ANSWER_CACHE", "0B")];
-            if let (SCAN_BATCH | BULK_BATCH, true) = (*name, *value != values[0]) {
-                needed.push((
-                    if *name == SCAN_BATCH { "EIDER_STORAGE_SCAN_BATCH_ROWS" } else { "EIDER_LIMITS_BULK_BATCH_ROWS" },
-                    ROWS,
-                ));
+        let mut measured = vec![Vec::new(); values.len()];
+        for _ in 0..*rounds {
+            for (value, measured) in values.iter().zip(&mut measured) {
+                let mut needed = vec![(*name, *value), ("EIDER_LIMITS_ANSWER_CACHE", "0B")];
+                if let (SCAN_BATCH | BULK_BATCH, true) = (*name, *value != values[0]) {
+                    let is_scan = *name == SCAN_BATCH;
+                    let rows = if is_scan { "EIDER_STORAGE_SCAN_BATCH_ROWS" } else { "EIDER_LIMITS_BULK_BATCH_ROWS" };
+                    needed.push((rows, ROWS));
+                }
+                measured.push(under(common, &needed, *records, *time).await?);
             }
-            let figures = under(common, &needed, *records, *time).await?;
-            report.push(&setting(name), *value, 0.0, figures);
+        }
+        for (value, measured) in values.iter().zip(&measured) {
+            report.push(&setting(name), *value, 0.0, medians(measured));
         }
     }
     Ok(report)
+}
+
+/// The median of each figure; of an even number the greater of the two in the middle.
+fn medians(measured: &[Figures]) -> Figures {
+    let figures = measured.iter().flat_map(BTreeMap::keys).copied();
+    let median = |figure| {
+        let mut values: Vec<f64> = measured.iter().filter_map(|figures| figures.get(&figure).copied()).collect();
+        values.sort_by(f64::total_cmp);
+        (figure, values[values.len() / 2])
+    };
+    figures.map(median).collect()
 }
 
 /// The name of a setting in the file, from that in the environment.
@@ -134,5 +153,12 @@ mod tests {
     #[test]
     fn a_variable_is_the_setting_of_its_section() {
         assert_eq!(setting("EIDER_STORAGE_MEMORY_LIMIT"), "`storage.memory_limit`");
+    }
+
+    #[test]
+    fn a_median_is_of_each_figure_by_itself() {
+        let round = |rate: f64, refused: f64| Figures::from([(Figure::Paged, rate), (Figure::Refused, refused)]);
+        let rounds = [round(3.0, 0.0), round(1.0, 9.0), round(2.0, 0.0)];
+        assert_eq!(medians(&rounds), round(2.0, 0.0));
     }
 }

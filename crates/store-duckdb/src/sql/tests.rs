@@ -154,5 +154,7 @@ fn records_that_an_index_finds_are_gathered_before_the_rest_is_asked_of_them() {
     request.query.sort = vec![SortKey { field: schema.field("delay").unwrap(), direction: Direction::Descending }];
     let sorted = scan_found(&schema, &request, by);
     let counted = count_up_to(&schema, by, 7);
-    assert_snapshot!([in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n"));
+    assert_snapshot!(
+        [in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n")
+    );
 }
