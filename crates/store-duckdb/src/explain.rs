@@ -72,7 +72,9 @@ impl Profile {
             statement = statement["children"].get(0)?;
         }
         let statement = statement["children"].get(0)?;
-        profile.returned = statement.get("intermediate_rows")?.as_u64()?;
+        // What is gathered first stands beside what is done with it.
+        let answer = if statement["type"] == "CTE" { statement["children"].as_array()?.last()? } else { statement };
+        profile.returned = answer.get("intermediate_rows")?.as_u64()?;
         profile.add(statement)?;
         Some(profile)
     }
