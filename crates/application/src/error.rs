@@ -5,7 +5,7 @@ use std::fmt;
 use eider_domain::{CursorError, RecordId, SchemaName, Violation};
 use uuid::Uuid;
 
-use crate::{StoreError, StoreErrorKind};
+use crate::{Contradiction, StoreError, StoreErrorKind};
 
 macro_rules! error_codes {
     ($($variant:ident = $code:literal, $title:literal;)*) => {
@@ -59,13 +59,15 @@ error_codes! {
     MethodNotAllowed = "method_not_allowed", "The path does not answer this method";
     NotAcceptable = "not_acceptable", "None of the accepted media types can be produced";
     RequestTimeout = "request_timeout", "The request did not arrive in time";
+    SchemaChanged = "schema_changed", "The schema changed meanwhile";
+    SchemaContradicted = "schema_contradicted", "Stored records contradict the change of the schema";
     SchemaExists = "schema_exists", "A schema of this name exists";
     DuplicateId = "duplicate_id", "A record with this id exists";
     UniqueViolation = "unique_violation", "A record with this value of a unique property exists";
     WriteConflict = "write_conflict", "Another writer changed the same data first";
     TooManyAffected = "too_many_affected", "The filter matches more records than may be affected";
     IdempotencyInProgress = "idempotency_in_progress", "A call with this idempotency key still runs";
-    StaleVersion = "stale_version", "The record has another version than the request expects";
+    StaleVersion = "stale_version", "The record or the schema has another version than the request expects";
     PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
     TooManyRecords = "too_many_records", "The body has more records than one call may have";
     UriTooLong = "uri_too_long", "The address is longer than it may be";
@@ -92,6 +94,7 @@ impl ErrorCode {
                 | Self::RateLimited
                 | Self::Timeout
                 | Self::WriteConflict
+                | Self::SchemaChanged
                 | Self::RequestTimeout
                 | Self::StorageFull
         )
@@ -119,6 +122,15 @@ pub enum Error {
     SchemaExists {
         /// The name asked for.
         name: SchemaName,
+    },
+    /// Stored records contradict a change of their schema; nothing was changed.
+    #[error("stored records contradict the change of the schema; nothing was changed")]
+    SchemaContradicted(Vec<Contradiction>),
+    /// The schema has another version than expected.
+    #[error("the schema has version {version}; read it again")]
+    StaleSchema {
+        /// The version that it has.
+        version: u32,
     },
     /// The definition is not valid.
     #[error("the schema definition has {} violations", .0.len())]
@@ -217,6 +229,7 @@ impl Error {
             Self::SchemaNotFound { .. } => ErrorCode::SchemaNotFound,
             Self::SchemaExists { .. } => ErrorCode::SchemaExists,
             Self::SchemaInvalid(_) => ErrorCode::SchemaInvalid,
+            Self::SchemaContradicted(_) => ErrorCode::SchemaContradicted,
             Self::ReportNotFound { .. } => ErrorCode::ReportNotFound,
             Self::RecordNotFound { .. } => ErrorCode::RecordNotFound,
             Self::RecordInvalid(_) => ErrorCode::ValidationFailed,
@@ -228,7 +241,7 @@ impl Error {
             Self::BodyTooLarge { .. } => ErrorCode::PayloadTooLarge,
             Self::TooManyRecords { .. } => ErrorCode::TooManyRecords,
             Self::TooManyAffected { .. } => ErrorCode::TooManyAffected,
-            Self::StaleVersion => ErrorCode::StaleVersion,
+            Self::StaleVersion | Self::StaleSchema { .. } => ErrorCode::StaleVersion,
             Self::IdempotencyInProgress => ErrorCode::IdempotencyInProgress,
             Self::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
             Self::BodyTimeout => ErrorCode::RequestTimeout,
@@ -239,6 +252,7 @@ impl Error {
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::NotFound => ErrorCode::SchemaNotFound,
                 StoreErrorKind::Conflict => ErrorCode::WriteConflict,
+                StoreErrorKind::SchemaChanged => ErrorCode::SchemaChanged,
                 StoreErrorKind::OutOfRange => ErrorCode::FigureOutOfRange,
                 StoreErrorKind::Unsupported => ErrorCode::Unsupported,
                 StoreErrorKind::Unavailable => ErrorCode::Overloaded,

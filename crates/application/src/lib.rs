@@ -7,6 +7,7 @@
 mod backup;
 pub mod blocking;
 mod cell;
+mod contradictions;
 mod cursors;
 mod error;
 mod explain;
@@ -21,6 +22,7 @@ pub mod timings;
 
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
 pub use cell::value_at;
+pub use contradictions::Contradictions;
 pub use cursors::Cursors;
 pub use error::{Error, ErrorCode};
 pub use explain::{Advice, AdviceCode, Explanation};
@@ -31,7 +33,7 @@ pub use ingest::{
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub use ports::{
-    ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock,
+    ANSWER_LIFETIME, CONTRADICTION_SAMPLE, Contradiction, EvolutionFigures, EvolutionOutcome, EvolutionRequest, SchemaVersion, Access, AnswerToKeep, Backup, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock,
     CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome,
     Distribution, Durability, EngineMemory, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
     IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,

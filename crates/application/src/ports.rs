@@ -4,6 +4,7 @@ mod backup;
 mod catalog;
 mod change;
 mod error;
+mod evolution;
 mod figures;
 mod memory;
 mod plan;
@@ -17,8 +18,9 @@ pub use backup::Backup;
 pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
+pub use evolution::{CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaVersion};
 pub use figures::{
-    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, FileFigures, MemoryTag,
+    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures, MemoryTag,
     RecordCacheFigures, StoreFigures,
 };
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};

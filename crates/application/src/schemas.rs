@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
-use eider_domain::{Schema, SchemaDefinition, SchemaName};
+use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName};
 use serde_json::Value as Json;
 use tracing::instrument;
 
 use crate::timings::{Stage, timed};
-use crate::{Clock, Error, RecordStore, SchemaCatalog, SchemaStatistics, StoreError, StoreErrorKind};
+use crate::{
+    Clock, Error, EvolutionOutcome, EvolutionRequest, RecordStore, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreError,
+    StoreErrorKind,
+};
+
+/// How often a change of a schema is tried while others come first.
+const ATTEMPTS: usize = 16;
 
 /// A schema and what it holds.
 #[derive(Debug, Clone)]
@@ -65,6 +71,53 @@ impl SchemaService {
         let statistics =
             timed(Stage::Store, self.store.statistics(&schema)).await.map_err(|error| not_found(error, name))?;
         Ok(SchemaDescription { schema, statistics })
+    }
+
+    /// Changes a schema, or with `is_dry_run` only finds out whether it could be changed. The outcome is the schema as it is then, or
+    /// would be: `expected` is its version before, of any when `None`.
+    ///
+    /// # Errors
+    /// [`Error::SchemaNotFound`], [`Error::StaleSchema`], [`Error::SchemaInvalid`] with every violation of `document`,
+    /// [`Error::SchemaContradicted`], [`Error::Store`].
+    #[instrument(name = "schemas.evolve", level = "debug", skip_all, fields(schema.name = %name))]
+    pub async fn evolve(
+        &self,
+        name: &SchemaName,
+        document: &Json,
+        expected: Option<&[u32]>,
+        is_dry_run: bool,
+    ) -> Result<Arc<Schema>, Error> {
+        // Another change may come first, and this one is then made of what it left.
+        for _ in 0..ATTEMPTS {
+            let schema = self.get(name).await?;
+            if expected.is_some_and(|expected| !expected.contains(&schema.version())) {
+                return Err(Error::StaleSchema { version: schema.version() });
+            }
+            let evolution = Evolution::parse(schema.definition(), document).map_err(Error::SchemaInvalid)?;
+            if evolution.is_nothing(schema.definition()) {
+                return Ok(schema);
+            }
+            let next = evolution.next().clone();
+            let request = EvolutionRequest { schema: Arc::clone(&schema), evolution, at: self.clock.now(), is_dry_run };
+            match timed(Stage::Store, self.catalog.evolve(request)).await {
+                Ok(EvolutionOutcome::Evolved(schema)) => return Ok(schema),
+                Ok(EvolutionOutcome::Possible) => {
+                    return Ok(Arc::new(Schema::new(next, schema.version() + 1, schema.created_at())));
+                }
+                Ok(EvolutionOutcome::Contradicted(found)) => return Err(Error::SchemaContradicted(found)),
+                Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
+                Err(error) => return Err(not_found(error, name)),
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::SchemaChanged, "the schema is changed all the time").into())
+    }
+
+    /// Every version of a schema, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::SchemaNotFound`], [`Error::Store`].
+    pub async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, Error> {
+        timed(Stage::Store, self.catalog.versions(name)).await.map_err(|error| not_found(error, name))
     }
 
     /// Every schema, ordered by name.

@@ -28,7 +28,7 @@ impl QueryFingerprint {
         let mut text = format!("{} {} {filter}", schema.name().key(), schema.created_at().as_micros());
         for key in sort {
             let sign = if key.direction == Direction::Ascending { '+' } else { '-' };
-            let _ = write!(text, " {sign}{}", key.field);
+            let _ = write!(text, " {sign}{} {}", key.field, key.field.data_type());
         }
         Self(URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
     }

@@ -2,6 +2,8 @@
 
 mod parse;
 
+pub(crate) use parse::Report;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::{Constraints, DataType, Property, SchemaName, Value, Violation};

@@ -57,6 +57,25 @@ impl Schema {
         self.created_at
     }
 
+    /// Whether both are the same schema, if perhaps not the same version of it.
+    pub fn is_version_of(&self, other: &Self) -> bool {
+        self.name().key() == other.name().key() && self.created_at == other.created_at
+    }
+
+    /// Whether a record that was found valid under another version is so under this one: nothing that concerns its columns has changed.
+    pub fn accepts_records_of(&self, other: &Self) -> bool {
+        let is_same = |one: &Property, other: &Property| {
+            one.name == other.name
+                && one.data_type == other.data_type
+                && one.is_required == other.is_required
+                && one.is_unique == other.is_unique
+                && one.constraints == other.constraints
+        };
+        self.is_version_of(other)
+            && self.properties().len() == other.properties().len()
+            && self.properties().iter().zip(other.properties()).all(|(one, other)| is_same(one, other))
+    }
+
     /// The Arrow schema of whole records: `id`, `created_at`, `updated_at`, `version` (none nullable), then
     /// the properties in schema order, nullable unless required.
     pub fn arrow(&self) -> &SchemaRef {

@@ -62,6 +62,8 @@ violation_codes! {
     InvalidConstraint = "invalid_constraint", "The constraint does not fit the property, or contradicts another.";
     InvalidDefault = "invalid_default", "The default is not a value that the property accepts.";
     NotIndexable = "not_indexable", "A property of this type cannot be indexed or unique.";
+    NotWider = "not_wider", "Not every value of the property's type can be had as one of the new type.";
+    ContradictoryChange = "contradictory_change", "Two parts of a change contradict each other.";
     WrongCount = "wrong_count", "There are too few or too many of something.";
 }
 

@@ -40,6 +40,8 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::SchemaExists
+        | ErrorCode::SchemaChanged
+        | ErrorCode::SchemaContradicted
         | ErrorCode::DuplicateId
         | ErrorCode::UniqueViolation
         | ErrorCode::WriteConflict
@@ -228,6 +230,17 @@ impl From<Error> for ApiError {
                     several => format!("there are {} violations; see `errors`", several.len()),
                 };
                 Self::new(code, detail).with_errors(violations)
+            }
+            Error::SchemaContradicted(found) => {
+                let contradictions: Vec<Json> = found
+                    .iter()
+                    .map(|found| {
+                        let sample: Vec<String> = found.sample.iter().map(ToString::to_string).collect();
+                        json!({"property": found.property.as_str(), "code": found.code, "records": found.records, "sample": sample})
+                    })
+                    .collect();
+                let detail = "stored records contradict the change, see `contradictions`; nothing was changed";
+                Self::new(code, detail).with_members(json!({"contradictions": contradictions}))
             }
             other => Self::new(code, other.to_string()),
         }

@@ -50,9 +50,14 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                 ))
                 .service(resource(
                     "/schemas/{schema}",
-                    "GET, DELETE",
-                    [web::get().to(schemas::describe), web::delete().to(schemas::remove)],
+                    "GET, PATCH, DELETE",
+                    [
+                        web::get().to(schemas::describe),
+                        web::patch().to(schemas::evolve),
+                        web::delete().to(schemas::remove),
+                    ],
                 ))
+                .service(resource("/schemas/{schema}/versions", "GET", [web::get().to(schemas::versions)]))
                 .service(resource("/backup", "GET", [web::get().to(backup::download)]))
                 .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))
                 .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))

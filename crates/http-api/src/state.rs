@@ -1,8 +1,10 @@
 //! What every handler is given.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use actix_web::HttpRequest;
+use actix_web::http::header::IF_MATCH;
 use eider_application::{
     BackupService, Error, ErrorCode, IngestService, KeyRing, MemoryGuard, QueryService, Reservation, SchemaService,
 };
@@ -22,6 +24,10 @@ use crate::{HttpSettings, metrics};
 
 /// The control that names the commit that a read must see.
 pub(crate) const MIN_SEQ: &str = "min_seq";
+
+/// How long a request waits for changes of its schema to end, and how long before it looks again.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(10);
+const CHANGE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Records up to which a page is short.
 const SHORT_PAGE: u64 = 1000;
@@ -117,6 +123,41 @@ impl ApiState {
         reserved.map(Some).ok_or_else(memory_is_short)
     }
 
+    /// The outcome of a request on a schema. It is made anew when the schema was changed while it was made.
+    pub(crate) async fn with_schema<T>(
+        &self,
+        name: &str,
+        make: impl AsyncFn(Arc<Schema>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let since = Instant::now();
+        loop {
+            match make(self.schema(name).await?).await {
+                Err(error) if error.code() == ErrorCode::SchemaChanged && since.elapsed() < CHANGE_PATIENCE => {
+                    tokio::time::sleep(CHANGE_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The same for a read, once the commit that its `min_seq` names is visible.
+    pub(crate) async fn with_schema_to_read<T>(
+        &self,
+        name: &str,
+        parameters: &Parameters<'_>,
+        make: impl AsyncFn(Arc<Schema>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.with_schema(name, async |schema| {
+            if let Some(text) = parameters.control(MIN_SEQ) {
+                let commit_seq =
+                    text.parse().map_err(|_| ApiError::parameter(MIN_SEQ, "it takes the number of a commit"))?;
+                self.services.query.wait_for_commit(&schema, commit_seq, self.settings().min_seq_wait).await?;
+            }
+            make(schema).await
+        })
+        .await
+    }
+
     /// The schema that a path or a body names. A text that cannot be a name names no schema.
     pub(crate) async fn schema(&self, name: &str) -> Result<Arc<Schema>, ApiError> {
         match SchemaName::parse(name) {
@@ -124,21 +165,22 @@ impl ApiState {
             Err(error) => Err(ApiError::not_a_schema(&error)),
         }
     }
+}
 
-    /// The same for a read, once the commit that its `min_seq` names is visible.
-    pub(crate) async fn schema_to_read(
-        &self,
-        name: &str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Arc<Schema>, ApiError> {
-        let schema = self.schema(name).await?;
-        if let Some(text) = parameters.control(MIN_SEQ) {
-            let commit_seq =
-                text.parse().map_err(|_| ApiError::parameter(MIN_SEQ, "it takes the number of a commit"))?;
-            self.services.query.wait_for_commit(&schema, commit_seq, self.settings().min_seq_wait).await?;
+/// What is within the quotes of the strong tags of `If-Match`; `None` when it asks for nothing (RFC 9110, section 13.1.1).
+pub(crate) fn if_match(request: &HttpRequest) -> Result<Option<Vec<String>>, ApiError> {
+    let mut tags: Option<Vec<String>> = None;
+    for value in request.headers().get_all(IF_MATCH) {
+        let value = value.to_str().map_err(|_| ApiError::new(ErrorCode::MalformedRequest, "`If-Match` is not text"))?;
+        for tag in value.split(',').map(str::trim) {
+            if tag == "*" {
+                return Ok(None);
+            }
+            let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            tags.get_or_insert_default().extend(opaque.map(str::to_owned));
         }
-        Ok(schema)
     }
+    Ok(tags)
 }
 
 /// The outcome of a query that takes no longer than `at_most`; after that it is interrupted.

@@ -1,7 +1,11 @@
 //! The catalog tables: which schemas there are, and how far each has been written.
 
+use std::collections::HashSet;
+
 use duckdb::{Connection, params};
-use eider_application::{ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, StoreError, StoreErrorKind, WriteReceipt};
+use eider_application::{
+    ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind, WriteReceipt,
+};
 use eider_domain::{Schema, SchemaDefinition, Timestamp};
 
 use crate::error::store_error;
@@ -9,7 +13,7 @@ use crate::ident::{self, CATALOG};
 use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
-pub(crate) const FORMAT_VERSION: i32 = 3;
+pub(crate) const FORMAT_VERSION: i32 = 4;
 
 /// How far the records of a schema have been written.
 ///
@@ -59,7 +63,12 @@ pub(crate) fn load(connection: &Connection) -> Result<Vec<(Schema, Counters)>, S
         return Ok(Vec::new());
     }
     let schemas = stored(connection)?.into_iter();
-    schemas.map(|stored| counters(connection, &stored).map(|counters| (stored.schema, counters))).collect()
+    let ready = |stored: StoredSchema| {
+        mend_indexes(connection, &stored.schema)?;
+        let counters = counters(connection, &stored)?;
+        Ok((stored.schema, counters))
+    };
+    schemas.map(ready).collect()
 }
 
 /// The schemas of a file that has a catalog.
@@ -128,6 +137,7 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE SCHEMA {CATALOG};
          CREATE TABLE {CATALOG}.format (version INTEGER NOT NULL);
          CREATE TABLE {CATALOG}.schemas (\"key\" VARCHAR NOT NULL, definition VARCHAR NOT NULL, version UINTEGER NOT NULL, created_at BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.versions (\"key\" VARCHAR NOT NULL, version UINTEGER NOT NULL, definition VARCHAR NOT NULL, since BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, last BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
          INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
@@ -149,6 +159,7 @@ pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), Sto
             params![key, definition, schema.version(), created_at],
         )
         .map_err(store_error)?;
+    insert_version(connection, schema, schema.created_at())?;
     connection
         .execute(&format!("INSERT INTO {CATALOG}.counters VALUES (?, ?)"), params![key, Counters::NEW.last])
         .map_err(store_error)?;
@@ -156,11 +167,67 @@ pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), Sto
     sql::create_indexes(schema).iter().try_for_each(|statement| execute(statement))
 }
 
+fn insert_version(connection: &Connection, schema: &Schema, since: Timestamp) -> Result<(), StoreError> {
+    let definition = schema.definition().to_json().to_string();
+    connection
+        .execute(
+            &format!("INSERT INTO {CATALOG}.versions VALUES (?, ?, ?, ?)"),
+            params![schema.name().key(), schema.version(), definition, since.as_micros()],
+        )
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// Stores the next version of a schema; to be run in the transaction that changes its table.
+pub(crate) fn replace(connection: &Connection, next: &Schema, since: Timestamp) -> Result<(), StoreError> {
+    let definition = next.definition().to_json().to_string();
+    connection
+        .execute(
+            &format!("UPDATE {CATALOG}.schemas SET definition = ?, version = ? WHERE \"key\" = ?"),
+            params![definition, next.version(), next.name().key()],
+        )
+        .map_err(store_error)?;
+    insert_version(connection, next, since)
+}
+
+/// Every version of a schema, the oldest first.
+pub(crate) fn versions(connection: &Connection, schema: &Schema) -> Result<Vec<SchemaVersion>, StoreError> {
+    let sql = format!("SELECT version, definition, since FROM {CATALOG}.versions WHERE \"key\" = ? ORDER BY version");
+    let mut statement = connection.prepare(&sql).map_err(store_error)?;
+    let rows = statement
+        .query_map([schema.name().key()], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        })
+        .map_err(store_error)?;
+    rows.map(|row| {
+        let (version, definition, since) = row.map_err(store_error)?;
+        Ok(SchemaVersion { version, definition: parse(&definition)?, since: Timestamp::from_micros(since) })
+    })
+    .collect()
+}
+
+/// Makes the indexes of a schema that are not there: a change of the schema that was cut short has taken them away.
+fn mend_indexes(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let sql = "SELECT index_name FROM duckdb_indexes() WHERE schema_name = ?";
+    let mut statement = connection.prepare(sql).map_err(store_error)?;
+    let names = statement.query_map([ident::RECORDS], |row| row.get::<_, String>(0)).map_err(store_error)?;
+    let names = names.collect::<Result<HashSet<String>, _>>().map_err(store_error)?;
+    for property in schema.properties().iter().filter(|property| property.is_indexed || property.is_unique) {
+        if !names.contains(&ident::index_name(schema.name(), property.name.as_str())) {
+            connection.execute_batch(&sql::create_index(schema, property)).map_err(store_error)?;
+            tracing::warn!(schema.name = %schema.name(), property = %property.name, "an index was missing and was made again");
+        }
+    }
+    Ok(())
+}
+
 /// Removes a schema, its table and its indexes; to be run in a transaction.
 pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
     let key = schema.name().key();
     connection.execute_batch(&sql::drop_table(schema)).map_err(store_error)?;
-    for (table, column) in [("schemas", "\"key\""), ("counters", "\"key\""), ("answers", "schema_key")] {
+    for (table, column) in
+        [("schemas", "\"key\""), ("versions", "\"key\""), ("counters", "\"key\""), ("answers", "schema_key")]
+    {
         let sql = format!("DELETE FROM {CATALOG}.{table} WHERE {column} = ?");
         connection.execute(&sql, params![key]).map_err(store_error)?;
     }

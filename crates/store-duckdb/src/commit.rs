@@ -192,7 +192,7 @@ pub(crate) fn ids_of(records: &RecordBatch) -> impl Iterator<Item = Uuid> {
 pub(crate) fn engine_schema(schema: &Schema) -> SchemaRef {
     let columns = schema.arrow().fields().iter().map(|field| engine_field(field));
     let sequence = Field::new(POSITION_SEQUENCE, DataType::Int64, false);
-    Arc::new(ArrowSchema::new(columns.chain([sequence]).collect::<Vec<_>>()))
+    Arc::new(ArrowSchema::new([sequence].into_iter().chain(columns).collect::<Vec<_>>()))
 }
 
 pub(crate) fn engine_batch(
@@ -202,7 +202,7 @@ pub(crate) fn engine_batch(
 ) -> Result<RecordBatch, StoreError> {
     let last = first_sequence + i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
     let sequence: ArrayRef = Arc::new(Int64Array::from_iter_values(first_sequence..last));
-    let columns = batch.columns().iter().map(engine_array).chain([sequence]).collect();
+    let columns = [sequence].into_iter().chain(batch.columns().iter().map(engine_array)).collect();
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(arrow_error)
 }
 

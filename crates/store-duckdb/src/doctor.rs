@@ -199,5 +199,5 @@ fn columns(schema: &eider_domain::Schema) -> Vec<(String, String, bool)> {
         (property.name.as_str().to_owned(), sql::column_type(property.data_type), !property.is_required)
     });
     let sequence = (ident::SEQUENCE.trim_matches('"').to_owned(), "BIGINT".to_owned(), false);
-    system.into_iter().chain(properties).chain([sequence]).collect()
+    [sequence].into_iter().chain(system).chain(properties).collect()
 }

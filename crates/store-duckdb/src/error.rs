@@ -55,6 +55,11 @@ pub(crate) fn schema_removed() -> StoreError {
     StoreError::new(StoreErrorKind::NotFound, "the schema was removed")
 }
 
+/// The schema is of another version by now.
+pub(crate) fn schema_changed() -> StoreError {
+    StoreError::new(StoreErrorKind::SchemaChanged, "the schema changed meanwhile")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -237,11 +237,12 @@ impl StoredIds {
     }
 }
 
-/// Reads the table of a schema into a filter whenever its [`StoredIds`] ask for one, until the schema is removed or the
-/// store is dropped. Writers go on meanwhile.
-pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut wanted: mpsc::Receiver<IdFilter>) {
+/// Reads the table of a schema, whatever its version, into a filter whenever its [`StoredIds`] ask for one, until the schema
+/// is removed or the store is dropped. Writers go on meanwhile.
+pub(crate) async fn run(shared: Weak<Shared>, first: Arc<Schema>, mut wanted: mpsc::Receiver<IdFilter>) {
     while let Some(empty) = wanted.recv().await {
-        let (Some(shared), Some(schema)) = (shared.upgrade(), schema.upgrade()) else { return };
+        let Some(shared) = shared.upgrade() else { return };
+        let Ok(schema) = shared.current(&first) else { return };
         let started = Instant::now();
         // The snapshot is taken after the filter was asked for, so what it does not show was noted since.
         let reading = Arc::clone(&schema);
@@ -257,8 +258,9 @@ pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut wanted: 
             Err(error) => tracing::warn!(schema.name = %name, %error, "the ids could not be read"),
         }
         let turn = loop {
+            let Ok(schema) = shared.current(&first) else { return };
             match shared.turn(&schema).await {
-                Err(error) if error.kind() == StoreErrorKind::Unavailable => {}
+                Err(error) if matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::SchemaChanged) => {}
                 turn => break turn,
             }
         };

@@ -11,6 +11,7 @@ mod commit;
 mod doctor;
 mod engine;
 mod error;
+mod evolution;
 mod explain;
 mod figures;
 mod group;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::commit::ids_of;
 use crate::error::schema_removed;
+use crate::evolution::TableVersion;
 use crate::record_cache::CachedRecords;
 use crate::shared::Shared;
 use crate::{scan, sql, worker};
@@ -52,7 +53,7 @@ pub(crate) async fn submit(queue: &Queue, id: RecordId) -> Result<Option<RecordB
 pub(crate) async fn run(
     shared: Weak<Shared>,
     schema: Weak<Schema>,
-    records: Arc<CachedRecords>,
+    (records, version): (Arc<CachedRecords>, TableVersion),
     mut queue: mpsc::Receiver<Waiting>,
 ) {
     while let Some(first) = queue.recv().await {
@@ -72,20 +73,20 @@ pub(crate) async fn run(
             answer_all(callers, |_| Err(schema_removed()));
             continue;
         };
-        answer_once_read(&shared, schema, &records, callers).await;
+        answer_once_read(&shared, schema, (&records, &version), callers).await;
     }
 }
 
 async fn answer_once_read(
     shared: &Arc<Shared>,
     schema: Arc<Schema>,
-    records: &Arc<CachedRecords>,
+    (records, version): (&Arc<CachedRecords>, &TableVersion),
     callers: HashMap<Uuid, Vec<Caller>>,
 ) {
     let started = Instant::now();
     let ids: Vec<Uuid> = callers.keys().copied().collect();
     let (size, records) = (ids.len(), Arc::clone(records));
-    let found = worker::read(&shared.pool, move |connection| {
+    let found = worker::read_version(&shared.pool, version.clone(), move |connection| {
         let reading = records.begin_read();
         let found = scan::collect(connection, &sql::records(&schema, &ids), schema.arrow(), usize::MAX)?;
         let found = found.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(schema.arrow())));

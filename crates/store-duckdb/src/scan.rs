@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use crate::error::{arrow_error, store_error};
+use crate::evolution::TableVersion;
 use crate::interrupt::cancellation;
 use crate::lookups::Lookups;
 use crate::pool::{self, Pool};
@@ -50,6 +51,7 @@ pub(crate) fn scan_schema(schema: &Schema, request: &ScanRequest) -> SchemaRef {
 /// A scan that is to run.
 pub(crate) struct Scan {
     pub(crate) schema: Arc<Schema>,
+    pub(crate) version: TableVersion,
     pub(crate) columns: SchemaRef,
     pub(crate) source: Source,
     pub(crate) batch: ScanBatch,
@@ -108,6 +110,8 @@ fn run(connection: &Connection, scan: &Scan, sender: &Batches) {
         Ok(true) => "completed",
         Ok(false) => "abandoned",
         Err(error) => {
+            // It may have failed for what another version of the table has not.
+            let error = if rows == 0 { scan.version.check().err().unwrap_or(error) } else { error };
             // When nobody listens, nobody needs to know.
             let _ = sender.blocking_send(Err(error));
             "failed"
@@ -118,7 +122,7 @@ fn run(connection: &Connection, scan: &Scan, sender: &Batches) {
 }
 
 fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
-    let Scan { schema, columns, source, batch } = scan;
+    let Scan { schema, version, columns, source, batch } = scan;
     let (statement, most_rows) = match source {
         Source::Groups(statement) => (Cow::Borrowed(statement), None),
         Source::Records { request, ranges, lookups, commit_seq } => {
@@ -128,6 +132,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
                 let statement = sql::scan(schema, request);
                 let plain = (statement.sql.as_str(), columns);
                 if let Some((page, _)) = ranges.page(connection, schema, request, plain, *commit_seq)? {
+                    version.check()?;
                     *rows = page.num_rows() as u64;
                     return Ok(sender.blocking_send(Ok(page)).is_ok());
                 }
@@ -136,7 +141,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
         }
     };
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
-    let outcome = send_rows(&mut prepared, &statement, (columns, *batch, most_rows), sender, rows);
+    let outcome = send_rows(&mut prepared, &statement, (columns, version, *batch, most_rows), sender, rows);
     if !matches!(outcome, Ok(true)) || most_rows.is_some() {
         // What is left of its result would stay open with it.
         prepared.discard();
@@ -147,11 +152,13 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
 fn send_rows(
     prepared: &mut CachedStatement<'_>,
     statement: &Statement,
-    (schema, most, most_rows): (&SchemaRef, ScanBatch, Option<u64>),
+    (schema, version, most, most_rows): (&SchemaRef, &TableVersion, ScanBatch, Option<u64>),
     sender: &Batches,
     rows: &mut u64,
 ) -> Result<bool, StoreError> {
     let stream = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
+    // The statement is bound and has its snapshot from here on.
+    version.check()?;
     let mut gathered = Gathered::default();
     for batch in stream {
         let mut batch = port_batch(&batch.map_err(store_error)?, schema)?;

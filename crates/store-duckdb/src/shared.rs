@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use eider_application::{CommitReceipt, StoreError};
+use eider_application::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 
 use crate::backup::Copies;
 use crate::catalog::Counters;
 use crate::checkpoint::WriteActivity;
-use crate::error::schema_removed;
+use crate::error::{schema_changed, schema_removed};
+use crate::evolution::{EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observed};
 use crate::identity::{IdFilter, IdFilterGauge, StoredIds};
 use crate::lookups::Lookups;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) large_commits: AsyncMutex<()>,
     pub(crate) record_cache: Arc<RecordCache>,
     pub(crate) commits: CommitRecorders,
+    pub(crate) evolutions: EvolutionRecorders,
     pub(crate) observed: Observed,
     pub(crate) copies: Arc<Copies>,
 }
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) schema: Arc<Schema>,
+    pub(crate) version: TableVersion,
     pub(crate) gate: Arc<AsyncMutex<Gate>>,
     pub(crate) id_filter: Arc<IdFilterGauge>,
     pub(crate) records: Arc<CachedRecords>,
@@ -65,24 +68,38 @@ pub(crate) struct Gate {
 pub(crate) struct Queues {
     pub(crate) changes: mpsc::Receiver<group::Waiting>,
     pub(crate) reads: mpsc::Receiver<reads::Waiting>,
-    pub(crate) id_filters: mpsc::Receiver<IdFilter>,
 }
 
 impl Table {
-    pub(crate) fn new(schema: Schema, counters: Counters, shared: &Shared) -> (Self, Queues) {
-        let settings = &shared.settings;
-        let schema = Arc::new(schema);
-        let (queue, changes) = mpsc::channel(settings.group.queue_length.max(1));
-        let (reads, waiting_reads) = mpsc::channel(reads::QUEUE_LENGTH);
-        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
+    /// The table of a schema that this process did not know, and the queue of wanted filters over its ids.
+    pub(crate) fn new(schema: Schema, counters: Counters, shared: &Shared) -> (Self, Queues, mpsc::Receiver<IdFilter>) {
         let id_filter = Arc::<IdFilterGauge>::default();
-        let (ids, id_filters) = StoredIds::new(settings.id_filter_bytes, Arc::clone(&id_filter));
+        let (ids, id_filters) = StoredIds::new(shared.settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
         let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
-        let ranges = Arc::new(Ranges::new(settings.least_ranged_rows));
-        let lookups = Arc::<Lookups>::default();
-        let queues = Queues { changes, reads: waiting_reads, id_filters };
-        (Self { schema, gate, id_filter, records, reads, ranges, lookups, committed, queue }, queues)
+        let (table, queues) = Self::of_version(schema, TableVersion::first(), (gate, id_filter, committed), shared);
+        (table, queues, id_filters)
+    }
+
+    /// The table of the next version of its schema. Who waits for the turn to write goes on waiting.
+    pub(crate) fn evolved(self, next: Schema, version: TableVersion, shared: &Shared) -> (Self, Queues) {
+        Self::of_version(next, version, (self.gate, self.id_filter, self.committed), shared)
+    }
+
+    fn of_version(
+        schema: Schema,
+        version: TableVersion,
+        (gate, id_filter, committed): (Arc<AsyncMutex<Gate>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>),
+        shared: &Shared,
+    ) -> (Self, Queues) {
+        let schema = Arc::new(schema);
+        let (queue, changes) = mpsc::channel(shared.settings.group.queue_length.max(1));
+        let (reads, waiting_reads) = mpsc::channel(reads::QUEUE_LENGTH);
+        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
+        let ranges = Arc::new(Ranges::new(shared.settings.least_ranged_rows));
+        let lookups = Arc::default();
+        let queues = Queues { changes, reads: waiting_reads };
+        (Self { schema, version, gate, id_filter, records, reads, ranges, lookups, committed, queue }, queues)
     }
 }
 
@@ -138,21 +155,50 @@ impl Shared {
     /// The table of exactly this schema: not of one that was made anew under its name.
     pub(crate) fn table_of(&self, schema: &Arc<Schema>) -> Result<Table, StoreError> {
         let table = self.table(&schema.name().key())?;
-        if Arc::ptr_eq(&table.schema, schema) { Ok(table) } else { Err(schema_removed()) }
+        if Arc::ptr_eq(&table.schema, schema) {
+            return Ok(table);
+        }
+        Err(if table.schema.is_version_of(schema) { schema_changed() } else { schema_removed() })
+    }
+
+    /// The version of a schema that there is now.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) fn current(&self, schema: &Schema) -> Result<Arc<Schema>, StoreError> {
+        let table = self.table(&schema.name().key())?;
+        if table.schema.is_version_of(schema) { Ok(table.schema) } else { Err(schema_removed()) }
     }
 
     /// Waits for the turn to write to a schema. Never held while waiting for a client.
     ///
     /// # Errors
-    /// `Unavailable` with the budget `writer`, `NotFound`.
+    /// `Unavailable` with the budget `writer`, `NotFound`, `SchemaChanged`.
     pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
         let Table { gate, records, committed, .. } = self.table_of(schema)?;
         let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
-        // It may have been removed while this waited.
+        // It may have been removed or changed while this waited.
         self.table_of(schema)?;
         Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
+    }
+
+    /// The turn to store records that were found valid under a version of a schema, and the version that there is now.
+    ///
+    /// # Errors
+    /// As [`Shared::turn`]; `SchemaChanged` only when the records may not be valid any more.
+    pub(crate) async fn turn_to_store(&self, schema: &Arc<Schema>) -> Result<(Turn, Arc<Schema>), StoreError> {
+        loop {
+            let current = self.current(schema)?;
+            if !current.accepts_records_of(schema) {
+                return Err(schema_changed());
+            }
+            match self.turn(&current).await {
+                Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
+                turn => return Ok((turn?, current)),
+            }
+        }
     }
 
     /// Every schema with the number of its last commit.

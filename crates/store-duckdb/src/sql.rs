@@ -3,6 +3,7 @@
 mod aggregate;
 mod changes;
 mod ddl;
+mod evolution;
 mod filter;
 mod order;
 mod select;
@@ -13,7 +14,8 @@ use eider_domain::{DataType, Schema, Value};
 
 pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
-pub(crate) use ddl::{create_indexes, create_table, drop_table};
+pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_table};
+pub(crate) use evolution::{alteration, duplicates, several};
 pub(crate) use select::{count, count_up_to, cut, delete, scan, scan_found, scan_within, span};
 
 /// A statement and the values of its parameters, in order.

@@ -7,9 +7,9 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck, IdentityStatistics,
     KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
+    SchemaVersion, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
 };
 use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -23,7 +23,8 @@ use crate::pool::PoolStatus;
 use crate::ranges::RangeStatus;
 use crate::record_cache::{Ids, RecordCache};
 use crate::scan::{Scan, Source, scan_schema};
-use crate::shared::{Shared, Table};
+use crate::evolution::{self, EvolutionRecorders, TableVersion};
+use crate::shared::{Queues, Shared, Table};
 use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
@@ -67,6 +68,7 @@ impl DuckDbStore {
             large_commits: AsyncMutex::default(),
             record_cache,
             commits: CommitRecorders::default(),
+            evolutions: EvolutionRecorders::default(),
             observed,
             copies: Arc::default(),
         };
@@ -81,12 +83,24 @@ impl DuckDbStore {
 
     /// Makes a schema of the file known, and begins to serve its queues.
     fn add(&self, schema: Schema, counters: Counters) -> Arc<Schema> {
-        let (table, queues) = Table::new(schema, counters, &self.shared);
+        let (table, queues, id_filters) = Table::new(schema, counters, &self.shared);
+        tokio::spawn(identity::run(Arc::downgrade(&self.shared), Arc::clone(&table.schema), id_filters));
+        self.serve(table, queues)
+    }
+
+    /// Makes the next version of a schema known in the place of the one before, and begins to serve its queues. Those of the
+    /// one before end with what waits in them.
+    pub(crate) fn add_version(&self, before: Table, next: Schema, version: TableVersion) -> Arc<Schema> {
+        let (table, queues) = before.evolved(next, version, &self.shared);
+        self.serve(table, queues)
+    }
+
+    fn serve(&self, table: Table, queues: Queues) -> Arc<Schema> {
         let schema = Arc::clone(&table.schema);
-        tokio::spawn(group::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.changes));
-        let (shared, records) = (Arc::downgrade(&self.shared), Arc::clone(&table.records));
-        tokio::spawn(reads::run(shared, Arc::downgrade(&schema), records, queues.reads));
-        tokio::spawn(identity::run(Arc::downgrade(&self.shared), Arc::downgrade(&schema), queues.id_filters));
+        let shared = || Arc::downgrade(&self.shared);
+        tokio::spawn(group::run(shared(), Arc::downgrade(&schema), queues.changes));
+        let (records, version) = (Arc::clone(&table.records), table.version.clone());
+        tokio::spawn(reads::run(shared(), Arc::downgrade(&schema), (records, version), queues.reads));
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
         schema
@@ -168,8 +182,13 @@ impl SchemaCatalog for DuckDbStore {
     #[instrument(name = "store.remove_schema", level = "debug", skip_all, fields(schema.name = %name))]
     async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {
         let _one_at_a_time = self.shared.catalog_gate.lock().await;
-        let schema = self.shared.table(&name.key())?.schema;
-        let turn = self.shared.turn(&schema).await?;
+        let (schema, turn) = loop {
+            let schema = self.shared.table(&name.key())?.schema;
+            match self.shared.turn(&schema).await {
+                Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
+                turn => break (schema, turn?),
+            }
+        };
         let shared = Arc::clone(&self.shared);
         worker::write(&self.shared.pool, move |connection| {
             let _turn = turn;
@@ -179,17 +198,27 @@ impl SchemaCatalog for DuckDbStore {
         })
         .await
     }
+
+    #[instrument(name = "store.evolve_schema", level = "debug", skip_all, fields(schema.name = %request.schema.name()))]
+    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+        evolution::evolve(self, request).await
+    }
+
+    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError> {
+        let schema = self.shared.table(&name.key())?.schema;
+        worker::read(&self.shared.pool, move |connection| catalog::versions(connection, &schema)).await
+    }
 }
 
 #[async_trait]
 impl RecordStore for DuckDbStore {
     #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
-        let Table { ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
+        let Table { version, ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
         let (columns, commit_seq) = (scan_schema(schema, &request), *committed.borrow());
         let source = Source::Records { request, ranges, lookups, commit_seq };
         let batch = self.shared.settings.scan_batch;
-        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source, batch }).await
+        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), version, columns, source, batch }).await
     }
 
     #[instrument(name = "store.record", level = "debug", skip_all, fields(schema.name = %schema.name()))]
@@ -208,18 +237,18 @@ impl RecordStore for DuckDbStore {
         aggregation: &Aggregation,
         limit: Option<u64>,
     ) -> Result<RecordStream, StoreError> {
-        self.shared.table_of(schema)?;
+        let version = self.shared.table_of(schema)?.version;
         let (columns, batch) = (aggregation.arrow(), self.shared.settings.scan_batch);
         let source = Source::Groups(sql::aggregate(schema, aggregation, limit));
-        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), columns, source, batch }).await
+        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), version, columns, source, batch }).await
     }
 
     #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
-        self.shared.table_of(schema)?;
+        let version = self.shared.table_of(schema)?.version;
         let started = Instant::now();
         let statement = sql::count(schema, filter);
-        let count = worker::read(&self.shared.pool, move |connection| {
+        let count = worker::read_version(&self.shared.pool, version, move |connection| {
             let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
             let count = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
             count.map_err(store_error)
@@ -232,11 +261,11 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
-        let Table { ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
+        let Table { version, ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
         let (schema, request, commit_seq) = (Arc::clone(schema), request.clone(), *committed.borrow());
         let explain =
             move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
-        worker::read(&self.shared.pool, explain).await
+        worker::read_version(&self.shared.pool, version, explain).await
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
@@ -326,7 +355,8 @@ impl RecordStore for DuckDbStore {
 
     #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        let filter = self.shared.table_of(schema)?.id_filter.status();
+        let Table { id_filter, version, .. } = self.shared.table_of(schema)?;
+        let filter = id_filter.status();
         let identity = IdentityStatistics {
             has_index: false,
             generated_ids: IdCheck::ByConstruction,
@@ -334,7 +364,8 @@ impl RecordStore for DuckDbStore {
             filter_bytes: filter.bytes,
         };
         let schema = Arc::clone(schema);
-        worker::read(&self.shared.pool, move |connection| statistics(connection, &schema, identity)).await
+        let count = move |connection: &_| statistics(connection, &schema, identity);
+        worker::read_version(&self.shared.pool, version, count).await
     }
 
     #[instrument(name = "store.backup", level = "debug", skip_all)]
@@ -349,12 +380,13 @@ impl RecordStore for DuckDbStore {
     }
 
     fn figures(&self) -> StoreFigures {
-        let Shared { activity, commits, observed, pool, record_cache, .. } = &*self.shared;
+        let Shared { activity, commits, evolutions, observed, pool, record_cache, .. } = &*self.shared;
         let Observation { engine_memory, files } = observed.last();
         StoreFigures {
             last_checkpoint: self.last_checkpoint(),
             checkpoints: Some(activity.figures()),
             commits: Some(commits.figures()),
+            evolutions: Some(evolutions.figures()),
             connections: Some(pool::figures(pool)),
             records: record_cache.figures(),
             engine_memory: Some(engine_memory),

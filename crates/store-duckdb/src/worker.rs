@@ -3,6 +3,7 @@
 use duckdb::Connection;
 use eider_application::{StoreError, blocking};
 
+use crate::evolution::TableVersion;
 use crate::interrupt::{CancelOnDrop, Disarm, cancellation};
 use crate::pool::{self, Pool, PooledConnection};
 
@@ -14,6 +15,18 @@ pub(crate) async fn read<T: Send + 'static>(
     let pooled = pool::take(pool).await?;
     let (_cancel, disarm): (CancelOnDrop, Disarm) = cancellation(&pooled.lock());
     blocking::run(move || lend(pooled, disarm, work)).await?
+}
+
+/// Runs a query on the table of a schema, as [`read`] does, and fails when the schema is changed meanwhile.
+///
+/// # Errors
+/// `SchemaChanged`, and whatever the query fails with.
+pub(crate) async fn read_version<T: Send + 'static>(
+    pool: &Pool,
+    version: TableVersion,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    read(pool, move |connection| version.during(|| work(connection))).await
 }
 
 /// Runs a transaction, to its end even when the future is dropped.

@@ -58,7 +58,8 @@ impl BatchWriter for StagedWriter {
         let started = Instant::now();
         let name = request.schema.name().clone();
         let _alone = if staging.is_spilled() { Some(shared.large_commits.lock().await) } else { None };
-        let mut turn = shared.turn(&request.schema).await?;
+        let (mut turn, schema) = shared.turn_to_store(&request.schema).await?;
+        let request = WriteRequest { schema, ..request };
         let (waited, begun) = (started.elapsed(), Instant::now());
         let outcome = worker::write(&shared.pool, move |connection| {
             let counters = turn.counters();

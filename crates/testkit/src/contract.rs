@@ -12,6 +12,7 @@ pub mod changes;
 pub mod concurrency;
 pub mod conflicts;
 pub mod differential;
+pub mod evolution;
 pub mod filters;
 mod fixture;
 mod generated;
@@ -137,6 +138,22 @@ macro_rules! record_store_contract {
                 a_deletion_of_too_many_deletes_none
                 a_commit_can_be_waited_for
                 an_answer_is_kept_with_a_creation
+            ]
+            evolution: [
+                properties_come_go_and_change_their_names
+                types_widen_with_their_values
+                a_value_that_would_be_lost_contradicts
+                what_records_lack_cannot_be_required
+                stored_values_can_contradict_a_constraint
+                what_comes_twice_cannot_be_unique
+                indexes_come_and_go
+                names_can_be_swapped
+                versions_are_remembered
+                a_version_that_has_gone_is_told_so
+                a_scan_outlives_a_change_of_its_schema
+                a_write_outlives_a_change_that_does_not_concern_it
+                changes_at_once_come_one_after_the_other
+                the_order_of_commit_goes_on
             ]
             filters: [
                 comparisons_select_by_value

@@ -3,6 +3,7 @@
 mod aggregate;
 mod change;
 mod conflicts;
+mod evolution;
 mod faults;
 mod order;
 mod predicate;

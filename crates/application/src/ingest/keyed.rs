@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, RecordBatch, TimestampMicrosecondArray};
 use bytes::Bytes;
-use eider_domain::{Schema, SystemField};
+use eider_domain::{RecordId, Schema, SystemField};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 use uuid::Uuid;
@@ -24,7 +24,8 @@ use crate::{
 pub enum KeyedCreation {
     /// The record is stored.
     Stored(StoredRecord),
-    /// The call was answered before: the record as it was stored then; nothing was stored again.
+    /// The call was answered before: the record as it was stored then, or as it is now when its schema has changed so that the body
+    /// would be refused. Nothing was stored again.
     Replayed(StoredRecord),
 }
 
@@ -62,8 +63,12 @@ impl IngestService {
             let kept: KeptCreation = serde_json::from_str(&kept.text).map_err(|error| {
                 StoreError::new(StoreErrorKind::Corrupt, "a kept answer cannot be read").with_source(error)
             })?;
-            let decoded = self.decode_single(schema, body).await?;
-            let record = kept.restore(&decoded.records)?;
+            let record = match self.decode_single(schema, body).await {
+                Ok(decoded) => kept.restore(&decoded.records)?,
+                // It was valid when it was stored; the schema has changed since, and the record with it.
+                Err(Error::RecordInvalid(_)) => self.query.get(schema, RecordId::new(kept.id)).await?,
+                Err(error) => return Err(error),
+            };
             return Ok(KeyedCreation::Replayed(StoredRecord { record, commit_seq: kept.commit_seq }));
         }
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;

@@ -65,7 +65,7 @@ pub struct IngestService {
     pub(super) reports: Arc<dyn FailureReports>,
     /// Where bodies wait that cannot be read as they arrive.
     spool_directory: PathBuf,
-    query: QueryService,
+    pub(super) query: QueryService,
 }
 
 impl IngestService {

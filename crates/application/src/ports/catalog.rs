@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use eider_domain::{Schema, SchemaName};
 
-use crate::StoreError;
+use crate::{EvolutionOutcome, EvolutionRequest, SchemaVersion, StoreError};
 
 /// Keeps schemas. One adapter object implements this and [`crate::RecordStore`], so that a schema, its table
 /// and its indexes change in one transaction.
@@ -29,6 +29,20 @@ pub trait SchemaCatalog: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of the engine.
     async fn list(&self) -> Result<Vec<Arc<Schema>>, StoreError>;
+
+    /// Changes a schema, its table and its indexes: all or nothing. Scans that run keep their snapshot and their schema.
+    ///
+    /// Writes to the schema wait meanwhile. Goes on when the caller goes away.
+    ///
+    /// # Errors
+    /// `NotFound`; `SchemaChanged` when the schema is of another version by now; `Unavailable` with the budget `writer`.
+    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError>;
+
+    /// Every version of a schema, the oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError>;
 
     /// Removes a schema with its table, indexes and records: all or nothing. Scans that run keep their snapshot.
     ///

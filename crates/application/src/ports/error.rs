@@ -11,6 +11,8 @@ pub enum StoreErrorKind {
     NotFound,
     /// Something of this name or key exists, or another writer was first: tell the client, who may try again.
     Conflict,
+    /// The schema is of another version by now: get it again and try again.
+    SchemaChanged,
     /// The request breaks the port's contract or the schema: do not try again.
     InvalidInput,
     /// A figure does not fit its type: tell the client.
@@ -34,7 +36,7 @@ pub enum StoreErrorKind {
 impl StoreErrorKind {
     /// Whether the same call may succeed later.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Conflict | Self::Unavailable | Self::Timeout)
+        matches!(self, Self::Conflict | Self::SchemaChanged | Self::Unavailable | Self::Timeout)
     }
 }
 

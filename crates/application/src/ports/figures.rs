@@ -11,6 +11,8 @@ pub struct StoreFigures {
     pub checkpoints: Option<CheckpointFigures>,
     /// The commits since the store was opened.
     pub commits: Option<CommitFigures>,
+    /// The changes of schemas since the store was opened.
+    pub evolutions: Option<EvolutionFigures>,
     /// The connections to the engine.
     pub connections: Option<ConnectionFigures>,
     /// The records kept in memory for reads by id; `None` also when none are to be kept.
@@ -32,6 +34,17 @@ pub struct RecordCacheFigures {
     pub entries: u64,
     /// Bytes that they take; settles within a second.
     pub bytes: u64,
+}
+
+/// How changes of schemas went, and how far those are that run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvolutionFigures {
+    /// Seconds that changes took, without the wait for their turn.
+    pub seconds: Distribution,
+    /// Steps of the changes that run.
+    pub steps: u64,
+    /// Those of them that are done.
+    pub steps_done: u64,
 }
 
 /// How the connections to an engine are used, and have been since the store was opened.

@@ -46,17 +46,26 @@ pub(super) fn definition(document: &Json) -> Result<SchemaDefinition, Vec<Violat
     }
 }
 
+/// Every violation that is found in a document.
 #[derive(Default)]
-struct Report {
+pub(crate) struct Report {
     violations: Vec<Violation>,
 }
 
 impl Report {
-    fn add(&mut self, pointer: &str, code: ViolationCode, detail: impl Into<String>) {
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
+        self.violations
+    }
+
+    pub(crate) fn extend(&mut self, violations: impl Iterator<Item = Violation>) {
+        self.violations.extend(violations);
+    }
+
+    pub(crate) fn add(&mut self, pointer: &str, code: ViolationCode, detail: impl Into<String>) {
         self.violations.push(Violation::new(pointer, code, detail));
     }
 
-    fn mismatch(&mut self, pointer: &str, expected: &str, found: &Json) {
+    pub(crate) fn mismatch(&mut self, pointer: &str, expected: &str, found: &Json) {
         let found_kind = Incoming::from_json(found).kind();
         let mut violation =
             Violation::new(pointer, ViolationCode::TypeMismatch, format!("expected {expected}, found {found_kind}"));
@@ -66,7 +75,7 @@ impl Report {
     }
 
     /// The object at a pointer, with every key that it should not have reported.
-    fn object<'d>(&mut self, pointer: &str, value: &'d Json, keys: &[&str]) -> Option<&'d Map<String, Json>> {
+    pub(crate) fn object<'d>(&mut self, pointer: &str, value: &'d Json, keys: &[&str]) -> Option<&'d Map<String, Json>> {
         let Json::Object(object) = value else {
             self.mismatch(pointer, "object", value);
             return None;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use eider_application::{
-    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, FileFigures, QueryService,
+    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures, QueryService,
     RecordCacheFigures, StoreFigures,
 };
 use prometheus_client::collector::Collector;
@@ -25,7 +25,7 @@ impl StoreCollector {
 
 impl Collector for StoreCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let StoreFigures { last_checkpoint, checkpoints, commits, connections, records, engine_memory, files } =
+        let StoreFigures { last_checkpoint, checkpoints, commits, evolutions, connections, records, engine_memory, files } =
             self.0.figures();
         let mut out = Encoder(encoder);
         if let Some(took) = last_checkpoint {
@@ -34,6 +34,7 @@ impl Collector for StoreCollector {
         }
         checkpoints.iter().try_for_each(|figures| out.checkpoints(figures))?;
         commits.iter().try_for_each(|figures| out.commits(figures))?;
+        evolutions.iter().try_for_each(|figures| out.evolutions(figures))?;
         connections.iter().try_for_each(|figures| out.connections(figures))?;
         records.iter().try_for_each(|figures| out.records(figures))?;
         engine_memory.iter().try_for_each(|memory| out.memory(memory))?;
@@ -66,6 +67,15 @@ impl Encoder<'_> {
             encode_distribution(family.encode_family(&[("kind", kind)])?, seconds)?;
         }
         self.histogram("store_commit_group_changes", "Changes that shared a commit", None, group_changes)
+    }
+
+    fn evolutions(&mut self, figures: &EvolutionFigures) -> fmt::Result {
+        let EvolutionFigures { seconds, steps, steps_done } = figures;
+        let help = "How long changes of schemas took, without the wait for their turn";
+        self.histogram("schema_change_duration", help, Some(&Unit::Seconds), seconds)?;
+        let states = [("done", *steps_done), ("to_do", steps.saturating_sub(*steps_done))];
+        let states = states.into_iter();
+        self.wholes("schema_change_steps", "Steps of the changes of schemas that run", "state", states)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections")]

@@ -2,6 +2,8 @@
 //! what they have, and tests hold every answer against its description.
 #![expect(dead_code, reason = "the types are described, not made")]
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
@@ -145,6 +147,76 @@ pub(crate) struct StoredSchema {
     version: u32,
     #[schema(format = DateTime)]
     created_at: String,
+}
+
+/// A change of a schema.
+#[derive(ToSchema)]
+pub(crate) struct SchemaChange {
+    /// `null` takes it away.
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// Names of properties that go, with their values.
+    drop: Option<Vec<String>>,
+    /// By the name of a property what is merged into it (RFC 7396); `name` renames it.
+    change: Option<BTreeMap<String, PropertyChange>>,
+    /// Properties that come, with their default in every record.
+    add: Option<Vec<Property>>,
+}
+
+/// What is merged into a property; `null` takes away what it stands for.
+#[derive(ToSchema)]
+pub(crate) struct PropertyChange {
+    #[schema(nullable = false, pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: Option<String>,
+    /// One that is as wide as the type before.
+    #[schema(nullable = false)]
+    r#type: Option<PropertyType>,
+    required: Option<bool>,
+    is_indexed: Option<bool>,
+    is_unique: Option<bool>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    default: Option<Json>,
+    /// Merged too: what is not spoken of stays.
+    constraints: Option<Json>,
+    #[schema(minimum = 1, maximum = 38)]
+    precision: Option<u8>,
+    #[schema(minimum = 0, maximum = 38)]
+    scale: Option<u8>,
+}
+
+/// A schema after a change.
+#[derive(ToSchema)]
+pub(crate) struct EvolvedSchema {
+    name: String,
+    #[schema(nullable = false)]
+    description: Option<String>,
+    properties: Vec<Property>,
+    #[schema(minimum = 1)]
+    version: u32,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// Whether nothing was changed, and this is what would be.
+    dry_run: bool,
+}
+
+/// A schema as it was from a time on.
+#[derive(ToSchema)]
+pub(crate) struct SchemaVersion {
+    name: String,
+    #[schema(nullable = false)]
+    description: Option<String>,
+    properties: Vec<Property>,
+    #[schema(minimum = 1)]
+    version: u32,
+    /// When it came into force.
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct SchemaVersions {
+    data: Vec<SchemaVersion>,
 }
 
 #[derive(ToSchema)]

@@ -211,6 +211,22 @@ pub(crate) struct IfMatch {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
+pub(crate) struct SchemaIfMatch {
+    /// The version that the schema must have, as in its `ETag`.
+    #[param(rename = "If-Match", nullable = false)]
+    if_match: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Trial {
+    /// Everything is checked and nothing is changed.
+    #[param(nullable = false)]
+    dry_run: Option<bool>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
 pub(crate) struct IfNoneMatch {
     /// The `ETag` of an answer that the client has: 304 if it is the one it would get.
     #[param(rename = "If-None-Match", nullable = false)]

@@ -6,7 +6,7 @@ use eider_application::ErrorCode::{
     self, BackupNotFound, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress, IdempotencyMismatch,
     Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson,
     MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited, RecordNotFound,
-    ReportNotFound, RequestTimeout, SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull,
+    ReportNotFound, RequestTimeout, SchemaChanged, SchemaContradicted, SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull,
     StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation, UnknownOperator,
     UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong, ValidationFailed, WriteConflict,
 };
@@ -24,7 +24,7 @@ const FILTERS: &[ErrorCode] = &[UnknownProperty, UnknownOperator, InvalidFilter,
 const NEGOTIATED: &[ErrorCode] = &[NotAcceptable];
 const PAGED: &[ErrorCode] = &[InvalidLimit, InvalidCursor];
 const GROUPED: &[ErrorCode] = &[InvalidAggregation, FigureOutOfRange];
-const WRITE: &[ErrorCode] = &[ValidationFailed, WriteConflict, StorageFull];
+const WRITE: &[ErrorCode] = &[ValidationFailed, WriteConflict, SchemaChanged, StorageFull];
 const KEYS: &[ErrorCode] = &[DuplicateId, UniqueViolation];
 const NAMED_CALL: &[ErrorCode] = &[IdempotencyInProgress, IdempotencyMismatch];
 
@@ -39,24 +39,30 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "backup" => &[EVERYWHERE, &[StorageFull]],
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
-        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
+        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged]],
+        "schema_versions" => &[EVERYWHERE, &[SchemaNotFound]],
+        "evolve_schema" => &[
+            EVERYWHERE,
+            BODY,
+            &[SchemaNotFound, SchemaInvalid, SchemaContradicted, SchemaChanged, StaleVersion, WriteConflict, StorageFull],
+        ],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
         "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
         "create_records" | "create_named_records" => {
             &[EVERYWHERE, &[SchemaNotFound, TooManyRecords], BODY, WRITE, NAMED_CALL]
         }
-        "page" | "stream" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
-        "count" => &[EVERYWHERE, &[SchemaNotFound], FILTERS],
+        "page" | "stream" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS, NEGOTIATED, PAGED],
+        "count" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS],
         "query" | "query_by_post" | "stream_query" => {
-            &[EVERYWHERE, &[SchemaNotFound], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
+            &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
         }
-        "remove_records" => &[EVERYWHERE, &[SchemaNotFound, TooManyAffected, WriteConflict, StorageFull], FILTERS],
-        "record" => &[EVERYWHERE, &[SchemaNotFound, RecordNotFound]],
+        "remove_records" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, TooManyAffected, WriteConflict, StorageFull], FILTERS],
+        "record" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound]],
         "replace_record" | "patch_record" => {
             &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion], BODY, WRITE, KEYS]
         }
-        "remove_record" => &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion, WriteConflict, StorageFull]],
+        "remove_record" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound, StaleVersion, WriteConflict, StorageFull]],
         _ => &[EVERYWHERE],
     };
     [ADMISSION, &groups.concat()].concat()

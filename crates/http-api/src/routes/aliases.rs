@@ -63,8 +63,7 @@ pub(super) async fn create(
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
     let Opened { schema_name, data } = open(&body)?;
     access::check(&request, Verb::RecordsAppend, &schema_name)?;
-    let schema = state.schema(&schema_name).await?;
-    records::create_one(&state, &request, &schema, data).await
+    records::create_one(&state, &request, &schema_name, data).await
 }
 
 /// Stores records of the schema that the body names; held in memory.

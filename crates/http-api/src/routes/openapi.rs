@@ -37,6 +37,8 @@ const BY_KEY: &str = "authorization, x-api-key";
         schemas::list,
         schemas::create,
         schemas::describe,
+        schemas::evolve,
+        schemas::versions,
         schemas::remove,
         imports::failures,
         aliases::create,

@@ -56,17 +56,19 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
-    let schema = state.schema_to_read(&name, &parameters).await?;
-    let query = record_query(&parameters, &schema, &state.settings())?;
-    let asked = page_request(&parameters, query, &state.settings())?;
-    if explain::is_asked(&parameters)? {
-        return Ok(explain::answer(&state.services.query.explain_page(&schema, asked).await?));
-    }
-    asked.check(&schema)?;
-    let text = asked.to_string();
-    let question = Question { schema: &schema, query: &text, representation: Some(representation) };
-    let make = make_page(&state, &request, &schema, asked, representation);
-    answer(&state, &request, question, make).await
+    let page = async |schema: Arc<Schema>| {
+        let query = record_query(&parameters, &schema, &state.settings())?;
+        let asked = page_request(&parameters, query, &state.settings())?;
+        if explain::is_asked(&parameters)? {
+            return Ok(explain::answer(&state.services.query.explain_page(&schema, asked).await?));
+        }
+        asked.check(&schema)?;
+        let text = asked.to_string();
+        let question = Question { schema: &schema, query: &text, representation: Some(representation) };
+        let make = make_page(&state, &request, &schema, asked, representation);
+        answer(&state, &request, question, make).await
+    };
+    state.with_schema_to_read(&name, &parameters, page).await
 }
 
 async fn make_page(
@@ -128,19 +130,21 @@ pub(super) async fn count(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["filters", MIN_SEQ, EXPLAIN], true)?;
-    let schema = state.schema_to_read(&name, &parameters).await?;
-    let filter = record_query(&parameters, &schema, &state.settings())?.filter;
-    if explain::is_asked(&parameters)? {
-        return Ok(explain::answer(&state.services.query.explain_count(&schema, filter).await?));
-    }
-    let text = format!("count {filter}");
-    let question = Question { schema: &schema, query: &text, representation: None };
-    let make = async {
-        slow::note(&request, Shape::of_filter("count", &schema, &filter));
-        let count = within(state.settings().query_timeout, state.services.query.count(&schema, &filter)).await?;
-        Ok(Answer::new(json!({"count": count}).to_string().into()))
+    let count = async |schema: Arc<Schema>| {
+        let filter = record_query(&parameters, &schema, &state.settings())?.filter;
+        if explain::is_asked(&parameters)? {
+            return Ok(explain::answer(&state.services.query.explain_count(&schema, filter).await?));
+        }
+        let text = format!("count {filter}");
+        let question = Question { schema: &schema, query: &text, representation: None };
+        let make = async {
+            slow::note(&request, Shape::of_filter("count", &schema, &filter));
+            let count = within(state.settings().query_timeout, state.services.query.count(&schema, &filter)).await?;
+            Ok(Answer::new(json!({"count": count}).to_string().into()))
+        };
+        answer(&state, &request, question, make).await
     };
-    answer(&state, &request, question, make).await
+    state.with_schema_to_read(&name, &parameters, count).await
 }
 
 /// The records, in JSON within a document that says where the page stands.

@@ -1,7 +1,10 @@
 //! `POST /records/{schema}/query`, and the method QUERY on `/records/{schema}`: a page of records or of groups for a body.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{BodyFormat, Groups, Page, PageRequest, PageStart};
+use eider_domain::Schema;
 
 use super::explain::{self, EXPLAIN};
 use super::pages;
@@ -37,45 +40,48 @@ pub(super) async fn query(
     let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ, EXPLAIN], false)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
     let document = body::json(&request, payload, &state.settings()).await?;
-    let schema = &state.schema_to_read(&name, &parameters).await?;
-    let body = QueryBody::parse(&document, schema, &state.settings())?;
-    let (limit, at_most) =
-        (body.page_limit(&state.settings())?, body.timeout.unwrap_or(state.settings().query_timeout));
-    let service = &state.services.query;
-    let (start, counts_total) = (PageStart::Cursor(body.cursor), body.counts_total);
-    let is_explained = explain::is_asked(&parameters)?;
-    match body.asked {
-        Asked::Groups(aggregation) if is_explained => {
-            Ok(explain::answer(&service.explain_groups(schema, aggregation).await?))
-        }
-        Asked::Records(query) => {
-            let asked = PageRequest { query, limit, start: start.clone(), counts_total };
-            asked.check(schema)?;
-            if is_explained {
-                return Ok(explain::answer(&service.explain_page(schema, asked).await?));
+    let page = async |schema: Arc<Schema>| {
+        let schema = &schema;
+        let body = QueryBody::parse(&document, schema, &state.settings())?;
+        let (limit, at_most) =
+            (body.page_limit(&state.settings())?, body.timeout.unwrap_or(state.settings().query_timeout));
+        let service = &state.services.query;
+        let (start, counts_total) = (PageStart::Cursor(body.cursor), body.counts_total);
+        let is_explained = explain::is_asked(&parameters)?;
+        match body.asked {
+            Asked::Groups(aggregation) if is_explained => {
+                Ok(explain::answer(&service.explain_groups(schema, aggregation).await?))
             }
-            let text = format!("body {asked}");
-            let make = async {
-                slow::note(&request, Shape::of_query("page", schema, &asked.query, Some(limit)));
-                let _reservation = state.admit_page(limit).await?;
-                let page = within(at_most, service.page(schema, asked)).await?;
-                pages::encoded(page, limit, &start, representation).await
-            };
-            let question = Question { schema, query: &text, representation: Some(representation) };
-            answer(&state, &request, question, make).await
+            Asked::Records(query) => {
+                let asked = PageRequest { query, limit, start: start.clone(), counts_total };
+                asked.check(schema)?;
+                if is_explained {
+                    return Ok(explain::answer(&service.explain_page(schema, asked).await?));
+                }
+                let text = format!("body {asked}");
+                let make = async {
+                    slow::note(&request, Shape::of_query("page", schema, &asked.query, Some(limit)));
+                    let _reservation = state.admit_page(limit).await?;
+                    let page = within(at_most, service.page(schema, asked)).await?;
+                    pages::encoded(page, limit, &start, representation).await
+                };
+                let question = Question { schema, query: &text, representation: Some(representation) };
+                answer(&state, &request, question, make).await
+            }
+            Asked::Groups(aggregation) => {
+                let text = format!("groups {document}");
+                let make = async {
+                    slow::note(&request, Shape::of_groups(schema, &aggregation, Some(limit)));
+                    let _reservation = state.admit_page(limit).await?;
+                    let Groups { groups, has_more } =
+                        within(at_most, service.aggregate(schema, &aggregation, limit)).await?;
+                    let page = Page { records: groups, has_more, next: None, total: None };
+                    pages::encoded(page, limit, &start, representation).await
+                };
+                let question = Question { schema, query: &text, representation: Some(representation) };
+                answer(&state, &request, question, make).await
+            }
         }
-        Asked::Groups(aggregation) => {
-            let text = format!("groups {document}");
-            let make = async {
-                slow::note(&request, Shape::of_groups(schema, &aggregation, Some(limit)));
-                let _reservation = state.admit_page(limit).await?;
-                let Groups { groups, has_more } =
-                    within(at_most, service.aggregate(schema, &aggregation, limit)).await?;
-                let page = Page { records: groups, has_more, next: None, total: None };
-                pages::encoded(page, limit, &start, representation).await
-            };
-            let question = Question { schema, query: &text, representation: Some(representation) };
-            answer(&state, &request, question, make).await
-        }
-    }
+    };
+    state.with_schema_to_read(&name, &parameters, page).await
 }

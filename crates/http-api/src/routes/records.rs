@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
+use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -25,7 +25,7 @@ use crate::openapi;
 use crate::query_string::{Parameters, record_query};
 use crate::shape::Shape;
 use crate::slow;
-use crate::state::{ApiState, MIN_SEQ};
+use crate::state::{ApiState, MIN_SEQ, if_match};
 
 /// Name of the header with the number of the commit that a change was stored by.
 const COMMIT_SEQ: &str = "eider-commit-seq";
@@ -51,28 +51,35 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let schema = state.schema(&name).await?;
+    // A schema that is not there is told before the body is read.
+    state.schema(&name).await?;
     let settings = &state.settings();
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
-    create_one(&state, &request, &schema, body).await
+    create_one(&state, &request, &name, body).await
 }
 
 /// Creates a record and answers with it.
 pub(super) async fn create_one(
     state: &ApiState,
     request: &HttpRequest,
-    schema: &Arc<Schema>,
+    name: &str,
     body: Bytes,
 ) -> Result<HttpResponse, ApiError> {
-    slow::note(request, Shape::new("create", schema));
     state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
-    let (stored, is_replayed) = match idempotency_key(request)? {
-        None => (ingest.create(schema, body).await?, false),
-        Some(key) => match ingest.create_once(schema, body, key).await? {
-            KeyedCreation::Stored(stored) => (stored, false),
-            KeyedCreation::Replayed(stored) => (stored, true),
-        },
+    let key = idempotency_key(request)?;
+    let create = async |schema: Arc<Schema>| {
+        slow::note(request, Shape::new("create", &schema));
+        let created = match key.clone() {
+            None => KeyedCreation::Stored(ingest.create(&schema, body.clone()).await?),
+            Some(key) => ingest.create_once(&schema, body.clone(), key).await?,
+        };
+        Ok((schema, created))
+    };
+    let (schema, created) = state.with_schema(name, create).await?;
+    let (stored, is_replayed) = match created {
+        KeyedCreation::Stored(stored) => (stored, false),
+        KeyedCreation::Replayed(stored) => (stored, true),
     };
     let id = stored.record.column(SystemField::Id as usize).as_fixed_size_binary().value(0);
     let id = Uuid::from_slice(id).unwrap_or_default();
@@ -84,13 +91,18 @@ pub(super) async fn create_one(
     } else {
         state.record_metrics.stored_one();
     }
-    Ok(answer(state, response, &stored))
+    Ok(answer(state, response, &schema, &stored))
 }
 
 /// The record as it is stored now, with its version and the commit that stored it.
-fn answer(state: &ApiState, mut response: HttpResponseBuilder, stored: &StoredRecord) -> HttpResponse {
+fn answer(
+    state: &ApiState,
+    mut response: HttpResponseBuilder,
+    schema: &Schema,
+    stored: &StoredRecord,
+) -> HttpResponse {
     response
-        .insert_header((ETAG, etag(&stored.record)))
+        .insert_header((ETAG, etag(schema, &stored.record)))
         .insert_header((COMMIT_SEQ, stored.commit_seq.to_string()))
         .content_type("application/json")
         .body(document(state, &stored.record))
@@ -152,7 +164,7 @@ async fn rewrite(
     payload: web::Payload,
     rewrite: Rewrite,
 ) -> Result<HttpResponse, ApiError> {
-    let (schema, id, precondition) = addressed(state, request, path).await?;
+    let (name, id, precondition) = addressed(state, request, path).await?;
     let accepted = match rewrite {
         Rewrite::Replace => body::JSON,
         Rewrite::Patch => body::MERGE_PATCH,
@@ -161,40 +173,38 @@ async fn rewrite(
     let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.patience()).await?;
     state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
-    let stored = match rewrite {
-        Rewrite::Replace => ingest.replace(&schema, id, body, &precondition).await?,
-        Rewrite::Patch => ingest.patch(&schema, id, body, &precondition).await?,
+    let change = async |schema: Arc<Schema>| {
+        slow::note(request, Shape::new("change", &schema));
+        let stored = match rewrite {
+            Rewrite::Replace => ingest.replace(&schema, id, body.clone(), &precondition).await?,
+            Rewrite::Patch => ingest.patch(&schema, id, body.clone(), &precondition).await?,
+        };
+        Ok((schema, stored))
     };
+    let (schema, stored) = state.with_schema(&name, change).await?;
     state.record_metrics.stored_one();
-    Ok(answer(state, HttpResponse::Ok(), &stored))
+    Ok(answer(state, HttpResponse::Ok(), &schema, &stored))
 }
 
-/// The schema and the record of a path, and what the request expects of the record.
+/// The schema and the record that a path names, and what the request expects of the record.
 async fn addressed(
     state: &ApiState,
     request: &HttpRequest,
     path: web::Path<(String, String)>,
-) -> Result<(Arc<Schema>, RecordId, Precondition), ApiError> {
+) -> Result<(String, RecordId, Precondition), ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let (name, id) = path.into_inner();
-    let schema = state.schema(&name).await?;
-    slow::note(request, Shape::new("change", &schema));
-    Ok((schema, parse_id(&id)?, precondition(request)?))
+    // A schema that is not there is told before the body is read.
+    state.schema(&name).await?;
+    let id = parse_id(&id)?;
+    Ok((name, id, precondition(request)?))
 }
 
 /// What `If-Match` says (RFC 9110, section 13.1.1). A weak tag matches nothing.
 fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
-    let mut versions = None;
-    for value in request.headers().get_all(IF_MATCH) {
-        let value = value.to_str().map_err(|_| ApiError::new(ErrorCode::MalformedRequest, "`If-Match` is not text"))?;
-        for tag in value.split(',').map(str::trim) {
-            if tag == "*" {
-                return Ok(Precondition::None);
-            }
-            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
-            versions.get_or_insert_with(Vec::new).extend(version.map(Version::from_i64));
-        }
-    }
+    // The version of the record, without that of its schema.
+    let version_of = |tag: String| tag.split('.').next()?.parse().ok().map(Version::from_i64);
+    let versions = if_match(request)?.map(|tags| tags.into_iter().filter_map(version_of).collect());
     Ok(versions.map_or(Precondition::None, Precondition::OneOf))
 }
 
@@ -215,17 +225,19 @@ pub(super) async fn remove_matching(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["filters", "max_affected"], true)?;
-    let schema = state.schema(&name).await?;
-    let filter = record_query(&parameters, &schema, &state.settings())?.filter;
-    if filter.is_everything() {
-        let detail = "a deletion needs at least one filter; to remove everything, delete the schema";
-        return Err(ApiError::new(ErrorCode::InvalidParameter, detail));
-    }
-    let max_affected = parameters.control("max_affected").and_then(|text| text.parse().ok());
-    let max_affected = max_affected
-        .ok_or_else(|| ApiError::parameter("max_affected", "it takes the most records that may be deleted"))?;
-    slow::note(&request, Shape::of_filter("delete", &schema, &filter));
-    let receipt = state.services.ingest.delete_matching(&schema, &filter, max_affected).await?;
+    let delete = async |schema: Arc<Schema>| {
+        let filter = record_query(&parameters, &schema, &state.settings())?.filter;
+        if filter.is_everything() {
+            let detail = "a deletion needs at least one filter; to remove everything, delete the schema";
+            return Err(ApiError::new(ErrorCode::InvalidParameter, detail));
+        }
+        let max_affected = parameters.control("max_affected").and_then(|text| text.parse().ok());
+        let max_affected = max_affected
+            .ok_or_else(|| ApiError::parameter("max_affected", "it takes the most records that may be deleted"))?;
+        slow::note(&request, Shape::of_filter("delete", &schema, &filter));
+        Ok(state.services.ingest.delete_matching(&schema, &filter, max_affected).await?)
+    };
+    let receipt = state.with_schema(&name, delete).await?;
     Ok(HttpResponse::Ok().json(json!({"deleted": receipt.rows, "commit_seq": receipt.commit_seq})))
 }
 
@@ -248,9 +260,11 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &[MIN_SEQ], false)?;
     let (name, id) = path.into_inner();
-    let schema = state.schema_to_read(&name, &parameters).await?;
-    let record = state.services.query.get(&schema, parse_id(&id)?).await?;
-    let etag = etag(&record);
+    let read = async |schema: Arc<Schema>| {
+        let record = state.services.query.get(&schema, parse_id(&id)?).await?;
+        Ok((etag(&schema, &record), record))
+    };
+    let (etag, record) = state.with_schema_to_read(&name, &parameters, read).await?;
     if is_current(&request, &etag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
     }
@@ -273,8 +287,12 @@ pub(super) async fn remove(
     request: HttpRequest,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (schema, id, precondition) = addressed(&state, &request, path).await?;
-    let commit_seq = state.services.ingest.delete(&schema, id, &precondition).await?;
+    let (name, id, precondition) = addressed(&state, &request, path).await?;
+    let delete = async |schema: Arc<Schema>| {
+        slow::note(&request, Shape::new("change", &schema));
+        Ok(state.services.ingest.delete(&schema, id, &precondition).await?)
+    };
+    let commit_seq = state.with_schema(&name, delete).await?;
     Ok(HttpResponse::NoContent().insert_header((COMMIT_SEQ, commit_seq.to_string())).finish())
 }
 
@@ -285,9 +303,13 @@ fn parse_id(text: &str) -> Result<RecordId, ApiError> {
     })
 }
 
-/// A strong validator: the record's version.
-fn etag(record: &RecordBatch) -> String {
-    format!("\"{}\"", record.column(SystemField::Version as usize).as_primitive::<Int64Type>().value(0))
+/// A strong validator: the record's version, and that of its schema once it has changed.
+fn etag(schema: &Schema, record: &RecordBatch) -> String {
+    let version = record.column(SystemField::Version as usize).as_primitive::<Int64Type>().value(0);
+    match schema.version() {
+        1 => format!("\"{version}\""),
+        changed => format!("\"{version}.{changed}\""),
+    }
 }
 
 fn document(state: &ApiState, record: &RecordBatch) -> Vec<u8> {

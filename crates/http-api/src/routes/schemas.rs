@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{IdCheck, IdentityStatistics, SchemaDescription};
+use eider_application::{IdCheck, IdentityStatistics, SchemaDescription, SchemaVersion};
 use eider_domain::{Schema, SchemaName, Verb};
 use serde_json::{Value as Json, json};
 
@@ -12,7 +12,7 @@ use crate::body;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
-use crate::state::ApiState;
+use crate::state::{ApiState, if_match};
 
 /// Creates a schema with its table and indexes.
 #[utoipa::path(
@@ -86,6 +86,68 @@ pub(super) async fn describe(
     document["indexes"] = indexes.collect();
     document["identity"] = identity_of(&statistics.identity);
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(&schema))).json(document))
+}
+
+/// Changes a schema with its table and indexes.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/schemas/{schema}",
+    operation_id = "evolve_schema",
+    tag = "schemas",
+    params(openapi::InSchema, openapi::SchemaIfMatch, openapi::Trial),
+    request_body(content = openapi::SchemaChange),
+    responses(
+        (status = 200, description = "The schema as it is now, or after a dry run as it would be.", body = openapi::EvolvedSchema, headers(("ETag" = String, description = "The version of the schema; not of a dry run."))),
+    )
+)]
+pub(super) async fn evolve(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let parameters = Parameters::parse(request.query_string(), &["dry_run"], false)?;
+    let is_dry_run = parameters.choice("dry_run", &[("false", false), ("true", true)])?;
+    let expected: Option<Vec<u32>> =
+        if_match(&request)?.map(|tags| tags.iter().filter_map(|tag| tag.parse().ok()).collect());
+    let name = parse(&name)?;
+    let document = body::json(&request, payload, &state.settings()).await?;
+    let schema = state.services.schemas.evolve(&name, &document, expected.as_deref(), is_dry_run).await?;
+    let mut document = document_of(&schema);
+    document["dry_run"] = is_dry_run.into();
+    let mut response = HttpResponse::Ok();
+    if !is_dry_run {
+        response.insert_header((ETAG, etag(&schema)));
+    }
+    Ok(response.json(document))
+}
+
+/// Every version that a schema has had, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schemas/{schema}/versions",
+    operation_id = "schema_versions",
+    tag = "schemas",
+    params(openapi::InSchema),
+    responses(
+        (status = 200, description = "The versions.", body = openapi::SchemaVersions),
+    )
+)]
+pub(super) async fn versions(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let versions = state.services.schemas.versions(&parse(&name)?).await?;
+    let document_of = |version: &SchemaVersion| {
+        let mut document = version.definition.to_json();
+        document["version"] = version.version.into();
+        document["since"] = version.since.to_string().into();
+        document
+    };
+    let data: Vec<Json> = versions.iter().map(document_of).collect();
+    Ok(HttpResponse::Ok().json(json!({"data": data})))
 }
 
 /// Removes a schema with its table and records.

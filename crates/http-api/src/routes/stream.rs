@@ -58,14 +58,15 @@ pub(super) async fn records(
     let parameters = Parameters::parse(request.query_string(), &CONTROLS, true)?;
     let framing = stream_framing(&parameters)?;
     let representation = representation(&request, &parameters, framing)?;
-    let schema = state.schema_to_read(&name, &parameters).await?;
-    let query = record_query(&parameters, &schema, &state.settings())?;
-    let limit = stream_limit(&parameters)?;
-    let resume = parameters.control("resume").map(str::to_owned);
+    let (limit, resume) = (stream_limit(&parameters)?, parameters.control("resume").map(str::to_owned));
     let (at_most, is_explained) = (state.settings().query_timeout, explain::is_asked(&parameters)?);
-    Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained }
-        .records(query, limit, resume, framing)
-        .await
+    let stream = async |schema: Arc<Schema>| {
+        let query = record_query(&parameters, &schema, &state.settings())?;
+        Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained }
+            .records(query, limit, resume.clone(), framing)
+            .await
+    };
+    state.with_schema_to_read(&name, &parameters, stream).await
 }
 
 /// Every record or group, for a query as JSON.
@@ -90,20 +91,23 @@ pub(super) async fn query(
     let framing = stream_framing(&parameters)?;
     let representation = representation(&request, &parameters, framing)?;
     let document = body::json(&request, payload, &state.settings()).await?;
-    let schema = state.schema_to_read(&name, &parameters).await?;
-    let body = QueryBody::parse(&document, &schema, &state.settings())?;
-    body.check_stream()?;
-    let resume = parameters.control("resume").map(str::to_owned);
-    let (at_most, is_explained) =
-        (body.timeout.unwrap_or(state.settings().query_timeout), explain::is_asked(&parameters)?);
-    let stream = Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained };
-    match body.asked {
-        Asked::Records(query) => stream.records(query, body.limit, resume, framing).await,
-        Asked::Groups(_) if framing.is_some() || resume.is_some() => {
-            Err(ApiError::parameter("profile", "groups have no cursors; their stream is neither framed nor resumed"))
+    let (resume, is_explained) = (parameters.control("resume").map(str::to_owned), explain::is_asked(&parameters)?);
+    let stream = async |schema: Arc<Schema>| {
+        let body = QueryBody::parse(&document, &schema, &state.settings())?;
+        body.check_stream()?;
+        let at_most = body.timeout.unwrap_or(state.settings().query_timeout);
+        let stream =
+            Stream { state: &state, request: &request, schema: &schema, representation, at_most, is_explained };
+        match body.asked {
+            Asked::Records(query) => stream.records(query, body.limit, resume.clone(), framing).await,
+            Asked::Groups(_) if framing.is_some() || resume.is_some() => {
+                let detail = "groups have no cursors; their stream is neither framed nor resumed";
+                Err(ApiError::parameter("profile", detail))
+            }
+            Asked::Groups(aggregation) => stream.groups(&aggregation, body.limit).await,
         }
-        Asked::Groups(aggregation) => stream.groups(&aggregation, body.limit).await,
-    }
+    };
+    state.with_schema_to_read(&name, &parameters, stream).await
 }
 
 fn representation(

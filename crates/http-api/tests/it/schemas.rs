@@ -1,8 +1,8 @@
 //! `/schemas`.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::app::{TestApp, flights};
+use crate::app::{Answer, TestApp, flights};
 
 #[tokio::test]
 async fn a_schema_is_created_shown_listed_and_removed() {
@@ -79,4 +79,119 @@ async fn schemas_of_one_and_of_five_hundred_properties_work() {
         let created = app.post(&format!("/api/v1/records/{name}"), &record.into()).await;
         assert_eq!((created.status, &created.json()[format!("p{}", count - 1)]), (201, &json!(count - 1)));
     }
+}
+
+async fn patch(app: &TestApp, query: &str, change: &Json) -> Answer {
+    let path = format!("/api/v1/schemas/flights{query}");
+    app.send(app.request("PATCH", &path).json(change)).await
+}
+
+#[tokio::test]
+async fn a_schema_is_changed_and_its_versions_are_shown() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA"}])).await;
+    let change = json!({"change": {"carrier": {"name": "airline"}}, "add": [{"name": "seats", "type": "integer", "default": 0}]});
+    let changed = patch(&app, "", &change).await;
+    assert_eq!((changed.status, changed.header("etag"), &changed.json()["version"]), (200, "\"2\"", &json!(2)));
+    assert_eq!(changed.json()["dry_run"], false);
+    let record = &app.get("/api/v1/records/flights").await.json()["data"][0];
+    assert_eq!((&record["airline"], &record["seats"]), (&json!("UA"), &json!(0)));
+
+    let versions = app.get("/api/v1/schemas/flights/versions").await.json();
+    let found: Vec<_> = versions["data"].as_array().unwrap().iter().map(|v| (&v["version"], &v["properties"][0]["name"])).collect();
+    assert_eq!(found, [(&json!(1), &json!("carrier")), (&json!(2), &json!("airline"))]);
+    assert_eq!(versions["data"][1]["since"], "2026-01-31T08:15:00.000000Z");
+}
+
+#[tokio::test]
+async fn a_dry_run_changes_no_schema() {
+    let app = TestApp::with_flights().await;
+    let change = json!({"drop": ["carrier"]});
+    let tried = patch(&app, "?dry_run=true", &change).await;
+    assert_eq!((tried.status, &tried.json()["version"], &tried.json()["dry_run"]), (200, &json!(2), &json!(true)));
+    assert!(!tried.headers.contains_key("etag"));
+    assert_eq!(app.get("/api/v1/schemas/flights").await.json()["version"], 1);
+}
+
+#[tokio::test]
+async fn a_change_needs_the_version_it_expects() {
+    let app = TestApp::with_flights().await;
+    let expecting = |version: &str| {
+        let request = app.request("PATCH", "/api/v1/schemas/flights").header("if-match", version);
+        app.send(request.json(&json!({"description": version})))
+    };
+    assert_eq!(expecting("\"1\"").await.status, 200);
+    let stale = expecting("\"1\"").await;
+    assert_eq!(stale.problem(), (412, "stale_version".to_owned()));
+    assert!(stale.detail().contains('2'), "{}", stale.text);
+    assert_eq!(expecting("\"7\", \"2\"").await.status, 200);
+    assert_eq!(expecting("*").await.status, 200);
+    assert_eq!(expecting("W/\"4\"").await.status, 412);
+}
+
+#[tokio::test]
+async fn a_change_that_says_nothing_new_makes_no_version() {
+    let app = TestApp::with_flights().await;
+    let same = patch(&app, "", &json!({"change": {"carrier": {"is_indexed": true}}})).await;
+    assert_eq!((same.status, same.header("etag")), (200, "\"1\""));
+    let nothing = app.send(app.request("PATCH", "/api/v1/schemas/nothing").json(&json!({}))).await;
+    assert_eq!(nothing.problem(), (404, "schema_not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_bad_change_is_refused_with_every_reason() {
+    let app = TestApp::with_flights().await;
+    let change = json!({"drop": ["carier"], "change": {"flight": {"type": "boolean"}}});
+    let refused = patch(&app, "", &change).await;
+    assert_eq!(refused.problem(), (422, "schema_invalid".to_owned()));
+    let errors = refused.json()["errors"].clone();
+    assert_eq!((&errors[0]["pointer"], &errors[0]["code"]), (&json!("/drop/0"), &json!("unknown_property")));
+    assert_eq!((&errors[1]["pointer"], &errors[1]["code"]), (&json!("/change/flight/type"), &json!("not_wider")));
+}
+
+#[tokio::test]
+async fn records_that_contradict_a_change_are_counted_and_named() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA", "flight": 1}, {"carrier": "AA"}, {"carrier": "DL"}])).await;
+    for query in ["?dry_run=true", ""] {
+        let refused = patch(&app, query, &json!({"change": {"flight": {"required": true}}})).await;
+        assert_eq!(refused.problem(), (409, "schema_contradicted".to_owned()));
+        let contradiction = refused.json()["contradictions"][0].clone();
+        assert_eq!((&contradiction["property"], &contradiction["records"]), (&json!("flight"), &json!(2)));
+        assert_eq!(contradiction["code"], "required_missing");
+        assert_eq!(contradiction["sample"].as_array().unwrap().len(), 2);
+    }
+}
+
+/// What a client knows of a record tells nothing of one with other columns.
+#[tokio::test]
+async fn a_record_of_a_changed_schema_has_another_tag() {
+    let app = TestApp::with_flights().await;
+    let created = app.post("/api/v1/records/flights", &json!({"carrier": "UA"})).await;
+    let path = created.header("location").to_owned();
+    assert_eq!(created.header("etag"), "\"1\"");
+    patch(&app, "", &json!({"description": "changed"})).await;
+    let known = app.send(app.request("GET", &path).header("if-none-match", "\"1\"")).await;
+    assert_eq!((known.status, known.header("etag")), (200, "\"1.2\""));
+    let same = app.send(app.request("GET", &path).header("if-none-match", "\"1.2\"")).await;
+    assert_eq!(same.status, 304);
+    for (tag, status) in [("\"1.2\"", 200), ("\"1\"", 412), ("\"2\"", 200), ("\"9.2\"", 412)] {
+        let request = app.request("PATCH", &path).header("if-match", tag);
+        assert_eq!(app.send(request.json(&json!({"flight": 1}))).await.status, status, "{tag}");
+    }
+}
+
+#[tokio::test]
+async fn a_creation_is_repeated_under_a_schema_that_would_refuse_it() {
+    let app = TestApp::with_flights().await;
+    let create = || {
+        let request = app.request("POST", "/api/v1/records/flights").header("idempotency-key", "k");
+        app.send(request.json(&json!({"carrier": "UA", "flight": 7})))
+    };
+    let first = create().await;
+    patch(&app, "", &json!({"change": {"carrier": {"name": "airline"}}})).await;
+    let again = create().await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"));
+    assert_eq!((&again.json()["id"], &again.json()["airline"]), (&first.json()["id"], &json!("UA")));
+    assert_eq!(again.header("location"), first.header("location"));
 }

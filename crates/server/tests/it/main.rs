@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod disk_full;
 mod event_loop;
+mod evolution;
 mod keys;
 mod logs;
 mod monitoring;

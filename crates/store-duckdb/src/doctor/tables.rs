@@ -202,7 +202,7 @@ mod tests {
         catalog::load(&connection).unwrap();
         catalog::insert(&connection, &schema).unwrap();
         let rows = format!(
-            "INSERT INTO {} SELECT uuid(), now()::TIMESTAMP, now()::TIMESTAMP, 1, range % 2, range % 3, range + 1 FROM range(50000)",
+            "INSERT INTO {} SELECT range + 1, uuid(), now()::TIMESTAMP, now()::TIMESTAMP, 1, range % 2, range % 3 FROM range(50000)",
             ident::table(&schema)
         );
         connection.execute_batch(&rows).unwrap();

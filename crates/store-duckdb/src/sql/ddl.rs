@@ -1,6 +1,6 @@
 //! The table and the indexes of a schema.
 
-use eider_domain::{Schema, SystemField};
+use eider_domain::{Property, Schema, SystemField};
 
 use super::column_type;
 use crate::ident;
@@ -16,25 +16,34 @@ pub(crate) fn create_table(schema: &Schema) -> String {
         let constraint = if property.is_required { " NOT NULL" } else { "" };
         format!("{} {}{constraint}", ident::quoted(property.name.as_str()), column_type(property.data_type))
     });
-    let columns: Vec<String> =
-        system.into_iter().chain(properties).chain([format!("{} BIGINT NOT NULL", ident::SEQUENCE)]).collect();
+    // Columns that are added later come last, as their properties do.
+    let sequence = format!("{} BIGINT NOT NULL", ident::SEQUENCE);
+    let columns: Vec<String> = [sequence].into_iter().chain(system).chain(properties).collect();
     format!("CREATE TABLE {} ({})", ident::table(schema), columns.join(", "))
 }
 
 /// An index for each property that is indexed or unique; one serves both.
 pub(crate) fn create_indexes(schema: &Schema) -> Vec<String> {
     let indexed = schema.properties().iter().filter(|property| property.is_indexed || property.is_unique);
-    let statements = indexed.map(|property| {
-        let unique = if property.is_unique { "UNIQUE " } else { "" };
-        let name = property.name.as_str();
-        format!(
-            "CREATE {unique}INDEX {} ON {} ({})",
-            ident::quoted(&ident::index_name(schema.name(), name)),
-            ident::table(schema),
-            ident::quoted(name)
-        )
-    });
-    statements.collect()
+    indexed.map(|property| create_index(schema, property)).collect()
+}
+
+/// The index on a property.
+pub(crate) fn create_index(schema: &Schema, property: &Property) -> String {
+    let unique = if property.is_unique { "UNIQUE " } else { "" };
+    let name = property.name.as_str();
+    format!(
+        "CREATE {unique}INDEX {} ON {} ({})",
+        ident::quoted(&ident::index_name(schema.name(), name)),
+        ident::table(schema),
+        ident::quoted(name)
+    )
+}
+
+/// Removes the index on a property.
+pub(crate) fn drop_index(schema: &Schema, property: &Property) -> String {
+    let name = ident::index_name(schema.name(), property.name.as_str());
+    format!("DROP INDEX {}.{}", ident::quoted(ident::RECORDS), ident::quoted(&name))
 }
 
 /// Removes the table with its indexes.

@@ -16,6 +16,8 @@ pub enum Operation {
     GetSchema,
     /// `SchemaCatalog::list`
     ListSchemas,
+    /// `SchemaCatalog::evolve`
+    EvolveSchema,
     /// `SchemaCatalog::remove`
     RemoveSchema,
     /// `RecordStore::scan`

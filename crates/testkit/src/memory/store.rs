@@ -8,9 +8,9 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
+    Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck, IdentityStatistics,
     IndexStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
+    SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
 };
 use eider_domain::{Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
@@ -20,7 +20,7 @@ use super::faults::{Faults, Operation, ScanGate, lock};
 use super::scan::{self, OpenScan, Scan};
 use super::table::Table;
 use super::writer::MemoryWriter;
-use super::{aggregate, change};
+use super::{aggregate, change, evolution};
 
 /// Rows per batch unless a test asks for more: few, so that consumers meet batch boundaries.
 const BATCH_ROWS: usize = 3;
@@ -111,12 +111,25 @@ impl Default for MemoryStore {
 }
 
 impl Shared {
-    /// Works on the table of `schema`; `NotFound` when it was removed, also when another took its name.
+    /// Works on the table of `schema`; `NotFound` when it was removed, also when another took its name, and `SchemaChanged` when
+    /// it is of another version.
     pub(super) fn with_table<T>(&self, schema: &Schema, work: impl FnOnce(&mut Table) -> T) -> Result<T, StoreError> {
+        self.with_version(schema, |current| current.version() == schema.version(), work)
+    }
+
+    /// Works on the table of a schema if its version is one that will do.
+    pub(super) fn with_version<T>(
+        &self,
+        schema: &Schema,
+        will_do: impl FnOnce(&Schema) -> bool,
+        work: impl FnOnce(&mut Table) -> T,
+    ) -> Result<T, StoreError> {
         let mut tables = lock(&self.tables);
         match tables.by_key.get_mut(&schema.name().key()) {
-            Some(table) if table.belongs_to(schema) => Ok(work(table)),
-            _ => Err(not_found(schema.name())),
+            Some(table) if !table.schema.is_version_of(schema) => Err(not_found(schema.name())),
+            Some(table) if will_do(&table.schema) => Ok(work(table)),
+            Some(_) => Err(StoreError::new(StoreErrorKind::SchemaChanged, "the schema changed meanwhile")),
+            None => Err(not_found(schema.name())),
         }
     }
 }
@@ -153,6 +166,16 @@ impl SchemaCatalog for MemoryStore {
     async fn list(&self) -> Result<Vec<Arc<Schema>>, StoreError> {
         self.shared.faults.strike(Operation::ListSchemas)?;
         Ok(lock(&self.shared.tables).by_key.values().map(|table| Arc::clone(&table.schema)).collect())
+    }
+
+    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+        self.shared.faults.strike(Operation::EvolveSchema)?;
+        self.shared.with_table(&request.schema, |table| evolution::evolve(table, &request))
+    }
+
+    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError> {
+        let tables = lock(&self.shared.tables);
+        tables.by_key.get(&name.key()).map(|table| table.versions.clone()).ok_or_else(|| not_found(name))
     }
 
     async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {

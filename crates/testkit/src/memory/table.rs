@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use eider_application::{CommitReceipt, DeleteOutcome, KeptAnswer, ScanRequest};
+use eider_application::{CommitReceipt, DeleteOutcome, KeptAnswer, ScanRequest, SchemaVersion};
 use eider_domain::{Filter, Position, Schema, SortKey, Value};
 
 use tokio::sync::watch;
@@ -29,6 +29,8 @@ pub(super) struct FoundRecord {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) schema: Arc<Schema>,
+    /// Every version that the schema has had, the oldest first.
+    pub(super) versions: Vec<SchemaVersion>,
     /// Tells a table from one that had the same name before it.
     pub(super) incarnation: u64,
     pub(super) records: Vec<Arc<StoredRecord>>,
@@ -41,21 +43,17 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(schema: Arc<Schema>, incarnation: u64) -> Self {
+        let definition = schema.definition().clone();
+        let first = SchemaVersion { version: schema.version(), definition, since: schema.created_at() };
         Self {
             schema,
+            versions: vec![first],
             incarnation,
             records: Vec::new(),
             answers: HashMap::new(),
             next_sequence: 1,
             committed: watch::Sender::new(0),
         }
-    }
-
-    /// Whether this is the table of `schema`, and not of another that had or has its name.
-    pub(super) fn belongs_to(&self, schema: &Schema) -> bool {
-        self.schema.created_at() == schema.created_at()
-            && self.schema.version() == schema.version()
-            && self.schema.definition() == schema.definition()
     }
 
     pub(super) fn insert(&mut self, rows: Vec<Vec<Value>>) {

@@ -9,7 +9,7 @@ use eider_application::{
     AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, IdOrigin, KeptAnswer, StoreError, StoreErrorKind,
     WriteReceipt, WriteRequest,
 };
-use eider_domain::{RecordId, SystemField, Value};
+use eider_domain::{RecordId, Schema, SystemField, Value};
 
 use super::conflicts::{Verdict, judge};
 use super::faults::Operation;
@@ -53,7 +53,8 @@ impl BatchWriter for MemoryWriter {
             return Err(StoreError::new(StoreErrorKind::InvalidInput, "the write was lost when a batch was refused"));
         }
         let Self { shared, request, incarnation, rows, .. } = *self;
-        shared.with_table(&request.schema, |table| {
+        let accepts = |current: &Schema| current.accepts_records_of(&request.schema);
+        shared.with_version(&request.schema, accepts, |table| {
             if table.incarnation != incarnation {
                 return Err(StoreError::new(StoreErrorKind::NotFound, "the schema was made anew during the write"));
             }

@@ -1,0 +1,56 @@
+//! Changes of schemas, as a store is asked for them.
+
+use std::sync::Arc;
+
+use eider_domain::{Evolution, PropertyName, RecordId, Schema, SchemaDefinition, Timestamp, ViolationCode};
+
+/// A change of a schema, its table and its indexes.
+#[derive(Debug, Clone)]
+pub struct EvolutionRequest {
+    /// The schema as the caller knows it.
+    pub schema: Arc<Schema>,
+    /// What becomes of it.
+    pub evolution: Evolution,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// Everything is checked and nothing is changed.
+    pub is_dry_run: bool,
+}
+
+/// How a change of a schema ended.
+#[derive(Debug, Clone)]
+pub enum EvolutionOutcome {
+    /// The schema is this one now.
+    Evolved(Arc<Schema>),
+    /// Nothing keeps the schema from the change, which was only tried.
+    Possible,
+    /// Stored records contradict it, and nothing was changed.
+    Contradicted(Vec<Contradiction>),
+}
+
+/// Stored records that contradict a change of their schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The property of the next definition.
+    pub property: PropertyName,
+    /// What the records do not fulfil.
+    pub code: ViolationCode,
+    /// How many records.
+    pub records: u64,
+    /// Some of them, at most [`CONTRADICTION_SAMPLE`].
+    pub sample: Vec<RecordId>,
+}
+
+/// Most records that a [`Contradiction`] names.
+pub const CONTRADICTION_SAMPLE: usize = 10;
+
+/// A schema as it was from a time on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaVersion {
+    /// Its number, from 1.
+    pub version: u32,
+    /// What it said.
+    pub definition: SchemaDefinition,
+    /// When it came into force.
+    pub since: Timestamp,
+}

@@ -1,0 +1,169 @@
+//! A change of a schema: what its author asks for, and what stored records have to fulfil for it.
+
+mod parse;
+
+use crate::{DataType, Property, Schema, SchemaDefinition, ValueRef, Violation, ViolationCode};
+
+/// A change of a schema from one version to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evolution {
+    next: SchemaDefinition,
+    /// For each property of the next definition, its place in the one before; `None` for one that is added.
+    origins: Vec<Option<usize>>,
+}
+
+impl Evolution {
+    /// Parses a change of a definition: `{"description": …, "drop": ["name"], "change": {"name": {…}}, "add": [{…}]}`. A value of
+    /// `change` is merged into the property as RFC 7396 says; `name` renames it.
+    ///
+    /// # Errors
+    /// Every violation found, each with a JSON Pointer into `document`.
+    pub fn parse(current: &SchemaDefinition, document: &serde_json::Value) -> Result<Self, Vec<Violation>> {
+        parse::evolution(current, document)
+    }
+
+    /// The definition that the change leads to.
+    pub fn next(&self) -> &SchemaDefinition {
+        &self.next
+    }
+
+    /// For each property of the next definition, its place in the one before; `None` for one that is added.
+    pub fn origins(&self) -> &[Option<usize>] {
+        &self.origins
+    }
+
+    /// Whether the change leaves the definition as it is.
+    pub fn is_nothing(&self, current: &SchemaDefinition) -> bool {
+        self.next == *current
+    }
+
+    /// The properties of the next definition, each with what it was before.
+    pub fn properties<'s>(&'s self, before: &'s Schema) -> impl Iterator<Item = (&'s Property, Option<&'s Property>)> {
+        let origins = self.origins.iter().map(|origin| origin.map(|index| &before.properties()[index]));
+        self.next.properties().iter().zip(origins)
+    }
+
+    /// What stored records have to fulfil, in the order of the next definition.
+    pub fn demands(&self, before: &Schema) -> Vec<Demand> {
+        let mut demands = Vec::new();
+        for (index, (property, origin)) in self.properties(before).enumerate() {
+            let Some(was) = origin else {
+                let kind = match &property.default {
+                    None if property.is_required => Some(DemandKind::Present),
+                    Some(_) if property.is_unique => Some(DemandKind::Unique),
+                    _ => None,
+                };
+                demands.extend(kind.map(|kind| Demand { property: index, origin: None, kind }));
+                continue;
+            };
+            let mut demand = |kind| demands.push(Demand { property: index, origin: self.origins[index], kind });
+            if property.is_required && !was.is_required {
+                demand(DemandKind::Present);
+            }
+            if property.data_type != was.data_type {
+                demand(DemandKind::Convertible { from: was.data_type });
+            }
+            if property.constraints != was.constraints && !property.constraints.is_empty() {
+                demand(DemandKind::Constrained { from: was.data_type });
+            }
+            if property.is_unique && !was.is_unique {
+                demand(DemandKind::Unique);
+            }
+        }
+        demands
+    }
+}
+
+/// Something that stored records have to fulfil before a schema may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// The place of the property in the next definition.
+    pub property: usize,
+    /// Its place in the definition before; `None` for one that is added.
+    pub origin: Option<usize>,
+    /// What is asked of its values.
+    pub kind: DemandKind,
+}
+
+/// What is asked of the stored values of a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemandKind {
+    /// None is null.
+    Present,
+    /// The next type can hold each.
+    Convertible {
+        /// The type that they have.
+        from: DataType,
+    },
+    /// Each satisfies the next constraints.
+    Constrained {
+        /// The type that they have.
+        from: DataType,
+    },
+    /// No two are equal; nulls do not count.
+    Unique,
+}
+
+impl DemandKind {
+    /// What a record does that does not fulfil it.
+    pub fn code(self) -> ViolationCode {
+        match self {
+            Self::Present => ViolationCode::RequiredMissing,
+            Self::Convertible { .. } => ViolationCode::OutOfRange,
+            Self::Constrained { .. } => ViolationCode::InvalidConstraint,
+            Self::Unique => ViolationCode::UniqueViolation,
+        }
+    }
+}
+
+impl Demand {
+    /// What is wrong with a stored value, looked at by itself. [`DemandKind::Unique`] is asked of values together.
+    pub fn broken_by(&self, next: &Property, value: &ValueRef<'_>) -> Option<ViolationCode> {
+        if matches!(value, ValueRef::Null) {
+            return (self.kind == DemandKind::Present).then(|| self.kind.code());
+        }
+        match self.kind {
+            DemandKind::Present | DemandKind::Unique => None,
+            DemandKind::Convertible { from } => {
+                widened(value, from, next.data_type).is_none().then(|| self.kind.code())
+            }
+            DemandKind::Constrained { from } => {
+                let widened = widened(value, from, next.data_type)?;
+                next.constraints.check(next.data_type, &widened).err().map(|(code, _)| code)
+            }
+        }
+    }
+}
+
+/// Whether values of a type can be had as values of another without loss, all of them or most of them.
+pub(crate) fn widens(from: DataType, to: DataType) -> bool {
+    use DataType::{Boolean, Date, Datetime, Decimal, Integer, Number, String, Uuid};
+    match (from, to) {
+        (Integer, Number | Decimal { .. } | String)
+        | (Decimal { .. } | Boolean | Uuid, String)
+        | (Date, Datetime | String) => true,
+        (Decimal { precision, scale }, Decimal { precision: wider, scale: finer }) => {
+            finer >= scale && wider - finer >= precision - scale
+        }
+        _ => from == to,
+    }
+}
+
+/// A value of one type as one of another that [`widens`] it; `None` when it cannot be had without loss.
+pub fn widened<'a>(value: &ValueRef<'a>, from: DataType, to: DataType) -> Option<ValueRef<'a>> {
+    /// The integers that a double holds, each by itself.
+    const EXACT: u64 = 1 << 53;
+    match (value, to) {
+        _ if from == to => Some(value.clone()),
+        (ValueRef::Null, _) => Some(ValueRef::Null),
+        (ValueRef::Integer(number), DataType::Number) if number.unsigned_abs() > EXACT => None,
+        (ValueRef::Date(days), DataType::Datetime) => Some(ValueRef::Datetime(i64::from(*days) * 86_400_000_000)),
+        (value, to) => {
+            let text = value.text(from)?;
+            ValueRef::parse(to, &text).ok().map(ValueRef::into_owned)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! From JSON to a change of a definition, with every violation reported.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Evolution, widens};
+use crate::definition::Report;
+use crate::violation::pointer_to;
+use crate::{SchemaDefinition, Violation, ViolationCode, nearest};
+
+const KEYS: [&str; 4] = ["description", "drop", "change", "add"];
+
+/// A property of the next definition on its way there.
+struct Candidate {
+    document: Json,
+    origin: Option<usize>,
+    /// Where in the change it is spoken of.
+    pointer: String,
+}
+
+pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<Evolution, Vec<Violation>> {
+    let mut report = Report::default();
+    let Some(patch) = report.object("", document, &KEYS) else { return Err(report.into_violations()) };
+    let drop = dropped(&mut report, current, patch.get("drop"));
+    let mut changes = changed(&mut report, current, patch.get("change"));
+    let mut next = current.to_json();
+    let Json::Array(properties) = next["properties"].take() else { return Err(report.into_violations()) };
+    let mut candidates = Vec::new();
+    for (index, mut document) in properties.into_iter().enumerate() {
+        let change = changes.iter().position(|(place, ..)| *place == index).map(|at| changes.swap_remove(at));
+        if drop.contains(&index) {
+            if let Some((_, pointer, _)) = change {
+                report.add(&pointer, ViolationCode::ContradictoryChange, "the property is dropped in the same change");
+            }
+            continue;
+        }
+        // Another may be renamed to the name of one that stays.
+        let mut pointer = "/change".to_owned();
+        if let Some((_, at, change)) = change {
+            merge_property(&mut document, change);
+            pointer = at;
+        }
+        candidates.push(Candidate { document, origin: Some(index), pointer });
+    }
+    candidates.extend(added(&mut report, patch.get("add")));
+    if let Some(description) = patch.get("description") {
+        next["description"] = description.clone();
+    }
+    let origins: Vec<Option<usize>> = candidates.iter().map(|candidate| candidate.origin).collect();
+    let (documents, pointers): (Vec<Json>, Vec<String>) =
+        candidates.into_iter().map(|candidate| (candidate.document, candidate.pointer)).unzip();
+    next["properties"] = documents.into();
+    let next = match SchemaDefinition::parse(&next) {
+        Ok(next) => next,
+        Err(violations) => {
+            report.extend(violations.into_iter().map(|violation| addressed(violation, &pointers)));
+            return Err(report.into_violations());
+        }
+    };
+    for (property, (origin, pointer)) in next.properties().iter().zip(origins.iter().zip(&pointers)) {
+        let Some(was) = origin.map(|index| &current.properties()[index]) else { continue };
+        if !widens(was.data_type, property.data_type) {
+            let detail = format!("not every `{}` can be had as `{}`", was.data_type, property.data_type);
+            report.add(&format!("{pointer}/type"), ViolationCode::NotWider, detail);
+        }
+    }
+    let violations = report.into_violations();
+    if violations.is_empty() { Ok(Evolution { next, origins }) } else { Err(violations) }
+}
+
+/// A violation of the next definition, at the place in the change that brought it about.
+fn addressed(mut violation: Violation, pointers: &[String]) -> Violation {
+    let Some(rest) = violation.pointer.strip_prefix("/properties") else { return violation };
+    let (index, rest) = rest.trim_start_matches('/').split_once('/').map_or_else(
+        || (rest.trim_start_matches('/'), String::new()),
+        |(index, rest)| (index, format!("/{rest}")),
+    );
+    violation.pointer = match index.parse::<usize>().ok().and_then(|index| pointers.get(index)) {
+        Some(pointer) => format!("{pointer}{rest}"),
+        None => "/drop".to_owned(),
+    };
+    violation
+}
+
+/// The places of the properties that are dropped.
+fn dropped(report: &mut Report, current: &SchemaDefinition, value: Option<&Json>) -> Vec<usize> {
+    let names = match value {
+        None | Some(Json::Null) => return Vec::new(),
+        Some(Json::Array(names)) => names,
+        Some(other) => {
+            report.mismatch("/drop", "array", other);
+            return Vec::new();
+        }
+    };
+    let mut places = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let pointer = format!("/drop/{index}");
+        match name {
+            Json::String(name) => places.extend(place_of(report, current, &pointer, name)),
+            other => report.mismatch(&pointer, "string", other),
+        }
+    }
+    places
+}
+
+/// The properties that are changed: their places, where the change speaks of them, and what it says.
+fn changed<'d>(
+    report: &mut Report,
+    current: &SchemaDefinition,
+    value: Option<&'d Json>,
+) -> Vec<(usize, String, &'d Map<String, Json>)> {
+    let changes = match value {
+        None | Some(Json::Null) => return Vec::new(),
+        Some(Json::Object(changes)) => changes,
+        Some(other) => {
+            report.mismatch("/change", "object", other);
+            return Vec::new();
+        }
+    };
+    let mut found: Vec<(usize, String, &Map<String, Json>)> = Vec::new();
+    for (name, change) in changes {
+        let pointer = pointer_to("/change", name);
+        let Json::Object(change) = change else {
+            report.mismatch(&pointer, "object", change);
+            continue;
+        };
+        let Some(place) = place_of(report, current, &pointer, name) else { continue };
+        if found.iter().any(|(other, ..)| *other == place) {
+            report.add(&pointer, ViolationCode::ContradictoryChange, "the property is changed twice; case does not count");
+            continue;
+        }
+        found.push((place, pointer, change));
+    }
+    found
+}
+
+fn added(report: &mut Report, value: Option<&Json>) -> Vec<Candidate> {
+    match value {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::Array(properties)) => {
+            let candidates = properties.iter().enumerate().map(|(index, document)| Candidate {
+                document: document.clone(),
+                origin: None,
+                pointer: format!("/add/{index}"),
+            });
+            candidates.collect()
+        }
+        Some(other) => {
+            report.mismatch("/add", "array", other);
+            Vec::new()
+        }
+    }
+}
+
+fn place_of(report: &mut Report, current: &SchemaDefinition, pointer: &str, name: &str) -> Option<usize> {
+    let names = || current.properties().iter().map(|property| property.name.as_str());
+    let place = names().position(|known| known.eq_ignore_ascii_case(name));
+    if place.is_none() {
+        let hint = nearest(name, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        report.add(pointer, ViolationCode::UnknownProperty, format!("the schema has no such property{hint}"));
+    }
+    place
+}
+
+/// Merges a change into a property (RFC 7396). What belongs to a type alone goes with it.
+fn merge_property(property: &mut Json, change: &Map<String, Json>) {
+    let is_retyped = change.get("type").is_some_and(|name| *name != property["type"]);
+    if let (true, Json::Object(property)) = (is_retyped, &mut *property) {
+        property.remove("precision");
+        property.remove("scale");
+    }
+    merge(property, change);
+}
+
+fn merge(target: &mut Json, patch: &Map<String, Json>) {
+    if !target.is_object() {
+        *target = Json::Object(Map::new());
+    }
+    let Json::Object(target) = target else { return };
+    for (key, value) in patch {
+        match value {
+            Json::Null => {
+                target.remove(key);
+            }
+            Json::Object(patch) if key != "default" => merge(target.entry(key).or_insert(Json::Null), patch),
+            value => {
+                target.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! A change of a schema: its table, its indexes and the catalog, all in one transaction.
+//!
+//! The writer's turn is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
+//! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use duckdb::Connection;
+use eider_application::{
+    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionFigures, EvolutionOutcome, EvolutionRequest, ScanRequest,
+    StoreError,
+};
+use eider_domain::{Demand, DemandKind, Projection, RecordId, RecordQuery, Schema};
+use tokio::runtime::Handle;
+
+use crate::catalog;
+use crate::commit::ids_of;
+use crate::error::{schema_changed, store_error};
+use crate::recorder::{Recorder, SECONDS};
+use crate::scan::{port_batch, scan_schema};
+use crate::sql;
+use crate::store::DuckDbStore;
+use crate::worker::{self, Decision, transaction};
+
+/// Tells a version of a schema's table from those before and after it.
+#[derive(Debug, Clone)]
+pub(crate) struct TableVersion {
+    /// Grows by 1 when a change is about to be committed, and by 1 again when its schema is known. Shared by all versions.
+    current: Arc<AtomicU64>,
+    own: u64,
+}
+
+impl TableVersion {
+    /// Of a table that is new.
+    pub(crate) fn first() -> Self {
+        Self { current: Arc::default(), own: 0 }
+    }
+
+    fn next(&self) -> Self {
+        Self { current: Arc::clone(&self.current), own: self.own + 2 }
+    }
+
+    /// Fails unless the table is of this version: what was bound to it before the call is.
+    ///
+    /// # Errors
+    /// `SchemaChanged`.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.current.load(Ordering::SeqCst) == self.own { Ok(()) } else { Err(schema_changed()) }
+    }
+
+    /// Runs a query on the table, the outcome of which counts only when the table was of this version throughout.
+    pub(crate) fn during<T>(&self, query: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let outcome = query();
+        self.check().and(outcome)
+    }
+}
+
+/// While it is held the version of a table is open. Dropped before the next version was made known, it leaves the one before.
+struct Changing<'v>(&'v TableVersion);
+
+impl<'v> Changing<'v> {
+    fn begin(version: &'v TableVersion) -> Self {
+        version.current.store(version.own + 1, Ordering::SeqCst);
+        Self(version)
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        let (from, to) = (self.0.own + 1, self.0.own);
+        // Nothing else ends it: the turn is held.
+        let _ = self.0.current.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+/// How changes of schemas went, and how far those are that run.
+#[derive(Debug)]
+pub(crate) struct EvolutionRecorders {
+    seconds: Recorder,
+    steps: AtomicU64,
+    steps_done: AtomicU64,
+}
+
+impl Default for EvolutionRecorders {
+    fn default() -> Self {
+        Self { seconds: Recorder::new(SECONDS), steps: AtomicU64::new(0), steps_done: AtomicU64::new(0) }
+    }
+}
+
+impl EvolutionRecorders {
+    pub(crate) fn figures(&self) -> EvolutionFigures {
+        EvolutionFigures {
+            seconds: self.seconds.distribution(),
+            steps: self.steps.load(Ordering::Relaxed),
+            steps_done: self.steps_done.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A change that runs, among the figures until it is dropped.
+struct Running<'r> {
+    recorders: &'r EvolutionRecorders,
+    began: Instant,
+    steps: u64,
+    done: Cell<u64>,
+}
+
+impl<'r> Running<'r> {
+    fn begin(recorders: &'r EvolutionRecorders, steps: usize) -> Self {
+        recorders.steps.fetch_add(steps as u64, Ordering::Relaxed);
+        Self { recorders, began: Instant::now(), steps: steps as u64, done: Cell::new(0) }
+    }
+
+    fn step(&self) {
+        self.done.set(self.done.get() + 1);
+        self.recorders.steps_done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.recorders.steps.fetch_sub(self.steps, Ordering::Relaxed);
+        self.recorders.steps_done.fetch_sub(self.done.get(), Ordering::Relaxed);
+        self.recorders.seconds.record(self.began.elapsed().as_secs_f64());
+    }
+}
+
+/// Changes a schema, or finds out what keeps it from being changed.
+pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+    let started = Instant::now();
+    let turn = store.shared.turn(&request.schema).await?;
+    let name = request.schema.name().clone();
+    let (inner, runtime, is_dry_run) = (store.clone(), Handle::current(), request.is_dry_run);
+    let outcome = worker::write(&store.shared.pool, move |connection| {
+        let _turn = turn;
+        let contradictions = contradictions(connection, &request)?;
+        if !contradictions.is_empty() {
+            return Ok(EvolutionOutcome::Contradicted(contradictions));
+        }
+        if request.is_dry_run {
+            return Ok(EvolutionOutcome::Possible);
+        }
+        let _runtime = runtime.enter();
+        apply(&inner, connection, &request).map(EvolutionOutcome::Evolved)
+    })
+    .await;
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    match &outcome {
+        Ok(EvolutionOutcome::Evolved(schema)) => {
+            store.shared.activity.wrote();
+            tracing::info!(schema.name = %name, schema.version = schema.version(), duration_ms, "schema changed");
+        }
+        Ok(EvolutionOutcome::Contradicted(found)) => {
+            tracing::info!(schema.name = %name, contradictions = found.len(), is_dry_run, duration_ms, "schema not changed");
+        }
+        Ok(EvolutionOutcome::Possible) | Err(_) => {}
+    }
+    outcome
+}
+
+fn apply(
+    store: &DuckDbStore,
+    connection: &Connection,
+    request: &EvolutionRequest,
+) -> Result<Arc<Schema>, StoreError> {
+    let before = &request.schema;
+    let table = store.shared.table_of(before)?;
+    let next = Schema::new(request.evolution.next().clone(), before.version() + 1, before.created_at());
+    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    let alteration = sql::alteration(before, &request.evolution, &next);
+    let running = Running::begin(&store.shared.evolutions, alteration.unindexed.len() + alteration.steps.len());
+    let step = |sql: &str| {
+        tracing::debug!(schema.name = %before.name(), statement = sql, "schema change");
+        execute(sql).inspect(|()| running.step())
+    };
+    for (drop, _) in &alteration.unindexed {
+        step(drop)?;
+    }
+    let mut changing = None;
+    let changed = transaction(connection, || {
+        alteration.steps.iter().try_for_each(|sql| step(sql))?;
+        catalog::replace(connection, &next, request.at)?;
+        changing = Some(Changing::begin(&table.version));
+        Ok(Decision::Commit(()))
+    });
+    if let Err(error) = changed {
+        // What was lost to a failure here is made again when the file is opened.
+        for (_, create) in &alteration.unindexed {
+            if let Err(error) = execute(create) {
+                tracing::warn!(schema.name = %before.name(), %error, "an index could not be made again");
+            }
+        }
+        return Err(error);
+    }
+    let version = table.version.next();
+    let schema = store.add_version(table, next, version.clone());
+    version.current.store(version.own, Ordering::SeqCst);
+    drop(changing);
+    Ok(schema)
+}
+
+/// What stored records have against a change.
+fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
+    let EvolutionRequest { schema, evolution, .. } = request;
+    let mut found = by_themselves(connection, request)?;
+    for Demand { property, origin, .. } in
+        evolution.demands(schema).into_iter().filter(|demand| demand.kind == DemandKind::Unique)
+    {
+        let statement = match origin {
+            Some(origin) => sql::duplicates(schema, &schema.properties()[origin]),
+            // Each has the default.
+            None => sql::several(schema),
+        };
+        let (mut records, mut sample) = (0, Vec::new());
+        let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
+        for batch in prepared.stream_arrow([]).map_err(store_error)? {
+            let batch = batch.map_err(store_error)?;
+            records += batch.num_rows() as u64;
+            let room = CONTRADICTION_SAMPLE - sample.len();
+            sample.extend(ids_of(&batch).take(room).map(RecordId::new));
+        }
+        if records > 0 {
+            let property = evolution.next().properties()[property].name.clone();
+            found.push(Contradiction { property, code: DemandKind::Unique.code(), records, sample });
+        }
+    }
+    Ok(found)
+}
+
+/// What records have against it by themselves.
+fn by_themselves(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
+    let schema = &request.schema;
+    let mut contradictions = Contradictions::new(&request.evolution, schema);
+    if contradictions.asks_nothing() {
+        return Ok(Vec::new());
+    }
+    let projection = Projection::of(schema, contradictions.fields().to_vec());
+    let scan = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
+    let columns = scan_schema(schema, &scan);
+    let mut prepared = connection.prepare(&sql::scan(schema, &scan).sql).map_err(store_error)?;
+    for batch in prepared.stream_arrow([]).map_err(store_error)? {
+        contradictions.look_at(&port_batch(&batch.map_err(store_error)?, &columns)?);
+    }
+    Ok(contradictions.into_found())
+}

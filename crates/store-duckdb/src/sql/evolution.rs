@@ -1,0 +1,129 @@
+//! From one version of a schema to the next.
+
+use eider_domain::{DataType, Evolution, Property, Schema, Value};
+
+use super::{Statement, column_type, create_index, drop_index};
+use crate::ident;
+
+/// What makes the table of one version that of the next.
+#[derive(Debug, Default)]
+pub(crate) struct Alteration {
+    /// Indexes on columns that go or change their type. The engine lets them go only in a transaction before; each with what
+    /// makes it again.
+    pub(crate) unindexed: Vec<(String, String)>,
+    /// Everything else, for one transaction.
+    pub(crate) steps: Vec<String>,
+}
+
+/// What makes the table of `before` that of `after`.
+pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema) -> Alteration {
+    let mut alteration = Alteration::default();
+    let steps = &mut alteration.steps;
+    let has_index = |property: &Property| property.is_indexed || property.is_unique;
+    let successor = |index: usize| {
+        let place = evolution.origins().iter().position(|origin| *origin == Some(index));
+        place.map(|place| &after.properties()[place])
+    };
+    let kept: Vec<(&Property, &Property)> =
+        before.properties().iter().enumerate().filter_map(|(index, was)| Some((was, successor(index)?))).collect();
+    let is_altered = |was: &Property, is: &Property| {
+        was.name.as_str() != is.name.as_str() || was.data_type != is.data_type || was.is_required != is.is_required
+    };
+    // While there is any index, columns can be added and nothing else.
+    let is_structural =
+        kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
+    for (index, was) in before.properties().iter().enumerate().filter(|(_, property)| has_index(property)) {
+        let drop = drop_index(before, was);
+        match successor(index) {
+            Some(is) if was.data_type == is.data_type => {
+                if is_structural || !has_index(is) || was.is_unique != is.is_unique {
+                    steps.push(drop);
+                }
+            }
+            _ => alteration.unindexed.push((drop, create_index(before, was))),
+        }
+    }
+    let alter = |what: String| format!("ALTER TABLE {} {what}", ident::table(before));
+    let dropped = (0..before.properties().len()).filter(|index| successor(*index).is_none());
+    let dropped = dropped.map(|index| ident::quoted(before.properties()[index].name.as_str()));
+    steps.extend(dropped.map(|column| alter(format!("DROP COLUMN {column}"))));
+    steps.extend(renames(&kept).into_iter().map(|(from, to)| {
+        alter(format!("RENAME COLUMN {} TO {}", ident::quoted(&from), ident::quoted(&to)))
+    }));
+    for (was, is) in &kept {
+        let column = ident::quoted(is.name.as_str());
+        if was.data_type != is.data_type {
+            let data_type = column_type(is.data_type);
+            steps.push(alter(format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING CAST({column} AS {data_type})")));
+        }
+        if was.is_required != is.is_required {
+            let verb = if is.is_required { "SET" } else { "DROP" };
+            steps.push(alter(format!("ALTER COLUMN {column} {verb} NOT NULL")));
+        }
+    }
+    for (property, _) in evolution.properties(before).filter(|(_, origin)| origin.is_none()) {
+        let column = ident::quoted(property.name.as_str());
+        let default = property.default.as_ref().map(|value| literal(property.data_type, value));
+        let filled = default.as_ref().map_or_else(String::new, |literal| format!(" DEFAULT {literal}"));
+        steps.push(alter(format!("ADD COLUMN {column} {}{filled}", column_type(property.data_type))));
+        if default.is_some() {
+            // The default of later records is given to them before they come here.
+            steps.push(alter(format!("ALTER COLUMN {column} DROP DEFAULT")));
+        }
+        if property.is_required {
+            steps.push(alter(format!("ALTER COLUMN {column} SET NOT NULL")));
+        }
+    }
+    for (index, is) in after.properties().iter().enumerate().filter(|(_, property)| has_index(property)) {
+        let was = evolution.origins()[index].map(|origin| &before.properties()[origin]);
+        let stands = was.is_some_and(|was| !is_structural && has_index(was) && was.is_unique == is.is_unique);
+        if !stands {
+            steps.push(create_index(after, is));
+        }
+    }
+    alteration
+}
+
+/// From which name to which, one after the other; by way of names that no property has where one is taken yet.
+fn renames(kept: &[(&Property, &Property)]) -> Vec<(String, String)> {
+    let renamed = || kept.iter().filter(|(was, is)| was.name.as_str() != is.name.as_str());
+    let is_taken = renamed().any(|(_, is)| kept.iter().any(|(other, _)| other.name.key() == is.name.key()));
+    let names = renamed().map(|(was, is)| (was.name.as_str().to_owned(), is.name.as_str().to_owned()));
+    if !is_taken {
+        return names.collect();
+    }
+    let between = |index: usize| format!("$renamed{index}");
+    let away = names.clone().enumerate().map(|(index, (was, _))| (was, between(index)));
+    let there = names.enumerate().map(|(index, (_, is))| (between(index), is));
+    away.chain(there).collect()
+}
+
+/// A value of a type as an expression; statements of this kind take no parameters.
+fn literal(data_type: DataType, value: &Value) -> String {
+    match value {
+        Value::Datetime(micros) => format!("make_timestamp({micros})"),
+        value => {
+            let text = value.text(data_type).unwrap_or_default();
+            format!("CAST({} AS {})", ident::literal(&text), column_type(data_type))
+        }
+    }
+}
+
+/// The ids of all records, if there are several.
+pub(crate) fn several(schema: &Schema) -> Statement {
+    let table = ident::table(schema);
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT id FROM {table} WHERE (SELECT count(*) FROM {table}) > 1"));
+    statement
+}
+
+/// The ids of records whose value of a property another record has too.
+pub(crate) fn duplicates(schema: &Schema, property: &Property) -> Statement {
+    let (table, column) = (ident::table(schema), ident::quoted(property.name.as_str()));
+    let mut statement = Statement::default();
+    statement.push(&format!(
+        "SELECT id FROM {table} WHERE {column} IN \
+         (SELECT {column} FROM {table} WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1)"
+    ));
+    statement
+}
