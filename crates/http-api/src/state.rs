@@ -25,9 +25,9 @@ use crate::{HttpSettings, metrics};
 /// The control that names the commit that a read must see.
 pub(crate) const MIN_SEQ: &str = "min_seq";
 
-/// How long a request waits for changes of its schema to end, and how long before it looks again.
+/// How long a request is made again when its schema changes, and the longest pause before it is.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(10);
-const CHANGE_PAUSE: Duration = Duration::from_millis(5);
+const MOST_CHANGE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Records up to which a page is short.
 const SHORT_PAGE: u64 = 1000;
@@ -129,11 +129,13 @@ impl ApiState {
         name: &str,
         make: impl AsyncFn(Arc<Schema>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let since = Instant::now();
+        let (since, mut pause) = (Instant::now(), Duration::ZERO);
         loop {
             match make(self.schema(name).await?).await {
                 Err(error) if error.code() == ErrorCode::SchemaChanged && since.elapsed() < CHANGE_PATIENCE => {
-                    tokio::time::sleep(CHANGE_PAUSE).await;
+                    tokio::time::sleep(pause).await;
+                    // At once at first, to come before the next change.
+                    pause = (pause * 2).clamp(Duration::from_millis(1), MOST_CHANGE_PAUSE);
                 }
                 outcome => return outcome,
             }

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use duckdb::Connection;
 use eider_application::{
-    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionFigures, EvolutionOutcome, EvolutionRequest, ScanRequest,
-    StoreError,
+    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionFigures, EvolutionOutcome, EvolutionRequest,
+    ScanRequest, StoreError,
 };
 use eider_domain::{Demand, DemandKind, Projection, RecordId, RecordQuery, Schema};
 use tokio::runtime::Handle;
@@ -59,16 +59,16 @@ impl TableVersion {
 }
 
 /// While it is held the version of a table is open. Dropped before the next version was made known, it leaves the one before.
-struct Changing<'v>(&'v TableVersion);
+struct Changing(TableVersion);
 
-impl<'v> Changing<'v> {
-    fn begin(version: &'v TableVersion) -> Self {
+impl Changing {
+    fn begin(version: TableVersion) -> Self {
         version.current.store(version.own + 1, Ordering::SeqCst);
         Self(version)
     }
 }
 
-impl Drop for Changing<'_> {
+impl Drop for Changing {
     fn drop(&mut self) {
         let (from, to) = (self.0.own + 1, self.0.own);
         // Nothing else ends it: the turn is held.
@@ -161,11 +161,7 @@ pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Re
     outcome
 }
 
-fn apply(
-    store: &DuckDbStore,
-    connection: &Connection,
-    request: &EvolutionRequest,
-) -> Result<Arc<Schema>, StoreError> {
+fn apply(store: &DuckDbStore, connection: &Connection, request: &EvolutionRequest) -> Result<Arc<Schema>, StoreError> {
     let before = &request.schema;
     let table = store.shared.table_of(before)?;
     let next = Schema::new(request.evolution.next().clone(), before.version() + 1, before.created_at());
@@ -183,7 +179,7 @@ fn apply(
     let changed = transaction(connection, || {
         alteration.steps.iter().try_for_each(|sql| step(sql))?;
         catalog::replace(connection, &next, request.at)?;
-        changing = Some(Changing::begin(&table.version));
+        changing = Some(Changing::begin(table.version.clone()));
         Ok(Decision::Commit(()))
     });
     if let Err(error) = changed {

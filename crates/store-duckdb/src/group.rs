@@ -75,7 +75,7 @@ pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut queue: m
             answer(first, Err(crate::error::schema_removed()));
             continue;
         };
-        let turn = match shared.turn(&schema).await {
+        let (turn, schema) = match shared.turn_to_store(&schema).await {
             Ok(turn) => turn,
             Err(error) => {
                 answer(first, Err(error));

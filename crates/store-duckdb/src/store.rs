@@ -7,9 +7,10 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck, IdentityStatistics,
-    KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
-    SchemaVersion, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
+    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, EvolutionOutcome,
+    EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream,
+    ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreCapabilities, StoreError, StoreErrorKind,
+    StoreFigures, WriteRequest, blocking,
 };
 use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -18,12 +19,12 @@ use tracing::{Instrument, instrument};
 
 use crate::catalog::{self, Counters};
 use crate::error::{internal, schema_removed, store_error};
+use crate::evolution::{self, EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observation, Observed};
 use crate::pool::PoolStatus;
 use crate::ranges::RangeStatus;
 use crate::record_cache::{Ids, RecordCache};
 use crate::scan::{Scan, Source, scan_schema};
-use crate::evolution::{self, EvolutionRecorders, TableVersion};
 use crate::shared::{Queues, Shared, Table};
 use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};

@@ -141,6 +141,7 @@ macro_rules! record_store_contract {
             ]
             evolution: [
                 properties_come_go_and_change_their_names
+                a_required_property_comes_beside_an_index
                 types_widen_with_their_values
                 a_value_that_would_be_lost_contradicts
                 what_records_lack_cannot_be_required

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use eider_application::{
-    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures, QueryService,
-    RecordCacheFigures, StoreFigures,
+    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures,
+    QueryService, RecordCacheFigures, StoreFigures,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
@@ -25,8 +25,16 @@ impl StoreCollector {
 
 impl Collector for StoreCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let StoreFigures { last_checkpoint, checkpoints, commits, evolutions, connections, records, engine_memory, files } =
-            self.0.figures();
+        let StoreFigures {
+            last_checkpoint,
+            checkpoints,
+            commits,
+            evolutions,
+            connections,
+            records,
+            engine_memory,
+            files,
+        } = self.0.figures();
         let mut out = Encoder(encoder);
         if let Some(took) = last_checkpoint {
             let help = "How long the last checkpoint took";
@@ -74,8 +82,7 @@ impl Encoder<'_> {
         let help = "How long changes of schemas took, without the wait for their turn";
         self.histogram("schema_change_duration", help, Some(&Unit::Seconds), seconds)?;
         let states = [("done", *steps_done), ("to_do", steps.saturating_sub(*steps_done))];
-        let states = states.into_iter();
-        self.wholes("schema_change_steps", "Steps of the changes of schemas that run", "state", states)
+        self.wholes("schema_change_steps", "Steps of the changes of schemas that run", None, ("state", states))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections")]
@@ -111,15 +118,16 @@ impl Encoder<'_> {
         let help = "Memory that the engine's buffers may take";
         self.whole("store_engine_memory_limit", help, Some(&Unit::Bytes), memory.limit_bytes)?;
         let used = memory.tags.iter().map(|tag| (tag.name.as_str(), tag.used_bytes));
-        self.wholes("store_engine_memory", "Memory of the engine by purpose", "tag", used)?;
+        self.wholes("store_engine_memory", "Memory of the engine by purpose", Some(&Unit::Bytes), ("tag", used))?;
         let spilled = memory.tags.iter().map(|tag| (tag.name.as_str(), tag.spilled_bytes));
-        self.wholes("store_engine_spilled", "Temporary files of the engine by purpose", "tag", spilled)
+        let help = "Temporary files of the engine by purpose";
+        self.wholes("store_engine_spilled", help, Some(&Unit::Bytes), ("tag", spilled))
     }
 
     fn files(&mut self, files: &FileFigures) -> fmt::Result {
         let FileFigures { database_bytes, log_bytes, temporary_bytes, free_bytes } = *files;
         let sizes = [("database", database_bytes), ("log", log_bytes), ("temporary", temporary_bytes)];
-        self.wholes("store_file_size", "Files of the store", "file", sizes)?;
+        self.wholes("store_file_size", "Files of the store", Some(&Unit::Bytes), ("file", sizes))?;
         self.whole("store_disk_free", "Free room on the disk of the store", Some(&Unit::Bytes), free_bytes)
     }
 
@@ -138,10 +146,10 @@ impl Encoder<'_> {
         &mut self,
         name: &str,
         help: &str,
-        label: &'static str,
-        values: impl IntoIterator<Item = (&'v str, u64)>,
+        unit: Option<&Unit>,
+        (label, values): (&'static str, impl IntoIterator<Item = (&'v str, u64)>),
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?;
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (value_of_label, value) in values {
             ConstGauge::new(value as f64).encode(family.encode_family(&[(label, value_of_label)])?)?;
         }

@@ -19,6 +19,8 @@ const WRITERS: u64 = 16;
 const READERS: usize = 4;
 /// Records of one bulk call.
 const BATCH: u64 = 20;
+/// Between two changes.
+const PAUSE: Duration = Duration::from_millis(10);
 /// The names that one property has in turns.
 const NAMES: [&str; 2] = ["tag", "label"];
 
@@ -121,6 +123,7 @@ async fn evolve(server: Arc<Server>, is_over: Arc<AtomicBool>) -> u64 {
         ] {
             change(&server, &step).await;
             changes += 1;
+            tokio::time::sleep(PAUSE).await;
         }
     }
     changes
@@ -139,8 +142,7 @@ async fn a_schema_changes_under_writers_and_streams() {
     let is_over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> =
         (0..WRITERS).map(|writer| tokio::spawn(write(Arc::clone(&server), writer, Arc::clone(&is_over)))).collect();
-    let readers: Vec<_> =
-        (0..READERS).map(|_| tokio::spawn(read(Arc::clone(&server), Arc::clone(&is_over)))).collect();
+    let readers: Vec<_> = (0..READERS).map(|_| tokio::spawn(read(Arc::clone(&server), Arc::clone(&is_over)))).collect();
     let evolver = tokio::spawn(evolve(Arc::clone(&server), Arc::clone(&is_over)));
     tokio::time::sleep(Duration::from_secs(setting("EVOLUTION_SECONDS", 6))).await;
     is_over.store(true, Ordering::SeqCst);
@@ -180,7 +182,7 @@ async fn a_change_that_is_cut_short_happened_or_did_not() {
         {"name": "bucket", "type": "integer", "is_indexed": true},
         {"name": "even", "type": "boolean"}]});
     json_of(server.post("/api/v1/schemas", "application/json", schema.to_string()), 201).await;
-    let record = |n: u64| json!({"key": n, "bucket": n % 7, "even": n % 2 == 0}).to_string();
+    let record = |n: u64| json!({"key": n, "bucket": n % 7, "even": n.is_multiple_of(2)}).to_string();
     let lines = (0..ROWS).map(record).collect::<Vec<_>>().join("\n");
     json_of(server.post(&format!("{RECORDS}/bulk"), "application/x-ndjson", lines), 201).await;
     // Each leads back to where the one before it began.

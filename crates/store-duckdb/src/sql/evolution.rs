@@ -8,8 +8,8 @@ use crate::ident;
 /// What makes the table of one version that of the next.
 #[derive(Debug, Default)]
 pub(crate) struct Alteration {
-    /// Indexes on columns that go or change their type. The engine lets them go only in a transaction before; each with what
-    /// makes it again.
+    /// Indexes on columns that change their type, and on or behind one that goes. The engine lets these columns change only when
+    /// the indexes went in a transaction before; each with what makes it again.
     pub(crate) unindexed: Vec<(String, String)>,
     /// Everything else, for one transaction.
     pub(crate) steps: Vec<String>,
@@ -29,13 +29,15 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     let is_altered = |was: &Property, is: &Property| {
         was.name.as_str() != is.name.as_str() || was.data_type != is.data_type || was.is_required != is.is_required
     };
-    // While there is any index, columns can be added and nothing else.
+    let is_added_required = evolution.properties(before).any(|(is, was)| was.is_none() && is.is_required);
+    // While there is any index, columns that may be null can be added, and nothing else.
     let is_structural =
-        kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
+        is_added_required || kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
+    let first_dropped = (0..before.properties().len()).find(|index| successor(*index).is_none()).unwrap_or(usize::MAX);
     for (index, was) in before.properties().iter().enumerate().filter(|(_, property)| has_index(property)) {
         let drop = drop_index(before, was);
         match successor(index) {
-            Some(is) if was.data_type == is.data_type => {
+            Some(is) if was.data_type == is.data_type && index < first_dropped => {
                 if is_structural || !has_index(is) || was.is_unique != is.is_unique {
                     steps.push(drop);
                 }
@@ -43,35 +45,39 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
             _ => alteration.unindexed.push((drop, create_index(before, was))),
         }
     }
-    let alter = |what: String| format!("ALTER TABLE {} {what}", ident::table(before));
+    let on_table = |what: String| format!("ALTER TABLE {} {what}", ident::table(before));
     let dropped = (0..before.properties().len()).filter(|index| successor(*index).is_none());
     let dropped = dropped.map(|index| ident::quoted(before.properties()[index].name.as_str()));
-    steps.extend(dropped.map(|column| alter(format!("DROP COLUMN {column}"))));
-    steps.extend(renames(&kept).into_iter().map(|(from, to)| {
-        alter(format!("RENAME COLUMN {} TO {}", ident::quoted(&from), ident::quoted(&to)))
-    }));
+    steps.extend(dropped.map(|column| on_table(format!("DROP COLUMN {column}"))));
+    steps.extend(
+        renames(&kept)
+            .into_iter()
+            .map(|(from, to)| on_table(format!("RENAME COLUMN {} TO {}", ident::quoted(&from), ident::quoted(&to)))),
+    );
     for (was, is) in &kept {
         let column = ident::quoted(is.name.as_str());
         if was.data_type != is.data_type {
             let data_type = column_type(is.data_type);
-            steps.push(alter(format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING CAST({column} AS {data_type})")));
+            steps.push(on_table(format!(
+                "ALTER COLUMN {column} SET DATA TYPE {data_type} USING CAST({column} AS {data_type})"
+            )));
         }
         if was.is_required != is.is_required {
             let verb = if is.is_required { "SET" } else { "DROP" };
-            steps.push(alter(format!("ALTER COLUMN {column} {verb} NOT NULL")));
+            steps.push(on_table(format!("ALTER COLUMN {column} {verb} NOT NULL")));
         }
     }
     for (property, _) in evolution.properties(before).filter(|(_, origin)| origin.is_none()) {
         let column = ident::quoted(property.name.as_str());
         let default = property.default.as_ref().map(|value| literal(property.data_type, value));
         let filled = default.as_ref().map_or_else(String::new, |literal| format!(" DEFAULT {literal}"));
-        steps.push(alter(format!("ADD COLUMN {column} {}{filled}", column_type(property.data_type))));
+        steps.push(on_table(format!("ADD COLUMN {column} {}{filled}", column_type(property.data_type))));
         if default.is_some() {
             // The default of later records is given to them before they come here.
-            steps.push(alter(format!("ALTER COLUMN {column} DROP DEFAULT")));
+            steps.push(on_table(format!("ALTER COLUMN {column} DROP DEFAULT")));
         }
         if property.is_required {
-            steps.push(alter(format!("ALTER COLUMN {column} SET NOT NULL")));
+            steps.push(on_table(format!("ALTER COLUMN {column} SET NOT NULL")));
         }
     }
     for (index, is) in after.properties().iter().enumerate().filter(|(_, property)| has_index(property)) {

@@ -1,8 +1,8 @@
 //! Generated SQL, as snapshots.
 
 use eider_domain::{
-    Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Filter, Function, GroupKey, Operator, Position,
-    RecordQuery, SchemaDefinition, SortKey, Timestamp,
+    Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Evolution, Filter, Function, GroupKey,
+    Operator, Position, RecordQuery, SchemaDefinition, SortKey, Timestamp,
 };
 use insta::assert_snapshot;
 use serde_json::json;
@@ -157,4 +157,21 @@ fn records_that_an_index_finds_are_gathered_before_the_rest_is_asked_of_them() {
     assert_snapshot!(
         [in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n")
     );
+}
+
+#[test]
+fn indexes_go_before_their_table_changes_and_come_again() {
+    let before = schema();
+    let change = json!({
+        "drop": ["delay"],
+        "change": {"carrier": {"name": "airline"}},
+        "add": [{"name": "note", "type": "string", "required": true, "default": "it's"}]
+    });
+    let evolution = Evolution::parse(before.definition(), &change).unwrap();
+    let after = Schema::new(evolution.next().clone(), 2, before.created_at());
+    assert_snapshot!(format!("{:#?}", alteration(&before, &evolution, &after)));
+    let only_added = json!({"add": [{"name": "seen", "type": "datetime", "default": "1970-01-01T00:00:01Z"}]});
+    let evolution = Evolution::parse(before.definition(), &only_added).unwrap();
+    let after = Schema::new(evolution.next().clone(), 2, before.created_at());
+    assert_snapshot!(alteration(&before, &evolution, &after).steps.join("\n"));
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eider_application::{
-    Change, CommitOutcome, CommitTerms, Contradiction, EvolutionOutcome, EvolutionRequest, IdOrigin, ScanRequest, StoreError,
-    StoreErrorKind, WriteRequest,
+    Change, CommitOutcome, CommitTerms, Contradiction, EvolutionOutcome, EvolutionRequest, IdOrigin, ScanRequest,
+    StoreError, StoreErrorKind, WriteRequest,
 };
 use eider_domain::{Evolution, Filter, RecordId, RecordQuery, Schema, Timestamp, ViolationCode};
 use futures::StreamExt;
@@ -102,6 +102,16 @@ pub async fn properties_come_go_and_change_their_names(fixture: Fixture) {
     assert_eq!(indexes(&fixture, &schema).await, [("airline".to_owned(), false), ("flight".to_owned(), false)]);
 }
 
+/// A required property can be added to records that an index finds.
+pub async fn a_required_property_comes_beside_an_index(fixture: Fixture) {
+    let schema = flights(&fixture).await;
+    let added = json!({"name": "seats", "type": "integer", "required": true, "default": 7});
+    let schema = evolve(&fixture, &schema, json!({"add": [added]})).await;
+    assert_eq!(values(&properties(&fixture, &schema).await, "seats"), [7, 7, 7]);
+    let found = fixture.matching(&schema, crate::condition(&schema, "flight", "eq", json!(1141))).await;
+    assert_eq!(values(&found, "carrier"), ["AA"]);
+}
+
 /// Values that get a wider type are the same values.
 pub async fn types_widen_with_their_values(fixture: Fixture) {
     let schema = fixture
@@ -119,7 +129,8 @@ pub async fn types_widen_with_their_values(fixture: Fixture) {
         .await;
     let id = "0190b2f0-5bd0-7cc0-8000-00000000000a";
     let record = json!({"a": -7, "b": 12, "c": "-0.50", "d": "999.99", "e": "2013-01-01", "f": "1969-12-31", "g": true, "h": id, "i": 3});
-    let empty = json!({"a": null, "b": null, "c": null, "d": null, "e": null, "f": null, "g": null, "h": null, "i": null});
+    let empty =
+        json!({"a": null, "b": null, "c": null, "d": null, "e": null, "f": null, "g": null, "h": null, "i": null});
     fixture.write(&schema, json!([record, empty])).await;
     let change = json!({"change": {
         "a": {"type": "number"},
@@ -159,7 +170,8 @@ pub async fn what_records_lack_cannot_be_required(fixture: Fixture) {
     assert_eq!((found.len(), found[0].property.as_str(), found[0].records), (1, "tailnum", 1));
     assert_eq!(ids.iter().map(|id| json!(id)).collect::<Vec<_>>(), values(&lacking, "id"));
 
-    let added = contradictions(&fixture, &schema, json!({"add": [{"name": "x", "type": "string", "required": true}]})).await;
+    let added =
+        contradictions(&fixture, &schema, json!({"add": [{"name": "x", "type": "string", "required": true}]})).await;
     assert_eq!((added[0].records, added[0].code), (3, ViolationCode::RequiredMissing));
 
     fixture.delete(&schema, &crate::condition(&schema, "tailnum", "is_null", Json::Null)).await;
@@ -226,11 +238,17 @@ pub async fn versions_are_remembered(fixture: Fixture) {
     let versions = fixture.catalog.versions(schema.name()).await.expect("versions");
     let found: Vec<_> = versions.iter().map(|version| (version.version, &version.definition, version.since)).collect();
     let since = Timestamp::from_micros(7);
-    assert_eq!(found, [(1, &first, schema.created_at()), (2, second.definition(), since), (3, third.definition(), since)]);
+    assert_eq!(
+        found,
+        [(1, &first, schema.created_at()), (2, second.definition(), since), (3, third.definition(), since)]
+    );
     assert_eq!(properties(&fixture, &third).await[0]["day"], Json::Null);
     fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
     assert_eq!(kind(fixture.catalog.versions(schema.name()).await), StoreErrorKind::NotFound);
-    assert_eq!(kind(fixture.catalog.evolve(request(&third, &json!({"drop": ["day"]}))).await), StoreErrorKind::NotFound);
+    assert_eq!(
+        kind(fixture.catalog.evolve(request(&third, &json!({"drop": ["day"]}))).await),
+        StoreErrorKind::NotFound
+    );
 }
 
 /// Who still has the version before is told so by every call.
@@ -261,7 +279,12 @@ pub async fn a_scan_outlives_a_change_of_its_schema(fixture: Fixture) {
     let mut begun = scan().await.expect("the scan begins");
     let first = begun.next().await.expect("a batch").expect("a batch");
     let untouched = scan().await.expect("the scan begins");
-    let next = evolve(&fixture, &schema, json!({"change": {"n": {"type": "number"}}, "add": [{"name": "m", "type": "integer", "default": 1}]})).await;
+    let next = evolve(
+        &fixture,
+        &schema,
+        json!({"change": {"n": {"type": "number"}}, "add": [{"name": "m", "type": "integer", "default": 1}]}),
+    )
+    .await;
     let next = evolve(&fixture, &next, json!({"drop": ["n"]})).await;
     fixture.write(&next, json!([{"m": 2}])).await;
     let mut seen = first.num_rows() as u64;
@@ -280,13 +303,15 @@ pub async fn a_scan_outlives_a_change_of_its_schema(fixture: Fixture) {
 pub async fn a_write_outlives_a_change_that_does_not_concern_it(fixture: Fixture) {
     let before = flights(&fixture).await;
     let begin = async |schema: &Arc<Schema>| {
-        let mut writer = fixture.store.begin_write(WriteRequest::new(Arc::clone(schema))).await.expect("a write begins");
+        let mut writer =
+            fixture.store.begin_write(WriteRequest::new(Arc::clone(schema))).await.expect("a write begins");
         let batch = crate::batch(schema, json!([{"carrier": "DL", "flight": 461}]));
         writer.append(batch, IdOrigin::Generated).await.expect("the batch is taken");
         writer
     };
     let writer = begin(&before).await;
-    let schema = evolve(&fixture, &before, json!({"description": "d", "change": {"tailnum": {"is_indexed": true}}})).await;
+    let schema =
+        evolve(&fixture, &before, json!({"description": "d", "change": {"tailnum": {"is_indexed": true}}})).await;
     let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends");
     assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.created == 1));
     assert_eq!(fixture.records(&schema).await.len(), 4);
@@ -301,7 +326,8 @@ pub async fn a_write_outlives_a_change_that_does_not_concern_it(fixture: Fixture
 pub async fn changes_at_once_come_one_after_the_other(fixture: Fixture) {
     let mut schema = flights(&fixture).await;
     for round in 0..5 {
-        let add = |name: &str| request(&schema, &json!({"add": [{"name": format!("{name}{round}"), "type": "integer"}]}));
+        let add =
+            |name: &str| request(&schema, &json!({"add": [{"name": format!("{name}{round}"), "type": "integer"}]}));
         let (one, other) = tokio::join!(fixture.catalog.evolve(add("a")), fixture.catalog.evolve(add("b")));
         let (evolved, stale): (Vec<_>, Vec<_>) = [one, other].into_iter().partition(Result::is_ok);
         assert_eq!((evolved.len(), stale.len()), (1, 1));

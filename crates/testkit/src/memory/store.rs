@@ -8,9 +8,10 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck, IdentityStatistics,
-    IndexStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog,
-    SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
+    Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck,
+    IdentityStatistics, IndexStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest,
+    SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind,
+    StoreFigures, WriteRequest,
 };
 use eider_domain::{Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
