@@ -2,7 +2,9 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
-use eider_domain::{Demand, DemandKind, Evolution, Field, Property, RecordId, Schema, SystemField, Value, ViolationCode};
+use eider_domain::{
+    Demand, DemandKind, Evolution, Field, Property, RecordId, Schema, SystemField, Value, ViolationCode,
+};
 use uuid::Uuid;
 
 use crate::{CONTRADICTION_SAMPLE, Contradiction, value_at};

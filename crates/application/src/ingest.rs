@@ -25,6 +25,7 @@ mod rows;
 mod service;
 #[cfg(test)]
 mod test_support;
+mod warnings;
 
 use arrow_schema::ArrowError;
 
@@ -36,6 +37,7 @@ pub use framing::BodyFormat;
 pub use keyed::KeyedCreation;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use service::{IngestService, Precondition, StoredRecord};
+pub use warnings::WarningCount;
 
 use eider_domain::{Violation, ViolationCode};
 

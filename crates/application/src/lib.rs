@@ -29,17 +29,20 @@ pub use explain::{Advice, AdviceCode, Explanation};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
+    WarningCount,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub use ports::{
-    ANSWER_LIFETIME, CONTRADICTION_SAMPLE, Contradiction, EvolutionFigures, EvolutionOutcome, EvolutionRequest, SchemaVersion, Access, AnswerToKeep, Backup, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock,
-    CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome,
-    Distribution, Durability, EngineMemory, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
+    ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, CONTRADICTION_SAMPLE, Change, ChangeOutcome,
+    CheckpointFigures, Clock, CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey,
+    ConnectionFigures, Contradiction, DeleteOutcome, Distribution, Durability, EngineMemory, EvolutionFigures,
+    EvolutionOutcome, EvolutionRequest, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
     IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
     MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
-    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError,
-    StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest, position_key,
+    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest,
+    position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

@@ -20,8 +20,8 @@ pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use evolution::{CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaVersion};
 pub use figures::{
-    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures, MemoryTag,
-    RecordCacheFigures, StoreFigures,
+    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures,
+    MemoryTag, RecordCacheFigures, StoreFigures,
 };
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};

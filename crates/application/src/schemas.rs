@@ -8,8 +8,8 @@ use tracing::instrument;
 
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, Error, EvolutionOutcome, EvolutionRequest, RecordStore, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreError,
-    StoreErrorKind,
+    Clock, Error, EvolutionOutcome, EvolutionRequest, RecordStore, SchemaCatalog, SchemaStatistics, SchemaVersion,
+    StoreError, StoreErrorKind,
 };
 
 /// How often a change of a schema is tried while others come first.

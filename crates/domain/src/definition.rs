@@ -75,12 +75,19 @@ fn property_json(property: &Property) -> Json {
         document.insert("default".into(), value_json(property.data_type, default));
     }
     if !property.constraints.is_empty() {
-        document.insert("constraints".into(), constraints_json(property.data_type, &property.constraints));
+        document.insert("constraints".into(), constraints_json(property.data_type, &property.constraints).into());
+    }
+    if !property.warnings.is_empty() {
+        let mut warnings = constraints_json(property.data_type, &property.warnings.constraints);
+        if property.warnings.is_required {
+            warnings.insert("required".into(), true.into());
+        }
+        document.insert("warnings".into(), warnings.into());
     }
     Json::Object(document)
 }
 
-fn constraints_json(data_type: DataType, constraints: &Constraints) -> Json {
+fn constraints_json(data_type: DataType, constraints: &Constraints) -> Map<String, Json> {
     let mut document = Map::new();
     if let Some(least) = constraints.min_length {
         document.insert("min_length".into(), least.into());
@@ -90,6 +97,9 @@ fn constraints_json(data_type: DataType, constraints: &Constraints) -> Json {
     }
     if let Some(pattern) = &constraints.pattern {
         document.insert("pattern".into(), pattern.as_str().into());
+    }
+    if let Some(characters) = &constraints.characters {
+        document.insert("characters".into(), characters.as_str().into());
     }
     if !constraints.allowed.is_empty() {
         let allowed = constraints.allowed.iter().map(|value| value_json(data_type, value)).collect();
@@ -101,7 +111,7 @@ fn constraints_json(data_type: DataType, constraints: &Constraints) -> Json {
     if let Some(maximum) = &constraints.maximum {
         document.insert("maximum".into(), value_json(data_type, maximum));
     }
-    Json::Object(document)
+    document
 }
 
 /// A value as it stands in a JSON document of the given type.

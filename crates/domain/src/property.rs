@@ -1,6 +1,6 @@
 //! One typed property of a schema.
 
-use crate::{Constraints, DataType, PropertyName, Value};
+use crate::{Constraints, DataType, PropertyName, Value, ValueRef, ViolationCode};
 
 /// A property: its name, its type and what its values must satisfy.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +19,34 @@ pub struct Property {
     pub description: Option<String>,
     /// Takes the place of a missing value; a null that is sent stays null.
     pub default: Option<Value>,
-    /// What values must satisfy beyond their type.
+    /// What values must satisfy beyond their type; a record that does not is refused.
     pub constraints: Constraints,
+    /// What values should satisfy; a record that does not is stored, and counted.
+    pub warnings: Warnings,
+}
+
+/// What the values of a property should satisfy.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Warnings {
+    /// None should be null.
+    pub is_required: bool,
+    /// Beyond their type.
+    pub constraints: Constraints,
+}
+
+impl Warnings {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        !self.is_required && self.constraints.is_empty()
+    }
+
+    /// What a value of the property's type lacks.
+    pub fn broken_by(&self, data_type: DataType, value: &ValueRef<'_>) -> Option<ViolationCode> {
+        match value {
+            ValueRef::Null => self.is_required.then_some(ViolationCode::RequiredMissing),
+            value => self.constraints.check(data_type, value).err().map(|(code, _)| code),
+        }
+    }
 }
 
 impl Property {
@@ -35,6 +61,7 @@ impl Property {
             description: None,
             default: None,
             constraints: Constraints::default(),
+            warnings: Warnings::default(),
         }
     }
 }

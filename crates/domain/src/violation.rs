@@ -49,6 +49,7 @@ violation_codes! {
     TooShort = "too_short", "The text has fewer characters than `min_length`.";
     TooLong = "too_long", "The text has more characters than `max_length`.";
     PatternMismatch = "pattern_mismatch", "The text does not match `pattern`.";
+    DisallowedCharacter = "disallowed_character", "The text has a character that is not one of `characters`.";
     NotInEnum = "not_in_enum", "The value is not one of `enum`.";
     BelowMinimum = "below_minimum", "The value is less than `minimum`.";
     AboveMaximum = "above_maximum", "The value is greater than `maximum`.";

@@ -151,6 +151,7 @@ impl IngestService {
             elapsed_ms: 0.0,
             failures_truncated: false,
             failures: Vec::new(),
+            warnings: decoder.warnings(),
             import_id: None,
             ids: None,
         };

@@ -1,10 +1,11 @@
 //! A piece of a body on its way through the decoder: cut in order, read on any thread, taken in order.
 
-use eider_domain::Violation;
+use eider_domain::{Schema, Violation};
 
 use super::assembler::CheckedRows;
 use super::columnar::ColumnChunk;
 use super::rows::RowChunk;
+use super::warnings::Warnings;
 use crate::Error;
 
 /// Violations after which a chunk is not read further in one step, so that a report does not count towards memory.
@@ -45,11 +46,19 @@ pub struct DecodedChunk {
     pub(super) failed: u64,
     /// Why not.
     pub(super) failures: Vec<Violation>,
+    /// What the valid ones lack.
+    pub(super) warnings: Warnings,
     /// What is left of the chunk.
     pub(super) rest: Option<Chunk>,
 }
 
 impl DecodedChunk {
+    /// Takes the records that are valid.
+    pub(super) fn accept(&mut self, schema: &Schema, rows: CheckedRows) {
+        self.warnings = Warnings::of(schema, &rows.columns);
+        self.rows = Some(rows);
+    }
+
     /// Counts a record that is not valid.
     pub(super) fn refuse(&mut self, line: u64, violations: Vec<Violation>) {
         self.failed += 1;

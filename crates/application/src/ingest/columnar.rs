@@ -201,7 +201,9 @@ impl ColumnChunk {
         }
         let failures = report.into_violations().into_iter();
         decoded.failures = failures.map(|(row, violation)| violation.at_line(self.first_line + row as u64)).collect();
-        decoded.rows = (!checked.ids.is_empty()).then_some(checked);
+        if !checked.ids.is_empty() {
+            decoded.accept(&self.context.schema, checked);
+        }
         if rows < total {
             self.batch = self.batch.slice(rows, total - rows);
             self.first_line += rows as u64;

@@ -13,6 +13,7 @@ use super::chunk::{Chunk, DecodedChunk};
 use super::columnar::ColumnCutter;
 use super::framing::BodyFormat;
 use super::rows::{RowCutter, decode_single};
+use super::warnings::{WarningCount, Warnings};
 use crate::{Error, IdGenerator, IdOrigin};
 
 /// Threads that one body keeps busy by default; others want to be served too.
@@ -109,6 +110,7 @@ struct Tally {
     failed: u64,
     lines: RowLines,
     accepted: u64,
+    warnings: Warnings,
 }
 
 /// The lines of the accepted rows of a body.
@@ -278,6 +280,11 @@ impl RecordDecoder {
         self.tally.failed
     }
 
+    /// What the accepted records lack that they should have.
+    pub(super) fn warnings(&self) -> Vec<WarningCount> {
+        self.tally.warnings.named(&self.context.schema)
+    }
+
     /// The lines of the rows that were accepted; all that is of use once the body has ended.
     pub fn into_lines(self) -> RowLines {
         self.tally.lines
@@ -288,6 +295,7 @@ impl Tally {
     fn count(&mut self, chunk: &DecodedChunk, limit: u64) -> Result<(), Error> {
         self.received += chunk.lines.len() as u64 + chunk.failed;
         self.failed += chunk.failed;
+        self.warnings.merge(&chunk.warnings);
         for line in &chunk.lines {
             self.lines.push(self.accepted, *line);
             self.accepted += 1;

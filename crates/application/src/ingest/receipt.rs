@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::failures::NamedFailures;
+use super::warnings::WarningCount;
 use crate::{Durability, Error, StoreError, StoreErrorKind, WriteReceipt};
 
 /// The account of a bulk write.
@@ -38,6 +39,9 @@ pub struct BulkReceipt {
     pub failures_truncated: bool,
     /// What was wrong, ordered by line.
     pub failures: Vec<Violation>,
+    /// What accepted records lack that they should have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<WarningCount>,
     /// Where all failures can be read, when `failures` does not name them all; see
     /// [`crate::IngestService::failure_report`].
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -199,7 +199,7 @@ impl RowChunk {
             start = end.unwrap_or(start);
         }
         if builder.rows() > 0 {
-            decoded.rows = Some(builder.finish());
+            decoded.accept(schema, builder.finish());
         }
         self.next = (index, start);
         if index < self.records.ends.len() {

@@ -8,10 +8,13 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_domain::{Filter, RecordId, Schema, SystemField, Verb, Version, Violation, ViolationCode};
+use eider_domain::{
+    Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, ViolationCode,
+};
 use tracing::instrument;
 use uuid::Uuid;
 
+use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
 use crate::timings::{Stage, timed};
 use crate::{
@@ -31,6 +34,15 @@ pub struct StoredRecord {
     pub record: RecordBatch,
     /// The commit that stored it.
     pub commit_seq: u64,
+    /// What the record lacks that it should have.
+    pub warnings: Vec<WarningCount>,
+}
+
+impl StoredRecord {
+    pub(super) fn new(schema: &Schema, record: RecordBatch, commit_seq: u64) -> Self {
+        let warnings = Warnings::of(schema, &record.columns()[RECORD_FIELD_COUNT..]).named(schema);
+        Self { record, commit_seq, warnings }
+    }
 }
 
 /// Which versions of a record a change may be based on.
@@ -103,7 +115,7 @@ impl IngestService {
     pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<StoredRecord, Error> {
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
         match self.change(schema, Change::Create { record: records.clone(), ids, answer: None }).await? {
-            ChangeOutcome::Committed { commit_seq } => Ok(StoredRecord { record: records, commit_seq }),
+            ChangeOutcome::Committed { commit_seq } => Ok(StoredRecord::new(schema, records, commit_seq)),
             ChangeOutcome::Conflict(conflicts) => Err(key_conflict(&conflicts)),
             ChangeOutcome::Missing | ChangeOutcome::Stale => Err(Error::StaleVersion),
         }
@@ -213,7 +225,7 @@ impl IngestService {
             let (current, expected) = self.current(schema, id, precondition).await?;
             let record = make(&current)?;
             match self.change(schema, Change::Replace { record: record.clone(), expected }).await? {
-                ChangeOutcome::Committed { commit_seq } => return Ok(StoredRecord { record, commit_seq }),
+                ChangeOutcome::Committed { commit_seq } => return Ok(StoredRecord::new(schema, record, commit_seq)),
                 ChangeOutcome::Conflict(conflicts) => return Err(key_conflict(&conflicts)),
                 ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
                 ChangeOutcome::Stale => {}

@@ -10,15 +10,15 @@ use crate::constraints::typed;
 use crate::validation::Incoming;
 use crate::violation::{abbreviate, pointer_to};
 use crate::{
-    Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value, ValueRef,
-    Violation, ViolationCode, nearest,
+    Characters, Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value,
+    ValueRef, Violation, ViolationCode, Warnings, nearest,
 };
 
 /// Largest compiled form of a `pattern`, in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 const SCHEMA_KEYS: [&str; 3] = ["name", "description", "properties"];
-const PROPERTY_KEYS: [&str; 10] = [
+const PROPERTY_KEYS: [&str; 11] = [
     "name",
     "type",
     "required",
@@ -27,10 +27,13 @@ const PROPERTY_KEYS: [&str; 10] = [
     "description",
     "default",
     "constraints",
+    "warnings",
     "precision",
     "scale",
 ];
-const CONSTRAINT_KEYS: [&str; 6] = ["min_length", "max_length", "pattern", "enum", "minimum", "maximum"];
+const CONSTRAINT_KEYS: [&str; 7] = ["min_length", "max_length", "pattern", "characters", "enum", "minimum", "maximum"];
+const WARNING_KEYS: [&str; 8] =
+    ["required", "min_length", "max_length", "pattern", "characters", "enum", "minimum", "maximum"];
 
 pub(super) fn definition(document: &Json) -> Result<SchemaDefinition, Vec<Violation>> {
     let mut report = Report::default();
@@ -75,7 +78,12 @@ impl Report {
     }
 
     /// The object at a pointer, with every key that it should not have reported.
-    pub(crate) fn object<'d>(&mut self, pointer: &str, value: &'d Json, keys: &[&str]) -> Option<&'d Map<String, Json>> {
+    pub(crate) fn object<'d>(
+        &mut self,
+        pointer: &str,
+        value: &'d Json,
+        keys: &[&str],
+    ) -> Option<&'d Map<String, Json>> {
         let Json::Object(object) = value else {
             self.mismatch(pointer, "object", value);
             return None;
@@ -196,13 +204,31 @@ impl Report {
         }
         let constraints = match object.get("constraints") {
             None | Some(Json::Null) => Constraints::default(),
-            Some(document) => self.constraints(&at("constraints"), data_type, document),
+            Some(document) => self.constraints(&at("constraints"), data_type, document, &CONSTRAINT_KEYS),
+        };
+        let warnings = match object.get("warnings") {
+            None | Some(Json::Null) => Warnings::default(),
+            Some(document) => Warnings {
+                is_required: self.flag(&at("warnings/required"), document.get("required")),
+                constraints: self.constraints(&at("warnings"), data_type, document, &WARNING_KEYS),
+            },
         };
         let default = match object.get("default") {
             None | Some(Json::Null) => None,
             Some(value) => self.default_value(&at("default"), data_type, &constraints, value),
         };
-        Some(Property { name: name?, data_type, is_required, is_indexed, is_unique, description, default, constraints })
+        let name = name?;
+        Some(Property {
+            name,
+            data_type,
+            is_required,
+            is_indexed,
+            is_unique,
+            description,
+            default,
+            constraints,
+            warnings,
+        })
     }
 
     fn data_type(&mut self, pointer: &str, object: &Map<String, Json>) -> Option<DataType> {
@@ -272,15 +298,15 @@ impl Report {
         }
     }
 
-    fn constraints(&mut self, pointer: &str, data_type: DataType, document: &Json) -> Constraints {
-        let Some(object) = self.object(pointer, document, &CONSTRAINT_KEYS) else {
+    fn constraints(&mut self, pointer: &str, data_type: DataType, document: &Json, keys: &[&str]) -> Constraints {
+        let Some(object) = self.object(pointer, document, keys) else {
             return Constraints::default();
         };
         let mut constraints = Constraints::default();
         for (key, value) in object {
             let at = pointer_to(pointer, key);
             let applies = match key.as_str() {
-                "min_length" | "max_length" | "pattern" => data_type == DataType::String,
+                "min_length" | "max_length" | "pattern" | "characters" => data_type == DataType::String,
                 "minimum" | "maximum" => {
                     data_type.is_ordered() && !matches!(data_type, DataType::String | DataType::Uuid)
                 }
@@ -299,6 +325,7 @@ impl Report {
                 "min_length" => constraints.min_length = self.length(&at, value),
                 "max_length" => constraints.max_length = self.length(&at, value),
                 "pattern" => constraints.pattern = self.pattern(&at, value),
+                "characters" => constraints.characters = self.characters(&at, value),
                 "minimum" => constraints.minimum = self.value(&at, data_type, value, ViolationCode::InvalidConstraint),
                 "maximum" => constraints.maximum = self.value(&at, data_type, value, ViolationCode::InvalidConstraint),
                 _ => constraints.allowed = self.allowed(&at, data_type, value),
@@ -346,6 +373,20 @@ impl Report {
                 None
             }
         }
+    }
+
+    fn characters(&mut self, pointer: &str, value: &Json) -> Option<Characters> {
+        let Json::String(text) = value else {
+            self.mismatch(pointer, "string", value);
+            return None;
+        };
+        let characters = Characters::parse(text);
+        if characters.is_none() {
+            let detail =
+                "`characters` is what stands between the brackets of a regular expression, such as `A-Z0-9 _-`";
+            self.add(pointer, ViolationCode::InvalidConstraint, detail);
+        }
+        characters
     }
 
     fn allowed(&mut self, pointer: &str, data_type: DataType, value: &Json) -> Vec<Value> {

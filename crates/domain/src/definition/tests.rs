@@ -30,7 +30,9 @@ fn a_definition_survives_its_json_form() {
             {"name": "day", "type": "date", "constraints": {"minimum": "2013-01-01"}},
             {"name": "extra", "type": "object", "default": {"a": [1, {"b": null}]}},
             {"name": "mean", "type": "number", "default": 1.5},
-            {"name": "code", "type": "uuid", "is_unique": true}
+            {"name": "code", "type": "uuid", "is_unique": true},
+            {"name": "tailnum", "type": "string", "constraints": {"characters": "A-Z0-9^-"},
+             "warnings": {"required": true, "pattern": "^N", "max_length": 6}}
         ]
     });
     let definition = SchemaDefinition::parse(&document).unwrap();
@@ -132,4 +134,42 @@ fn a_hostile_key_is_escaped_and_shortened_in_its_pointer() {
     assert_eq!(codes(&document), [("/properties/0/a~1b~0c".to_owned(), ViolationCode::UnknownKey)]);
     let long = "k".repeat(10_000);
     assert!(codes(&json!({"name": "s", "properties": [{"name": "p", "type": "string"}], long: 1}))[0].0.len() < 200);
+}
+
+#[test]
+fn sets_of_characters_are_read_as_such() {
+    let first = |class: &str, text: &str| crate::Characters::parse(class).unwrap().first_other(text);
+    assert_eq!(first("A-Z0-9", "N14228"), None);
+    assert_eq!(first("A-Z0-9", "N1é"), Some('é'));
+    assert_eq!(first("^a", "a^"), None);
+    assert_eq!(first("^a", "b"), Some('b'));
+    assert_eq!(first(r"\[\]\d -", "[1] -"), None);
+    for class in ["", "a]|[b", "[", "a&&b", "z-a", r"\"] {
+        assert_eq!(crate::Characters::parse(class), None, "{class}");
+    }
+}
+
+#[test]
+fn warnings_are_checked_as_constraints_are() {
+    let found =
+        codes(&property(json!({"type": "integer", "warnings": {"required": 1, "pattern": "x", "is_unique": true}})));
+    let expected = [
+        ("/properties/0/warnings/required", ViolationCode::TypeMismatch),
+        ("/properties/0/warnings/is_unique", ViolationCode::UnknownKey),
+        ("/properties/0/warnings/pattern", ViolationCode::InvalidConstraint),
+    ];
+    assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+}
+
+#[test]
+fn what_a_value_should_have_is_told_from_what_it_must() {
+    let document =
+        property(json!({"constraints": {"max_length": 9}, "warnings": {"required": true, "characters": "A-Z"}}));
+    let definition = SchemaDefinition::parse(&document).unwrap();
+    let property = &definition.properties()[0];
+    let broken = |value: Value| property.warnings.broken_by(property.data_type, &value);
+    assert_eq!(broken(Value::Null), Some(ViolationCode::RequiredMissing));
+    assert_eq!(broken(Value::Text("ab".into())), Some(ViolationCode::DisallowedCharacter));
+    assert_eq!(broken(Value::Text("AB".into())), None);
+    assert!(!property.is_required && property.constraints.characters.is_none());
 }

@@ -70,10 +70,10 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
 /// A violation of the next definition, at the place in the change that brought it about.
 fn addressed(mut violation: Violation, pointers: &[String]) -> Violation {
     let Some(rest) = violation.pointer.strip_prefix("/properties") else { return violation };
-    let (index, rest) = rest.trim_start_matches('/').split_once('/').map_or_else(
-        || (rest.trim_start_matches('/'), String::new()),
-        |(index, rest)| (index, format!("/{rest}")),
-    );
+    let (index, rest) = rest
+        .trim_start_matches('/')
+        .split_once('/')
+        .map_or_else(|| (rest.trim_start_matches('/'), String::new()), |(index, rest)| (index, format!("/{rest}")));
     violation.pointer = match index.parse::<usize>().ok().and_then(|index| pointers.get(index)) {
         Some(pointer) => format!("{pointer}{rest}"),
         None => "/drop".to_owned(),
@@ -125,7 +125,11 @@ fn changed<'d>(
         };
         let Some(place) = place_of(report, current, &pointer, name) else { continue };
         if found.iter().any(|(other, ..)| *other == place) {
-            report.add(&pointer, ViolationCode::ContradictoryChange, "the property is changed twice; case does not count");
+            report.add(
+                &pointer,
+                ViolationCode::ContradictoryChange,
+                "the property is changed twice; case does not count",
+            );
             continue;
         }
         found.push((place, pointer, change));

@@ -126,7 +126,12 @@ fn types_only_widen() {
 #[test]
 fn only_what_stored_records_might_contradict_is_asked_of_them() {
     assert_eq!(demands(&json!({"change": {"carrier": {"required": false, "constraints": null}}, "drop": ["day"]})), []);
-    assert_eq!(demands(&json!({"add": [{"name": "a", "type": "string"}, {"name": "b", "type": "integer", "required": true, "default": 3}]})), []);
+    assert_eq!(
+        demands(
+            &json!({"add": [{"name": "a", "type": "string"}, {"name": "b", "type": "integer", "required": true, "default": 3}]})
+        ),
+        []
+    );
     assert_eq!(
         demands(&json!({
             "drop": ["fare"],
@@ -159,7 +164,10 @@ fn values_are_widened_without_loss_or_not_at_all() {
     let day = ValueRef::Date(-1);
     assert_eq!(widened(&day, DataType::Date, DataType::Datetime), Some(ValueRef::Datetime(-86_400_000_000)));
     assert_eq!(widened(&day, DataType::Date, DataType::String), Some(ValueRef::Text("1969-12-31".into())));
-    assert_eq!(widened(&ValueRef::Boolean(true), DataType::Boolean, DataType::String), Some(ValueRef::Text("true".into())));
+    assert_eq!(
+        widened(&ValueRef::Boolean(true), DataType::Boolean, DataType::String),
+        Some(ValueRef::Text("true".into()))
+    );
 }
 
 #[test]
@@ -168,7 +176,9 @@ fn a_value_that_breaks_a_demand_is_named_by_what_it_breaks() {
     let change = json!({"change": {"carrier": {"constraints": {"max_length": 2, "pattern": "^[A-Z]"}}, "flight": {"required": true}}});
     let evolution = evolve(&change);
     let demands = evolution.demands(&before);
-    let broken = |demand: &Demand, value: ValueRef<'_>| demand.broken_by(&evolution.next().properties()[demand.property], &value);
+    let broken = |demand: &Demand, value: ValueRef<'_>| {
+        demand.broken_by(&evolution.next().properties()[demand.property], &value)
+    };
     assert_eq!(broken(&demands[0], ValueRef::Text("ABC".into())), Some(ViolationCode::TooLong));
     assert_eq!(broken(&demands[0], ValueRef::Text("9E".into())), Some(ViolationCode::PatternMismatch));
     assert_eq!(broken(&demands[0], ValueRef::Text("EV".into())), None);

@@ -1,6 +1,7 @@
 //! Figures of records and bytes, in and out, by format.
 
-use eider_application::{BodyFormat, BulkReceipt};
+use eider_application::{BodyFormat, BulkReceipt, StoredRecord, WarningCount};
+use eider_domain::Schema;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -44,6 +45,13 @@ pub(crate) struct RecordMetrics {
     pub(crate) received_bytes: ByFormat,
     sent: ByFormat,
     sent_bytes: ByFormat,
+    warnings: Family<Warning, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Warning {
+    schema: String,
+    code: &'static str,
 }
 
 /// The counters of records that are sent in one format.
@@ -55,17 +63,28 @@ pub(crate) struct Sent {
 
 impl RecordMetrics {
     /// Counts the records of a bulk call.
-    pub(crate) fn loaded(&self, format: BodyFormat, receipt: &BulkReceipt) {
+    pub(crate) fn loaded(&self, schema: &Schema, format: BodyFormat, receipt: &BulkReceipt) {
         self.received.of(format).inc_by(receipt.received);
         if !receipt.is_dry_run {
             self.stored.of(format).inc_by(receipt.created + receipt.updated);
+            if receipt.commit_seq.is_some() {
+                self.warned(schema, &receipt.warnings);
+            }
         }
     }
 
     /// Counts a single record that was stored.
-    pub(crate) fn stored_one(&self) {
+    pub(crate) fn stored_one(&self, schema: &Schema, stored: &StoredRecord) {
         self.received.of(BodyFormat::JsonArray).inc();
         self.stored.of(BodyFormat::JsonArray).inc();
+        self.warned(schema, &stored.warnings);
+    }
+
+    fn warned(&self, schema: &Schema, warnings: &[WarningCount]) {
+        for WarningCount { code, records, .. } in warnings {
+            let warning = Warning { schema: schema.name().key(), code: code.as_str() };
+            self.warnings.get_or_create_owned(&warning).inc_by(*records);
+        }
     }
 
     pub(crate) fn sent(&self, format: BodyFormat) -> Sent {
@@ -79,6 +98,8 @@ impl RecordMetrics {
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Stored records that lack what a property should have, by schema and code";
+        registry.register("record_warnings", help, self.warnings.clone());
         registry.register("records_received", "Records in bodies, by format", self.received.family.clone());
         registry.register(
             "records_stored",

@@ -88,6 +88,8 @@ pub(crate) struct Property {
     default: Option<Json>,
     #[schema(inline = false)]
     constraints: Option<Constraints>,
+    #[schema(inline = false)]
+    warnings: Option<Warnings>,
     /// Digits in all of a `decimal`, which needs it; of no other type.
     #[schema(nullable = false, minimum = 1, maximum = 38)]
     precision: Option<u8>,
@@ -124,6 +126,9 @@ pub(crate) struct Constraints {
     /// Matches anywhere in a `string`; the syntax of Rust's `regex`.
     #[schema(nullable = false)]
     pattern: Option<String>,
+    /// What stands between the brackets of a regular expression: the characters that a `string` may have.
+    #[schema(nullable = false)]
+    characters: Option<String>,
     /// The values allowed; not of `boolean`, `object`, `array`.
     #[schema(nullable = false, min_items = 1)]
     r#enum: Option<Vec<Json>>,
@@ -133,6 +138,36 @@ pub(crate) struct Constraints {
     /// Of numbers, dates and times.
     #[schema(nullable = false)]
     maximum: Option<Json>,
+}
+
+/// What values should satisfy; a record that does not is stored, and counted.
+#[derive(ToSchema)]
+pub(crate) struct Warnings {
+    /// Null should not be.
+    #[schema(nullable = false)]
+    required: Option<bool>,
+    #[schema(nullable = false, minimum = 0)]
+    min_length: Option<u64>,
+    #[schema(nullable = false, minimum = 0)]
+    max_length: Option<u64>,
+    #[schema(nullable = false)]
+    pattern: Option<String>,
+    #[schema(nullable = false)]
+    characters: Option<String>,
+    #[schema(nullable = false, min_items = 1)]
+    r#enum: Option<Vec<Json>>,
+    #[schema(nullable = false)]
+    minimum: Option<Json>,
+    #[schema(nullable = false)]
+    maximum: Option<Json>,
+}
+
+/// Accepted records that lack what a property should have.
+#[derive(ToSchema)]
+pub(crate) struct WarningCount {
+    property: String,
+    code: String,
+    records: u64,
 }
 
 /// A schema as it is stored.
@@ -179,6 +214,8 @@ pub(crate) struct PropertyChange {
     default: Option<Json>,
     /// Merged too: what is not spoken of stays.
     constraints: Option<Json>,
+    /// Merged as `constraints` are.
+    warnings: Option<Json>,
     #[schema(minimum = 1, maximum = 38)]
     precision: Option<u8>,
     #[schema(minimum = 0, maximum = 38)]
@@ -299,6 +336,9 @@ pub(crate) struct Receipt {
     replayed: bool,
     elapsed_ms: f64,
     failures_truncated: bool,
+    /// What accepted records lack that they should have.
+    #[schema(nullable = false)]
+    warnings: Option<Vec<WarningCount>>,
     failures: Vec<Violation>,
     /// Where all failures can be read, when they are not all here.
     #[schema(nullable = false, format = "uuid")]

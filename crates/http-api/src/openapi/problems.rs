@@ -6,9 +6,10 @@ use eider_application::ErrorCode::{
     self, BackupNotFound, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress, IdempotencyMismatch,
     Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson,
     MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited, RecordNotFound,
-    ReportNotFound, RequestTimeout, SchemaChanged, SchemaContradicted, SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull,
-    StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation, UnknownOperator,
-    UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong, ValidationFailed, WriteConflict,
+    ReportNotFound, RequestTimeout, SchemaChanged, SchemaContradicted, SchemaExists, SchemaInvalid, SchemaNotFound,
+    StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation,
+    UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong,
+    ValidationFailed, WriteConflict,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -44,7 +45,15 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "evolve_schema" => &[
             EVERYWHERE,
             BODY,
-            &[SchemaNotFound, SchemaInvalid, SchemaContradicted, SchemaChanged, StaleVersion, WriteConflict, StorageFull],
+            &[
+                SchemaNotFound,
+                SchemaInvalid,
+                SchemaContradicted,
+                SchemaChanged,
+                StaleVersion,
+                WriteConflict,
+                StorageFull,
+            ],
         ],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
@@ -57,12 +66,16 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "query" | "query_by_post" | "stream_query" => {
             &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
         }
-        "remove_records" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, TooManyAffected, WriteConflict, StorageFull], FILTERS],
+        "remove_records" => {
+            &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, TooManyAffected, WriteConflict, StorageFull], FILTERS]
+        }
         "record" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound]],
         "replace_record" | "patch_record" => {
             &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion], BODY, WRITE, KEYS]
         }
-        "remove_record" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound, StaleVersion, WriteConflict, StorageFull]],
+        "remove_record" => {
+            &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound, StaleVersion, WriteConflict, StorageFull]]
+        }
         _ => &[EVERYWHERE],
     };
     [ADMISSION, &groups.concat()].concat()

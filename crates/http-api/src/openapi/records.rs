@@ -113,6 +113,7 @@ fn accepted(property: &Property, document: &Json) -> Json {
     take("min_length", "minLength", true);
     take("max_length", "maxLength", true);
     take("pattern", "pattern", constraints["pattern"].as_str().is_some_and(is_everywhere_the_same));
+    take("characters", "pattern", false);
     let is_number = matches!(property.data_type, DataType::Integer | DataType::Number);
     take("minimum", "minimum", is_number);
     take("maximum", "maximum", is_number);

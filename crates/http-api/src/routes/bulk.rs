@@ -113,7 +113,7 @@ pub(super) async fn store(
     let outcome = state.services.ingest.bulk(schema, format, options, body).await?;
     if let BulkOutcome::Stored(receipt) | BulkOutcome::PartlyStored(receipt) | BulkOutcome::Refused(receipt) = &outcome
     {
-        metrics.loaded(format, receipt);
+        metrics.loaded(schema, format, receipt);
     }
     match outcome {
         BulkOutcome::Stored(receipt) => Ok(HttpResponse::build(stored).json(receipt)),

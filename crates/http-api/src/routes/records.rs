@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
 use eider_application::timings::{self, Stage};
-use eider_application::{BodyFormat, ErrorCode, KeyedCreation, Precondition, StoredRecord};
+use eider_application::{BodyFormat, ErrorCode, KeyedCreation, Precondition, StoredRecord, WarningCount};
 use eider_domain::{RecordId, Schema, SystemField, Version};
 use serde_json::json;
 use uuid::Uuid;
@@ -31,6 +31,9 @@ use crate::state::{ApiState, MIN_SEQ, if_match};
 const COMMIT_SEQ: &str = "eider-commit-seq";
 /// Name of the header that says that a creation was answered before.
 const REPLAYED: &str = "idempotent-replayed";
+
+/// Name of the header with what a record that was stored lacks that it should have: `property=code, …`.
+const WARNINGS: &str = "eider-warnings";
 
 /// Creates a record.
 #[utoipa::path(
@@ -89,18 +92,18 @@ pub(super) async fn create_one(
         state.request_metrics.replays.inc();
         response.insert_header((REPLAYED, "true"));
     } else {
-        state.record_metrics.stored_one();
+        state.record_metrics.stored_one(&schema, &stored);
     }
     Ok(answer(state, response, &schema, &stored))
 }
 
 /// The record as it is stored now, with its version and the commit that stored it.
-fn answer(
-    state: &ApiState,
-    mut response: HttpResponseBuilder,
-    schema: &Schema,
-    stored: &StoredRecord,
-) -> HttpResponse {
+fn answer(state: &ApiState, mut response: HttpResponseBuilder, schema: &Schema, stored: &StoredRecord) -> HttpResponse {
+    if !stored.warnings.is_empty() {
+        let warning = |warning: &WarningCount| format!("{}={}", warning.property, warning.code);
+        let warnings: Vec<String> = stored.warnings.iter().map(warning).collect();
+        response.insert_header((WARNINGS, warnings.join(", ")));
+    }
     response
         .insert_header((ETAG, etag(schema, &stored.record)))
         .insert_header((COMMIT_SEQ, stored.commit_seq.to_string()))
@@ -182,7 +185,7 @@ async fn rewrite(
         Ok((schema, stored))
     };
     let (schema, stored) = state.with_schema(&name, change).await?;
-    state.record_metrics.stored_one();
+    state.record_metrics.stored_one(&schema, &stored);
     Ok(answer(state, HttpResponse::Ok(), &schema, &stored))
 }
 

@@ -232,3 +232,31 @@ async fn one_call_too_many_is_refused_before_its_body_is_read() {
     let next = app.post_text(BULK, "application/x-ndjson", "{\"carrier\":\"UA\"}").await;
     assert_eq!(next.status, 201, "the place is free again");
 }
+
+#[tokio::test]
+async fn what_stored_records_lack_is_counted() {
+    let app = TestApp::start();
+    let schema = json!({"name": "flights", "properties": [
+        {"name": "tailnum", "type": "string", "constraints": {"characters": "A-Z0-9"}, "warnings": {"required": true, "pattern": "^N"}},
+        {"name": "seats", "type": "integer", "warnings": {"minimum": 1}}]});
+    assert_eq!(app.post("/api/v1/schemas", &schema).await.status, 201);
+    let records =
+        json!([{"tailnum": "N1", "seats": 0}, {"tailnum": "X1", "seats": 2}, {"seats": 0}, {"tailnum": "n?"}]);
+    let receipt = app.post("/api/v1/records/flights/bulk?mode=partial", &records).await;
+    assert_eq!((receipt.status, &receipt.json()["failed"]), (207, &json!(1)));
+    assert_eq!(receipt.json()["failures"][0]["code"], "disallowed_character");
+    let warnings = json!([
+        {"property": "tailnum", "code": "pattern_mismatch", "records": 1},
+        {"property": "tailnum", "code": "required_missing", "records": 1},
+        {"property": "seats", "code": "below_minimum", "records": 2}]);
+    assert_eq!(receipt.json()["warnings"], warnings);
+    let single = app.post("/api/v1/records/flights", &json!({"seats": 0})).await;
+    assert_eq!(
+        (single.status, single.header("eider-warnings")),
+        (201, "tailnum=required_missing, seats=below_minimum")
+    );
+    let fine = app.post("/api/v1/records/flights", &json!({"tailnum": "N1", "seats": 1})).await;
+    assert!(!fine.headers.contains_key("eider-warnings"));
+    let metrics = app.get("/metrics").await.text;
+    assert!(metrics.contains(r#"eider_record_warnings_total{schema="flights",code="below_minimum"} 3"#), "{metrics}");
+}

@@ -98,7 +98,8 @@ async fn a_schema_is_changed_and_its_versions_are_shown() {
     assert_eq!((&record["airline"], &record["seats"]), (&json!("UA"), &json!(0)));
 
     let versions = app.get("/api/v1/schemas/flights/versions").await.json();
-    let found: Vec<_> = versions["data"].as_array().unwrap().iter().map(|v| (&v["version"], &v["properties"][0]["name"])).collect();
+    let found: Vec<_> =
+        versions["data"].as_array().unwrap().iter().map(|v| (&v["version"], &v["properties"][0]["name"])).collect();
     assert_eq!(found, [(&json!(1), &json!("carrier")), (&json!(2), &json!("airline"))]);
     assert_eq!(versions["data"][1]["since"], "2026-01-31T08:15:00.000000Z");
 }
