@@ -7,6 +7,7 @@ mod parameters;
 mod problems;
 mod queries;
 mod records;
+mod schemas;
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ use crate::routes::BASE;
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
 pub(crate) use documents::*;
 pub(crate) use parameters::*;
+pub(crate) use schemas::*;
 
 /// Most schemas that are described one by one.
 const MAX_SCHEMAS: usize = 100;

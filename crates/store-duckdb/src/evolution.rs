@@ -43,6 +43,11 @@ impl TableVersion {
         Self { current: Arc::clone(&self.current), own: self.own + 2 }
     }
 
+    /// Whether both are of one table, and not of one that was made anew under its name.
+    pub(crate) fn is_of_the_table_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.current, &other.current)
+    }
+
     /// Fails unless the table is of this version: what was bound to it before the call is.
     ///
     /// # Errors

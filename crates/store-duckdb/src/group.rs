@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::catalog::Counters;
 use crate::changes::{apply, id_of};
+use crate::evolution::TableVersion;
 use crate::record_cache::Ids;
 use crate::shared::{Shared, Turn};
 use crate::worker;
@@ -61,7 +62,12 @@ pub(crate) async fn submit(queue: &Queue, change: Change) -> Result<ChangeOutcom
 }
 
 /// Commits what waits until the schema is removed or the store is dropped.
-pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut queue: mpsc::Receiver<Waiting>) {
+pub(crate) async fn run(
+    shared: Weak<Shared>,
+    schema: Weak<Schema>,
+    version: TableVersion,
+    mut queue: mpsc::Receiver<Waiting>,
+) {
     let mut held_back = None;
     loop {
         let first = match held_back.take() {
@@ -75,7 +81,7 @@ pub(crate) async fn run(shared: Weak<Shared>, schema: Weak<Schema>, mut queue: m
             answer(first, Err(crate::error::schema_removed()));
             continue;
         };
-        let (turn, schema) = match shared.turn_to_store(&schema).await {
+        let (turn, schema) = match shared.turn_to_store(&schema, &version).await {
             Ok(turn) => turn,
             Err(error) => {
                 answer(first, Err(error));

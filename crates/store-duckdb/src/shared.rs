@@ -184,19 +184,26 @@ impl Shared {
         Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
     }
 
-    /// The turn to store records that were found valid under a version of a schema, and the version that there is now.
+    /// The turn to store records that were found valid under a version of a schema's table, and the schema that there is now.
     ///
     /// # Errors
     /// As [`Shared::turn`]; `SchemaChanged` only when the records may not be valid any more.
-    pub(crate) async fn turn_to_store(&self, schema: &Arc<Schema>) -> Result<(Turn, Arc<Schema>), StoreError> {
+    pub(crate) async fn turn_to_store(
+        &self,
+        schema: &Arc<Schema>,
+        version: &TableVersion,
+    ) -> Result<(Turn, Arc<Schema>), StoreError> {
         loop {
-            let current = self.current(schema)?;
-            if !current.accepts_records_of(schema) {
+            let current = self.table(&schema.name().key())?;
+            if !current.version.is_of_the_table_of(version) {
+                return Err(schema_removed());
+            }
+            if !current.schema.accepts_records_of(schema) {
                 return Err(schema_changed());
             }
-            match self.turn(&current).await {
+            match self.turn(&current.schema).await {
                 Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
-                turn => return Ok((turn?, current)),
+                turn => return Ok((turn?, current.schema)),
             }
         }
     }

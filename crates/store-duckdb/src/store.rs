@@ -99,8 +99,8 @@ impl DuckDbStore {
     fn serve(&self, table: Table, queues: Queues) -> Arc<Schema> {
         let schema = Arc::clone(&table.schema);
         let shared = || Arc::downgrade(&self.shared);
-        tokio::spawn(group::run(shared(), Arc::downgrade(&schema), queues.changes));
         let (records, version) = (Arc::clone(&table.records), table.version.clone());
+        tokio::spawn(group::run(shared(), Arc::downgrade(&schema), version.clone(), queues.changes));
         tokio::spawn(reads::run(shared(), Arc::downgrade(&schema), (records, version), queues.reads));
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
@@ -270,8 +270,8 @@ impl RecordStore for DuckDbStore {
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
-        self.shared.table_of(&request.schema)?;
-        Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request)))
+        let version = self.shared.table_of(&request.schema)?.version;
+        Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request, version)))
     }
 
     #[instrument(name = "store.change", level = "debug", skip_all, fields(schema.name = %schema.name()))]

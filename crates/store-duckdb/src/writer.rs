@@ -12,6 +12,7 @@ use tracing::instrument;
 
 use crate::commit::commit;
 use crate::error::internal;
+use crate::evolution::TableVersion;
 use crate::shared::Shared;
 use crate::staging::Staging;
 use crate::worker;
@@ -21,15 +22,16 @@ use crate::worker;
 pub(crate) struct StagedWriter {
     shared: Arc<Shared>,
     request: WriteRequest,
+    version: TableVersion,
     /// Empty once a batch was refused or could not be staged: the write is then lost.
     staging: Option<Staging>,
 }
 
 impl StagedWriter {
-    pub(crate) fn new(shared: Arc<Shared>, request: WriteRequest) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, request: WriteRequest, version: TableVersion) -> Self {
         let settings = &shared.settings;
         let staging = Staging::new(settings.staging_memory_bytes, settings.temp_directory.clone());
-        Self { shared, request, staging: Some(staging) }
+        Self { shared, request, version, staging: Some(staging) }
     }
 }
 
@@ -52,13 +54,13 @@ impl BatchWriter for StagedWriter {
 
     #[instrument(name = "store.commit", level = "debug", skip_all, fields(schema.name = %self.request.schema.name()))]
     async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError> {
-        let Self { shared, request, staging } = *self;
+        let Self { shared, request, version, staging } = *self;
         let staging = staging.ok_or_else(lost)?;
         let rows = staging.rows();
         let started = Instant::now();
         let name = request.schema.name().clone();
         let _alone = if staging.is_spilled() { Some(shared.large_commits.lock().await) } else { None };
-        let (mut turn, schema) = shared.turn_to_store(&request.schema).await?;
+        let (mut turn, schema) = shared.turn_to_store(&request.schema, &version).await?;
         let request = WriteRequest { schema, ..request };
         let (waited, begun) = (started.elapsed(), Instant::now());
         let outcome = worker::write(&shared.pool, move |connection| {

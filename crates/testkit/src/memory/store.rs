@@ -127,7 +127,7 @@ impl Shared {
     ) -> Result<T, StoreError> {
         let mut tables = lock(&self.tables);
         match tables.by_key.get_mut(&schema.name().key()) {
-            Some(table) if !table.schema.is_version_of(schema) => Err(not_found(schema.name())),
+            Some(table) if !table.has_had(schema) => Err(not_found(schema.name())),
             Some(table) if will_do(&table.schema) => Ok(work(table)),
             Some(_) => Err(StoreError::new(StoreErrorKind::SchemaChanged, "the schema changed meanwhile")),
             None => Err(not_found(schema.name())),

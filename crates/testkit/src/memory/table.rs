@@ -56,6 +56,12 @@ impl Table {
         }
     }
 
+    /// Whether `schema` is or was that of this table, and not of another that had or has its name.
+    pub(super) fn has_had(&self, schema: &Schema) -> bool {
+        let is_it = |one: &SchemaVersion| one.version == schema.version() && one.definition == *schema.definition();
+        self.schema.is_version_of(schema) && self.versions.iter().any(is_it)
+    }
+
     pub(super) fn insert(&mut self, rows: Vec<Vec<Value>>) {
         for values in rows {
             self.records.push(Arc::new(StoredRecord { sequence: self.next_sequence, values }));
