@@ -14,6 +14,7 @@ mod field;
 mod filter;
 mod name;
 mod property;
+mod quality;
 mod query;
 mod record;
 mod schema;
@@ -34,6 +35,9 @@ pub use field::{Field, SystemField, UnknownField};
 pub use filter::{Condition, Filter, FilterError, Operand, Operator};
 pub use name::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
 pub use property::Property;
+pub use quality::{
+    Category, CharacterSet, Check, Finding, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, WHITE_SPACE, refusal,
+};
 pub use query::{Direction, Projection, RecordQuery, SortKey};
 pub use record::{RecordId, RecordIdError, Timestamp, Version};
 pub use schema::{RECORD_FIELD_COUNT, Schema};
