@@ -18,6 +18,7 @@ mod query;
 mod schemas;
 mod system;
 pub mod timings;
+mod validations;
 
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
 pub use cell::value_at;
@@ -36,9 +37,14 @@ pub use ports::{
     Distribution, Durability, EngineMemory, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
     IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
     MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
-    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError,
-    StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest, position_key,
+    RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities,
+    StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation,
+    ValidationRequest, WriteReceipt, WriteRequest, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};
+pub use validations::{
+    AppliedRules, Issues, ValidationFigures, ValidationJob, ValidationLimits, ValidationProgress, ValidationService,
+    ValidationState,
+};
