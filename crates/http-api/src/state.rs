@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use eider_application::{
     BackupService, Error, ErrorCode, IngestService, KeyRing, MemoryGuard, QueryService, Reservation, SchemaService,
+    ValidationService,
 };
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
@@ -41,6 +42,8 @@ pub struct Services {
     pub memory: MemoryGuard,
     /// Copies of everything.
     pub backup: BackupService,
+    /// Rules checked against what is stored.
+    pub validations: ValidationService,
     /// The keys of clients.
     pub keys: KeyRing,
 }
@@ -75,6 +78,7 @@ impl ApiState {
         let metrics = metrics::registry(&Sources {
             query: &services.query,
             memory: &services.memory,
+            validations: &services.validations,
             answers: &answers,
             requests: &request_metrics,
             records: &record_metrics,

@@ -6,9 +6,10 @@ use eider_application::ErrorCode::{
     self, BackupNotFound, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress, IdempotencyMismatch,
     Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson,
     MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited, RecordNotFound,
-    ReportNotFound, RequestTimeout, SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull,
-    StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation, UnknownOperator,
-    UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong, ValidationFailed, WriteConflict,
+    ReportNotFound, RequestTimeout, RulesInvalid, SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion,
+    StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation,
+    UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong,
+    ValidationFailed, ValidationNotFound, ValidationUnfinished, WriteConflict,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -39,8 +40,17 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "backup" => &[EVERYWHERE, &[StorageFull]],
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
-        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
+        "describe_schema" | "list_validations" => &[EVERYWHERE, &[SchemaNotFound]],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
+        "validate" => &[EVERYWHERE, &[SchemaNotFound, RulesInvalid, StorageFull], BODY],
+        "validation" | "cancel_validation" => &[EVERYWHERE, &[SchemaNotFound, ValidationNotFound]],
+        "validation_issues" => &[EVERYWHERE, &[SchemaNotFound, ValidationNotFound, ValidationUnfinished]],
+        "apply_suggestions" => &[
+            EVERYWHERE,
+            &[SchemaNotFound, ValidationNotFound, ValidationUnfinished, RulesInvalid, UniqueViolation],
+            BODY,
+            WRITE,
+        ],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
         "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
         "create_records" | "create_named_records" => {

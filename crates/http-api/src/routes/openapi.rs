@@ -9,6 +9,7 @@ use utoipa::OpenApi;
 
 use super::{
     aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, query, records, schemas, stream,
+    validations,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -38,6 +39,12 @@ const BY_KEY: &str = "authorization, x-api-key";
         schemas::create,
         schemas::describe,
         schemas::remove,
+        validations::list,
+        validations::start,
+        validations::describe,
+        validations::cancel,
+        validations::issues,
+        validations::apply,
         imports::failures,
         aliases::create,
         aliases::bulk,
@@ -59,6 +66,7 @@ const BY_KEY: &str = "authorization, x-api-key";
     )),
     tags(
         (name = "schemas", description = "What records are like."),
+        (name = "quality", description = "Rules that what is stored should follow, and what does not."),
         (name = "records", description = "Records, one by one and in pages."),
         (name = "bulk", description = "Many records in one call."),
         (name = "queries", description = "Queries as JSON, and aggregations."),
