@@ -18,3 +18,4 @@ mod reload;
 mod sample;
 mod streams;
 mod traces;
+mod validations;
