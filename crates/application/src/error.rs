@@ -55,6 +55,7 @@ error_codes! {
     SchemaNotFound = "schema_not_found", "There is no schema of this name";
     ReportNotFound = "report_not_found", "There is no report of failures of this import";
     BackupNotFound = "backup_not_found", "There is no finished backup of this id";
+    ValidationNotFound = "validation_not_found", "There is no validation of this id";
     RecordNotFound = "record_not_found", "There is no record with this id";
     MethodNotAllowed = "method_not_allowed", "The path does not answer this method";
     NotAcceptable = "not_acceptable", "None of the accepted media types can be produced";
@@ -67,12 +68,14 @@ error_codes! {
     WriteConflict = "write_conflict", "Another writer changed the same data first";
     TooManyAffected = "too_many_affected", "The filter matches more records than may be affected";
     IdempotencyInProgress = "idempotency_in_progress", "A call with this idempotency key still runs";
+    ValidationUnfinished = "validation_unfinished", "The validation has not come to its end";
     StaleVersion = "stale_version", "The record or the schema has another version than the request expects";
     PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
     TooManyRecords = "too_many_records", "The body has more records than one call may have";
     UriTooLong = "uri_too_long", "The address is longer than it may be";
     UnsupportedMediaType = "unsupported_media_type", "The body has a media type that is not read here";
     SchemaInvalid = "schema_invalid", "The schema definition is not valid";
+    RulesInvalid = "rules_invalid", "At least one rule is not valid";
     IdempotencyMismatch = "idempotency_mismatch", "The idempotency key was used for another call";
     ValidationFailed = "validation_failed", "At least one record was refused by the schema";
     FigureOutOfRange = "figure_out_of_range", "A figure of the aggregation does not fit its type";
@@ -146,6 +149,21 @@ pub enum Error {
     ReportNotFound {
         /// The import asked for.
         import: Uuid,
+    },
+    /// The rules of a validation are not valid.
+    #[error("the rules have {} violations", .0.len())]
+    RulesInvalid(Vec<Violation>),
+    /// There is no validation of the id, or no longer.
+    #[error("there is no validation `{id}` of this schema, or no longer")]
+    ValidationNotFound {
+        /// The id asked for.
+        id: Uuid,
+    },
+    /// The validation has nothing to show or to write.
+    #[error("the validation is {state}; only one that is done has issues")]
+    ValidationUnfinished {
+        /// How far it has come.
+        state: &'static str,
     },
     /// The record is refused by its schema.
     #[error("the record has {} violations", .0.len())]
@@ -233,6 +251,9 @@ impl Error {
             Self::ReportNotFound { .. } => ErrorCode::ReportNotFound,
             Self::RecordNotFound { .. } => ErrorCode::RecordNotFound,
             Self::RecordInvalid(_) => ErrorCode::ValidationFailed,
+            Self::RulesInvalid(_) => ErrorCode::RulesInvalid,
+            Self::ValidationNotFound { .. } => ErrorCode::ValidationNotFound,
+            Self::ValidationUnfinished { .. } => ErrorCode::ValidationUnfinished,
             Self::KeyConflict(violations) => match violations.first().map(|v| v.code) {
                 Some(eider_domain::ViolationCode::DuplicateId) => ErrorCode::DuplicateId,
                 _ => ErrorCode::UniqueViolation,

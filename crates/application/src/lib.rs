@@ -19,6 +19,7 @@ mod query;
 mod schemas;
 mod system;
 pub mod timings;
+mod validations;
 
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
 pub use cell::value_at;
@@ -40,10 +41,14 @@ pub use ports::{
     EvolutionOutcome, EvolutionRequest, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
     IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
     MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
-    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest,
-    position_key,
+    RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport, SuggestionOutcome,
+    SuggestionRequest, Validation, ValidationRequest, WriteReceipt, WriteRequest, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};
+pub use validations::{
+    AppliedRules, Issues, ValidationFigures, ValidationJob, ValidationLimits, ValidationProgress, ValidationService,
+    ValidationState,
+};

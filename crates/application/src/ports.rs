@@ -12,6 +12,7 @@ mod record_stream;
 mod reports;
 mod store;
 mod time;
+mod validation;
 mod write;
 
 pub use backup::Backup;
@@ -29,6 +30,9 @@ pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream, StoredReport};
 pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
 pub use time::{Clock, IdGenerator};
+pub use validation::{
+    RuleOutcome, StoredIssues, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, issue_columns,
+};
 pub use write::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,
     KeyConflict, OnConflict, WriteReceipt, WriteRequest,

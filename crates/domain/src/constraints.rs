@@ -1,14 +1,11 @@
 //! Constraints on the values of one property, compiled once and checked for every record.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use crate::validation::Incoming;
 use crate::value::accepted_text;
 use crate::violation::abbreviate;
-use crate::{DataType, Value, ValueRef, ViolationCode};
-
-/// Largest compiled form of a set of characters, in bytes.
-const MAX_CLASS_BYTES: usize = 1 << 18;
+use crate::{CharacterSet, DataType, Value, ValueRef, ViolationCode};
 
 /// What a value must satisfy beyond its type. All limits are inclusive.
 #[derive(Debug, Clone, Default)]
@@ -20,54 +17,13 @@ pub struct Constraints {
     /// A regular expression (Rust `regex` syntax) that must match somewhere in a `string`.
     pub pattern: Option<Regex>,
     /// The characters that a `string` may have.
-    pub characters: Option<Characters>,
+    pub characters: Option<CharacterSet>,
     /// The values allowed, of the property's type; empty when any is.
     pub allowed: Vec<Value>,
     /// The least value allowed, of the property's type.
     pub minimum: Option<Value>,
     /// The greatest value allowed, of the property's type.
     pub maximum: Option<Value>,
-}
-
-/// A set of characters, written as what stands between the brackets of a regular expression: `A-Z0-9 _-`.
-#[derive(Debug, Clone)]
-pub struct Characters {
-    class: String,
-    /// Matches what is not in the set.
-    others: Regex,
-}
-
-impl Characters {
-    /// Reads a set; `None` for a text that is none. Brackets are escaped by a backslash.
-    pub fn parse(class: &str) -> Option<Self> {
-        let mut is_escaped = false;
-        for character in class.chars() {
-            if !is_escaped && matches!(character, '[' | ']' | '&' | '~') {
-                return None;
-            }
-            is_escaped = character == '\\' && !is_escaped;
-        }
-        // A caret in front would be taken for everything but the set.
-        let inner = class.strip_prefix('^').map_or_else(|| class.to_owned(), |rest| format!("\\^{rest}"));
-        let others = RegexBuilder::new(&format!("[^{inner}]")).size_limit(MAX_CLASS_BYTES).build().ok()?;
-        Some(Self { class: class.to_owned(), others })
-    }
-
-    /// The set as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.class
-    }
-
-    /// The first character of a text that is not in the set.
-    pub fn first_other(&self, text: &str) -> Option<char> {
-        self.others.find(text).and_then(|found| found.as_str().chars().next())
-    }
-}
-
-impl PartialEq for Characters {
-    fn eq(&self, other: &Self) -> bool {
-        self.class == other.class
-    }
 }
 
 impl PartialEq for Constraints {
@@ -130,7 +86,8 @@ impl Constraints {
                 return Err((ViolationCode::TooLong, format!("the text has {chars} characters, the most is {most}")));
             }
         }
-        if let Some(character) = self.characters.as_ref().and_then(|characters| characters.first_other(text)) {
+        let other = |set: &CharacterSet| text.chars().find(|character| !set.contains(*character));
+        if let Some(character) = self.characters.as_ref().and_then(other) {
             let detail = format!("the text has the character {character:?}, which is not allowed");
             return Err((ViolationCode::DisallowedCharacter, detail));
         }

@@ -15,6 +15,7 @@ mod field;
 mod filter;
 mod name;
 mod property;
+mod quality;
 mod query;
 mod record;
 mod schema;
@@ -27,7 +28,7 @@ mod violation;
 
 pub use access::{Grant, PatternError, SchemaPattern, Verb};
 pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Function, GroupKey};
-pub use constraints::{Characters, Constraints};
+pub use constraints::Constraints;
 pub use cursor::{Cursor, CursorError, Position, QueryFingerprint};
 pub use data_type::{DataType, MAX_DECIMAL_PRECISION};
 pub use definition::{MAX_DESCRIPTION_CHARS, MAX_PROPERTIES, SchemaDefinition};
@@ -36,6 +37,9 @@ pub use field::{Field, SystemField, UnknownField};
 pub use filter::{Condition, Filter, FilterError, Operand, Operator};
 pub use name::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
 pub use property::{Property, Warnings};
+pub use quality::{
+    Category, CharacterSet, Check, Finding, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, WHITE_SPACE, refusal,
+};
 pub use query::{Direction, Projection, RecordQuery, SortKey};
 pub use record::{RecordId, RecordIdError, Timestamp, Version};
 pub use schema::{RECORD_FIELD_COUNT, Schema};

@@ -3,6 +3,7 @@
 mod arrow_stream;
 mod csv;
 mod framed;
+mod issues;
 mod json;
 mod parquet;
 mod value;
@@ -17,6 +18,7 @@ use serde_json::Value as Json;
 use self::arrow_stream::ArrowStreamEncoder;
 use self::csv::CsvEncoder;
 pub(crate) use self::framed::FramedEncoder;
+pub(crate) use self::issues::IssueLines;
 pub(crate) use self::json::JsonRows;
 use self::json::{JsonArrayEncoder, NdjsonEncoder};
 use self::parquet::ParquetEncoder;

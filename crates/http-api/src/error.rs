@@ -35,7 +35,8 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::SchemaNotFound
         | ErrorCode::RecordNotFound
         | ErrorCode::ReportNotFound
-        | ErrorCode::BackupNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::BackupNotFound
+        | ErrorCode::ValidationNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -46,12 +47,14 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::UniqueViolation
         | ErrorCode::WriteConflict
         | ErrorCode::TooManyAffected
-        | ErrorCode::IdempotencyInProgress => StatusCode::CONFLICT,
+        | ErrorCode::IdempotencyInProgress
+        | ErrorCode::ValidationUnfinished => StatusCode::CONFLICT,
         ErrorCode::StaleVersion => StatusCode::PRECONDITION_FAILED,
         ErrorCode::PayloadTooLarge | ErrorCode::TooManyRecords => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UriTooLong => StatusCode::URI_TOO_LONG,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::SchemaInvalid
+        | ErrorCode::RulesInvalid
         | ErrorCode::ValidationFailed
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::FigureOutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
@@ -224,7 +227,10 @@ impl From<Error> for ApiError {
                     None => Self::new(code, format!("{}.", code.title())),
                 }
             }
-            Error::SchemaInvalid(violations) | Error::RecordInvalid(violations) | Error::KeyConflict(violations) => {
+            Error::SchemaInvalid(violations)
+            | Error::RulesInvalid(violations)
+            | Error::RecordInvalid(violations)
+            | Error::KeyConflict(violations) => {
                 let detail = match violations.as_slice() {
                     [only] => only.detail.clone(),
                     several => format!("there are {} violations; see `errors`", several.len()),

@@ -5,10 +5,11 @@ mod process;
 mod records;
 mod requests;
 mod store;
+mod validations;
 
 use std::fmt;
 
-use eider_application::{MemoryGuard, QueryService};
+use eider_application::{MemoryGuard, QueryService, ValidationService};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeMetric, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +23,7 @@ use self::process::ProcessCollector;
 pub(crate) use self::records::{RecordMetrics, Sent};
 pub(crate) use self::requests::{Endpoint, RequestMetrics};
 use self::store::StoreCollector;
+use self::validations::ValidationCollector;
 use crate::admission::Admission;
 use crate::answers::Answers;
 
@@ -32,6 +34,7 @@ const PREFIX: &str = "eider";
 pub(crate) struct Sources<'s> {
     pub(crate) query: &'s QueryService,
     pub(crate) memory: &'s MemoryGuard,
+    pub(crate) validations: &'s ValidationService,
     pub(crate) answers: &'s Answers,
     pub(crate) requests: &'s RequestMetrics,
     pub(crate) records: &'s RecordMetrics,
@@ -48,6 +51,7 @@ pub(crate) fn registry(sources: &Sources<'_>) -> Registry {
     let Sources { query, answers, requests, records, stream_metrics: streams, .. } = *sources;
     registry.register_collector(Box::new(StoreCollector::new(query.clone())));
     registry.register_collector(Box::new(MemoryCollector(sources.memory.clone())));
+    registry.register_collector(Box::new(ValidationCollector(sources.validations.clone())));
     registry.register("answer_cache_hits", "Pages and counts answered without a query", answers.hits.clone());
     registry.register("answer_cache_misses", "Pages and counts that no kept answer was for", answers.misses.clone());
     registry.register_collector(Box::new(AnswerCollector(answers.clone())));

@@ -5,6 +5,7 @@ mod documents;
 mod examples;
 mod parameters;
 mod problems;
+mod quality;
 mod queries;
 mod records;
 mod schemas;
@@ -26,6 +27,7 @@ use crate::routes::BASE;
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
 pub(crate) use documents::*;
 pub(crate) use parameters::*;
+pub(crate) use quality::*;
 pub(crate) use schemas::*;
 
 /// Most schemas that are described one by one.
@@ -57,7 +59,16 @@ impl KeptDescription {
 }
 
 /// Components that have no members but those described.
-const CLOSED: [&str; 5] = ["SchemaDefinition", "Property", "Constraints", "NamedRecord", "NamedRecords"];
+const CLOSED: [&str; 8] = [
+    "SchemaDefinition",
+    "Property",
+    "Constraints",
+    "NamedRecord",
+    "NamedRecords",
+    "RuleList",
+    "QualityRule",
+    "ChosenRules",
+];
 
 /// The tag of the document over these schemas.
 pub(crate) fn tag(schemas: &[Arc<Schema>], settings: &HttpSettings) -> String {

@@ -15,6 +15,7 @@ mod query;
 mod records;
 mod schemas;
 mod stream;
+mod validations;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::{self, GuardContext};
@@ -58,6 +59,26 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     ],
                 ))
                 .service(resource("/schemas/{schema}/versions", "GET", [web::get().to(schemas::versions)]))
+                .service(resource(
+                    "/schemas/{schema}/validations",
+                    "GET, POST",
+                    [web::get().to(validations::list), web::post().to(validations::start)],
+                ))
+                .service(resource(
+                    "/schemas/{schema}/validations/{id}",
+                    "GET, DELETE",
+                    [web::get().to(validations::describe), web::delete().to(validations::cancel)],
+                ))
+                .service(resource(
+                    "/schemas/{schema}/validations/{id}/issues",
+                    "GET",
+                    [web::get().to(validations::issues)],
+                ))
+                .service(resource(
+                    "/schemas/{schema}/validations/{id}/apply",
+                    "POST",
+                    [web::post().to(validations::apply)],
+                ))
                 .service(resource("/backup", "GET", [web::get().to(backup::download)]))
                 .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))
                 .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))

@@ -7,6 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::IF_MATCH;
 use eider_application::{
     BackupService, Error, ErrorCode, IngestService, KeyRing, MemoryGuard, QueryService, Reservation, SchemaService,
+    ValidationService,
 };
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
@@ -47,6 +48,8 @@ pub struct Services {
     pub memory: MemoryGuard,
     /// Copies of everything.
     pub backup: BackupService,
+    /// Rules checked against what is stored.
+    pub validations: ValidationService,
     /// The keys of clients.
     pub keys: KeyRing,
 }
@@ -81,6 +84,7 @@ impl ApiState {
         let metrics = metrics::registry(&Sources {
             query: &services.query,
             memory: &services.memory,
+            validations: &services.validations,
             answers: &answers,
             requests: &request_metrics,
             records: &record_metrics,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use eider_application::{
     BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, RecordStore,
-    SchemaCatalog, SchemaService, SystemClock, UuidV7Generator,
+    SchemaCatalog, SchemaService, SystemClock, UuidV7Generator, ValidationService,
 };
 use eider_http_api::{HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
@@ -135,7 +135,8 @@ fn services(
             settings.ingest(),
         )
         .with_spool_directory(temp_directory.to_owned()),
-        backup: BackupService::new(Arc::clone(&records), clock, ids),
+        backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::clone(&ids) as _),
+        validations: ValidationService::new(Arc::clone(&records), clock, ids, settings.validations()),
         query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),
         memory,
         keys,

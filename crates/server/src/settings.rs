@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use eider_application::{IngestLimits, MemoryGuardSettings};
+use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
 use eider_http_api::HttpSettings;
 use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,11 @@ pub struct Limits {
     pub stream_wait: Duration,
     #[serde(with = "humantime_serde")]
     pub stream_idle: Duration,
+    pub validations: usize,
+    pub validations_kept: usize,
+    #[serde(with = "humantime_serde")]
+    pub validation_lifetime: Duration,
+    pub validation_issues: ByteSize,
     pub answer_cache: ByteSize,
     pub default_page: u64,
     pub max_page: u64,
@@ -267,6 +272,7 @@ impl Default for Commits {
 impl Default for Limits {
     fn default() -> Self {
         let (http, ingest) = (HttpSettings::default(), IngestLimits::default());
+        let validations = ValidationLimits::default();
         Self {
             requests_per_second: http.requests_per_second,
             request_burst: http.request_burst,
@@ -285,6 +291,10 @@ impl Default for Limits {
             streams: http.max_streams,
             stream_wait: http.stream_wait,
             stream_idle: http.stream_idle,
+            validations: validations.max_running,
+            validations_kept: validations.max_kept,
+            validation_lifetime: validations.kept_for,
+            validation_issues: ByteSize(validations.max_issue_bytes),
             answer_cache: ByteSize(http.answer_cache_bytes),
             default_page: http.default_page_limit,
             max_page: http.max_page_limit,

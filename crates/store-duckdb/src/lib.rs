@@ -18,6 +18,7 @@ mod group;
 mod ident;
 mod identity;
 mod interrupt;
+mod issues;
 mod keys;
 mod lookups;
 mod pool;
@@ -32,6 +33,8 @@ mod sql;
 mod staging;
 mod statistics;
 mod store;
+mod suggestions;
+mod validation;
 mod worker;
 mod writer;
 

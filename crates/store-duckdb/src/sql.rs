@@ -6,6 +6,7 @@ mod ddl;
 mod evolution;
 mod filter;
 mod order;
+mod quality;
 mod select;
 
 use duckdb::types::{TimeUnit, Value as EngineValue};
@@ -16,6 +17,10 @@ pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_table};
 pub(crate) use evolution::{alteration, duplicates, several};
+pub(crate) use quality::{
+    changed_fields, count_suggested, is_shared, issues, make_suggested, matches, replace_suggested, snapshot,
+    suggested_values,
+};
 pub(crate) use select::{count, count_up_to, cut, delete, scan, scan_found, scan_within, span};
 
 /// A statement and the values of its parameters, in order.

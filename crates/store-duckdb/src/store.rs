@@ -10,9 +10,9 @@ use eider_application::{
     Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, EvolutionOutcome,
     EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream,
     ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreCapabilities, StoreError, StoreErrorKind,
-    StoreFigures, WriteRequest, blocking,
+    StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest, blocking,
 };
-use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Filter, RecordId, Rule, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::{Instrument, instrument};
@@ -21,6 +21,7 @@ use crate::catalog::{self, Counters};
 use crate::error::{internal, schema_removed, store_error};
 use crate::evolution::{self, EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observation, Observed};
+use crate::issues::IssueWriter;
 use crate::pool::PoolStatus;
 use crate::ranges::RangeStatus;
 use crate::record_cache::{Ids, RecordCache};
@@ -31,7 +32,7 @@ use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
 use crate::{
     IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, reads, scan,
-    sql, worker,
+    sql, suggestions, validation, worker,
 };
 
 /// A store in one DuckDB file.
@@ -367,6 +368,34 @@ impl RecordStore for DuckDbStore {
         let schema = Arc::clone(schema);
         let count = move |connection: &_| statistics(connection, &schema, identity);
         worker::read_version(&self.shared.pool, version, count).await
+    }
+
+    async fn unreadable_patterns(&self, rules: &[Rule]) -> Result<Vec<usize>, StoreError> {
+        let rules = rules.to_vec();
+        worker::read(&self.shared.pool, move |connection| validation::unreadable_patterns(connection, &rules)).await
+    }
+
+    #[instrument(name = "store.validate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError> {
+        let version = self.shared.table_of(schema)?.version;
+        let (schema, directory) = (Arc::clone(schema), self.shared.settings.temp_directory.clone());
+        let waiting = Arc::new(());
+        let caller = Arc::downgrade(&waiting);
+        let issues = IssueWriter::new(directory, request.max_issue_bytes);
+        let validate =
+            move |connection: &_| validation::validate(connection, (&schema, &version), &request, issues, &caller);
+        let validation = worker::read(&self.shared.pool, validate).await;
+        drop(waiting);
+        validation
+    }
+
+    #[instrument(name = "store.apply_suggestions", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    async fn apply_suggestions(
+        &self,
+        schema: &Arc<Schema>,
+        request: SuggestionRequest,
+    ) -> Result<SuggestionOutcome, StoreError> {
+        suggestions::apply(&self.shared, schema, request).await
     }
 
     #[instrument(name = "store.backup", level = "debug", skip_all)]

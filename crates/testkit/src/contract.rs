@@ -20,6 +20,7 @@ pub mod order;
 pub mod pages;
 pub mod point_reads;
 pub mod policies;
+pub mod quality;
 pub mod round_trip;
 pub mod snapshots;
 pub mod writes;
@@ -215,6 +216,21 @@ macro_rules! record_store_contract {
                 a_dropped_read_leaves_the_others
                 readers_never_see_a_version_go_back
                 a_read_after_a_commit_sees_it
+            ]
+            quality: [
+                every_rule_finds_what_breaks_it
+                rules_look_at_values_of_every_type
+                rules_find_what_the_memory_store_finds
+                duplicates_are_all_but_the_first
+                issues_beyond_the_room_are_counted
+                a_validation_is_one_snapshot
+                dropping_a_validation_frees_its_connection
+                suggestions_are_written_in_one_commit
+                rules_are_applied_one_after_the_other
+                suggestions_are_those_for_what_is_stored_now
+                a_record_that_was_mended_is_read_by_its_id
+                suggestions_that_the_schema_refuses_write_nothing
+                a_validation_of_a_removed_schema_is_not_found
             ]
             snapshots: [
                 a_scan_does_not_see_later_writes

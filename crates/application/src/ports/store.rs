@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, Timestamp};
+use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Rule, Schema, Timestamp};
 
 use crate::{
     Backup, BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
-    SchemaStatistics, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
+    SchemaStatistics, StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation,
+    ValidationRequest, WriteRequest,
 };
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
@@ -164,6 +165,30 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`RecordStore::scan`].
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError>;
+
+    /// Of some rules the places of those whose pattern this store does not read.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`].
+    async fn unreadable_patterns(&self, rules: &[Rule]) -> Result<Vec<usize>, StoreError>;
+
+    /// Checks rules against every record, in one snapshot, and keeps the issues. Cancel-safe: dropping the future stops
+    /// the check and frees its connection.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`]; `StorageFull`.
+    async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError>;
+
+    /// Writes what rules suggest for the values that break them now: one transaction, in which each record that is
+    /// changed gets the next version and moves to the end of the order of commit.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`]; `StorageFull`. Nothing is changed after any error.
+    async fn apply_suggestions(
+        &self,
+        schema: &Arc<Schema>,
+        request: SuggestionRequest,
+    ) -> Result<SuggestionOutcome, StoreError>;
 
     /// Begins a copy of everything, while writes go on.
     ///

@@ -10,7 +10,7 @@ use crate::constraints::typed;
 use crate::validation::Incoming;
 use crate::violation::{abbreviate, pointer_to};
 use crate::{
-    Characters, Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value,
+    CharacterSet, Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value,
     ValueRef, Violation, ViolationCode, Warnings, nearest,
 };
 
@@ -375,15 +375,14 @@ impl Report {
         }
     }
 
-    fn characters(&mut self, pointer: &str, value: &Json) -> Option<Characters> {
+    fn characters(&mut self, pointer: &str, value: &Json) -> Option<CharacterSet> {
         let Json::String(text) = value else {
             self.mismatch(pointer, "string", value);
             return None;
         };
-        let characters = Characters::parse(text);
+        let characters = CharacterSet::parse(text);
         if characters.is_none() {
-            let detail =
-                "`characters` is what stands between the brackets of a regular expression, such as `A-Z0-9 _-`";
+            let detail = "`characters` are those that are allowed, with ranges such as `A-Z`";
             self.add(pointer, ViolationCode::InvalidConstraint, detail);
         }
         characters

@@ -137,19 +137,6 @@ fn a_hostile_key_is_escaped_and_shortened_in_its_pointer() {
 }
 
 #[test]
-fn sets_of_characters_are_read_as_such() {
-    let first = |class: &str, text: &str| crate::Characters::parse(class).unwrap().first_other(text);
-    assert_eq!(first("A-Z0-9", "N14228"), None);
-    assert_eq!(first("A-Z0-9", "N1é"), Some('é'));
-    assert_eq!(first("^a", "a^"), None);
-    assert_eq!(first("^a", "b"), Some('b'));
-    assert_eq!(first(r"\[\]\d -", "[1] -"), None);
-    for class in ["", "a]|[b", "[", "a&&b", "z-a", r"\"] {
-        assert_eq!(crate::Characters::parse(class), None, "{class}");
-    }
-}
-
-#[test]
 fn warnings_are_checked_as_constraints_are() {
     let found =
         codes(&property(json!({"type": "integer", "warnings": {"required": 1, "pattern": "x", "is_unique": true}})));

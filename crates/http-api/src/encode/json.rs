@@ -131,7 +131,7 @@ impl RecordEncoder for JsonArrayEncoder {
 }
 
 /// RFC 8259.
-struct JsonForm;
+pub(super) struct JsonForm;
 
 impl TextForm for JsonForm {
     fn null(out: &mut Vec<u8>) {

@@ -181,6 +181,6 @@ impl Encoder<'_> {
     }
 }
 
-fn encode_distribution(mut encoder: MetricEncoder<'_>, figures: &Distribution) -> fmt::Result {
+pub(super) fn encode_distribution(mut encoder: MetricEncoder<'_>, figures: &Distribution) -> fmt::Result {
     encoder.encode_histogram::<NoLabelSet>(figures.sum, figures.count(), &figures.buckets, None)
 }

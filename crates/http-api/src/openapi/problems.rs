@@ -6,10 +6,10 @@ use eider_application::ErrorCode::{
     self, BackupNotFound, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress, IdempotencyMismatch,
     Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson,
     MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited, RecordNotFound,
-    ReportNotFound, RequestTimeout, SchemaChanged, SchemaContradicted, SchemaExists, SchemaInvalid, SchemaNotFound,
-    StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized, UniqueViolation,
-    UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong,
-    ValidationFailed, WriteConflict,
+    ReportNotFound, RequestTimeout, RulesInvalid, SchemaChanged, SchemaContradicted, SchemaExists, SchemaInvalid,
+    SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized,
+    UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong,
+    ValidationFailed, ValidationNotFound, ValidationUnfinished, WriteConflict,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -41,7 +41,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
         "describe_schema" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged]],
-        "schema_versions" => &[EVERYWHERE, &[SchemaNotFound]],
+        "schema_versions" | "list_validations" => &[EVERYWHERE, &[SchemaNotFound]],
         "evolve_schema" => &[
             EVERYWHERE,
             BODY,
@@ -56,6 +56,15 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
             ],
         ],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
+        "validate" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RulesInvalid, StorageFull], BODY],
+        "validation" | "cancel_validation" => &[EVERYWHERE, &[SchemaNotFound, ValidationNotFound]],
+        "validation_issues" => &[EVERYWHERE, &[SchemaNotFound, ValidationNotFound, ValidationUnfinished]],
+        "apply_suggestions" => &[
+            EVERYWHERE,
+            &[SchemaNotFound, ValidationNotFound, ValidationUnfinished, RulesInvalid, UniqueViolation],
+            BODY,
+            WRITE,
+        ],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
         "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
         "create_records" | "create_named_records" => {

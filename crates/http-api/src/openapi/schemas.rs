@@ -78,7 +78,7 @@ pub(crate) struct Constraints {
     /// Matches anywhere in a `string`; the syntax of Rust's `regex`.
     #[schema(nullable = false)]
     pattern: Option<String>,
-    /// What stands between the brackets of a regular expression: the characters that a `string` may have.
+    /// The characters that a `string` may have, with ranges: `A-Z0-9 _-`.
     #[schema(nullable = false)]
     characters: Option<String>,
     /// The values allowed; not of `boolean`, `object`, `array`.

@@ -9,6 +9,7 @@ use utoipa::OpenApi;
 
 use super::{
     aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, query, records, schemas, stream,
+    validations,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -40,6 +41,12 @@ const BY_KEY: &str = "authorization, x-api-key";
         schemas::evolve,
         schemas::versions,
         schemas::remove,
+        validations::list,
+        validations::start,
+        validations::describe,
+        validations::cancel,
+        validations::issues,
+        validations::apply,
         imports::failures,
         aliases::create,
         aliases::bulk,
@@ -61,6 +68,7 @@ const BY_KEY: &str = "authorization, x-api-key";
     )),
     tags(
         (name = "schemas", description = "What records are like."),
+        (name = "quality", description = "Rules that what is stored should follow, and what does not."),
         (name = "records", description = "Records, one by one and in pages."),
         (name = "bulk", description = "Many records in one call."),
         (name = "queries", description = "Queries as JSON, and aggregations."),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use eider_application::{
     BackupService, IngestLimits, IngestService, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore,
-    SchemaCatalog, SchemaService,
+    SchemaCatalog, SchemaService, ValidationLimits, ValidationService,
 };
 use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
@@ -96,6 +96,12 @@ impl TestApp {
                 limits,
             ),
             backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::new(SequentialIds::new())),
+            validations: ValidationService::new(
+                Arc::clone(&records),
+                Arc::clone(&clock) as _,
+                Arc::new(SequentialIds::new()),
+                ValidationLimits::default(),
+            ),
             query: QueryService::new(records).with_max_page_bytes(MAX_PAGE_BYTES),
             memory: memory.clone(),
             keys: keys.clone(),

@@ -32,3 +32,4 @@ mod schemas;
 mod shape;
 mod streams;
 mod tls;
+mod validations;

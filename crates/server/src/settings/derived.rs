@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use bytesize::ByteSize;
-use eider_application::{IngestLimits, MemoryGuardSettings};
+use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
 use eider_http_api::{HttpSettings, TlsFiles};
 use eider_store_duckdb::{GroupSettings, PoolSettings, ScanBatch, StoreSettings};
 
@@ -108,6 +108,16 @@ impl Settings {
             max_failures: self.limits.reported_failures,
             max_report_bytes: self.limits.report_size.as_u64(),
             ..IngestLimits::default()
+        }
+    }
+
+    /// How many validations there are, and what they keep.
+    pub fn validations(&self) -> ValidationLimits {
+        ValidationLimits {
+            max_running: self.limits.validations.max(1),
+            max_kept: self.limits.validations_kept,
+            kept_for: self.limits.validation_lifetime,
+            max_issue_bytes: self.limits.validation_issues.as_u64(),
         }
     }
 

@@ -19,3 +19,4 @@ mod reload;
 mod sample;
 mod streams;
 mod traces;
+mod validations;

@@ -40,6 +40,10 @@ pub enum Operation {
     Change,
     /// `RecordStore::delete`
     Delete,
+    /// `RecordStore::validate`
+    Validate,
+    /// `RecordStore::apply_suggestions`
+    ApplySuggestions,
     /// `RecordStore::statistics`
     Statistics,
     /// `RecordStore::check`

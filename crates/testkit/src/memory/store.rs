@@ -11,9 +11,11 @@ use eider_application::{
     Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck,
     IdentityStatistics, IndexStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest,
     SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind,
-    StoreFigures, WriteRequest,
+    StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
-use eider_domain::{Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
+use eider_domain::{
+    Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Rule, Schema, SchemaName, Timestamp,
+};
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
@@ -21,7 +23,7 @@ use super::faults::{Faults, Operation, ScanGate, lock};
 use super::scan::{self, OpenScan, Scan};
 use super::table::Table;
 use super::writer::MemoryWriter;
-use super::{aggregate, change, evolution};
+use super::{aggregate, change, evolution, quality};
 
 /// Rows per batch unless a test asks for more: few, so that consumers meet batch boundaries.
 const BATCH_ROWS: usize = 3;
@@ -286,6 +288,30 @@ impl RecordStore for MemoryStore {
             Ok(Err(_)) => Err(not_found(schema.name())),
             Err(_) => Err(StoreError::new(StoreErrorKind::Timeout, "the commit did not come in time")),
         }
+    }
+
+    /// Patterns are those of Rust.
+    async fn unreadable_patterns(&self, _rules: &[Rule]) -> Result<Vec<usize>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes the fault that was planted for the next scan before it begins, and is an open scan until it ends.
+    async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError> {
+        self.shared.faults.strike(Operation::Validate)?;
+        let _open = OpenScan::new(&self.shared.open_scans);
+        if let Some(fault) = self.shared.faults.next_scan() {
+            fault.strike().await?;
+        }
+        self.shared.with_table(schema, |table| quality::validate(table, &request))
+    }
+
+    async fn apply_suggestions(
+        &self,
+        schema: &Arc<Schema>,
+        request: SuggestionRequest,
+    ) -> Result<SuggestionOutcome, StoreError> {
+        self.shared.faults.strike(Operation::ApplySuggestions)?;
+        self.shared.with_table(schema, |table| quality::apply(table, &request))
     }
 
     /// Nothing lies on a disk, so the size is 0.

@@ -1,0 +1,235 @@
+//! Validations: rules checked against everything that a schema holds, as jobs that outlive their request.
+
+mod figures;
+mod job;
+mod jobs;
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value as Json;
+use tracing::{Instrument, instrument};
+use uuid::Uuid;
+
+pub use figures::ValidationFigures;
+pub use job::{ValidationJob, ValidationProgress, ValidationState};
+
+use self::jobs::Jobs;
+use crate::timings::{Stage, timed};
+use crate::{
+    Clock, CommitReceipt, Error, IdGenerator, RecordStore, StoreError, SuggestionOutcome, SuggestionRequest,
+    ValidationRequest,
+};
+
+/// How long the call that starts a validation waits for its end.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// How many validations there are, and what they keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidationLimits {
+    /// Validations that run at once.
+    pub max_running: usize,
+    /// Validations that are kept after their end.
+    pub max_kept: usize,
+    /// How long they are.
+    pub kept_for: Duration,
+    /// Bytes on disk after which no more issues of one validation are kept; all are counted.
+    pub max_issue_bytes: u64,
+}
+
+impl Default for ValidationLimits {
+    fn default() -> Self {
+        Self { max_running: 2, max_kept: 32, kept_for: Duration::from_hours(1), max_issue_bytes: 256 << 20 }
+    }
+}
+
+/// Issues of the rules at some places: batches with [`crate::issue_columns`].
+pub type Issues = BoxStream<'static, Result<(usize, RecordBatch), StoreError>>;
+
+/// What became of suggestions that were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedRules {
+    /// The records that were changed, and their commit; the last one when none was.
+    pub receipt: CommitReceipt,
+    /// The rules that were applied, in their order, and how many records each changed.
+    pub changed: Vec<(String, u64)>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Checks rules against what is stored, and writes what they suggest.
+#[derive(Debug, Clone)]
+pub struct ValidationService {
+    store: Arc<dyn RecordStore>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    jobs: Arc<Jobs>,
+}
+
+impl ValidationService {
+    /// The use cases over a store.
+    pub fn new(
+        store: Arc<dyn RecordStore>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        limits: ValidationLimits,
+    ) -> Self {
+        Self { store, clock, ids, jobs: Arc::new(Jobs::new(limits)) }
+    }
+
+    /// Starts a validation by the rules of a document, without one by those of the schema, and waits a second for its
+    /// end. It goes on when nobody waits any more.
+    ///
+    /// # Errors
+    /// [`Error::RulesInvalid`] with every violation; `Unavailable` with the budget `validations` when too many run.
+    #[instrument(name = "validations.start", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn start(&self, schema: &Arc<Schema>, document: Option<Json>) -> Result<Arc<ValidationJob>, Error> {
+        let rules = rules_of(schema, document.as_ref())?;
+        let unreadable = timed(Stage::Store, self.store.unreadable_patterns(rules.rules())).await?;
+        if !unreadable.is_empty() {
+            return Err(Error::RulesInvalid(
+                unreadable.into_iter().map(|place| unreadable_at(place, &rules)).collect(),
+            ));
+        }
+        let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
+        let now = self.clock.now();
+        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, document, now));
+        self.jobs.begin(&job, now)?;
+        tokio::spawn(self.clone().run(Arc::clone(&job)).in_current_span());
+        // A job that takes longer is answered as it is.
+        let _ = timed(Stage::Store, tokio::time::timeout(ANSWER_WITHIN, job.ended())).await;
+        Ok(job)
+    }
+
+    async fn run(self, job: Arc<ValidationJob>) {
+        let (started, told) = (Instant::now(), Arc::clone(&job));
+        let request = ValidationRequest {
+            rules: job.rules().rules().into(),
+            at: job.created_at(),
+            max_issue_bytes: self.jobs.limits().max_issue_bytes,
+            progress: Arc::new(move |outcome| told.found(outcome)),
+        };
+        let outcome = tokio::select! {
+            outcome = self.store.validate(job.schema(), request) => Some(outcome),
+            () = job.ended() => None,
+        };
+        job.end(outcome, started.elapsed(), self.clock.now());
+        self.jobs.ended(&job, started.elapsed());
+        tokio::spawn(remove_later(Arc::downgrade(&self.jobs), self.clock));
+    }
+
+    /// The validations of a schema that run or are kept, the youngest first.
+    pub fn list(&self, schema: &Schema) -> Vec<Arc<ValidationJob>> {
+        self.jobs.of_schema(schema, self.clock.now())
+    }
+
+    /// A validation of a schema.
+    ///
+    /// # Errors
+    /// [`Error::ValidationNotFound`].
+    pub fn get(&self, schema: &Schema, id: Uuid) -> Result<Arc<ValidationJob>, Error> {
+        let jobs = self.list(schema);
+        jobs.into_iter().find(|job| job.id() == id).ok_or(Error::ValidationNotFound { id })
+    }
+
+    /// Cancels a validation that runs: its query is interrupted. One that has ended is removed with its issues.
+    ///
+    /// # Errors
+    /// [`Error::ValidationNotFound`].
+    pub fn cancel(&self, schema: &Schema, id: Uuid) -> Result<(), Error> {
+        let job = self.get(schema, id)?;
+        if !job.cancel() {
+            self.jobs.remove(id);
+        }
+        Ok(())
+    }
+
+    /// The issues of the rules at some places, rule by rule.
+    ///
+    /// # Errors
+    /// [`Error::ValidationUnfinished`] unless the validation is done.
+    pub fn issues(&self, job: &ValidationJob, rules: Vec<usize>) -> Result<Issues, Error> {
+        let stored = job.validation()?.issues;
+        let of_rule = move |rule| {
+            let stored = Arc::clone(&stored);
+            async move { stored.of_rule(rule).await.map(|issues| issues.map_ok(move |batch| (rule, batch))) }
+        };
+        Ok(stream::iter(rules).then(of_rule).try_flatten().boxed())
+    }
+
+    /// Writes what the named rules of a validation suggest, without names what all do, for the values that break them
+    /// now: also of records that were written since.
+    ///
+    /// # Errors
+    /// [`Error::ValidationUnfinished`] unless the validation is done, [`Error::RulesInvalid`] when a name is that of no
+    /// rule that suggests, or the schema has changed so that the rules do not fit it. [`Error::KeyConflict`] and
+    /// [`Error::RecordInvalid`] when the schema does not allow a suggestion; nothing is written then.
+    #[instrument(name = "validations.apply", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn apply(
+        &self,
+        schema: &Arc<Schema>,
+        job: &ValidationJob,
+        names: Option<&[String]>,
+    ) -> Result<AppliedRules, Error> {
+        let started = Instant::now();
+        job.validation()?;
+        let anew = if Arc::ptr_eq(schema, job.schema()) { None } else { Some(rules_of(schema, job.document())?) };
+        let rules = anew.as_ref().unwrap_or(job.rules()).suggesting(names).map_err(Error::RulesInvalid)?;
+        let (receipt, changed) = if rules.is_empty() {
+            (CommitReceipt { rows: 0, commit_seq: self.store.commit_seq(schema).await? }, Vec::new())
+        } else {
+            let request = SuggestionRequest { rules: rules.clone().into(), at: self.clock.now() };
+            match timed(Stage::Store, self.store.apply_suggestions(schema, request)).await? {
+                SuggestionOutcome::Written { receipt, changed } => (receipt, changed),
+                SuggestionOutcome::NotUnique(field) => {
+                    let detail = format!("two records would have the same `{field}`; nothing was written");
+                    let code = ViolationCode::UniqueViolation;
+                    return Err(Error::KeyConflict(vec![Violation::new(format!("/{field}"), code, detail)]));
+                }
+                SuggestionOutcome::NotStorable(field, code) => {
+                    let detail = format!("the schema refuses what is suggested for `{field}`; nothing was written");
+                    return Err(Error::RecordInvalid(vec![Violation::new(format!("/{field}"), code, detail)]));
+                }
+            }
+        };
+        let changed = rules.iter().map(|rule| rule.name().to_owned()).zip(changed).collect();
+        let elapsed = started.elapsed();
+        tracing::info!(
+            validation.id = %job.id(),
+            schema.name = %schema.name(),
+            apply.rows = receipt.rows,
+            duration_ms = elapsed.as_secs_f64() * 1e3,
+            "suggestions written"
+        );
+        Ok(AppliedRules { receipt, changed, elapsed })
+    }
+
+    /// Figures for those who operate the server.
+    pub fn figures(&self) -> ValidationFigures {
+        self.jobs.figures()
+    }
+}
+
+/// Removes what has been kept for long enough, also when nobody asks for any validation.
+async fn remove_later(jobs: Weak<Jobs>, clock: Arc<dyn Clock>) {
+    let kept_for = jobs.upgrade().map(|jobs| jobs.limits().kept_for).unwrap_or_default();
+    tokio::time::sleep(kept_for).await;
+    if let Some(jobs) = jobs.upgrade() {
+        jobs.remove_old(clock.now());
+    }
+}
+
+fn rules_of(schema: &Schema, document: Option<&Json>) -> Result<RuleSet, Error> {
+    let Some(document) = document else { return Ok(RuleSet::of(schema)) };
+    RuleSet::parse(document, schema).map_err(Error::RulesInvalid)
+}
+
+fn unreadable_at(place: usize, rules: &RuleSet) -> Violation {
+    let name = rules.rules().get(place).map_or("", Rule::name);
+    let detail = format!("the store does not read the pattern of the rule `{name}`");
+    Violation::new(format!("/rules/{place}/pattern"), ViolationCode::InvalidConstraint, detail)
+}

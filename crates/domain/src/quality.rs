@@ -1,0 +1,357 @@
+//! Rules on the quality of records that are stored: what each asks, which values break it, and what it suggests instead.
+//!
+//! What is said here of one value is what every store says of all of them; a store may find out in a way of its own.
+
+mod characters;
+mod parse;
+mod standard;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+pub use characters::CharacterSet;
+pub use standard::{LetterCase, StandardForm, WHITE_SPACE};
+
+use crate::violation::abbreviate;
+use crate::{
+    Constraints, DataType, Field, Property, Schema, Severity, Timestamp, Value, ValueRef, Violation, ViolationCode,
+};
+
+/// Most rules that are checked together.
+pub const MAX_RULES: usize = 100;
+/// Microseconds in a day.
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// What a broken rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Category {
+    /// There is no value.
+    Missing,
+    /// The value is not on a list.
+    ValueList,
+    /// The value is spelt in another way than it should.
+    Standardization,
+    /// The text is too short or too long.
+    Length,
+    /// The text has a character that it may not have.
+    Characters,
+    /// The text does not match a pattern.
+    Pattern,
+    /// The value is too small or too great.
+    Range,
+    /// An earlier record has the value.
+    Duplicate,
+    /// The instant is too long ago.
+    Freshness,
+}
+
+impl Category {
+    /// The category as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::ValueList => "value_list",
+            Self::Standardization => "standardization",
+            Self::Length => "length",
+            Self::Characters => "characters",
+            Self::Pattern => "pattern",
+            Self::Range => "range",
+            Self::Duplicate => "duplicate",
+            Self::Freshness => "freshness",
+        }
+    }
+}
+
+/// What a rule asks of a value. A null breaks [`Check::Required`] alone.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// There is a value.
+    Required,
+    /// The value is one of these, which are of the property's type; at least one.
+    Values(Vec<Value>),
+    /// The text is written in its standard form.
+    Standardize(StandardForm),
+    /// The text has so many characters (Unicode scalar values), limits inclusive; at least one of the two.
+    Length {
+        /// Fewest.
+        min: Option<u64>,
+        /// Most.
+        max: Option<u64>,
+    },
+    /// The text has no other characters.
+    Characters(CharacterSet),
+    /// The text matches somewhere. Read by Rust's `regex` here, and by the store in its own dialect.
+    Pattern(Regex),
+    /// The value lies within limits of the property's type, inclusive; at least one of the two.
+    Range {
+        /// The least.
+        minimum: Option<Value>,
+        /// The greatest.
+        maximum: Option<Value>,
+    },
+    /// No record before it in the order of commit has the same values of all of the rule's fields, without a null.
+    Duplicate,
+    /// The instant is not longer ago than this; a day begins at midnight, UTC.
+    Freshness(Duration),
+}
+
+/// A rule: a check of one field, or of several in [`Check::Duplicate`].
+#[derive(Debug, Clone)]
+pub struct Rule {
+    name: String,
+    severity: Severity,
+    fields: Vec<Field>,
+    check: Check,
+}
+
+/// A value breaks a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What the rule would have instead, if it knows.
+    pub suggestion: Option<Value>,
+}
+
+impl Rule {
+    /// Unique among the rules that are checked together, without regard to case: letters, digits, `_` and `-`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// What it looks at: one field, or several of [`Check::Duplicate`].
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// What it asks.
+    pub fn check(&self) -> &Check {
+        &self.check
+    }
+
+    /// What is wrong with values that break it.
+    pub fn category(&self) -> Category {
+        match self.check {
+            Check::Required => Category::Missing,
+            Check::Values(_) => Category::ValueList,
+            Check::Standardize(_) => Category::Standardization,
+            Check::Length { .. } => Category::Length,
+            Check::Characters(_) => Category::Characters,
+            Check::Pattern(_) => Category::Pattern,
+            Check::Range { .. } => Category::Range,
+            Check::Duplicate => Category::Duplicate,
+            Check::Freshness(_) => Category::Freshness,
+        }
+    }
+
+    /// Whether it may know what to have instead of a value: of text alone.
+    pub fn suggests(&self) -> bool {
+        match self.check {
+            Check::Standardize(_) => true,
+            Check::Values(_) => self.data_type() == DataType::String,
+            _ => false,
+        }
+    }
+
+    /// What is wrong with a value that breaks it, for a person; the same for all of them.
+    pub fn message(&self) -> String {
+        let text = |value: &Value| value.text(self.data_type()).unwrap_or_default();
+        match &self.check {
+            Check::Required => "the value is missing".to_owned(),
+            Check::Values(values) => format!("the value is not one of the {} allowed", values.len()),
+            Check::Standardize(_) => "the text is not in its standard form".to_owned(),
+            Check::Length { min: Some(min), max: Some(max) } => {
+                format!("the text does not have {min} to {max} characters")
+            }
+            Check::Length { min: Some(min), .. } => format!("the text has fewer than {min} characters"),
+            Check::Length { max, .. } => format!("the text has more than {} characters", max.unwrap_or_default()),
+            Check::Characters(allowed) => {
+                format!("the text has characters other than `{}`", abbreviate(allowed.as_str()))
+            }
+            Check::Pattern(pattern) => format!("the text does not match `{}`", abbreviate(pattern.as_str())),
+            Check::Range { minimum: Some(minimum), maximum: Some(maximum) } => {
+                format!("the value is not within {} and {}", text(minimum), text(maximum))
+            }
+            Check::Range { minimum: Some(minimum), .. } => format!("the value is less than {}", text(minimum)),
+            Check::Range { maximum, .. } => {
+                format!("the value is greater than {}", maximum.as_ref().map(text).unwrap_or_default())
+            }
+            Check::Duplicate if self.fields.len() == 1 => "an earlier record has the same value".to_owned(),
+            Check::Duplicate => "an earlier record has the same values".to_owned(),
+            Check::Freshness(max_age) => format!("the value is more than {} s ago", max_age.as_secs()),
+        }
+    }
+
+    /// The oldest value that is not too old, of a rule of freshness.
+    pub fn oldest(&self, now: Timestamp) -> Option<Value> {
+        let Check::Freshness(max_age) = self.check else { return None };
+        let micros = now.minus(max_age).as_micros();
+        Some(match self.data_type() {
+            DataType::Date => Value::Date(i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN)),
+            _ => Value::Datetime(micros),
+        })
+    }
+
+    /// What is wrong with a value of its field; `None` when nothing is. Of [`Check::Duplicate`] one value says nothing.
+    pub fn finding(&self, value: &Value, now: Timestamp) -> Option<Finding> {
+        let broken = |is_broken: bool| is_broken.then_some(Finding { suggestion: None });
+        let text = match value {
+            Value::Null => return broken(matches!(self.check, Check::Required)),
+            ValueRef::Text(text) => text.as_ref(),
+            _ => "",
+        };
+        let is_below = |limit: &Value| value.compare(limit).is_some_and(std::cmp::Ordering::is_lt);
+        let is_above = |limit: &Value| value.compare(limit).is_some_and(std::cmp::Ordering::is_gt);
+        match &self.check {
+            Check::Required | Check::Duplicate => None,
+            Check::Values(allowed)
+                if allowed.iter().any(|other| value.compare(other).is_some_and(std::cmp::Ordering::is_eq)) =>
+            {
+                None
+            }
+            Check::Values(allowed) => Some(Finding { suggestion: standard::only_like(text, allowed) }),
+            Check::Standardize(form) => {
+                let standard = form.of(text);
+                (standard != text).then(|| Finding { suggestion: Some(Value::Text(standard.into_owned().into())) })
+            }
+            Check::Length { min, max } => {
+                let chars = text.chars().count() as u64;
+                broken(min.is_some_and(|least| chars < least) || max.is_some_and(|most| chars > most))
+            }
+            Check::Characters(allowed) => broken(!text.chars().all(|character| allowed.contains(character))),
+            Check::Pattern(pattern) => broken(!pattern.is_match(text)),
+            Check::Range { minimum, maximum } => {
+                broken(minimum.as_ref().is_some_and(is_below) || maximum.as_ref().is_some_and(is_above))
+            }
+            Check::Freshness(_) => broken(self.oldest(now).as_ref().is_some_and(is_below)),
+        }
+    }
+
+    /// The type of its first field.
+    fn data_type(&self) -> DataType {
+        self.fields.first().map_or(DataType::String, Field::data_type)
+    }
+}
+
+/// Rules that are checked together, each with a name of its own.
+#[derive(Debug, Clone)]
+pub struct RuleSet(Vec<Rule>);
+
+impl RuleSet {
+    /// Parses `{"rules": […]}`; without rules they are those [of the schema](RuleSet::of).
+    ///
+    /// # Errors
+    /// Every violation found, each with a JSON Pointer into `document`.
+    pub fn parse(document: &Json, schema: &Schema) -> Result<Self, Vec<Violation>> {
+        parse::rule_set(document, schema)
+    }
+
+    /// What a schema asks of its records: required and unique properties, and constraints; as warnings what it wishes.
+    pub fn of(schema: &Schema) -> Self {
+        let mut rules = Vec::new();
+        let mut names = HashSet::new();
+        for (property, field) in
+            schema.properties().iter().zip(schema.fields().into_iter().skip(crate::RECORD_FIELD_COUNT))
+        {
+            let Property { is_required, is_unique, constraints, warnings, .. } = property;
+            let asked =
+                checks_of(*is_required, *is_unique, constraints).into_iter().map(|check| (Severity::Error, check));
+            let wished = checks_of(warnings.is_required, false, &warnings.constraints);
+            for (severity, check) in asked.chain(wished.into_iter().map(|check| (Severity::Warning, check))) {
+                let fields = vec![field.clone()];
+                let name = default_name(check.kind(), &fields, &mut names);
+                rules.push(Rule { name, severity, fields, check });
+            }
+        }
+        Self(rules)
+    }
+
+    /// The rules, in the order in which they were given.
+    pub fn rules(&self) -> &[Rule] {
+        &self.0
+    }
+
+    /// Of these names the rules that [suggest](Rule::suggests), in the order of the set; without names all that do.
+    ///
+    /// # Errors
+    /// A violation for each name that is none of a rule, or of one that suggests nothing.
+    pub fn suggesting(&self, names: Option<&[String]>) -> Result<Vec<Rule>, Vec<Violation>> {
+        let Some(names) = names else { return Ok(self.0.iter().filter(|rule| rule.suggests()).cloned().collect()) };
+        let find = |name: &String| self.0.iter().position(|rule| rule.name.eq_ignore_ascii_case(name));
+        let (mut chosen, mut violations) = (HashSet::new(), Vec::new());
+        for (index, name) in names.iter().enumerate() {
+            let shown = abbreviate(name);
+            let detail = match find(name) {
+                Some(place) if self.0[place].suggests() => {
+                    chosen.insert(place);
+                    continue;
+                }
+                Some(_) => format!("the rule `{shown}` makes no suggestions"),
+                None => format!("the validation has no rule `{shown}`"),
+            };
+            violations.push(Violation::new(format!("/rules/{index}"), ViolationCode::InvalidName, detail));
+        }
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        let rules = self.0.iter().enumerate().filter(|(place, _)| chosen.contains(place));
+        Ok(rules.map(|(_, rule)| rule.clone()).collect())
+    }
+}
+
+impl Check {
+    /// The kind of the rule as it stands on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Values(_) => "values",
+            Self::Standardize(_) => "standardize",
+            Self::Length { .. } => "length",
+            Self::Characters(_) => "characters",
+            Self::Pattern(_) => "pattern",
+            Self::Range { .. } => "range",
+            Self::Duplicate => "duplicate",
+            Self::Freshness(_) => "freshness",
+        }
+    }
+}
+
+fn checks_of(is_required: bool, is_unique: bool, constraints: &Constraints) -> Vec<Check> {
+    let (min, max) = (constraints.min_length, constraints.max_length);
+    let (minimum, maximum) = (&constraints.minimum, &constraints.maximum);
+    let has_range = minimum.is_some() || maximum.is_some();
+    let checks = [
+        is_required.then_some(Check::Required),
+        is_unique.then_some(Check::Duplicate),
+        (!constraints.allowed.is_empty()).then(|| Check::Values(constraints.allowed.clone())),
+        (min.is_some() || max.is_some()).then_some(Check::Length { min, max }),
+        constraints.pattern.clone().map(Check::Pattern),
+        constraints.characters.clone().map(Check::Characters),
+        has_range.then(|| Check::Range { minimum: minimum.clone(), maximum: maximum.clone() }),
+    ];
+    checks.into_iter().flatten().collect()
+}
+
+/// A name that no rule before it has: of what it asks and of what.
+fn default_name(kind: &str, fields: &[Field], taken: &mut HashSet<String>) -> String {
+    let fields: Vec<&str> = fields.iter().map(Field::name).collect();
+    let mut base = format!("{kind}_{}", fields.join("_"));
+    base.truncate(parse::MAX_NAME_CHARS - 4);
+    let numbered = (2..).map(|number| format!("{base}_{number}"));
+    let mut names = std::iter::once(base.clone()).chain(numbered);
+    names.find(|name| taken.insert(name.to_ascii_lowercase())).unwrap_or_default()
+}
+
+/// Why a suggestion may not be stored, if a record with it would be refused.
+pub fn refusal(property: &Property, suggestion: &Value) -> Option<ViolationCode> {
+    property.constraints.check(property.data_type, suggestion).err().map(|(code, _)| code)
+}
+
+#[cfg(test)]
+mod tests;

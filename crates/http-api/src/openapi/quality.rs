@@ -1,0 +1,209 @@
+//! Rules and validations, as they are described.
+#![expect(dead_code, reason = "the types are described, not made")]
+
+use serde_json::Value as Json;
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OfValidation {
+    /// The id of a validation.
+    #[param(format = "uuid")]
+    id: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct IssueFilters {
+    /// Only the issues of these rules: their names, between commas.
+    #[param(nullable = false)]
+    rule: Option<String>,
+    /// Only the issues of rules on this property.
+    #[param(nullable = false)]
+    property: Option<String>,
+    /// Only the issues of rules of this severity.
+    #[param(nullable = false, inline)]
+    severity: Option<RuleSeverity>,
+}
+
+/// The rules of a validation.
+#[derive(ToSchema)]
+pub(crate) struct RuleList {
+    /// Without them they are those of the schema.
+    #[schema(min_items = 1, max_items = 100)]
+    rules: Option<Vec<QualityRule>>,
+}
+
+/// What values of a property must be like. Which members a rule takes depends on its kind.
+#[derive(ToSchema)]
+pub(crate) struct QualityRule {
+    rule: RuleKind,
+    /// A property of the schema; of `freshness` also `created_at` and `updated_at`.
+    #[schema(nullable = false)]
+    property: Option<String>,
+    /// Of `duplicate`, in place of `property`.
+    #[schema(nullable = false, min_items = 1, max_items = 16)]
+    properties: Option<Vec<String>>,
+    /// What the rule is called; made of its kind and its property if not given.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,100}$")]
+    name: Option<String>,
+    severity: Option<RuleSeverity>,
+    /// Of `values`: those allowed.
+    #[schema(nullable = false, min_items = 1, max_items = 1000)]
+    values: Option<Vec<Json>>,
+    /// Of `standardize`: white space around the text goes.
+    #[schema(nullable = false)]
+    trim: Option<bool>,
+    /// Of `standardize`: white space becomes a single space wherever it is.
+    #[schema(nullable = false)]
+    collapse: Option<bool>,
+    /// Of `standardize`.
+    #[schema(nullable = false)]
+    case: Option<RuleCase>,
+    /// Of `standardize`: other spellings, and what they become.
+    #[schema(nullable = false, value_type = Option<Object>)]
+    spellings: Option<Json>,
+    /// Of `length`: fewest characters.
+    #[schema(nullable = false, minimum = 0)]
+    min: Option<u64>,
+    /// Of `length`: most characters.
+    #[schema(nullable = false, minimum = 0)]
+    max: Option<u64>,
+    /// Of `characters`: characters, and ranges of them.
+    #[schema(nullable = false, example = "A-Z0-9")]
+    allowed: Option<String>,
+    /// Of `pattern`: matches anywhere; the syntax of RE2.
+    #[schema(nullable = false)]
+    pattern: Option<String>,
+    /// Of `range`.
+    #[schema(nullable = false)]
+    minimum: Option<Json>,
+    /// Of `range`.
+    #[schema(nullable = false)]
+    maximum: Option<Json>,
+    /// Of `freshness`: a whole number and one of `s`, `m`, `h`, `d`, `w`.
+    #[schema(nullable = false, pattern = "^[0-9]+[smhdw]$")]
+    max_age: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum RuleKind {
+    Required,
+    Values,
+    Standardize,
+    Length,
+    Characters,
+    Pattern,
+    Range,
+    Duplicate,
+    Freshness,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum RuleSeverity {
+    Error,
+    Warning,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum RuleCase {
+    Lower,
+    Upper,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct ValidationList {
+    data: Vec<Validation>,
+}
+
+/// Rules that are or were checked against what is stored.
+#[derive(ToSchema)]
+pub(crate) struct Validation {
+    #[schema(format = "uuid")]
+    id: String,
+    schema: String,
+    state: ValidationState,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    finished_at: Option<String>,
+    elapsed_ms: Option<f64>,
+    /// The last commit that was seen.
+    commit_seq: Option<u64>,
+    /// Records that were looked at.
+    records: Option<u64>,
+    progress: ValidationSteps,
+    /// Values that break a rule, of the rules that were checked so far.
+    issues: u64,
+    /// Those of them that a rule has a suggestion for.
+    suggestions: u64,
+    /// Whether there are more issues than can be read; all are counted.
+    truncated: bool,
+    rules: Vec<CheckedRule>,
+    /// Issues by property; a rule on several counts for each.
+    #[schema(value_type = Object)]
+    by_property: Json,
+    /// Issues by severity.
+    #[schema(value_type = Object)]
+    by_severity: Json,
+    /// The code of the problem that ended it.
+    #[schema(nullable = false)]
+    failure: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum ValidationState {
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+/// How many rules there are, and how many were checked.
+#[derive(ToSchema)]
+pub(crate) struct ValidationSteps {
+    rules: u64,
+    done: u64,
+}
+
+/// A rule, and what was found of it; null until it was checked.
+#[derive(ToSchema)]
+pub(crate) struct CheckedRule {
+    name: String,
+    rule: RuleKind,
+    properties: Vec<String>,
+    severity: RuleSeverity,
+    category: String,
+    issues: Option<u64>,
+    suggestions: Option<u64>,
+    elapsed_ms: Option<f64>,
+}
+
+/// The rules whose suggestions are to be written.
+#[derive(ToSchema)]
+pub(crate) struct ChosenRules {
+    /// Their names; without them all that have suggestions.
+    rules: Option<Vec<String>>,
+}
+
+/// What became of suggestions.
+#[derive(ToSchema)]
+pub(crate) struct AppliedSuggestions {
+    /// Records that were changed.
+    changed: u64,
+    commit_seq: u64,
+    rules: Vec<AppliedRule>,
+    elapsed_ms: f64,
+}
+
+/// A rule whose suggestions were written.
+#[derive(ToSchema)]
+pub(crate) struct AppliedRule {
+    name: String,
+    /// Records that it changed.
+    changed: u64,
+}

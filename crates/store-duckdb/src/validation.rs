@@ -1,0 +1,96 @@
+//! Rules checked against everything that a schema holds: a statement for each, all in one snapshot.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use arrow_array::Array;
+use arrow_schema::SchemaRef;
+use duckdb::{Connection, params_from_iter};
+use eider_application::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
+use eider_domain::{Check, Rule, Schema};
+
+use crate::error::store_error;
+use crate::evolution::TableVersion;
+use crate::issues::IssueWriter;
+use crate::scan::port_batch;
+use crate::sql::{self, Statement};
+use crate::worker::{Decision, transaction};
+
+/// What waits for a validation; without it nobody does.
+pub(crate) type Caller = Weak<()>;
+
+/// Checks every rule, and tells what was found of each.
+pub(crate) fn validate(
+    connection: &Connection,
+    (schema, version): (&Schema, &TableVersion),
+    request: &ValidationRequest,
+    mut issues: IssueWriter,
+    caller: &Caller,
+) -> Result<Validation, StoreError> {
+    transaction(connection, || {
+        let Statement { sql, values } = sql::snapshot(schema);
+        let snapshot = connection
+            .query_row(&sql, params_from_iter(values.iter()), |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?)));
+        version.check()?;
+        let (records, last) = snapshot.map_err(store_error)?;
+        for rule in request.rules.iter() {
+            (request.progress)(check(connection, schema, rule, request, &mut issues, caller)?);
+        }
+        let is_truncated = issues.is_truncated();
+        let issues = Arc::new(issues.finish());
+        let commit_seq = last.unsigned_abs();
+        Ok(Decision::RollBack(Validation { records, commit_seq, is_truncated, issues }))
+    })
+}
+
+/// Finds the issues of one rule.
+fn check(
+    connection: &Connection,
+    schema: &Schema,
+    rule: &Rule,
+    request: &ValidationRequest,
+    issues: &mut IssueWriter,
+    caller: &Caller,
+) -> Result<RuleOutcome, StoreError> {
+    let started = Instant::now();
+    let Statement { sql, values } = sql::issues(schema, rule, request.at);
+    let columns = issue_columns(rule);
+    let (mut found, mut suggestions) = (0, 0);
+    let mut section = issues.begin(SchemaRef::clone(&columns));
+    ask_for(caller)?;
+    let mut prepared = connection.prepare(&sql).map_err(store_error)?;
+    for batch in prepared.stream_arrow(params_from_iter(values.iter())).map_err(store_error)? {
+        // An interrupt that comes between two statements hits none.
+        ask_for(caller)?;
+        let batch = port_batch(&batch.map_err(store_error)?, &columns)?;
+        found += batch.num_rows() as u64;
+        if let Some(suggested) = batch.columns().last().filter(|_| rule.suggests()) {
+            suggestions += (suggested.len() - suggested.null_count()) as u64;
+        }
+        section.push(batch)?;
+    }
+    section.finish()?;
+    Ok(RuleOutcome { issues: found, suggestions, elapsed: started.elapsed() })
+}
+
+fn ask_for(caller: &Caller) -> Result<(), StoreError> {
+    if caller.strong_count() == 0 {
+        return Err(StoreError::new(StoreErrorKind::Cancelled, "the validation was cancelled"));
+    }
+    Ok(())
+}
+
+/// The places of rules whose pattern the engine cannot read.
+pub(crate) fn unreadable_patterns(connection: &Connection, rules: &[Rule]) -> Result<Vec<usize>, StoreError> {
+    let mut unreadable = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let Check::Pattern(pattern) = rule.check() else { continue };
+        let Statement { sql, values } = sql::matches(pattern.as_str());
+        match connection.query_row(&sql, params_from_iter(values.iter()), |_| Ok(())) {
+            Ok(()) => {}
+            Err(error) if error.to_string().contains("Invalid Input Error") => unreadable.push(place),
+            Err(error) => return Err(store_error(error)),
+        }
+    }
+    Ok(unreadable)
+}

@@ -1,0 +1,150 @@
+//! Rules on quality, record by record.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use async_trait::async_trait;
+use eider_application::{
+    CommitReceipt, RecordStream, RuleOutcome, StoreError, StoredIssues, SuggestionOutcome, SuggestionRequest,
+    Validation, ValidationRequest, issue_columns,
+};
+use eider_domain::{Check, DataType, Field, Finding, Rule, SystemField, Timestamp, Value, Version, refusal};
+use futures::{StreamExt, stream};
+
+use super::conflicts::{key, unique_fields};
+use super::table::Table;
+use crate::column::column_of;
+
+/// The issues of each rule.
+#[derive(Debug)]
+struct MemoryIssues(Vec<RecordBatch>);
+
+#[async_trait]
+impl StoredIssues for MemoryIssues {
+    async fn of_rule(&self, rule: usize) -> Result<RecordStream, StoreError> {
+        let issues = self.0[rule].clone();
+        Ok(RecordStream::new(issues.schema(), stream::iter([Ok(issues)]).boxed()))
+    }
+}
+
+/// Checks every rule. Issues are kept as long as the values of those of all rules have room.
+pub(super) fn validate(table: &Table, request: &ValidationRequest) -> Validation {
+    let (mut kept, mut is_truncated, mut bytes) = (Vec::new(), false, 0);
+    for rule in request.rules.iter() {
+        let started = Instant::now();
+        let issues = issues(table, rule, request.at);
+        let suggestions = issues.iter().filter(|issue| rule.suggests() && issue.last() != Some(&Value::Null)).count();
+        (request.progress)(RuleOutcome {
+            issues: issues.len() as u64,
+            suggestions: suggestions as u64,
+            elapsed: started.elapsed(),
+        });
+        let batch = batch(rule, &issues);
+        bytes += batch.get_array_memory_size() as u64;
+        is_truncated |= bytes > request.max_issue_bytes && !issues.is_empty();
+        kept.push(if is_truncated { batch.slice(0, 0) } else { batch });
+    }
+    Validation {
+        records: table.records.len() as u64,
+        commit_seq: *table.committed.borrow(),
+        is_truncated,
+        issues: Arc::new(MemoryIssues(kept)),
+    }
+}
+
+/// The issues of a rule, each with the values of [`issue_columns`].
+fn issues(table: &Table, rule: &Rule, now: Timestamp) -> Vec<Vec<Value>> {
+    let mut seen = HashSet::new();
+    let mut issues = Vec::new();
+    for record in &table.records {
+        let values: Vec<&Value> = rule.fields().iter().map(|field| &record.values[field.column()]).collect();
+        let finding = if matches!(rule.check(), Check::Duplicate) {
+            let keys: Option<Vec<String>> = rule.fields().iter().map(|field| key(field, &record.values)).collect();
+            let is_repeated = keys.is_some_and(|keys| !seen.insert(keys));
+            is_repeated.then_some(Finding { suggestion: None })
+        } else {
+            rule.finding(values[0], now)
+        };
+        let Some(finding) = finding else { continue };
+        let id = &record.values[SystemField::Id as usize];
+        let mut issue: Vec<Value> = [id].into_iter().chain(values).cloned().collect();
+        if rule.suggests() {
+            issue.push(finding.suggestion.unwrap_or(Value::Null));
+        }
+        issues.push(issue);
+    }
+    issues
+}
+
+fn batch(rule: &Rule, issues: &[Vec<Value>]) -> RecordBatch {
+    let types = rule.fields().iter().map(Field::data_type);
+    let types = [DataType::Uuid].into_iter().chain(types).chain(rule.suggests().then_some(DataType::String));
+    let column = |(place, data_type): (usize, DataType)| {
+        column_of(data_type, &issues.iter().map(|issue| &issue[place]).collect::<Vec<_>>())
+    };
+    let columns = types.enumerate().map(column).collect();
+    RecordBatch::try_new(issue_columns(rule), columns).expect("the columns are those of the rule's issues")
+}
+
+/// Applies rules, one after the other, to every record that breaks them.
+pub(super) fn apply(table: &mut Table, request: &SuggestionRequest) -> SuggestionOutcome {
+    let mut changed = vec![0; request.rules.len()];
+    let mut replacements = HashMap::new();
+    for record in &table.records {
+        let mut values = record.values.clone();
+        let mut is_changed = false;
+        for (rule, changed) in request.rules.iter().zip(&mut changed) {
+            let value = &mut values[rule.fields()[0].column()];
+            if let Some(Finding { suggestion: Some(suggestion) }) = rule.finding(value, request.at) {
+                *value = suggestion;
+                *changed += 1;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            replacements.insert(record.sequence, values);
+        }
+    }
+    let fields: Vec<&Field> = request.rules.iter().filter_map(|rule| rule.fields().first()).collect();
+    for field in &fields {
+        let property = &table.schema.properties()[field.column() - SystemField::ALL.len()];
+        let changed = table.records.iter().filter_map(|record| Some((record, replacements.get(&record.sequence)?)));
+        let mut new = changed.filter(|(record, values)| record.values[field.column()] != values[field.column()]);
+        if let Some(code) = new.find_map(|(_, values)| refusal(property, &values[field.column()])) {
+            return SuggestionOutcome::NotStorable((*field).clone(), code);
+        }
+    }
+    for field in unique_fields(&table.schema).filter(|field| fields.contains(&field)) {
+        let values = table.records.iter().map(|record| replacements.get(&record.sequence).unwrap_or(&record.values));
+        let keys: Vec<String> = values.filter_map(|values| key(&field, values)).collect();
+        if keys.iter().collect::<HashSet<_>>().len() < keys.len() {
+            return SuggestionOutcome::NotUnique(field);
+        }
+    }
+    if replacements.is_empty() {
+        let receipt = CommitReceipt { rows: 0, commit_seq: *table.committed.borrow() };
+        return SuggestionOutcome::Written { receipt, changed };
+    }
+    let mut rows = Vec::new();
+    table.records.retain(|record| match replacements.remove(&record.sequence) {
+        Some(values) => {
+            rows.push(replaced(values, request.at));
+            false
+        }
+        None => true,
+    });
+    let written = rows.len() as u64;
+    table.insert(rows);
+    SuggestionOutcome::Written { receipt: CommitReceipt { rows: written, commit_seq: table.commit() }, changed }
+}
+
+/// The next version of a record.
+fn replaced(mut values: Vec<Value>, at: Timestamp) -> Vec<Value> {
+    values[SystemField::UpdatedAt as usize] = Value::Datetime(at.as_micros());
+    if let Value::Integer(version) = &mut values[SystemField::Version as usize] {
+        *version = Version::from_i64(*version).next().as_i64();
+    }
+    values
+}
