@@ -14,6 +14,7 @@ mod ingest;
 mod keys;
 mod memory_guard;
 mod ports;
+mod profile;
 mod query;
 mod schemas;
 mod system;
@@ -32,12 +33,14 @@ pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub use ports::{
     ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, Change, ChangeOutcome, CheckpointFigures, Clock,
-    CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, DeleteOutcome,
-    Distribution, Durability, EngineMemory, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
-    IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
-    MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
-    RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities, StoreError,
-    StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest, position_key,
+    CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, DataProfile,
+    DeleteOutcome, Distribution, Durability, EngineMemory, FailureReport, FailureReports, FieldProfile, Figure,
+    FileFigures, IdCheck, IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer,
+    KeyConflict, MemoryLimitSource, MemoryProbe, MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE,
+    PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, ReadPlan, ReadRequest,
+    RecordCacheFigures, RecordStore, RecordStream, ReportStream, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredReport, WriteReceipt, WriteRequest,
+    position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

@@ -33,6 +33,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/api/v1/backup/{id}", &[("GET", Verb::Admin)]),
     ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
     ("/api/v1/schemas/{schema}", &[("GET", Verb::SchemasRead), ("DELETE", Verb::SchemasWrite)]),
+    ("/api/v1/schemas/{schema}/profile", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
     ("/api/v1/records", &[("POST", Verb::RecordsAppend)]),
     ("/api/v1/records/bulk", &[("POST", Verb::RecordsAppend)]),

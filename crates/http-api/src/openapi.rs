@@ -5,6 +5,7 @@ mod documents;
 mod examples;
 mod parameters;
 mod problems;
+mod quality;
 mod queries;
 mod records;
 
@@ -25,6 +26,7 @@ use crate::routes::BASE;
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
 pub(crate) use documents::*;
 pub(crate) use parameters::*;
+pub(crate) use quality::*;
 
 /// Most schemas that are described one by one.
 const MAX_SCHEMAS: usize = 100;

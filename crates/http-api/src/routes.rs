@@ -11,6 +11,7 @@ mod metrics;
 mod monitoring;
 mod openapi;
 mod pages;
+mod profile;
 mod query;
 mod records;
 mod schemas;
@@ -53,6 +54,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "GET, DELETE",
                     [web::get().to(schemas::describe), web::delete().to(schemas::remove)],
                 ))
+                .service(resource("/schemas/{schema}/profile", "GET", [web::get().to(profile::profile)]))
                 .service(resource("/backup", "GET", [web::get().to(backup::download)]))
                 .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))
                 .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))

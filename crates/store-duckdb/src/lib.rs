@@ -20,6 +20,7 @@ mod interrupt;
 mod keys;
 mod lookups;
 mod pool;
+mod profile;
 mod ranges;
 mod reads;
 mod record_cache;

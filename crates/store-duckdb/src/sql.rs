@@ -5,6 +5,7 @@ mod changes;
 mod ddl;
 mod filter;
 mod order;
+mod profile;
 mod select;
 
 use duckdb::types::{TimeUnit, Value as EngineValue};
@@ -14,6 +15,7 @@ use eider_domain::{DataType, Schema, Value};
 pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_indexes, create_table, drop_table};
+pub(crate) use profile::{figures, top};
 pub(crate) use select::{count, count_up_to, cut, delete, scan, scan_found, scan_within, span};
 
 /// A statement and the values of its parameters, in order.

@@ -7,9 +7,10 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, IdCheck, IdentityStatistics,
-    KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest, blocking,
+    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DataProfile, DeleteOutcome, Durability, IdCheck,
+    IdentityStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest,
+    SchemaCatalog, SchemaStatistics, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, WriteRequest,
+    blocking,
 };
 use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -28,8 +29,8 @@ use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
 use crate::{
-    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, reads, scan,
-    sql, worker,
+    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, profile, reads,
+    scan, sql, worker,
 };
 
 /// A store in one DuckDB file.
@@ -236,6 +237,15 @@ impl RecordStore for DuckDbStore {
         let (schema, request, commit_seq) = (Arc::clone(schema), request.clone(), *committed.borrow());
         let explain = move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
         worker::read(&self.shared.pool, explain).await
+    }
+
+    #[instrument(name = "store.profile", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+        self.shared.table_of(schema)?;
+        let caller = Arc::new(());
+        let (schema, request, waiting) = (Arc::clone(schema), request.clone(), Arc::downgrade(&caller));
+        let profile = move |connection: &_| profile::profile(connection, &schema, &request, &waiting);
+        worker::read(&self.shared.pool, profile).await
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {

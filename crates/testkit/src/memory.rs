@@ -6,6 +6,7 @@ mod conflicts;
 mod faults;
 mod order;
 mod predicate;
+mod profile;
 mod scan;
 mod store;
 mod table;

@@ -47,7 +47,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
             &[EVERYWHERE, &[SchemaNotFound, TooManyRecords], BODY, WRITE, NAMED_CALL]
         }
         "page" | "stream" => &[EVERYWHERE, &[SchemaNotFound], FILTERS, NEGOTIATED, PAGED],
-        "count" => &[EVERYWHERE, &[SchemaNotFound], FILTERS],
+        "count" | "profile" => &[EVERYWHERE, &[SchemaNotFound], FILTERS],
         "query" | "query_by_post" | "stream_query" => {
             &[EVERYWHERE, &[SchemaNotFound], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
         }

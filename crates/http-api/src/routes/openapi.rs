@@ -8,7 +8,7 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, query, records, schemas, stream,
+    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, profile, query, records, schemas, stream,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -38,6 +38,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         schemas::create,
         schemas::describe,
         schemas::remove,
+        profile::profile,
         imports::failures,
         aliases::create,
         aliases::bulk,

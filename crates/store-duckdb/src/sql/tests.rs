@@ -154,5 +154,22 @@ fn records_that_an_index_finds_are_gathered_before_the_rest_is_asked_of_them() {
     request.query.sort = vec![SortKey { field: schema.field("delay").unwrap(), direction: Direction::Descending }];
     let sorted = scan_found(&schema, &request, by);
     let counted = count_up_to(&schema, by, 7);
-    assert_snapshot!([in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n"));
+    assert_snapshot!(
+        [in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n")
+    );
+}
+
+#[test]
+fn a_profile_is_one_row_and_the_most_frequent_values_of_each_field() {
+    let schema = schema();
+    let filter = condition("carrier", "eq", "UA");
+    let fields = ["carrier", "delay", "fare", "code", "at", "order"].map(|name| schema.field(name).unwrap());
+    let mut statements = vec![figures(&schema, &filter, &fields).sql];
+    for (field, is_counted) in [("carrier", true), ("carrier", false), ("at", false)] {
+        let statement = top(&schema, &filter, &schema.field(field).unwrap(), is_counted);
+        assert_eq!(statement.values.len(), if is_counted { 1 } else { 2 });
+        statements.push(statement.sql);
+    }
+    statements.push(top(&schema, &Filter::everything(), &schema.field("delay").unwrap(), false).sql);
+    assert_snapshot!(statements.join("\n"));
 }
