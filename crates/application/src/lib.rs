@@ -15,6 +15,7 @@ mod ingest;
 mod keys;
 mod memory_guard;
 mod ports;
+mod profile;
 mod query;
 mod schemas;
 mod system;
@@ -37,13 +38,15 @@ pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPr
 pub use ports::{
     ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, CONTRADICTION_SAMPLE, Change, ChangeOutcome,
     CheckpointFigures, Clock, CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey,
-    ConnectionFigures, Contradiction, DeleteOutcome, Distribution, Durability, EngineMemory, EvolutionFigures,
-    EvolutionOutcome, EvolutionRequest, FailureReport, FailureReports, FileFigures, IdCheck, IdGenerator, IdOrigin,
-    IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
-    MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
-    RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport, SuggestionOutcome,
-    SuggestionRequest, Validation, ValidationRequest, WriteReceipt, WriteRequest, issue_columns, position_key,
+    ConnectionFigures, Contradiction, DataProfile, DeleteOutcome, Distribution, Durability, EngineMemory,
+    EvolutionFigures, EvolutionOutcome, EvolutionRequest, FailureReport, FailureReports, FieldProfile, Figure,
+    FileFigures, IdCheck, IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer,
+    KeyConflict, MemoryLimitSource, MemoryProbe, MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE,
+    PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, ReadPlan, ReadRequest,
+    RecordCacheFigures, RecordStore, RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog,
+    SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
+    StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteReceipt,
+    WriteRequest, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};

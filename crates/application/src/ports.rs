@@ -8,6 +8,7 @@ mod evolution;
 mod figures;
 mod memory;
 mod plan;
+mod profile;
 mod record_stream;
 mod reports;
 mod store;
@@ -26,6 +27,10 @@ pub use figures::{
 };
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
+pub use profile::{
+    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
+    ProfileRequest,
+};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream, StoredReport};
 pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};

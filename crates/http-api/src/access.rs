@@ -41,6 +41,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/api/v1/schemas/{schema}/validations/{id}", &[("GET", Verb::RecordsRead), ("DELETE", Verb::RecordsRead)]),
     ("/api/v1/schemas/{schema}/validations/{id}/issues", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/schemas/{schema}/validations/{id}/apply", &[("POST", Verb::RecordsWrite)]),
+    ("/api/v1/schemas/{schema}/profile", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
     ("/api/v1/records", &[("POST", Verb::RecordsAppend)]),
     ("/api/v1/records/bulk", &[("POST", Verb::RecordsAppend)]),

@@ -11,6 +11,7 @@ mod metrics;
 mod monitoring;
 mod openapi;
 mod pages;
+mod profile;
 mod query;
 mod records;
 mod schemas;
@@ -79,6 +80,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "POST",
                     [web::post().to(validations::apply)],
                 ))
+                .service(resource("/schemas/{schema}/profile", "GET", [web::get().to(profile::profile)]))
                 .service(resource("/backup", "GET", [web::get().to(backup::download)]))
                 .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))
                 .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))

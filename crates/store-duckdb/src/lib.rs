@@ -22,6 +22,7 @@ mod issues;
 mod keys;
 mod lookups;
 mod pool;
+mod profile;
 mod ranges;
 mod reads;
 mod record_cache;

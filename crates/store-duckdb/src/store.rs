@@ -7,10 +7,11 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DeleteOutcome, Durability, EvolutionOutcome,
-    EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream,
-    ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreCapabilities, StoreError, StoreErrorKind,
-    StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest, blocking,
+    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DataProfile, DeleteOutcome, Durability,
+    EvolutionOutcome, EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest,
+    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreCapabilities,
+    StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
+    WriteRequest, blocking,
 };
 use eider_domain::{Aggregation, Filter, RecordId, Rule, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
@@ -31,8 +32,8 @@ use crate::statistics::statistics;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
 use crate::{
-    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, reads, scan,
-    sql, suggestions, validation, worker,
+    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, profile, reads,
+    scan, sql, suggestions, validation, worker,
 };
 
 /// A store in one DuckDB file.
@@ -268,6 +269,15 @@ impl RecordStore for DuckDbStore {
         let explain =
             move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
         worker::read_version(&self.shared.pool, version, explain).await
+    }
+
+    #[instrument(name = "store.profile", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+        let version = self.shared.table_of(schema)?.version;
+        let caller = Arc::new(());
+        let (schema, request, waiting) = (Arc::clone(schema), request.clone(), Arc::downgrade(&caller));
+        let profile = move |connection: &_| profile::profile(connection, (&schema, &version), &request, &waiting);
+        worker::read(&self.shared.pool, profile).await
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {

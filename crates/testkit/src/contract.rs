@@ -20,6 +20,7 @@ pub mod order;
 pub mod pages;
 pub mod point_reads;
 pub mod policies;
+pub mod profiles;
 pub mod quality;
 pub mod round_trip;
 pub mod snapshots;
@@ -203,6 +204,15 @@ macro_rules! record_store_contract {
                 columns_may_have_the_names_of_fields
                 a_sum_that_does_not_fit_its_type_is_refused
                 generated_aggregations_agree_with_the_memory_store
+            ]
+            profiles: [
+                a_profile_has_the_figures_of_every_type
+                a_profile_is_of_the_records_that_match
+                a_profile_has_the_fields_that_are_asked_for
+                long_texts_are_cut_in_a_profile
+                large_numbers_have_a_profile
+                quantiles_of_a_profile_are_near
+                generated_profiles_agree_with_the_memory_store
             ]
             point_reads: [
                 a_record_is_read_by_its_id

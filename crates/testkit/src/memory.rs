@@ -7,6 +7,7 @@ mod evolution;
 mod faults;
 mod order;
 mod predicate;
+mod profile;
 mod quality;
 mod scan;
 mod store;

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Rule, Schema, Timestamp};
 
 use crate::{
-    Backup, BatchWriter, Change, ChangeOutcome, DeleteOutcome, KeptAnswer, ReadPlan, ReadRequest, RecordStream,
-    SchemaStatistics, StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation,
-    ValidationRequest, WriteRequest,
+    Backup, BatchWriter, Change, ChangeOutcome, DataProfile, DeleteOutcome, KeptAnswer, ProfileRequest, ReadPlan,
+    ReadRequest, RecordStream, SchemaStatistics, StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome,
+    SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
 
 /// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
@@ -109,6 +109,13 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`RecordStore::scan`].
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError>;
+
+    /// Figures of the values of matching records, from one snapshot and in bounded memory. Cancel-safe: dropping the
+    /// future stops it.
+    ///
+    /// # Errors
+    /// As [`RecordStore::scan`].
+    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError>;
 
     /// Begins a write: one transaction, invisible until its commit.
     ///

@@ -54,6 +54,14 @@ pub(crate) struct Shown {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct Profiled {
+    /// Only these fields, in this order: `carrier,created_at`. Every property if not given.
+    #[param(nullable = false, min_length = 1)]
+    fields: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Paged {
     /// Records on the page, 100 if not given.
     #[param(nullable = false, minimum = 1)]

@@ -71,7 +71,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
             &[EVERYWHERE, &[SchemaNotFound, TooManyRecords], BODY, WRITE, NAMED_CALL]
         }
         "page" | "stream" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS, NEGOTIATED, PAGED],
-        "count" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS],
+        "count" | "profile" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS],
         "query" | "query_by_post" | "stream_query" => {
             &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
         }

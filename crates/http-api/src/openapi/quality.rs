@@ -1,8 +1,10 @@
-//! Rules and validations, as they are described.
+//! Rules, validations and profiles, as they are described.
 #![expect(dead_code, reason = "the types are described, not made")]
 
 use serde_json::Value as Json;
 use utoipa::{IntoParams, ToSchema};
+
+use super::PropertyType;
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -206,4 +208,55 @@ pub(crate) struct AppliedRule {
     name: String,
     /// Records that it changed.
     changed: u64,
+}
+
+/// What the values of matching records are like.
+#[derive(ToSchema)]
+pub(crate) struct DataProfile {
+    /// Records that match.
+    count: u64,
+    properties: Vec<PropertyProfile>,
+}
+
+/// What the values of a property are like. A figure that its type does not have is left out; one that its values do not
+/// have is null.
+#[derive(ToSchema)]
+pub(crate) struct PropertyProfile {
+    name: String,
+    r#type: PropertyType,
+    /// Records that have a value.
+    count: u64,
+    nulls: u64,
+    /// About how many different values there are.
+    #[schema(nullable = false)]
+    distinct: Option<u64>,
+    /// The least value; of a text at most 1,000 characters.
+    min: Option<Json>,
+    /// The greatest value; of a text at most 1,000 characters.
+    max: Option<Json>,
+    mean: Option<f64>,
+    #[schema(nullable = false)]
+    quantiles: Option<Vec<Quantile>>,
+    /// The most frequent values.
+    #[schema(nullable = false)]
+    top: Option<Vec<Frequency>>,
+    /// Characters of the shortest text.
+    min_length: Option<u64>,
+    /// Characters of the longest text.
+    max_length: Option<u64>,
+}
+
+/// About the value that a share of all values does not exceed.
+#[derive(ToSchema)]
+pub(crate) struct Quantile {
+    /// The share, from 0 to 1.
+    p: f64,
+    value: Json,
+}
+
+/// A value and how many records have it.
+#[derive(ToSchema)]
+pub(crate) struct Frequency {
+    value: Json,
+    count: u64,
 }

@@ -8,7 +8,7 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, query, records, schemas, stream,
+    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, profile, query, records, schemas, stream,
     validations,
 };
 use crate::access;
@@ -47,6 +47,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         validations::cancel,
         validations::issues,
         validations::apply,
+        profile::profile,
         imports::failures,
         aliases::create,
         aliases::bulk,

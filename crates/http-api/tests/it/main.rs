@@ -22,6 +22,7 @@ mod modes;
 mod openapi;
 mod pages;
 mod problems;
+mod profiles;
 mod queries;
 mod query_bodies;
 mod records;

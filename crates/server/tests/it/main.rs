@@ -15,6 +15,7 @@ mod logs;
 mod monitoring;
 mod operation;
 mod process;
+mod profile;
 mod reload;
 mod sample;
 mod streams;

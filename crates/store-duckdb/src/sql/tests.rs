@@ -175,3 +175,18 @@ fn indexes_go_before_their_table_changes_and_come_again() {
     let after = Schema::new(evolution.next().clone(), 2, before.created_at());
     assert_snapshot!(alteration(&before, &evolution, &after).steps.join("\n"));
 }
+
+#[test]
+fn a_profile_is_one_row_and_the_most_frequent_values_of_each_field() {
+    let schema = schema();
+    let filter = condition("carrier", "eq", "UA");
+    let fields = ["carrier", "delay", "fare", "code", "at", "order"].map(|name| schema.field(name).unwrap());
+    let mut statements = vec![figures(&schema, &filter, &fields).sql];
+    for (field, is_counted) in [("carrier", true), ("carrier", false), ("at", false)] {
+        let statement = top(&schema, &filter, &schema.field(field).unwrap(), is_counted);
+        assert_eq!(statement.values.len(), if is_counted { 1 } else { 2 });
+        statements.push(statement.sql);
+    }
+    statements.push(top(&schema, &Filter::everything(), &schema.field("delay").unwrap(), false).sql);
+    assert_snapshot!(statements.join("\n"));
+}

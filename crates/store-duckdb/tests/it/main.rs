@@ -11,5 +11,6 @@ mod identity;
 mod persistence;
 mod plans;
 mod pooling;
+mod profiles;
 mod ranges;
 mod reads;

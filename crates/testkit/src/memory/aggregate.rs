@@ -106,7 +106,7 @@ fn figure(aggregate: &Aggregate, records: &[&[Value]]) -> Result<Value, StoreErr
     let values = records.iter().map(|record| &record[field.column()]).filter(|value| **value != Value::Null);
     let mut values: Vec<&Value> = values.collect();
     values.sort_by(|left, right| left.compare(right).unwrap_or(Ordering::Equal));
-    let numbers = || values.iter().map(|value| number(value, field.data_type())).collect::<Vec<f64>>();
+    let numbers = || numbers(&values, field.data_type());
     if values.is_empty() && !aggregate.function().is_count() {
         return Ok(Value::Null);
     }
@@ -131,8 +131,13 @@ fn figure(aggregate: &Aggregate, records: &[&[Value]]) -> Result<Value, StoreErr
     })
 }
 
-fn count(count: usize) -> Value {
+pub(super) fn count(count: usize) -> Value {
     Value::Integer(i64::try_from(count).expect("no store in memory has so many"))
+}
+
+/// Values of a type of numbers as doubles.
+pub(super) fn numbers(values: &[&Value], data_type: DataType) -> Vec<f64> {
+    values.iter().map(|value| number(value, data_type)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
@@ -170,7 +175,7 @@ fn out_of_range() -> StoreError {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
-fn mean(numbers: &[f64]) -> f64 {
+pub(super) fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 
@@ -191,7 +196,7 @@ fn deviation(numbers: &[f64]) -> Value {
     clippy::cast_sign_loss,
     reason = "small numbers"
 )]
-fn interpolated(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn interpolated(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()
@@ -204,6 +209,6 @@ fn interpolated(sorted: &[f64], share: f64) -> f64 {
     clippy::cast_sign_loss,
     reason = "small numbers"
 )]
-fn least_place(count: usize, share: f64) -> usize {
+pub(super) fn least_place(count: usize, share: f64) -> usize {
     ((share * count as f64).ceil() as usize).max(1) - 1
 }

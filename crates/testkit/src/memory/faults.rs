@@ -30,6 +30,8 @@ pub enum Operation {
     Count,
     /// `RecordStore::explain`
     Explain,
+    /// `RecordStore::profile`
+    Profile,
     /// `RecordStore::begin_write`
     BeginWrite,
     /// `BatchWriter::append`

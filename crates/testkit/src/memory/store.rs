@@ -8,10 +8,11 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    Access, BatchWriter, Change, ChangeOutcome, DeleteOutcome, Durability, EvolutionOutcome, EvolutionRequest, IdCheck,
-    IdentityStatistics, IndexStatistics, KeptAnswer, ReadPlan, ReadRequest, RecordStore, RecordStream, ScanRequest,
-    SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind,
-    StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
+    Access, BatchWriter, Change, ChangeOutcome, DataProfile, DeleteOutcome, Durability, EvolutionOutcome,
+    EvolutionRequest, IdCheck, IdentityStatistics, IndexStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest,
+    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities,
+    StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
+    WriteRequest,
 };
 use eider_domain::{
     Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Rule, Schema, SchemaName, Timestamp,
@@ -23,7 +24,7 @@ use super::faults::{Faults, Operation, ScanGate, lock};
 use super::scan::{self, OpenScan, Scan};
 use super::table::Table;
 use super::writer::MemoryWriter;
-use super::{aggregate, change, evolution, quality};
+use super::{aggregate, change, evolution, profile, quality};
 
 /// Rows per batch unless a test asks for more: few, so that consumers meet batch boundaries.
 const BATCH_ROWS: usize = 3;
@@ -239,6 +240,11 @@ impl RecordStore for MemoryStore {
             let index_hints = Vec::new();
             Ok(ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints })
         })?
+    }
+
+    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+        self.shared.faults.strike(Operation::Profile)?;
+        self.shared.with_table(schema, |table| profile::profile(table, request))
     }
 
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {

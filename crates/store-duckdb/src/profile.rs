@@ -1,0 +1,105 @@
+//! What the values of a schema are like.
+//!
+//! The figures take one pass over the table. The most frequent values of a field take one pass over its column: where there
+//! are few different values all of them are counted, else those that are likely, which the engine finds in bounded memory
+//! and cannot count.
+
+use std::sync::{Arc, Weak};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
+use arrow_select::concat::concat_batches;
+use duckdb::{Connection, params_from_iter};
+use eider_application::{
+    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, ProfileRequest, StoreError, StoreErrorKind, value_at,
+};
+use eider_domain::{DataType, Field, Schema, Value};
+
+use crate::error::{arrow_error, store_error};
+use crate::evolution::TableVersion;
+use crate::scan::port_batch;
+use crate::sql::{self, Statement};
+use crate::worker::{Decision, transaction};
+
+/// Looks at the values of a snapshot, as long as `caller` is there: an interrupt between two statements would be lost.
+pub(crate) fn profile(
+    connection: &Connection,
+    (schema, version): (&Schema, &TableVersion),
+    request: &ProfileRequest,
+    caller: &Weak<()>,
+) -> Result<DataProfile, StoreError> {
+    transaction(connection, || {
+        let figures = figures(connection, schema, request);
+        version.check()?;
+        let mut profile = figures?;
+        for field in &mut profile.fields {
+            if caller.strong_count() == 0 {
+                return Err(StoreError::new(StoreErrorKind::Cancelled, "nobody waits for the profile"));
+            }
+            field.top = top(connection, schema, request, field)?;
+        }
+        Ok(Decision::RollBack(profile))
+    })
+}
+
+/// How many records match, and the figures of the fields, without their most frequent values.
+fn figures(connection: &Connection, schema: &Schema, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+    let ProfileRequest { filter, fields } = request;
+    let types = fields.iter().map(Field::data_type);
+    let types = types.flat_map(|of| Figure::of(of).into_iter().map(move |figure| figure.data_type(of)));
+    let types: Vec<DataType> = [DataType::Integer].into_iter().chain(types).collect();
+    let row = read(connection, &sql::figures(schema, filter, fields), &types)?;
+    let mut values = types.iter().zip(row.columns()).map(|(data_type, column)| value_at(*data_type, column, 0));
+    let records = values.next().map_or(0, |count| counted(&count));
+    let profile = |field: &Field| FieldProfile {
+        field: field.clone(),
+        figures: Figure::of(field.data_type()).into_iter().zip(values.by_ref().map(finite)).collect(),
+        top: Vec::new(),
+    };
+    Ok(DataProfile { records, fields: fields.iter().map(profile).collect() })
+}
+
+/// The most frequent values of a field whose figures are known.
+fn top(
+    connection: &Connection,
+    schema: &Schema,
+    request: &ProfileRequest,
+    profile: &FieldProfile,
+) -> Result<Vec<(Value, u64)>, StoreError> {
+    let data_type = profile.field.data_type();
+    if !data_type.is_comparable() {
+        return Ok(Vec::new());
+    }
+    let is_counted = counted(profile.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
+    let statement = sql::top(schema, &request.filter, &profile.field, is_counted);
+    let rows = read(connection, &statement, &[data_type, DataType::Integer])?;
+    let row = |row| {
+        let count = value_at(DataType::Integer, rows.column(1), row);
+        (value_at(data_type, rows.column(0), row), counted(&count))
+    };
+    Ok((0..rows.num_rows()).map(row).collect())
+}
+
+/// What a statement yields whose columns are of these types. It is forgotten afterwards: nobody is likely to ask it again.
+fn read(connection: &Connection, statement: &Statement, types: &[DataType]) -> Result<RecordBatch, StoreError> {
+    let fields = types.iter().enumerate().map(|(index, data_type)| data_type.arrow_field(&index.to_string(), true));
+    let columns: SchemaRef = Arc::new(ArrowSchema::new(fields.collect::<Vec<ArrowField>>()));
+    let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
+    let batches = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
+    let batches = batches.map(|batch| port_batch(&batch.map_err(store_error)?, &columns));
+    concat_batches(&columns, &batches.collect::<Result<Vec<_>, _>>()?).map_err(arrow_error)
+}
+
+fn counted(value: &Value) -> u64 {
+    match value {
+        Value::Integer(count) => count.unsigned_abs(),
+        _ => 0,
+    }
+}
+
+fn finite(value: Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_finite() => Value::Null,
+        other => other,
+    }
+}
