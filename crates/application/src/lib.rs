@@ -38,8 +38,8 @@ pub use ports::{
     IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer, KeyConflict, MemoryLimitSource, MemoryProbe,
     MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, ReadPlan, ReadRequest, RecordCacheFigures, RecordStore,
     RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, Sorting, StoreCapabilities,
-    StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation,
-    ValidationRequest, WriteReceipt, WriteRequest, issue_columns, position_key,
+    StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest,
+    Validation, ValidationRequest, WriteReceipt, WriteRequest, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use schemas::{SchemaDescription, SchemaService};
