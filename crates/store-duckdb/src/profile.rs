@@ -4,6 +4,7 @@
 //! are few different values all of them are counted, else those that are likely, which the engine finds in bounded memory
 //! and cannot count.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Weak};
 
 use arrow_array::RecordBatch;
@@ -13,7 +14,7 @@ use duckdb::{Connection, params_from_iter};
 use eider_application::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, ProfileRequest, StoreError, StoreErrorKind, value_at,
 };
-use eider_domain::{DataType, Field, Schema, Value};
+use eider_domain::{DataType, Field, Schema, Value, ValueRef};
 
 use crate::error::{arrow_error, store_error};
 use crate::evolution::TableVersion;
@@ -53,10 +54,31 @@ fn figures(connection: &Connection, schema: &Schema, request: &ProfileRequest) -
     let records = values.next().map_or(0, |count| counted(&count));
     let profile = |field: &Field| FieldProfile {
         field: field.clone(),
-        figures: Figure::of(field.data_type()).into_iter().zip(values.by_ref().map(finite)).collect(),
+        figures: within_limits(
+            field.data_type(),
+            Figure::of(field.data_type()).into_iter().zip(values.by_ref().map(finite)).collect(),
+        ),
         top: Vec::new(),
     };
     Ok(DataProfile { records, fields: fields.iter().map(profile).collect() })
+}
+
+/// The same figures with each quantile between the least and the greatest value: where all are below zero the engine takes the smallest
+/// positive double for the greatest.
+fn within_limits(data_type: DataType, mut figures: Vec<(Figure, Value)>) -> Vec<(Figure, Value)> {
+    let least = figures.iter().find(|(figure, _)| matches!(figure, Figure::Min)).map(|(_, value)| value.clone());
+    let greatest = figures.iter().find(|(figure, _)| matches!(figure, Figure::Max)).map(|(_, value)| value.clone());
+    for (figure, value) in figures.iter_mut().filter(|(figure, _)| matches!(figure, Figure::Quantile(_))) {
+        let of = figure.data_type(data_type);
+        for (limit, beyond) in [(&least, Ordering::Less), (&greatest, Ordering::Greater)] {
+            let text = limit.as_ref().and_then(|limit| limit.text(data_type));
+            let limit = text.and_then(|text| ValueRef::parse(of, &text).ok().map(ValueRef::into_owned));
+            if let Some(limit) = limit.filter(|limit| value.compare(limit) == Some(beyond)) {
+                *value = limit;
+            }
+        }
+    }
+    figures
 }
 
 /// The most frequent values of a field whose figures are known.
