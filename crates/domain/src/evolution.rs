@@ -149,7 +149,7 @@ pub(crate) fn widens(from: DataType, to: DataType) -> bool {
     }
 }
 
-/// A value of one type as one of another that [`widens`] it; `None` when it cannot be had without loss.
+/// A value of one type as one of another that it may be widened to; `None` when it cannot be had without loss.
 pub fn widened<'a>(value: &ValueRef<'a>, from: DataType, to: DataType) -> Option<ValueRef<'a>> {
     /// The integers that a double holds, each by itself.
     const EXACT: u64 = 1 << 53;
