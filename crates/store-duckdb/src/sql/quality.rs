@@ -208,7 +208,7 @@ pub(crate) fn changed_fields(rules: &[Rule]) -> Vec<Field> {
 
 /// How many records are suggested, and how many each rule changed.
 pub(crate) fn count_suggested(rules: &[Rule]) -> String {
-    let changed = (0..rules.len()).map(|index| format!(", count_if({})::BIGINT", is_changed(index)));
+    let changed = (0..rules.len()).map(|index| format!(", count(*) FILTER (WHERE {})", is_changed(index)));
     format!("SELECT count(*){} FROM {SUGGESTED}", changed.collect::<String>())
 }
 

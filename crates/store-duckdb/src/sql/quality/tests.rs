@@ -17,8 +17,13 @@ fn rules(document: &Json) -> Vec<Rule> {
     RuleSet::parse(&json!({"rules": document}), &schema()).unwrap().rules().to_vec()
 }
 
+/// A statement without the characters that are white space, which a reader could not tell from each other.
 fn shown(statement: &Statement) -> String {
-    format!("{}\n{:?}", statement.sql, statement.values)
+    let sql = statement
+        .sql
+        .replace(&String::from_iter(WHITE_SPACE), "(white space)")
+        .replace(&white_space(), "(white space)");
+    format!("{sql}\n{:?}", statement.values)
 }
 
 #[test]
