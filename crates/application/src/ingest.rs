@@ -22,19 +22,21 @@ mod pipeline;
 mod receipt;
 mod record_builder;
 mod rows;
+mod sample;
 mod service;
 #[cfg(test)]
 mod test_support;
 
 use arrow_schema::ArrowError;
 
-pub use body::BodyError;
+pub use body::{BodyError, body_of};
 pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
 pub use keyed::KeyedCreation;
 pub use receipt::{BulkOutcome, BulkReceipt};
+pub use sample::infer_schema;
 pub use service::{IngestService, Precondition, StoredRecord};
 
 use eider_domain::{Violation, ViolationCode};

@@ -10,6 +10,7 @@ mod cell;
 mod cursors;
 mod error;
 mod explain;
+mod infer;
 mod ingest;
 mod keys;
 mod memory_guard;
@@ -25,9 +26,11 @@ pub use cell::value_at;
 pub use cursors::Cursors;
 pub use error::{Error, ErrorCode};
 pub use explain::{Advice, AdviceCode, Explanation};
+pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
+    body_of, infer_schema,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};

@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/api/v1/backup", &[("GET", Verb::Admin)]),
     ("/api/v1/backup/{id}", &[("GET", Verb::Admin)]),
     ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
+    ("/api/v1/schemas/infer", &[("POST", Verb::SchemasWrite)]),
     ("/api/v1/schemas/{schema}", &[("GET", Verb::SchemasRead), ("DELETE", Verb::SchemasWrite)]),
     ("/api/v1/schemas/{schema}/profile", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),

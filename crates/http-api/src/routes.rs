@@ -7,6 +7,7 @@ mod docs;
 mod explain;
 mod health;
 mod imports;
+mod infer;
 mod metrics;
 mod monitoring;
 mod openapi;
@@ -49,6 +50,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "GET, POST",
                     [web::get().to(schemas::list), web::post().to(schemas::create)],
                 ))
+                .service(resource("/schemas/infer", "POST", [web::post().to(infer::infer)]))
                 .service(resource(
                     "/schemas/{schema}",
                     "GET, DELETE",

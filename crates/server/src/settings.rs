@@ -139,6 +139,7 @@ pub struct Limits {
     #[serde(with = "humantime_serde")]
     pub stream_idle: Duration,
     pub answer_cache: ByteSize,
+    pub sample: u64,
     pub default_page: u64,
     pub max_page: u64,
     pub page_size: ByteSize,
@@ -286,6 +287,7 @@ impl Default for Limits {
             stream_wait: http.stream_wait,
             stream_idle: http.stream_idle,
             answer_cache: ByteSize(http.answer_cache_bytes),
+            sample: http.max_sample,
             default_page: http.default_page_limit,
             max_page: http.max_page_limit,
             page_size: ByteSize(PAGE_BYTES),

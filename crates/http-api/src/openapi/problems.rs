@@ -41,6 +41,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
         "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
+        "infer_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
         "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
         "create_records" | "create_named_records" => {

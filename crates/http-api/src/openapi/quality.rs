@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use super::PropertyType;
+use super::{PropertyType, SchemaDefinition};
 
 /// What the values of matching records are like.
 #[derive(ToSchema)]
@@ -55,4 +55,60 @@ pub(crate) struct Quantile {
 pub(crate) struct Frequency {
     value: Json,
     count: u64,
+}
+
+/// A record of no schema yet.
+#[derive(ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct AnyRecord(Json);
+
+/// A schema that takes the records of a sample, as far as any does.
+#[derive(ToSchema)]
+pub(crate) struct Proposal {
+    schema: SchemaDefinition,
+    /// Records that were looked at.
+    records: u64,
+    evidence: Vec<Evidence>,
+}
+
+/// A choice, and the records that break it: with any, it was not made.
+#[derive(ToSchema)]
+pub(crate) struct Evidence {
+    /// The property, or `id`; null for whole records.
+    property: Option<String>,
+    choice: Choice,
+    /// Records of the sample that break the choice.
+    broken_by: u64,
+    /// The lines of the first of them.
+    lines: Vec<u64>,
+    /// The name in the body, of a property that is renamed.
+    #[schema(nullable = false)]
+    from: Option<String>,
+    /// The values, of an enumeration.
+    #[schema(nullable = false)]
+    values: Option<Vec<String>>,
+    detail: String,
+}
+
+/// A type, or what else may be said of a property.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum Choice {
+    String,
+    Integer,
+    Number,
+    Decimal,
+    Boolean,
+    Date,
+    Time,
+    Datetime,
+    Uuid,
+    Object,
+    Array,
+    Readable,
+    Renamed,
+    RecordId,
+    Required,
+    IsUnique,
+    Enum,
 }

@@ -8,7 +8,8 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, profile, query, records, schemas, stream,
+    aliases, backup, bulk, docs, health, imports, infer, metrics, monitoring, pages, profile, query, records, schemas,
+    stream,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -36,6 +37,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         backup::receipt,
         schemas::list,
         schemas::create,
+        infer::infer,
         schemas::describe,
         schemas::remove,
         profile::profile,

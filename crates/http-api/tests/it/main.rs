@@ -15,6 +15,7 @@ mod explain;
 mod formats;
 mod golden;
 mod imports;
+mod inference;
 mod limits;
 mod memory;
 mod metrics;

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod disk_full;
 mod event_loop;
+mod import;
 mod keys;
 mod logs;
 mod monitoring;
