@@ -4,6 +4,7 @@
 //! [`IdGenerator`]). A use case is a method of a service, such as [`IngestService`]. Rows
 //! cross both as Arrow record batches, never one by one.
 
+mod advice;
 mod backup;
 pub mod blocking;
 mod cell;
@@ -17,10 +18,12 @@ mod memory_guard;
 mod ports;
 mod profile;
 mod query;
+mod read_log;
 mod schemas;
 mod system;
 pub mod timings;
 
+pub use advice::{IndexAdvice, IndexCandidate, UnusedIndex};
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
 pub use cell::value_at;
 pub use cursors::Cursors;
@@ -46,5 +49,6 @@ pub use ports::{
     position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
+pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};

@@ -34,6 +34,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
     ("/api/v1/schemas/infer", &[("POST", Verb::SchemasWrite)]),
     ("/api/v1/schemas/{schema}", &[("GET", Verb::SchemasRead), ("DELETE", Verb::SchemasWrite)]),
+    ("/api/v1/schemas/{schema}/advice", &[("GET", Verb::SchemasRead)]),
     ("/api/v1/schemas/{schema}/profile", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
     ("/api/v1/records", &[("POST", Verb::RecordsAppend)]),

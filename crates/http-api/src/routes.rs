@@ -1,5 +1,6 @@
 //! Which path and method is answered by what.
 
+mod advice;
 mod aliases;
 mod backup;
 mod bulk;
@@ -56,6 +57,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "GET, DELETE",
                     [web::get().to(schemas::describe), web::delete().to(schemas::remove)],
                 ))
+                .service(resource("/schemas/{schema}/advice", "GET", [web::get().to(advice::advice)]))
                 .service(resource("/schemas/{schema}/profile", "GET", [web::get().to(profile::profile)]))
                 .service(resource("/backup", "GET", [web::get().to(backup::download)]))
                 .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))

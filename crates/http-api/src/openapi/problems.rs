@@ -39,7 +39,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "backup" => &[EVERYWHERE, &[StorageFull]],
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
-        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound]],
+        "describe_schema" | "advice" => &[EVERYWHERE, &[SchemaNotFound]],
         "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
         "infer_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use super::{PropertyType, SchemaDefinition};
+use super::{Index, PropertyType, SchemaDefinition};
 
 /// What the values of matching records are like.
 #[derive(ToSchema)]
@@ -111,4 +111,50 @@ pub(crate) enum Choice {
     Required,
     IsUnique,
     Enum,
+}
+
+/// What the reads of a schema say about its indexes.
+#[derive(ToSchema)]
+pub(crate) struct IndexAdvice {
+    /// For how long reads have been noted: since the server started.
+    observed_seconds: f64,
+    records: u64,
+    /// What could be indexed, those first whose reads took longest.
+    candidates: Vec<IndexCandidate>,
+    /// Indexes that no read could have used.
+    unused: Vec<Index>,
+    /// What was asked for, those first that took longest.
+    shapes: Vec<SeenShape>,
+    /// Reads whose shape is not told apart, since there were too many.
+    other_reads: u64,
+}
+
+/// A property without an index that reads would use one on.
+#[derive(ToSchema)]
+pub(crate) struct IndexCandidate {
+    property: String,
+    reads: u64,
+    elapsed_ms: f64,
+    slowest_ms: f64,
+    /// How many records a read matched on average, of those of which it is known.
+    matched_mean: Option<f64>,
+    /// About how many records have the same value, on average.
+    records_a_value: u64,
+    /// Whether an index would be used: the records are many, and those of a value few.
+    is_worthwhile: bool,
+    /// About what it would add to a bulk call for each record.
+    write_ns_a_record: u64,
+    /// About what it would take on disk.
+    disk_bytes: u64,
+}
+
+/// Reads of one shape.
+#[derive(ToSchema)]
+pub(crate) struct SeenShape {
+    /// Properties and operators: `carrier.eq and dep_delay.gt`.
+    filter: String,
+    reads: u64,
+    elapsed_ms: f64,
+    slowest_ms: f64,
+    matched_mean: Option<f64>,
 }

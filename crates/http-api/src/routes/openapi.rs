@@ -8,8 +8,8 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    aliases, backup, bulk, docs, health, imports, infer, metrics, monitoring, pages, profile, query, records, schemas,
-    stream,
+    advice, aliases, backup, bulk, docs, health, imports, infer, metrics, monitoring, pages, profile, query, records,
+    schemas, stream,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -41,6 +41,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         schemas::describe,
         schemas::remove,
         profile::profile,
+        advice::advice,
         imports::failures,
         aliases::create,
         aliases::bulk,
