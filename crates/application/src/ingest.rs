@@ -22,6 +22,7 @@ mod pipeline;
 mod receipt;
 mod record_builder;
 mod rows;
+mod sample;
 mod service;
 #[cfg(test)]
 mod test_support;
@@ -29,13 +30,14 @@ mod warnings;
 
 use arrow_schema::ArrowError;
 
-pub use body::BodyError;
+pub use body::{BodyError, body_of};
 pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
 pub use keyed::KeyedCreation;
 pub use receipt::{BulkOutcome, BulkReceipt};
+pub use sample::infer_schema;
 pub use service::{IngestService, Precondition, StoredRecord};
 pub use warnings::WarningCount;
 

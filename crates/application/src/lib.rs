@@ -4,6 +4,7 @@
 //! [`IdGenerator`]). A use case is a method of a service, such as [`IngestService`]. Rows
 //! cross both as Arrow record batches, never one by one.
 
+mod advice;
 mod backup;
 pub mod blocking;
 mod cell;
@@ -11,27 +12,31 @@ mod contradictions;
 mod cursors;
 mod error;
 mod explain;
+mod infer;
 mod ingest;
 mod keys;
 mod memory_guard;
 mod ports;
 mod profile;
 mod query;
+mod read_log;
 mod schemas;
 mod system;
 pub mod timings;
 mod validations;
 
+pub use advice::{IndexAdvice, IndexCandidate, UnusedIndex};
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
 pub use cell::value_at;
 pub use contradictions::Contradictions;
 pub use cursors::Cursors;
 pub use error::{Error, ErrorCode};
 pub use explain::{Advice, AdviceCode, Explanation};
+pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
-    WarningCount,
+    WarningCount, body_of, infer_schema,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
@@ -49,6 +54,7 @@ pub use ports::{
     WriteRequest, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
+pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};
 pub use validations::{

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float64Type, TimestampMicrosecondType};
@@ -13,6 +13,7 @@ use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema,
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
+use crate::read_log::ReadLog;
 use crate::timings::{Stage, timed};
 use crate::{Cursors, Error, RecordStore, RecordStream, ScanRequest, StoreError, StoreErrorKind, StoreFigures};
 
@@ -131,13 +132,15 @@ pub struct Groups {
 #[derive(Debug, Clone)]
 pub struct QueryService {
     pub(crate) store: Arc<dyn RecordStore>,
+    /// What was asked for.
+    pub(crate) reads: ReadLog,
     max_page_bytes: usize,
 }
 
 impl QueryService {
     /// A service over a store, whose pages are as large as their records.
     pub fn new(store: Arc<dyn RecordStore>) -> Self {
-        Self { store, max_page_bytes: usize::MAX }
+        Self { store, reads: ReadLog::new(), max_page_bytes: usize::MAX }
     }
 
     /// The same service with pages of so many bytes at most, as Arrow has them.
@@ -162,7 +165,10 @@ impl QueryService {
     /// [`Error::Store`].
     #[instrument(name = "records.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, Error> {
-        Ok(timed(Stage::Store, self.store.count(schema, filter)).await?)
+        let started = Instant::now();
+        let count = timed(Stage::Store, self.store.count(schema, filter)).await?;
+        self.reads.note(schema, filter, started.elapsed(), Some(count));
+        Ok(count)
     }
 
     /// A page of records. Pages by cursor show each record once, however many are written meanwhile.
@@ -173,13 +179,19 @@ impl QueryService {
     pub async fn page(&self, schema: &Arc<Schema>, request: PageRequest) -> Result<Page, Error> {
         let (limit, counts_total) = (request.limit, request.counts_total);
         let cursors = Cursors::new(schema, &request.query);
+        let is_first = matches!(request.start, PageStart::Cursor(None));
         let scan = page_scan(schema, request)?;
-        let total = if counts_total { Some(self.count(schema, &scan.query.filter).await?) } else { None };
+        let filter = scan.query.filter.clone();
+        let total = if counts_total { Some(self.count(schema, &filter).await?) } else { None };
 
+        let started = Instant::now();
         let rows = self.collect(schema, scan).await?;
+        let elapsed = started.elapsed();
 
         let shown = rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
         let has_more = rows.num_rows() > shown;
+        let matched = total.or((is_first && !has_more).then_some(shown as u64));
+        self.reads.note(schema, &filter, elapsed, matched);
         let next = (has_more && shown > 0).then(|| cursors.cursor(&rows, shown - 1));
         let records = cursors.records(&rows.slice(0, shown))?;
         Ok(Page { records, has_more, next, total })
@@ -194,7 +206,10 @@ impl QueryService {
     #[instrument(name = "records.stream", level = "debug", skip_all, fields(schema.name = %schema.name(), stream.is_resumed = request.resume.is_some()))]
     pub async fn stream(&self, schema: &Arc<Schema>, request: StreamRequest) -> Result<RecordStream, Error> {
         let scan = stream_scan(schema, request)?;
-        Ok(timed(Stage::Store, self.store.scan(schema, scan)).await?)
+        let (filter, started) = (scan.query.filter.clone(), Instant::now());
+        let stream = timed(Stage::Store, self.store.scan(schema, scan)).await?;
+        self.reads.note(schema, &filter, started.elapsed(), None);
+        Ok(stream)
     }
 
     /// The first `limit` groups of an aggregation.
@@ -226,7 +241,9 @@ impl QueryService {
         aggregation: &Aggregation,
         limit: Option<u64>,
     ) -> Result<RecordStream, Error> {
+        let started = Instant::now();
         let mut groups = timed(Stage::Store, self.store.aggregate(schema, aggregation, limit)).await?;
+        self.reads.note(schema, &aggregation.filter, started.elapsed(), None);
         let columns = Arc::clone(groups.schema());
         let first = groups.try_next().await?.map(in_range).transpose()?;
         let rest = groups.and_then(|batch| std::future::ready(in_range(batch)));

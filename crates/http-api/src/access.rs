@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/api/v1/backup", &[("GET", Verb::Admin)]),
     ("/api/v1/backup/{id}", &[("GET", Verb::Admin)]),
     ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
+    ("/api/v1/schemas/infer", &[("POST", Verb::SchemasWrite)]),
     (
         "/api/v1/schemas/{schema}",
         &[("GET", Verb::SchemasRead), ("PATCH", Verb::SchemasWrite), ("DELETE", Verb::SchemasWrite)],
@@ -41,6 +42,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/api/v1/schemas/{schema}/validations/{id}", &[("GET", Verb::RecordsRead), ("DELETE", Verb::RecordsRead)]),
     ("/api/v1/schemas/{schema}/validations/{id}/issues", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/schemas/{schema}/validations/{id}/apply", &[("POST", Verb::RecordsWrite)]),
+    ("/api/v1/schemas/{schema}/advice", &[("GET", Verb::SchemasRead)]),
     ("/api/v1/schemas/{schema}/profile", &[("GET", Verb::RecordsRead)]),
     ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
     ("/api/v1/records", &[("POST", Verb::RecordsAppend)]),

@@ -19,7 +19,7 @@ const MAX_WINDOW_LOG: u32 = 23;
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
+pub enum Compression {
     /// RFC 1952, any number of members.
     Gzip,
     /// RFC 8878, any number of frames.
@@ -28,7 +28,7 @@ pub(crate) enum Compression {
 
 impl Compression {
     /// Its name in `Content-Encoding`.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
@@ -37,7 +37,7 @@ impl Compression {
 }
 
 /// The inflated pieces of a body; ends after the first `Err`, which comes when there are more than `limit_bytes`.
-pub(crate) fn inflated(
+pub fn inflated(
     pieces: impl Stream<Item = Result<Bytes, BodyError>>,
     compression: Compression,
     limit_bytes: u64,

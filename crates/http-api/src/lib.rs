@@ -37,6 +37,7 @@ mod tls;
 mod trace_context;
 
 pub use encode::{RecordEncoder, record_encoder};
+pub use inflate::{Compression, inflated};
 pub use serve::{HttpServer, Stopper};
 pub use settings::{HttpSettings, LiveSettings};
 pub use state::Services;

@@ -1,5 +1,6 @@
 //! Which path and method is answered by what.
 
+mod advice;
 mod aliases;
 mod backup;
 mod bulk;
@@ -7,6 +8,7 @@ mod docs;
 mod explain;
 mod health;
 mod imports;
+mod infer;
 mod metrics;
 mod monitoring;
 mod openapi;
@@ -50,6 +52,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "GET, POST",
                     [web::get().to(schemas::list), web::post().to(schemas::create)],
                 ))
+                .service(resource("/schemas/infer", "POST", [web::post().to(infer::infer)]))
                 .service(resource(
                     "/schemas/{schema}",
                     "GET, PATCH, DELETE",
@@ -80,6 +83,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     "POST",
                     [web::post().to(validations::apply)],
                 ))
+                .service(resource("/schemas/{schema}/advice", "GET", [web::get().to(advice::advice)]))
                 .service(resource("/schemas/{schema}/profile", "GET", [web::get().to(profile::profile)]))
                 .service(resource("/backup", "GET", [web::get().to(backup::download)]))
                 .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))

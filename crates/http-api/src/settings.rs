@@ -57,6 +57,8 @@ pub struct HttpSettings {
     pub stream_idle: Duration,
     /// Memory for answers that are kept until the next commit, in bytes; 0 keeps none.
     pub answer_cache_bytes: u64,
+    /// Most records that a schema is inferred from.
+    pub max_sample: u64,
     /// Records on a page that asks for no number.
     pub default_page_limit: u64,
     /// Most records on a page.
@@ -114,6 +116,7 @@ impl Default for HttpSettings {
             stream_wait: Duration::from_secs(5),
             stream_idle: Duration::from_mins(1),
             answer_cache_bytes: 64 << 20,
+            max_sample: 100_000,
             default_page_limit: 100,
             max_page_limit: 10_000,
             max_offset: 10_000,

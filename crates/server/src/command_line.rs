@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::configuration::{CONFIG_VARIABLE, Effective, Sources, effective, load};
 use crate::settings::LogFormat;
-use crate::{backup, demo, doctor, health, keys, restore, serve, telemetry};
+use crate::{backup, demo, doctor, health, import, keys, restore, serve, telemetry};
 
 /// An embedded analytical record store with a streaming REST API.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Demo(DemoArguments),
     /// Makes, lists and revokes the keys of clients. A running server follows within half a second.
     Keys(KeysArguments),
+    /// Loads a file of records into a running server. Exit code 1 when some were not taken.
+    Import(import::ImportArguments),
     /// Copies everything of a running server, or of a data directory, into a directory.
     Backup(backup::BackupArguments),
     /// Makes a data directory of a backup.
@@ -141,6 +143,7 @@ fn execute(command: Command) -> Result<bool> {
             command.run(load(config.as_deref(), &flags)?.storage.data_dir)?;
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
+        Command::Import(arguments) => return runtime.block_on(import::run(arguments)),
         Command::Backup(arguments) => runtime.block_on(backup::run(arguments))?,
         Command::Restore(arguments) => restore::run(&arguments)?,
         Command::Doctor(arguments) => return doctor::run(&arguments),

@@ -6,6 +6,7 @@ pub mod configuration;
 mod demo;
 mod doctor;
 mod health;
+mod import;
 mod keys;
 mod memory;
 pub mod reload;

@@ -19,6 +19,7 @@ pub const RELOADABLE: &[&str] = &[
     "limits.bulk_size",
     "limits.buffered_bulk_size",
     "limits.stream_idle",
+    "limits.sample",
     "limits.default_page",
     "limits.max_page",
     "limits.max_offset",

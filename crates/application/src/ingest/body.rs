@@ -1,26 +1,36 @@
 //! A body while it arrives.
 
+use std::io::Read;
+
 use bytes::Bytes;
+use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
-use crate::Error;
+use crate::{Error, blocking};
 
 /// Bytes that are gathered before they are worked on away from the event loop; a few milliseconds of work.
 const BLOCK_BYTES: usize = 512 << 10;
 
+/// Bytes that are read from a file at a time.
+const PIECE_BYTES: u64 = 64 << 10;
+
 /// Why the rest of a body cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// It is larger than it may be.
+    #[error("it is larger than {limit_bytes} bytes")]
     TooLarge {
         /// The limit that holds.
         limit_bytes: u64,
     },
     /// It stopped arriving.
+    #[error("it stopped arriving")]
     Timeout,
     /// The client went away, or the body is not what its headers said.
+    #[error("it cannot be read to its end")]
     Unreadable,
     /// It is compressed, and damaged or cut off.
+    #[error("its {encoding} data is damaged or cut off")]
     Damaged {
         /// How it is compressed.
         encoding: &'static str,
@@ -38,6 +48,24 @@ impl From<BodyError> for Error {
             }
         }
     }
+}
+
+/// What a file or a pipe holds as a body, read away from the event loop. Ends with `Unreadable` when reading fails.
+pub fn body_of<R: Read + Send + 'static>(reader: R) -> BoxStream<'static, Result<Bytes, BodyError>> {
+    let next = |reader: Option<R>| async move {
+        let mut reader = reader?;
+        let read = move || {
+            let mut piece = Vec::new();
+            let outcome = Read::by_ref(&mut reader).take(PIECE_BYTES).read_to_end(&mut piece);
+            (reader, outcome.map(|_| piece))
+        };
+        match blocking::run(read).await {
+            Ok((_, Ok(piece))) if piece.is_empty() => None,
+            Ok((reader, Ok(piece))) => Some((Ok(Bytes::from(piece)), Some(reader))),
+            Ok((_, Err(_))) | Err(_) => Some((Err(BodyError::Unreadable), None)),
+        }
+    };
+    stream::unfold(Some(reader), next).fuse().boxed()
 }
 
 /// A body in blocks of about [`BLOCK_BYTES`].

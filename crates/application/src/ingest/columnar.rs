@@ -5,6 +5,7 @@ mod convert;
 mod plan;
 mod report;
 mod size;
+mod trial;
 mod value;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +18,7 @@ use arrow_schema::SchemaRef;
 use self::convert::{Converted, convert};
 use self::plan::ColumnPlan;
 use self::size::RowSizes;
+pub(super) use self::trial::{Trial, candidates, fitting_rows};
 use super::arrow_stream::ArrowStream;
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::decoder::BatchContext;
@@ -51,21 +53,50 @@ pub(super) struct ColumnCutter {
 
 /// Where the batches come from.
 #[derive(Debug)]
-enum Source {
+pub(super) enum Source {
     Arrow(ArrowStream),
     Parquet(ParquetSpool),
 }
 
-impl ColumnCutter {
+impl Source {
     pub(super) fn of_arrow_stream() -> Self {
-        Self::new(Source::Arrow(ArrowStream::default()))
+        Self::Arrow(ArrowStream::default())
     }
 
     pub(super) fn of_parquet(directory: PathBuf, batch_rows: usize) -> Self {
-        Self::new(Source::Parquet(ParquetSpool::new(directory, batch_rows)))
+        Self::Parquet(ParquetSpool::new(directory, batch_rows))
     }
 
-    fn new(source: Source) -> Self {
+    pub(super) fn push(&mut self, block: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Arrow(stream) => {
+                stream.push(block);
+                Ok(())
+            }
+            Self::Parquet(spool) => spool.push(block),
+        }
+    }
+
+    /// Ends the body, of which everything that could be taken has been taken.
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Arrow(stream) => stream.end(),
+            Self::Parquet(spool) => spool.end(),
+        }
+    }
+
+    /// What comes next. The readers check what they read, but not all of it: a panic is the body's fault too.
+    pub(super) fn arrival(&mut self) -> Result<Option<Arrival>, Error> {
+        catch_unwind(AssertUnwindSafe(|| match self {
+            Self::Arrow(stream) => stream.arrival(),
+            Self::Parquet(spool) => spool.arrival(),
+        }))
+        .unwrap_or_else(|_| Err(Error::MalformedBody { detail: "the body is damaged".to_owned() }))
+    }
+}
+
+impl ColumnCutter {
+    pub(super) fn new(source: Source) -> Self {
         Self { source, plan: None, pending: None, rows: 0, is_ended: false, has_more: false }
     }
 
@@ -80,19 +111,13 @@ impl ColumnCutter {
     }
 
     pub(super) fn cut(&mut self, block: &[u8], context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
-        match &mut self.source {
-            Source::Arrow(stream) => stream.push(block),
-            Source::Parquet(spool) => spool.push(block)?,
-        }
+        self.source.push(block)?;
         self.step(context)
     }
 
     pub(super) fn end(&mut self, context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
         if !std::mem::replace(&mut self.is_ended, true) {
-            match &mut self.source {
-                Source::Arrow(stream) => stream.end()?,
-                Source::Parquet(spool) => spool.end()?,
-            }
+            self.source.end()?;
         }
         self.step(context)
     }
@@ -113,7 +138,7 @@ impl ColumnCutter {
                 }
                 continue;
             }
-            match self.arrival()? {
+            match self.source.arrival()? {
                 None => {
                     self.has_more = false;
                     return Ok(chunks);
@@ -130,16 +155,6 @@ impl ColumnCutter {
         Ok(chunks)
     }
 
-    /// What comes next. The readers check what they read, but not all of it: a panic is the body's fault too.
-    fn arrival(&mut self) -> Result<Option<Arrival>, Error> {
-        let source = &mut self.source;
-        catch_unwind(AssertUnwindSafe(|| match source {
-            Source::Arrow(stream) => stream.arrival(),
-            Source::Parquet(spool) => spool.arrival(),
-        }))
-        .unwrap_or_else(|_| Err(Error::MalformedBody { detail: "the body is damaged".to_owned() }))
-    }
-
     /// The first rows of a batch, as many as make a batch of the store.
     fn first_chunk(&self, rest: &RecordBatch, context: &Arc<BatchContext>) -> Result<ColumnChunk, Error> {
         let limits = &context.limits;
@@ -147,7 +162,8 @@ impl ColumnCutter {
             return Err(Error::MalformedBody { detail: "rows come before their columns".to_owned() });
         };
         let slice = rest.slice(0, rest.num_rows().min(limits.batch_rows.max(1)));
-        let fitting = RowSizes::of(&slice, plan).fitting(limits.batch_bytes, limits.max_record_bytes);
+        let fitting =
+            RowSizes::of(&slice, plan.bytes_beside_text()).fitting(limits.batch_bytes, limits.max_record_bytes);
         Ok(ColumnChunk {
             context: Arc::clone(context),
             plan: Arc::clone(plan),

@@ -4,7 +4,7 @@ mod framing;
 mod record;
 
 pub(super) use framing::CsvFramer;
-pub(super) use record::{CsvHeader, read_csv_record};
+pub(super) use record::{Cell, Cells, CsvHeader, read_cell, read_csv_record};
 
 #[cfg(test)]
 mod tests;

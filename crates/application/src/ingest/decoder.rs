@@ -10,7 +10,7 @@ use eider_domain::{Schema, Timestamp, Violation};
 
 use super::assembler::BatchAssembler;
 use super::chunk::{Chunk, DecodedChunk};
-use super::columnar::ColumnCutter;
+use super::columnar::{ColumnCutter, Source};
 use super::framing::BodyFormat;
 use super::rows::{RowCutter, decode_single};
 use super::warnings::{WarningCount, Warnings};
@@ -154,8 +154,10 @@ impl RecordDecoder {
             BodyFormat::JsonArray | BodyFormat::Ndjson | BodyFormat::Csv => {
                 Cutter::Rows(RowCutter::new(format, limits.max_record_bytes))
             }
-            BodyFormat::ArrowStream => Cutter::Columns(ColumnCutter::of_arrow_stream()),
-            BodyFormat::Parquet => Cutter::Columns(ColumnCutter::of_parquet(std::env::temp_dir(), limits.batch_rows)),
+            BodyFormat::ArrowStream => Cutter::Columns(ColumnCutter::new(Source::of_arrow_stream())),
+            BodyFormat::Parquet => {
+                Cutter::Columns(ColumnCutter::new(Source::of_parquet(std::env::temp_dir(), limits.batch_rows)))
+            }
         };
         let context = Arc::new(BatchContext { schema, limits, created_at, ids });
         Self { context, cutter, assembler: BatchAssembler::default(), tally: Tally::default() }

@@ -24,7 +24,7 @@ pub(super) struct RowCutter {
 
 /// What cuts the body.
 #[derive(Debug)]
-enum Framer {
+pub(super) enum Framer {
     Json(RecordFramer),
     Csv(CsvFramer),
 }
@@ -39,12 +39,8 @@ enum Reader {
 impl RowCutter {
     /// A cutter of JSON or CSV.
     pub(super) fn new(format: BodyFormat, max_record_bytes: usize) -> Self {
-        if format == BodyFormat::Csv {
-            Self { framer: Framer::Csv(CsvFramer::new(max_record_bytes)), reader: None }
-        } else {
-            let framer = RecordFramer::new(format == BodyFormat::JsonArray, max_record_bytes);
-            Self { framer: Framer::Json(framer), reader: Some(Reader::Json) }
-        }
+        let reader = (format != BodyFormat::Csv).then_some(Reader::Json);
+        Self { framer: Framer::new(format, max_record_bytes), reader }
     }
 
     pub(super) fn cut(&mut self, block: &[u8], context: &Arc<BatchContext>) -> Result<Vec<Chunk>, Error> {
@@ -110,7 +106,16 @@ fn read_header(frame: Frame<'_>, context: &BatchContext) -> Result<Reader, Error
 }
 
 impl Framer {
-    fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error> {
+    /// A framer of JSON or CSV.
+    pub(super) fn new(format: BodyFormat, max_record_bytes: usize) -> Self {
+        if format == BodyFormat::Csv {
+            Self::Csv(CsvFramer::new(max_record_bytes))
+        } else {
+            Self::Json(RecordFramer::new(format == BodyFormat::JsonArray, max_record_bytes))
+        }
+    }
+
+    pub(super) fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error> {
         match self {
             Self::Json(framer) => framer.push(piece, sink).map_err(Error::from),
             Self::Csv(framer) => {
@@ -120,7 +125,7 @@ impl Framer {
         }
     }
 
-    fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error> {
+    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error> {
         match self {
             Self::Json(framer) => framer.finish(sink).map_err(Error::from),
             Self::Csv(framer) => framer.finish(sink).map_err(|line| Error::MalformedBody {

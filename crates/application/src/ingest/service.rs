@@ -76,7 +76,7 @@ pub struct IngestService {
     /// Where everything that is wrong with a body is written down when a receipt does not have room for it.
     pub(super) reports: Arc<dyn FailureReports>,
     /// Where bodies wait that cannot be read as they arrive.
-    spool_directory: PathBuf,
+    pub(super) spool_directory: PathBuf,
     pub(super) query: QueryService,
 }
 

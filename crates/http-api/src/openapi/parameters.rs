@@ -62,6 +62,20 @@ pub(crate) struct Profiled {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct InferenceControls {
+    /// The name of the schema; `records` if not given.
+    #[param(nullable = false, pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: Option<String>,
+    /// Records that are looked at, from the first; 10,000 if not given.
+    #[param(nullable = false, minimum = 1)]
+    sample: Option<u64>,
+    /// Texts that come again and again are all that the schema allows.
+    #[param(nullable = false)]
+    enums: Option<bool>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Paged {
     /// Records on the page, 100 if not given.
     #[param(nullable = false, minimum = 1)]

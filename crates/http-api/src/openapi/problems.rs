@@ -40,7 +40,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "backup" => &[EVERYWHERE, &[StorageFull]],
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
-        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged]],
+        "describe_schema" | "advice" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged]],
         "schema_versions" | "list_validations" => &[EVERYWHERE, &[SchemaNotFound]],
         "evolve_schema" => &[
             EVERYWHERE,
@@ -65,6 +65,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
             BODY,
             WRITE,
         ],
+        "infer_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
         "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
         "create_records" | "create_named_records" => {

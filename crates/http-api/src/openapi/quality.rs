@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::PropertyType;
+use super::{Index, PropertyType, SchemaDefinition};
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -259,4 +259,106 @@ pub(crate) struct Quantile {
 pub(crate) struct Frequency {
     value: Json,
     count: u64,
+}
+
+/// A record of no schema yet.
+#[derive(ToSchema)]
+#[schema(value_type = Object)]
+pub(crate) struct AnyRecord(Json);
+
+/// A schema that takes the records of a sample, as far as any does.
+#[derive(ToSchema)]
+pub(crate) struct Proposal {
+    schema: SchemaDefinition,
+    /// Records that were looked at.
+    records: u64,
+    evidence: Vec<Evidence>,
+}
+
+/// A choice, and the records that break it: with any, it was not made.
+#[derive(ToSchema)]
+pub(crate) struct Evidence {
+    /// The property, or `id`; null for whole records.
+    property: Option<String>,
+    choice: Choice,
+    /// Records of the sample that break the choice.
+    broken_by: u64,
+    /// The lines of the first of them.
+    lines: Vec<u64>,
+    /// The name in the body, of a property that is renamed.
+    #[schema(nullable = false)]
+    from: Option<String>,
+    /// The values, of an enumeration.
+    #[schema(nullable = false)]
+    values: Option<Vec<String>>,
+    detail: String,
+}
+
+/// A type, or what else may be said of a property.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum Choice {
+    String,
+    Integer,
+    Number,
+    Decimal,
+    Boolean,
+    Date,
+    Time,
+    Datetime,
+    Uuid,
+    Object,
+    Array,
+    Readable,
+    Renamed,
+    RecordId,
+    Required,
+    IsUnique,
+    Enum,
+}
+
+/// What the reads of a schema say about its indexes.
+#[derive(ToSchema)]
+pub(crate) struct IndexAdvice {
+    /// For how long reads have been noted: since the server started.
+    observed_seconds: f64,
+    records: u64,
+    /// What could be indexed, those first whose reads took longest.
+    candidates: Vec<IndexCandidate>,
+    /// Indexes that no read could have used.
+    unused: Vec<Index>,
+    /// What was asked for, those first that took longest.
+    shapes: Vec<SeenShape>,
+    /// Reads whose shape is not told apart, since there were too many.
+    other_reads: u64,
+}
+
+/// A property without an index that reads would use one on.
+#[derive(ToSchema)]
+pub(crate) struct IndexCandidate {
+    property: String,
+    reads: u64,
+    elapsed_ms: f64,
+    slowest_ms: f64,
+    /// How many records a read matched on average, of those of which it is known.
+    matched_mean: Option<f64>,
+    /// About how many records have the same value, on average.
+    records_a_value: u64,
+    /// Whether an index would be used: the records are many, and those of a value few.
+    is_worthwhile: bool,
+    /// About what it would add to a bulk call for each record.
+    write_ns_a_record: u64,
+    /// About what it would take on disk.
+    disk_bytes: u64,
+}
+
+/// Reads of one shape.
+#[derive(ToSchema)]
+pub(crate) struct SeenShape {
+    /// Properties and operators: `carrier.eq and dep_delay.gt`.
+    filter: String,
+    reads: u64,
+    elapsed_ms: f64,
+    slowest_ms: f64,
+    matched_mean: Option<f64>,
 }

@@ -8,8 +8,8 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    aliases, backup, bulk, docs, health, imports, metrics, monitoring, pages, profile, query, records, schemas, stream,
-    validations,
+    advice, aliases, backup, bulk, docs, health, imports, infer, metrics, monitoring, pages, profile, query, records,
+    schemas, stream, validations,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -37,6 +37,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         backup::receipt,
         schemas::list,
         schemas::create,
+        infer::infer,
         schemas::describe,
         schemas::evolve,
         schemas::versions,
@@ -48,6 +49,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         validations::issues,
         validations::apply,
         profile::profile,
+        advice::advice,
         imports::failures,
         aliases::create,
         aliases::bulk,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod advice;
 mod answers;
 mod app;
 mod backup;
@@ -15,6 +16,7 @@ mod explain;
 mod formats;
 mod golden;
 mod imports;
+mod inference;
 mod limits;
 mod memory;
 mod metrics;

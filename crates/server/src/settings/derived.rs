@@ -77,6 +77,7 @@ impl Settings {
             stream_wait: self.limits.stream_wait,
             stream_idle: self.limits.stream_idle,
             answer_cache_bytes: self.limits.answer_cache.as_u64(),
+            max_sample: self.limits.sample.max(1),
             default_page_limit: self.limits.default_page,
             max_page_limit: self.limits.max_page,
             max_offset: self.limits.max_offset,

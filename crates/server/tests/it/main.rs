@@ -10,6 +10,7 @@ mod demo;
 mod disk_full;
 mod event_loop;
 mod evolution;
+mod import;
 mod keys;
 mod logs;
 mod monitoring;

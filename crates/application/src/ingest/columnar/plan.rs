@@ -3,6 +3,7 @@
 use arrow_schema::{DataType as ArrowType, Schema as ArrowSchema};
 use eider_domain::{DataType, RecordCheck, Schema, Slot, ValueRef};
 
+use super::size::FIXED_BYTES;
 use crate::ingest::columns::{shown, slots_of};
 
 /// Where the columns of a body belong.
@@ -64,9 +65,9 @@ impl ColumnPlan {
         &self.properties
     }
 
-    /// Bytes of text that defaults add to each record.
-    pub(super) fn default_bytes(&self) -> usize {
-        self.default_bytes
+    /// Bytes that each record takes beside the text that the body has for it.
+    pub(super) fn bytes_beside_text(&self) -> usize {
+        self.default_bytes + FIXED_BYTES * self.properties.len()
     }
 }
 

@@ -5,10 +5,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType as ArrowType;
 
-use super::plan::ColumnPlan;
-
 /// Bytes that a value of fixed width counts for.
-const FIXED_BYTES: usize = 8;
+pub(super) const FIXED_BYTES: usize = 8;
 
 /// The sizes of the rows of a batch, in bytes.
 #[derive(Debug)]
@@ -26,8 +24,9 @@ pub(super) struct Fitting {
 }
 
 impl RowSizes {
-    pub(super) fn of(batch: &RecordBatch, plan: &ColumnPlan) -> Self {
-        let mut sizes = vec![plan.default_bytes() + FIXED_BYTES * plan.properties().len(); batch.num_rows()];
+    /// The sizes of rows that take so many bytes each beside their text.
+    pub(super) fn of(batch: &RecordBatch, bytes_beside_text: usize) -> Self {
+        let mut sizes = vec![bytes_beside_text; batch.num_rows()];
         for column in batch.columns() {
             add_text(column, &mut sizes);
         }

@@ -74,7 +74,13 @@ pub(in crate::ingest) fn read_csv_record<'de>(
     if violations.is_empty() { Ok(id) } else { Err(violations) }
 }
 
-fn read_cell<'a>(cell: Cell<'a>, slot: Slot, schema: &Schema, check: &mut RecordCheck<'_>) -> Option<ValueRef<'a>> {
+/// Types and checks a cell. `None`: it was refused, and the violation is noted.
+pub(in crate::ingest) fn read_cell<'a>(
+    cell: Cell<'a>,
+    slot: Slot,
+    schema: &Schema,
+    check: &mut RecordCheck<'_>,
+) -> Option<ValueRef<'a>> {
     let data_type = match slot {
         Slot::Id => DataType::Uuid,
         Slot::Property(index) => schema.properties()[index].data_type,
@@ -101,24 +107,25 @@ fn read_cell<'a>(cell: Cell<'a>, slot: Slot, schema: &Schema, check: &mut Record
     check.value(slot, token)
 }
 
-#[derive(Debug)]
-struct Cell<'a> {
+/// A cell of a record.
+#[derive(Debug, Clone)]
+pub(in crate::ingest) struct Cell<'a> {
     /// Without its quotes.
-    text: Cow<'a, str>,
-    is_quoted: bool,
+    pub(in crate::ingest) text: Cow<'a, str>,
+    pub(in crate::ingest) is_quoted: bool,
 }
 
 /// A quote stands within an unquoted cell or behind a quoted one.
 #[derive(Debug)]
-struct Misquoted;
+pub(in crate::ingest) struct Misquoted;
 
 /// The cells of a record; nothing after the first error.
-struct Cells<'a> {
+pub(in crate::ingest) struct Cells<'a> {
     rest: Option<&'a str>,
 }
 
 impl<'a> Cells<'a> {
-    fn of(record: &'a str) -> Self {
+    pub(in crate::ingest) fn of(record: &'a str) -> Self {
         Self { rest: Some(record) }
     }
 

@@ -1,0 +1,177 @@
+//! One column of a sample: which types take its values, where it lacks one, and which values come again.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use eider_domain::DataType;
+
+/// Lines that are named of the records that break a choice.
+const NAMED_LINES: usize = 5;
+/// Of so many values one may come again for a column to be of interest as a key.
+pub(super) const VALUES_A_REPETITION: u64 = 100;
+/// Most different texts of a column that could be an enumeration.
+const ENUM_VALUES: usize = 20;
+/// Longest text of an enumeration, in bytes.
+const ENUM_TEXT_BYTES: usize = 100;
+
+/// What a type makes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It takes it.
+    Fits,
+    /// It takes it for null.
+    Null,
+    /// It refuses it.
+    Breaks,
+}
+
+/// As what a value is told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Identity<'a> {
+    /// A text.
+    Text(&'a str),
+    /// Anything else that is compared, as its own text.
+    Other(&'a str),
+    /// Nested JSON is not compared.
+    None,
+}
+
+/// Records that something is true of: how many, and the lines of the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) count: u64,
+    pub(crate) lines: Vec<u64>,
+}
+
+impl Noted {
+    pub(crate) fn add(&mut self, line: u64) {
+        self.count += 1;
+        if self.lines.len() < NAMED_LINES {
+            self.lines.push(line);
+        }
+    }
+}
+
+/// A type that a column may have, and what it makes of the values.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) data_type: DataType,
+    /// Values that it takes.
+    pub(super) fits: u64,
+    pub(super) broken: Noted,
+    /// Records without a value.
+    pub(super) lacking: Noted,
+}
+
+/// The values of a column, as far as they are told apart.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    hasher: RandomState,
+    /// The hashes of the values; `None` once there are too many that came again, or too many to remember.
+    seen: Option<HashSet<u64>>,
+    /// Records whose value came before.
+    pub(super) repeated: Noted,
+    /// The texts, in the order in which they came; `None` once they are no enumeration.
+    pub(super) texts: Option<Vec<String>>,
+}
+
+/// A column of a sample.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// Its name in the source.
+    pub(super) name: String,
+    /// The strictest first, and at least one.
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) values: Values,
+}
+
+impl Column {
+    /// A column that may have one of these types, the strictest first; the records of `earlier` lack it.
+    pub(super) fn new(name: String, types: &[DataType], earlier: &Noted) -> Self {
+        let candidate = |data_type: &DataType| Candidate {
+            data_type: *data_type,
+            fits: 0,
+            broken: Noted::default(),
+            lacking: earlier.clone(),
+        };
+        let values = Values { seen: Some(HashSet::new()), texts: Some(Vec::new()), ..Values::default() };
+        Self { name, candidates: types.iter().map(candidate).collect(), values }
+    }
+
+    /// Takes note of a record without a value.
+    pub(crate) fn lack(&mut self, line: u64) {
+        for candidate in &mut self.candidates {
+            candidate.lacking.add(line);
+        }
+    }
+
+    /// Takes note of a value: what each type makes of it, in the order of the types.
+    pub(crate) fn observe(&mut self, line: u64, fits: &[Fit], identity: Identity<'_>, room: &mut Room) {
+        for (candidate, fit) in self.candidates.iter_mut().zip(fits) {
+            match fit {
+                Fit::Fits => candidate.fits += 1,
+                Fit::Null => candidate.lacking.add(line),
+                Fit::Breaks => candidate.broken.add(line),
+            }
+        }
+        self.values.observe(line, identity, room);
+    }
+
+    /// The type that the column is best given: the strictest that takes every value, or else the one that takes most;
+    /// without any value text, if it may be.
+    pub(super) fn choice(&self) -> Option<&Candidate> {
+        let whole = self.candidates.iter().find(|candidate| candidate.fits > 0 && candidate.broken.count == 0);
+        // Of those that take most, the strictest.
+        let most = || self.candidates.iter().rev().max_by_key(|candidate| candidate.fits);
+        let text = || self.candidates.iter().find(|candidate| candidate.data_type == DataType::String);
+        let without_values = || text().or(self.candidates.first());
+        whole.or_else(|| most().filter(|candidate| candidate.fits > 0)).or_else(without_values)
+    }
+}
+
+/// How many values are remembered to be told from others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Values that can still be remembered, of all columns.
+    pub(super) values: usize,
+    /// Values of a column that may come again while it is still of interest which do.
+    pub(super) max_repeated: u64,
+}
+
+impl Values {
+    fn observe(&mut self, line: u64, identity: Identity<'_>, room: &mut Room) {
+        match identity {
+            Identity::None => (self.seen, self.texts) = (None, None),
+            Identity::Other(_) => self.texts = None,
+            Identity::Text(text) => self.observe_text(text),
+        }
+        let Some(seen) = &mut self.seen else { return };
+        let is_new = seen.insert(self.hasher.hash_one(identity));
+        if is_new {
+            room.values = room.values.saturating_sub(1);
+        } else {
+            self.repeated.add(line);
+        }
+        if room.values == 0 || self.repeated.count > room.max_repeated {
+            room.values += seen.len();
+            self.seen = None;
+        }
+    }
+
+    fn observe_text(&mut self, text: &str) {
+        let Some(texts) = &mut self.texts else { return };
+        if texts.iter().any(|known| known == text) {
+            return;
+        }
+        if texts.len() == ENUM_VALUES || text.len() > ENUM_TEXT_BYTES {
+            self.texts = None;
+        } else {
+            texts.push(text.to_owned());
+        }
+    }
+
+    /// Whether it is known which values came again.
+    pub(super) fn are_known(&self) -> bool {
+        self.seen.is_some()
+    }
+}

@@ -1,0 +1,257 @@
+//! What a sample leads to: a schema, and why it is as it is.
+
+use eider_domain::{DataType, PropertyName, SchemaDefinition, SchemaName};
+use serde_json::{Map, Value as Json, json};
+
+use super::column::{Candidate, Column, Noted, VALUES_A_REPETITION};
+use super::names::names_of;
+use super::survey::Survey;
+use crate::Error;
+
+/// Records looked at unless another number is asked for.
+const DEFAULT_SAMPLE: u64 = 10_000;
+/// Name of the schema unless another is given.
+const DEFAULT_NAME: &str = "records";
+/// How often each text of an enumeration comes on average, at least.
+const REPETITIONS_OF_ENUM: u64 = 5;
+/// The field that every record has of its own, and that a record may come with.
+const ID: &str = "id";
+
+/// How a schema is to be proposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InferenceOptions {
+    /// The name of the schema; `records` without one.
+    pub name: Option<SchemaName>,
+    /// Records looked at, from the first.
+    pub sample: u64,
+    /// Whether texts that come again and again are all that the schema allows.
+    pub sets_enums: bool,
+}
+
+impl Default for InferenceOptions {
+    fn default() -> Self {
+        Self { name: None, sample: DEFAULT_SAMPLE, sets_enums: false }
+    }
+}
+
+/// What was chosen, or could have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Records that can be read.
+    Readable,
+    /// Another name than that in the source.
+    Renamed,
+    /// The source's `id` is the record's own.
+    RecordId,
+    /// A type.
+    Type(DataType),
+    /// `required`
+    Required,
+    /// `is_unique`
+    Unique,
+    /// `enum`
+    Enum,
+}
+
+impl Choice {
+    /// The choice as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Readable => "readable",
+            Self::Renamed => "renamed",
+            Self::RecordId => "record_id",
+            Self::Type(data_type) => data_type.name(),
+            Self::Required => "required",
+            Self::Unique => "is_unique",
+            Self::Enum => "enum",
+        }
+    }
+}
+
+/// A choice, and the records that break it: with any, it was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The property, or the record's `id`; `None` for whole records.
+    pub property: Option<String>,
+    /// What is chosen.
+    pub choice: Choice,
+    /// Records of the sample that break it.
+    pub broken_by: u64,
+    /// The lines of the first of them.
+    pub lines: Vec<u64>,
+    /// The same for a person.
+    pub detail: String,
+    /// The name in the source, of a property that is renamed.
+    pub from: Option<String>,
+    /// The values, of an enumeration.
+    pub values: Vec<String>,
+}
+
+/// A schema that takes the records of a sample, as far as any does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// A valid definition, in its JSON form.
+    pub schema: Json,
+    /// Records looked at.
+    pub records: u64,
+    /// What speaks for it, in the order of the properties.
+    pub evidence: Vec<Evidence>,
+    /// The fields that take the columns of the source, in the order of the columns; of JSON, in the order in which they were
+    /// met.
+    pub fields: Vec<String>,
+}
+
+impl Survey {
+    /// The schema that the sample leads to.
+    ///
+    /// # Errors
+    /// [`Error::SchemaInvalid`] when there are no properties, or too many.
+    pub(crate) fn propose(self, options: &InferenceOptions) -> Result<Proposal, Error> {
+        let records = self.records();
+        let mut evidence = Vec::new();
+        if self.unreadable.count > 0 {
+            let detail = format!("{} of {records} records cannot be read, whatever the schema", self.unreadable.count);
+            evidence.push(Evidence::new(None, Choice::Readable, &self.unreadable, detail));
+        }
+        let names = names_of(self.columns.iter().map(|column| column.name.as_str()));
+        let (mut properties, mut fields) = (Vec::new(), Vec::new());
+        for (column, name) in self.columns.iter().zip(names) {
+            let Some(chosen) = column.choice() else { continue };
+            let described = Described { column, chosen, name, options };
+            if described.is_record_id() {
+                let detail = "`id` is the id of the record, not a property".to_owned();
+                evidence.push(Evidence::new(Some(ID), Choice::RecordId, &column.values.repeated, detail));
+                fields.push(ID.to_owned());
+                continue;
+            }
+            properties.push(described.property(self.readable.count));
+            described.add_evidence(&mut evidence);
+            fields.push(described.name.as_str().to_owned());
+        }
+        let name = options.name.as_ref().map_or(DEFAULT_NAME, SchemaName::as_str);
+        let schema = json!({"name": name, "properties": properties});
+        SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
+        Ok(Proposal { schema, records, evidence, fields })
+    }
+}
+
+/// A column with what was chosen for it.
+struct Described<'s> {
+    column: &'s Column,
+    chosen: &'s Candidate,
+    name: PropertyName,
+    options: &'s InferenceOptions,
+}
+
+impl Described<'_> {
+    /// The property as a schema has it.
+    fn property(&self, records: u64) -> Json {
+        let data_type = self.chosen.data_type;
+        let mut property = Map::new();
+        property.insert("name".into(), self.name.as_str().into());
+        property.insert("type".into(), data_type.name().into());
+        if let DataType::Decimal { precision, scale } = data_type {
+            property.insert("precision".into(), precision.into());
+            property.insert("scale".into(), scale.into());
+        }
+        if records > 0 && self.chosen.lacking.count == 0 {
+            property.insert("required".into(), true.into());
+        }
+        if self.is_key() {
+            property.insert("is_unique".into(), true.into());
+        }
+        if let Some(texts) = self.texts().filter(|_| self.options.sets_enums) {
+            property.insert("constraints".into(), json!({"enum": texts}));
+        }
+        Json::Object(property)
+    }
+
+    fn add_evidence(&self, evidence: &mut Vec<Evidence>) {
+        let Self { column, chosen, name, .. } = self;
+        let chosen_type = chosen.data_type;
+        if column.name != name.as_str() {
+            let detail = "the name in the source is none that a property can have".to_owned();
+            let found = self.evidence(Choice::Renamed, &Noted::default(), detail);
+            evidence.push(Evidence { from: Some(column.name.clone()), ..found });
+        }
+        for Candidate { data_type, fits, broken, .. } in &column.candidates {
+            if *data_type == chosen_type {
+                break;
+            }
+            if broken.count > 0 && *fits >= broken.count {
+                let of = fits + broken.count;
+                let detail =
+                    format!("{} of {of} values are no `{data_type}`, so `{chosen_type}` was chosen", broken.count);
+                evidence.push(self.evidence(Choice::Type(*data_type), broken, detail));
+            }
+        }
+        if chosen.broken.count > 0 {
+            let detail = format!("no type takes every value; `{chosen_type}` takes all but {}", chosen.broken.count);
+            evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.broken, detail));
+        }
+        if chosen.fits == 0 {
+            let detail = format!("no record has a value, so `{chosen_type}` is a guess");
+            evidence.push(self.evidence(Choice::Type(chosen_type), &Noted::default(), detail));
+        } else if (1..=chosen.fits).contains(&chosen.lacking.count) {
+            let detail = format!("{} records have no value, so it is not required", chosen.lacking.count);
+            evidence.push(self.evidence(Choice::Required, &chosen.lacking, detail));
+        }
+        evidence.extend(self.evidence_of_key());
+        evidence.extend(self.texts().map(|texts| {
+            let detail = format!("{} different texts make {} values", texts.len(), chosen.fits);
+            Evidence { values: texts.to_vec(), ..self.evidence(Choice::Enum, &Noted::default(), detail) }
+        }));
+    }
+
+    /// That hardly a value comes twice.
+    fn evidence_of_key(&self) -> Option<Evidence> {
+        let Self { column, chosen, .. } = self;
+        let repeated = &column.values.repeated;
+        let is_told_apart = column.values.are_known() && chosen.data_type != DataType::Boolean && chosen.fits > 1;
+        if !is_told_apart || repeated.count * VALUES_A_REPETITION > chosen.fits {
+            return None;
+        }
+        let detail = match (repeated.count, self.is_key()) {
+            (0, true) => "no value comes twice, and the source calls it `id`, so it is unique".to_owned(),
+            (0, false) => "no value comes twice; whether it is a key a sample cannot tell".to_owned(),
+            (count, _) => format!("{count} records have a value that came before"),
+        };
+        Some(self.evidence(Choice::Unique, repeated, detail))
+    }
+
+    fn evidence(&self, choice: Choice, broken: &Noted, detail: String) -> Evidence {
+        Evidence::new(Some(self.name.as_str()), choice, broken, detail)
+    }
+
+    /// Whether it is the id that every record has.
+    fn is_record_id(&self) -> bool {
+        self.column.name.eq_ignore_ascii_case(ID)
+            && self.chosen.data_type == DataType::Uuid
+            && self.chosen.broken.count == 0
+    }
+
+    /// Whether it is a key beyond doubt: what the source calls its id, where that is no UUID, and no value twice.
+    fn is_key(&self) -> bool {
+        let Self { column, chosen, .. } = self;
+        column.name.eq_ignore_ascii_case(ID)
+            && matches!(chosen.data_type, DataType::Integer | DataType::String)
+            && (chosen.lacking.count, chosen.broken.count, column.values.repeated.count) == (0, 0, 0)
+            && column.values.are_known()
+            && chosen.fits > 1
+    }
+
+    /// The texts of an enumeration, if that is what the values are.
+    fn texts(&self) -> Option<&[String]> {
+        let texts = self.column.values.texts.as_ref().filter(|_| self.chosen.data_type == DataType::String)?;
+        let is_repeated = !texts.is_empty() && self.chosen.fits >= texts.len() as u64 * REPETITIONS_OF_ENUM;
+        is_repeated.then_some(texts)
+    }
+}
+
+impl Evidence {
+    fn new(property: Option<&str>, choice: Choice, broken: &Noted, detail: String) -> Self {
+        let Noted { count, lines } = broken.clone();
+        let property = property.map(str::to_owned);
+        Self { property, choice, broken_by: count, lines, detail, from: None, values: Vec::new() }
+    }
+}

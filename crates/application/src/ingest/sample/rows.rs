@@ -1,0 +1,309 @@
+//! Samples of bodies that hold record after record: JSON and CSV.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use eider_domain::{DataType, Incoming, RecordCheck, RecordValidator, Schema, SchemaDefinition, Slot, Timestamp};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Value as Json, json};
+
+use crate::Error;
+use crate::infer::{Fit, Identity, Survey};
+use crate::ingest::csv::{Cell, Cells, read_cell};
+use crate::ingest::framing::Frame;
+use crate::ingest::rows::Framer;
+use crate::ingest::{BodyFormat, IngestLimits};
+
+/// The types that a value of JSON or CSV may have, the strictest first. A decimal looks like any text.
+const TYPES: [DataType; 10] = [
+    DataType::Boolean,
+    DataType::Integer,
+    DataType::Date,
+    DataType::Time,
+    DataType::Datetime,
+    DataType::Uuid,
+    DataType::Number,
+    DataType::Object,
+    DataType::Array,
+    DataType::String,
+];
+
+/// The first records of a body.
+#[derive(Debug)]
+pub(super) struct RowSample {
+    framer: Framer,
+    records: Records,
+    most: u64,
+    pub(super) survey: Survey,
+}
+
+/// What reads records, and where their values belong.
+#[derive(Debug)]
+struct Records {
+    /// A schema with a property of each of [`TYPES`], which says whether it takes a value.
+    trial: Schema,
+    columns: Columns,
+}
+
+#[derive(Debug)]
+enum Columns {
+    /// By lower case key.
+    Named(HashMap<String, usize>),
+    /// Those of the header, once it was met.
+    Placed(Option<usize>),
+}
+
+impl RowSample {
+    pub(super) fn new(format: BodyFormat, limits: IngestLimits, most: u64) -> Result<Self, Error> {
+        let is_csv = format == BodyFormat::Csv;
+        let columns = if is_csv { Columns::Placed(None) } else { Columns::Named(HashMap::new()) };
+        let properties = TYPES.map(|data_type| json!({"name": data_type.name(), "type": data_type.name()}));
+        let trial = SchemaDefinition::parse(&json!({"name": "trial", "properties": properties}));
+        let trial = Schema::new(trial.map_err(Error::SchemaInvalid)?, 1, Timestamp::from_micros(0));
+        let framer = Framer::new(format, limits.max_record_bytes);
+        Ok(Self { framer, records: Records { trial, columns }, most, survey: Survey::new(most) })
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.survey.records() >= self.most
+    }
+
+    pub(super) fn push(&mut self, block: &[u8]) -> Result<(), Error> {
+        self.run(|framer, sink| framer.push(block, sink))
+    }
+
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        self.run(Framer::finish)?;
+        match self.records.columns {
+            Columns::Placed(None) => {
+                Err(Error::MalformedBody { detail: "the body is empty; expected a CSV header row".to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn run(
+        &mut self,
+        feed: impl FnOnce(&mut Framer, &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Self { framer, records, most, survey } = self;
+        let mut outcome = Ok(());
+        let cut = feed(framer, &mut |line, frame| {
+            if outcome.is_ok() && survey.records() < *most {
+                outcome = records.read(line, frame, survey);
+            }
+        });
+        outcome.and(cut)
+    }
+}
+
+impl Records {
+    fn read(&mut self, line: u64, frame: Frame<'_>, survey: &mut Survey) -> Result<(), Error> {
+        let mut check = RecordValidator::new(&self.trial).check();
+        let is_read = match (&mut self.columns, frame) {
+            (Columns::Named(columns), Frame::Record(record)) => read_json(line, record, columns, &mut check, survey)?,
+            (Columns::Placed(Some(width)), Frame::Record(record)) => {
+                read_csv(line, record, *width, (&self.trial, &mut check), survey)
+            }
+            (Columns::Placed(width), Frame::Record(header)) => {
+                *width = Some(read_header(header, survey)?);
+                return Ok(());
+            }
+            (Columns::Placed(None), Frame::TooLarge) => {
+                return Err(Error::MalformedBody {
+                    detail: "the header row is longer than a record may be".to_owned(),
+                });
+            }
+            (_, Frame::TooLarge) => false,
+        };
+        if is_read {
+            survey.accept(line);
+        } else {
+            survey.refuse(line);
+        }
+        Ok(())
+    }
+}
+
+/// Adds the columns of a header; how many there are.
+fn read_header(header: &[u8], survey: &mut Survey) -> Result<usize, Error> {
+    let malformed = |detail: &str| Error::MalformedBody { detail: detail.to_owned() };
+    let text = std::str::from_utf8(header).map_err(|_| malformed("the header row is not UTF-8"))?;
+    for cell in Cells::of(text) {
+        let cell = cell.map_err(|_| malformed("the header row has a quote where none may stand"))?;
+        survey.add_column(cell.text.into_owned(), &TYPES)?;
+    }
+    Ok(survey.width())
+}
+
+/// Takes note of the cells of a record, if it has as many as the header.
+fn read_csv(
+    line: u64,
+    record: &[u8],
+    width: usize,
+    (trial, check): (&Schema, &mut RecordCheck<'_>),
+    survey: &mut Survey,
+) -> bool {
+    let Ok(text) = std::str::from_utf8(record) else { return false };
+    let Ok(cells) = Cells::of(text).collect::<Result<Vec<_>, _>>() else { return false };
+    if cells.len() != width {
+        return false;
+    }
+    for (column, cell) in cells.into_iter().enumerate() {
+        if cell.text.is_empty() && !cell.is_quoted {
+            survey.lack(column, line);
+            continue;
+        }
+        let fits = TYPES.map(|data_type| fit_of_cell(&cell, data_type, trial, check));
+        survey.observe(column, line, &fits, Identity::Text(&cell.text));
+    }
+    true
+}
+
+fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &Schema, check: &mut RecordCheck<'_>) -> Fit {
+    let text = cell.text.as_ref();
+    if text.is_empty() {
+        return if data_type == DataType::String { Fit::Fits } else { Fit::Null };
+    }
+    let first = text.as_bytes()[0];
+    let is_plausible = match data_type {
+        DataType::String => return Fit::Fits,
+        DataType::Integer | DataType::Number => first == b'-' || first.is_ascii_digit(),
+        DataType::Boolean => matches!(text, "true" | "false"),
+        DataType::Object => text.trim_start().starts_with('{'),
+        DataType::Array => text.trim_start().starts_with('['),
+        _ => is_plausible_text(text, data_type),
+    };
+    if !is_plausible {
+        return Fit::Breaks;
+    }
+    let is_taken = read_cell(cell.clone(), slot_of(data_type), trial, check).is_some();
+    fit_of(is_taken, check)
+}
+
+/// The slot of a type in the schema that says what it takes.
+fn slot_of(data_type: DataType) -> Slot {
+    Slot::Property(TYPES.iter().position(|of| *of == data_type).unwrap_or_default())
+}
+
+fn fit_of(is_taken: bool, check: &mut RecordCheck<'_>) -> Fit {
+    if is_taken {
+        return Fit::Fits;
+    }
+    check.abandon();
+    Fit::Breaks
+}
+
+/// Whether a text may be one of a type of text, as far as its form tells: the check takes time to say why not.
+fn is_plausible_text(text: &str, data_type: DataType) -> bool {
+    let has = |place: usize, byte: u8| text.as_bytes().get(place) == Some(&byte);
+    match data_type {
+        DataType::String => true,
+        DataType::Date => text.len() == 10 && has(4, b'-'),
+        DataType::Time => has(2, b':'),
+        DataType::Datetime => text.len() > 10 && has(4, b'-'),
+        DataType::Uuid => text.len() == 36,
+        _ => false,
+    }
+}
+
+/// Takes note of the members of a record, if it is one.
+fn read_json(
+    line: u64,
+    record: &[u8],
+    columns: &mut HashMap<String, usize>,
+    check: &mut RecordCheck<'_>,
+    survey: &mut Survey,
+) -> Result<bool, Error> {
+    let Some(members) = members_of(record) else { return Ok(false) };
+    let mut is_met = vec![false; survey.width()];
+    for (key, value) in members {
+        let lower = key.to_ascii_lowercase();
+        let column = if let Some(column) = columns.get(&lower) {
+            *column
+        } else {
+            let column = survey.add_column(key, &TYPES)?;
+            is_met.push(false);
+            columns.insert(lower, column);
+            column
+        };
+        is_met[column] = true;
+        let token = Incoming::from_json(&value);
+        if token == Incoming::Null {
+            survey.lack(column, line);
+            continue;
+        }
+        let fits = TYPES.map(|data_type| fit_of_token(&token, data_type, check));
+        match &value {
+            Json::String(text) => survey.observe(column, line, &fits, Identity::Text(text)),
+            Json::Object(_) | Json::Array(_) => survey.observe(column, line, &fits, Identity::None),
+            other => survey.observe(column, line, &fits, Identity::Other(&other.to_string())),
+        }
+    }
+    for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {
+        survey.lack(column, line);
+    }
+    Ok(true)
+}
+
+fn fit_of_token(token: &Incoming<'_>, data_type: DataType, check: &mut RecordCheck<'_>) -> Fit {
+    let is_plausible = match token {
+        Incoming::Null => return Fit::Null,
+        Incoming::Boolean(_) => data_type == DataType::Boolean,
+        Incoming::Integer(_) | Incoming::Unsigned(_) | Incoming::Number(_) => {
+            matches!(data_type, DataType::Integer | DataType::Number)
+        }
+        Incoming::Text(text) => is_plausible_text(text, data_type),
+        Incoming::Object(_) => data_type == DataType::Object,
+        Incoming::Array(_) => data_type == DataType::Array,
+    };
+    if !is_plausible {
+        return Fit::Breaks;
+    }
+    let is_taken = check.value(slot_of(data_type), token.clone()).is_some();
+    fit_of(is_taken, check)
+}
+
+/// The members of a record; `None` when it is no object, or has a key twice. What is nested is not read, and stands for an
+/// empty object or array.
+fn members_of(record: &[u8]) -> Option<Vec<(String, Json)>> {
+    let Members(members) = serde_json::from_slice(record).ok()?;
+    let mut keys = HashSet::new();
+    let member = |(key, raw): (String, &RawValue)| {
+        let value = match raw.get().as_bytes().first()? {
+            b'{' => json!({}),
+            b'[' => json!([]),
+            _ => serde_json::from_str(raw.get()).ok()?,
+        };
+        keys.insert(key.to_ascii_lowercase()).then_some((key, value))
+    };
+    members.into_iter().map(member).collect()
+}
+
+/// The members of an object as they are written.
+struct Members<'de>(Vec<(String, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
+    }
+}

@@ -1,0 +1,145 @@
+//! What reads have asked for since the server started: their shapes, never their values.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use eider_domain::{Field, Filter, Operator, Schema, Timestamp};
+
+/// Most shapes that are told apart, of all schemas together.
+const MAX_SHAPES: usize = 1_000;
+
+/// The properties that every record of a read has to fulfil a condition on, by name, and what else there is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReadShape {
+    /// Property and operator, in the order of their names, each once.
+    pub conditions: Vec<(String, Operator)>,
+    /// Whether there are other conditions: alternatives, negations, on the record's own fields.
+    pub has_others: bool,
+}
+
+impl ReadShape {
+    /// The shape of a filter; `None` when no property has to fulfil anything.
+    fn of(filter: &Filter) -> Option<Self> {
+        let required = filter.required_conditions();
+        let property = |field: &Field| match field {
+            Field::Property { name, .. } => Some(name.as_str().to_owned()),
+            Field::System(_) | Field::Computed { .. } => None,
+        };
+        let conditions = required.iter().filter_map(|found| Some((property(found.field())?, found.operator())));
+        let mut conditions: Vec<(String, Operator)> = conditions.collect();
+        let has_others = conditions.len() < filter.condition_count();
+        conditions.sort_unstable_by_key(|(name, operator)| (name.clone(), operator.name()));
+        conditions.dedup();
+        (!conditions.is_empty()).then_some(Self { conditions, has_others })
+    }
+
+    /// Whether an index on a property could find the records: for an equality, whatever else there is, or for the only
+    /// condition.
+    pub fn could_use(&self, property: &str) -> bool {
+        self.conditions.iter().any(|(name, operator)| {
+            name == property
+                && match operator {
+                    Operator::Eq => true,
+                    Operator::In | Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => {
+                        !self.has_others && self.conditions.iter().all(|(other, _)| other == property)
+                    }
+                    _ => false,
+                }
+        })
+    }
+}
+
+/// `carrier.eq and dep_delay.gt`
+impl fmt::Display for ReadShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, operator)) in self.conditions.iter().enumerate() {
+            let separator = if index > 0 { " and " } else { "" };
+            write!(f, "{separator}{name}.{}", operator.name())?;
+        }
+        if self.has_others { f.write_str(" and others") } else { Ok(()) }
+    }
+}
+
+/// Reads of one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SeenReads {
+    /// How many there were.
+    pub reads: u64,
+    /// How long they took together in the store, a stream until its first records.
+    pub elapsed: Duration,
+    /// How long the longest took.
+    pub slowest: Duration,
+    /// How many of them are known to have matched how many records: counts, and pages that hold every match.
+    pub counted: u64,
+    /// Records that those matched together.
+    pub matched: u64,
+}
+
+/// What reads of a schema have asked for.
+#[derive(Debug, Clone, Default)]
+pub struct SchemaReads {
+    /// By shape.
+    pub shapes: HashMap<ReadShape, SeenReads>,
+    /// Reads with conditions whose shape is not told apart, since there were too many.
+    pub others: u64,
+}
+
+/// Reads since the server started. Clones are the same log.
+#[derive(Debug, Clone)]
+pub struct ReadLog(Arc<Log>);
+
+#[derive(Debug)]
+struct Log {
+    began: Instant,
+    /// By the key of the schema, with the time of its creation.
+    schemas: Mutex<HashMap<String, (Timestamp, SchemaReads)>>,
+}
+
+impl ReadLog {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Log { began: Instant::now(), schemas: Mutex::default() }))
+    }
+
+    /// For how long reads have been noted.
+    pub fn observed(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
+    /// Takes note of a read; `matched` is how many records it matched, where that is known.
+    pub(crate) fn note(&self, schema: &Schema, filter: &Filter, elapsed: Duration, matched: Option<u64>) {
+        let Some(shape) = ReadShape::of(filter) else { return };
+        let mut schemas = self.lock();
+        let shapes: usize = schemas.values().map(|(_, reads)| reads.shapes.len()).sum();
+        let (created_at, reads) =
+            schemas.entry(schema.name().key()).or_insert_with(|| (schema.created_at(), SchemaReads::default()));
+        if *created_at != schema.created_at() {
+            // Another schema had the name.
+            (*created_at, *reads) = (schema.created_at(), SchemaReads::default());
+        }
+        if shapes >= MAX_SHAPES && !reads.shapes.contains_key(&shape) {
+            reads.others += 1;
+            return;
+        }
+        let seen = reads.shapes.entry(shape).or_default();
+        seen.reads += 1;
+        seen.elapsed += elapsed;
+        seen.slowest = seen.slowest.max(elapsed);
+        if let Some(matched) = matched {
+            seen.counted += 1;
+            seen.matched += matched;
+        }
+    }
+
+    /// What reads of a schema have asked for.
+    pub fn of(&self, schema: &Schema) -> SchemaReads {
+        let schemas = self.lock();
+        let found = schemas.get(&schema.name().key()).filter(|(created_at, _)| *created_at == schema.created_at());
+        found.map(|(_, reads)| reads.clone()).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Timestamp, SchemaReads)>> {
+        self.0.schemas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

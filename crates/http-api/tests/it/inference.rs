@@ -1,0 +1,138 @@
+//! `POST /schemas/infer`, and that what it proposes takes what it was proposed from.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use eider_application::{
+    BodyFormat, BulkOptions, BulkOutcome, InferenceOptions, IngestLimits, IngestService, SchemaService,
+};
+use eider_domain::{RECORD_FIELD_COUNT, Schema};
+use eider_http_api::HttpSettings;
+use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds, created_at, strategies};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::stream;
+use proptest::prelude::*;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use serde_json::{Value as Json, json};
+
+use crate::app::TestApp;
+use crate::encodings::{FORMATS, encoded};
+
+const INFER: &str = "/api/v1/schemas/infer";
+const CSV: &str = "carrier,flight,dep delay,time_hour\nUA,1545,2,2013-01-01T10:00:00Z\nAA,1141,2.5,2013-01-01T10:00:00Z\n\
+                   B6,725,-1,2013-01-01T10:00:00Z\n";
+
+#[tokio::test]
+async fn a_schema_is_proposed_with_the_evidence_and_can_be_created() {
+    let app = TestApp::start();
+    let answer = app.post_text(&format!("{INFER}?name=flights"), "text/csv", CSV).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let expected = json!({
+        "schema": {"name": "flights", "properties": [
+            {"name": "carrier", "type": "string", "required": true},
+            {"name": "flight", "type": "integer", "required": true},
+            {"name": "dep_delay", "type": "number", "required": true},
+            {"name": "time_hour", "type": "datetime", "required": true}]},
+        "records": 3,
+        "evidence": [
+            {"property": "carrier", "choice": "is_unique", "broken_by": 0, "lines": [],
+             "detail": "no value comes twice; whether it is a key a sample cannot tell"},
+            {"property": "flight", "choice": "is_unique", "broken_by": 0, "lines": [],
+             "detail": "no value comes twice; whether it is a key a sample cannot tell"},
+            {"property": "dep_delay", "choice": "renamed", "broken_by": 0, "lines": [], "from": "dep delay",
+             "detail": "the name in the source is none that a property can have"},
+            {"property": "dep_delay", "choice": "integer", "broken_by": 1, "lines": [3],
+             "detail": "1 of 3 values are no `integer`, so `number` was chosen"},
+            {"property": "dep_delay", "choice": "is_unique", "broken_by": 0, "lines": [],
+             "detail": "no value comes twice; whether it is a key a sample cannot tell"}]});
+    assert_eq!(answer.json(), expected);
+    assert_eq!(app.get("/api/v1/schemas").await.json(), json!({"data": []}), "nothing is created");
+    assert_eq!(app.post("/api/v1/schemas", &answer.json()["schema"]).await.status, 201);
+    let body = CSV.replace("dep delay", "dep_delay");
+    assert_eq!(app.post_text("/api/v1/records/flights/bulk", "text/csv", body).await.status, 201);
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_read_and_no_more_than_the_sample() {
+    let settings = HttpSettings { max_sample: 3, ..HttpSettings::default() };
+    let app = TestApp::start_with(settings, IngestLimits::default());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(CSV.as_bytes()).unwrap();
+    let body = gzip.finish().unwrap();
+    let post = |path: String| {
+        let request = app.request("POST", &path).header(CONTENT_TYPE, "text/csv").header(CONTENT_ENCODING, "gzip");
+        app.send(request.body(body.clone()))
+    };
+    let whole = post(INFER.to_owned()).await.json();
+    assert_eq!((&whole["records"], &whole["schema"]["name"]), (&json!(3), &json!("records")));
+    let first = post(format!("{INFER}?sample=1")).await.json();
+    assert_eq!((&first["records"], &first["schema"]["properties"][2]["type"]), (&json!(1), &json!("integer")));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_wrongly_is_refused() {
+    let settings = HttpSettings { max_sample: 3, ..HttpSettings::default() };
+    let app = TestApp::start_with(settings, IngestLimits::default());
+    for (query, media_type, body, problem) in [
+        ("?sample=4", "text/csv", CSV, (400, "invalid_parameter")),
+        ("?sample=0", "text/csv", CSV, (400, "invalid_parameter")),
+        ("?name=bulk", "text/csv", CSV, (400, "invalid_parameter")),
+        ("?enums=perhaps", "text/csv", CSV, (400, "invalid_parameter")),
+        ("?schema=s", "text/csv", CSV, (400, "unknown_parameter")),
+        ("", "text/plain", CSV, (415, "unsupported_media_type")),
+        ("", "application/json", CSV, (400, "malformed_json")),
+        ("", "text/csv", "", (400, "malformed_request")),
+        ("", "application/x-ndjson", "", (422, "schema_invalid")),
+    ] {
+        let answer = app.post_text(&format!("{INFER}{query}"), media_type, body).await;
+        let (status, code) = answer.problem();
+        assert_eq!((status, code.as_str()), problem, "{query} {media_type}");
+    }
+    assert_eq!(app.get(INFER).await.status, 405);
+}
+
+/// The id and the properties of records: what a client may send.
+fn sendable(batch: &RecordBatch) -> RecordBatch {
+    let columns: Vec<usize> = std::iter::once(0).chain(RECORD_FIELD_COUNT..batch.num_columns()).collect();
+    batch.project(&columns).unwrap()
+}
+
+/// Infers a schema from a body, creates it and loads the body. What the schema was, and what became of the load.
+async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome) {
+    let store = Arc::new(MemoryStore::new());
+    let clock = Arc::new(FixedClock::default());
+    let schemas = SchemaService::new(Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&clock) as _);
+    let (ids, reports) = (Arc::new(SequentialIds::new()), Arc::new(MemoryReports::default()));
+    let ingest = IngestService::new(store, clock, ids, reports, IngestLimits::default());
+    let body = Bytes::from(body);
+    let pieces = || stream::iter([Ok(body.clone())]);
+    let proposal = ingest.infer(format, &InferenceOptions::default(), pieces()).await.unwrap();
+    let schema = schemas.create(&proposal.schema).await.unwrap();
+    let outcome = ingest.bulk(&schema, format, BulkOptions::default(), pieces()).await.unwrap();
+    (proposal.schema, outcome)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_proposed_takes_every_record_of_the_sample(
+        batch in strategies::definition().prop_flat_map(|definition| {
+            strategies::records(Arc::new(Schema::new(definition, 1, created_at())), 1..12)
+        }),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let sent = sendable(&batch);
+        for format in FORMATS {
+            let body = encoded(format, &sent.schema(), std::slice::from_ref(&sent));
+            let (schema, outcome) = runtime.block_on(infer_and_load(format, body));
+            let BulkOutcome::Stored(receipt) = outcome else {
+                return Err(TestCaseError::fail(format!("{format:?} {schema}: {outcome:?}")));
+            };
+            prop_assert_eq!(receipt.created, sent.num_rows() as u64, "{:?}", format);
+        }
+    }
+}

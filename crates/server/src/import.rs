@@ -1,0 +1,287 @@
+//! `eider import`: a file of records, loaded into a running server.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use eider_application::{
+    BodyFormat, Choice, InferenceOptions, IngestLimits, Proposal, blocking, body_of, infer_schema,
+};
+use eider_domain::SchemaName;
+use eider_http_api::{Compression, inflated};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
+use serde_json::Value as Json;
+use tempfile::NamedTempFile;
+
+/// Characters of a refusal that are shown.
+const SHOWN: usize = 500;
+
+/// What to load, and where.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The file of records, perhaps compressed (`.gz`, `.zst`); `-` reads standard input.
+    file: PathBuf,
+    /// The schema that the records are of.
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    schema: SchemaName,
+    /// Creates the schema first, as the first 10,000 records suggest.
+    #[arg(long)]
+    create: bool,
+    /// Texts that come again and again are all that the created schema allows.
+    #[arg(long, requires = "create")]
+    enums: bool,
+    /// How the file holds its records [default: as its name ends].
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// The running server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// A key of that server with the right `records:append`, and `schemas:write` to create the schema.
+    #[arg(long, value_name = "KEY", env = "EIDER_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+/// How a file holds its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A JSON object a line.
+    Ndjson,
+    /// One JSON array.
+    Json,
+    /// CSV with a header row.
+    Csv,
+    /// An Arrow IPC stream.
+    Arrow,
+    /// A Parquet file.
+    Parquet,
+}
+
+impl Format {
+    /// The format of files whose names end so.
+    fn of_ending(ending: &str) -> Option<Self> {
+        Some(match ending {
+            "ndjson" | "jsonl" => Self::Ndjson,
+            "json" => Self::Json,
+            "csv" => Self::Csv,
+            "arrow" | "arrows" => Self::Arrow,
+            "parquet" => Self::Parquet,
+            _ => return None,
+        })
+    }
+
+    fn body(self) -> BodyFormat {
+        match self {
+            Self::Ndjson => BodyFormat::Ndjson,
+            Self::Json => BodyFormat::JsonArray,
+            Self::Csv => BodyFormat::Csv,
+            Self::Arrow => BodyFormat::ArrowStream,
+            Self::Parquet => BodyFormat::Parquet,
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::Json => "application/json",
+            Self::Csv => "text/csv",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+}
+
+fn parse_name(text: &str) -> Result<SchemaName, String> {
+    SchemaName::parse(text).map_err(|error| error.to_string())
+}
+
+/// Loads a file, and says which records were not taken. Whether all were.
+pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
+    let ImportArguments { file, schema, create, enums, format, url, key } = arguments;
+    let source = blocking::run(move || Source::open(&file, format)).await??;
+    let server = Server { client: Client::new(), base: format!("{}/api/v1", url.trim_end_matches('/')), key };
+    let mut header = None;
+    if create {
+        let options = InferenceOptions { name: Some(schema.clone()), sets_enums: enums, ..InferenceOptions::default() };
+        let proposal = source.infer(&options).await?;
+        header = source.header_of(&proposal)?;
+        server.create(&schema, &proposal).await?;
+        show(&schema, &proposal)?;
+    }
+    let request = server.post(&format!("/records/{schema}/bulk?mode=partial"));
+    let request = request.header(CONTENT_TYPE, source.format.media_type());
+    let request = match source.compression {
+        Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
+        None => request,
+    };
+    let response = server.send(request.body(Body::wrap_stream(body_of(source.read(header)?)))).await?;
+    let (status, text) = (response.status(), response.text().await.context("the answer broke off")?);
+    let receipt: Json = serde_json::from_str(&text).unwrap_or_default();
+    let (Some(received), Some(failed)) = (receipt["received"].as_u64(), receipt["failed"].as_u64()) else {
+        bail!("the server answered {status}: {}", text.chars().take(SHOWN).collect::<String>());
+    };
+    writeln!(stdout(), "{received} records of {}: {} stored, {failed} not taken", source.name, received - failed)?;
+    server.show_failures(&receipt).await?;
+    Ok(failed == 0)
+}
+
+/// A file of records.
+struct Source {
+    name: String,
+    path: PathBuf,
+    format: Format,
+    compression: Option<Compression>,
+    /// What standard input was written to.
+    _spooled: Option<NamedTempFile>,
+}
+
+impl Source {
+    fn open(file: &Path, format: Option<Format>) -> Result<Self> {
+        if file == Path::new("-") {
+            let format = format.context("say with --format what standard input holds")?;
+            let mut spooled = NamedTempFile::new().context("cannot create a temporary file")?;
+            io::copy(&mut io::stdin().lock(), &mut spooled).context("cannot read standard input")?;
+            let (name, path) = ("standard input".to_owned(), spooled.path().to_owned());
+            return Ok(Self { name, path, format, compression: None, _spooled: Some(spooled) });
+        }
+        let name = file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let (plain, compression) = match name.rsplit_once('.') {
+            Some((plain, "gz")) => (plain, Some(Compression::Gzip)),
+            Some((plain, "zst")) => (plain, Some(Compression::Zstd)),
+            _ => (name.as_str(), None),
+        };
+        let of_ending = || Format::of_ending(plain.rsplit_once('.')?.1);
+        let format = format.or_else(of_ending).with_context(|| {
+            format!("{} does not say by its end what it holds; say so with --format", file.display())
+        })?;
+        File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+        Ok(Self { name: file.display().to_string(), path: file.to_owned(), format, compression, _spooled: None })
+    }
+
+    fn file(&self) -> Result<File> {
+        File::open(&self.path).with_context(|| format!("cannot open {}", self.name))
+    }
+
+    /// What the first records lead to.
+    async fn infer(&self, options: &InferenceOptions) -> Result<Proposal> {
+        let (format, limits, spool) = (self.format.body(), IngestLimits::default(), std::env::temp_dir());
+        let body = body_of(self.file()?);
+        let proposal = match self.compression {
+            None => infer_schema(format, options, limits, spool, body).await,
+            Some(compression) => {
+                let body = Box::pin(inflated(body, compression, u64::MAX));
+                infer_schema(format, options, limits, spool, body).await
+            }
+        };
+        proposal.with_context(|| format!("no schema can be made of {}", self.name))
+    }
+
+    /// The header row that the file needs in the place of its own, where its columns are called otherwise than properties
+    /// can be.
+    fn header_of(&self, proposal: &Proposal) -> Result<Option<String>> {
+        let renamed = proposal.evidence.iter().filter(|found| found.choice == Choice::Renamed);
+        let renamed: Vec<String> = renamed
+            .filter_map(|found| Some(format!("`{}` to `{}`", found.from.as_ref()?, found.property.as_ref()?)))
+            .collect();
+        if renamed.is_empty() {
+            return Ok(None);
+        }
+        ensure!(
+            self.format == Format::Csv && self.compression.is_none(),
+            "some names are none that a property can have, and only those of plain CSV are changed on the way; rename {}",
+            renamed.join(", ")
+        );
+        Ok(Some(format!("{}\r\n", proposal.fields.join(","))))
+    }
+
+    /// The bytes of the file, with another header row if one is given.
+    fn read(&self, header: Option<String>) -> Result<Box<dyn Read + Send>> {
+        let mut file = BufReader::new(self.file()?);
+        let Some(header) = header else { return Ok(Box::new(file)) };
+        let mut own = Vec::new();
+        // Within quotes there may be line feeds.
+        while file.read_until(b'\n', &mut own).with_context(|| format!("cannot read {}", self.name))? > 0 {
+            let quotes = own.split(|byte| *byte == b'"').count() - 1;
+            if quotes.is_multiple_of(2) {
+                break;
+            }
+        }
+        Ok(Box::new(Cursor::new(header).chain(file)))
+    }
+}
+
+/// Says what was created, and what speaks for it.
+fn show(schema: &SchemaName, proposal: &Proposal) -> Result<()> {
+    let mut out = stdout().lock();
+    let properties = proposal.schema["properties"].as_array().map_or(0, Vec::len);
+    writeln!(out, "created `{schema}` with {properties} properties, made of {} records", proposal.records)?;
+    for found in &proposal.evidence {
+        let property = found.property.as_deref().unwrap_or("records");
+        let lines = if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
+        writeln!(out, "  {property} {}: {}{lines}", found.choice.as_str(), found.detail)?;
+    }
+    Ok(())
+}
+
+/// A running server.
+struct Server {
+    client: Client,
+    base: String,
+    key: Option<String>,
+}
+
+impl Server {
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        let request = if let Some(key) = &self.key { request.bearer_auth(key) } else { request };
+        request.send().await.with_context(|| format!("{} does not answer", self.base))
+    }
+
+    async fn create(&self, schema: &SchemaName, proposal: &Proposal) -> Result<()> {
+        let response = self.send(self.post("/schemas").json(&proposal.schema)).await?;
+        let status = response.status();
+        ensure!(
+            status != StatusCode::CONFLICT,
+            "there is a schema `{schema}`; leave out --create to load into it, or choose another name"
+        );
+        if !status.is_success() {
+            let refusal: String = response.text().await.unwrap_or_default().chars().take(SHOWN).collect();
+            bail!("the server answered {status}: {refusal}");
+        }
+        Ok(())
+    }
+
+    /// Names the records that were not taken: those of the receipt, or of the report that it says there is.
+    async fn show_failures(&self, receipt: &Json) -> Result<()> {
+        let Some(import) = receipt["import_id"].as_str() else {
+            let failures = receipt["failures"].as_array().into_iter().flatten();
+            return show_failures(failures);
+        };
+        let request = self.client.get(format!("{}/imports/{import}/failures", self.base));
+        let mut response = self.send(request).await?;
+        let mut text = Vec::new();
+        while let Some(piece) = response.chunk().await.context("the report broke off")? {
+            text.extend_from_slice(&piece);
+            let Some(end) = text.iter().rposition(|byte| *byte == b'\n') else { continue };
+            let rest = text.split_off(end + 1);
+            let lines: Vec<Json> = serde_json::Deserializer::from_slice(&text).into_iter().collect::<Result<_, _>>()?;
+            show_failures(lines.iter())?;
+            text = rest;
+        }
+        Ok(())
+    }
+}
+
+fn show_failures<'f>(failures: impl Iterator<Item = &'f Json>) -> Result<()> {
+    let mut out = stdout().lock();
+    for failure in failures {
+        let text = |key: &str| failure[key].as_str().unwrap_or_default();
+        writeln!(out, "  line {}: {} {} {}", failure["line"], text("code"), text("pointer"), text("detail"))?;
+    }
+    Ok(())
+}
