@@ -98,8 +98,13 @@ impl QueryService {
             }
         });
         let is_unused = |property: &str| shapes.keys().all(|shape| !shape.could_use(property));
-        let unused = statistics.indexes.iter().filter(|index| is_unused(&index.property));
-        let unused = unused.map(|index| UnusedIndex { property: index.property.clone(), is_unique: index.is_unique });
+        // An index on several properties finds no records; it keeps them apart.
+        let unused = statistics.indexes.iter().filter_map(|index| match index.fields.as_slice() {
+            [field] if is_unused(field.name()) => {
+                Some(UnusedIndex { property: field.name().to_owned(), is_unique: index.is_unique })
+            }
+            _ => None,
+        });
         let (candidates, unused) = (candidates.collect(), unused.collect());
         let mut shapes: Vec<(ReadShape, SeenReads)> = shapes.into_iter().collect();
         shapes.sort_by_cached_key(|(shape, seen)| (std::cmp::Reverse(seen.elapsed), shape.to_string()));
@@ -123,7 +128,7 @@ impl QueryService {
 
 /// The properties without an index that reads would use one on, and those reads; those first that took longest.
 fn asked(schema: &Schema, shapes: &std::collections::HashMap<ReadShape, SeenReads>) -> Vec<(Field, SeenReads)> {
-    let properties = schema.properties().iter().filter(|property| !property.is_indexed && !property.is_unique);
+    let properties = schema.properties().iter().filter(|property| !property.has_index());
     let properties = properties.filter(|property| property.data_type.is_comparable());
     let asked = properties.filter_map(|property| {
         let name = property.name.as_str();

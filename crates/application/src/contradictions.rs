@@ -19,11 +19,11 @@ pub struct Contradictions {
 }
 
 impl Contradictions {
-    /// What a change asks of each stored record by itself; [`DemandKind::Unique`] is left to the store.
+    /// What a change asks of each stored record by itself; whether they share [keys](Evolution::new_keys) is left to the store.
     pub fn new(evolution: &Evolution, before: &Schema) -> Self {
         let mut fields = vec![Field::System(SystemField::Id)];
         let mut demands = Vec::new();
-        for demand in evolution.demands(before).into_iter().filter(|demand| demand.kind != DemandKind::Unique) {
+        for demand in evolution.demands(before) {
             let column = demand.origin.map(|index| {
                 let field = &before.fields()[eider_domain::RECORD_FIELD_COUNT + index];
                 fields.iter().position(|known| known == field).unwrap_or_else(|| {
@@ -71,9 +71,9 @@ impl Contradictions {
 }
 
 fn note(found: &mut Vec<Contradiction>, next: &Property, code: ViolationCode, id: RecordId) {
-    let known = found.iter().position(|known| known.property == next.name && known.code == code);
-    let index = known.unwrap_or_else(|| {
-        found.push(Contradiction { property: next.name.clone(), code, records: 0, sample: Vec::new() });
+    let is_known = |known: &Contradiction| known.properties == [next.name.clone()] && known.code == code;
+    let index = found.iter().position(is_known).unwrap_or_else(|| {
+        found.push(Contradiction { properties: vec![next.name.clone()], code, records: 0, sample: Vec::new() });
         found.len() - 1
     });
     let contradiction = &mut found[index];

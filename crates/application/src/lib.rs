@@ -45,13 +45,13 @@ pub use ports::{
     CheckpointFigures, Clock, CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey,
     ConnectionFigures, Contradiction, DataProfile, DeleteOutcome, Distribution, Durability, EngineMemory,
     EvolutionFigures, EvolutionOutcome, EvolutionRequest, FailureReport, FailureReports, FieldProfile, Figure,
-    FileFigures, IdCheck, IdGenerator, IdOrigin, IdentityStatistics, IndexHint, IndexStatistics, KeptAnswer,
-    KeyConflict, MemoryLimitSource, MemoryProbe, MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE,
-    PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, ReadPlan, ReadRequest,
-    RecordCacheFigures, RecordStore, RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog,
-    SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
-    StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteReceipt,
-    WriteRequest, issue_columns, position_key,
+    FileFigures, IdCheck, IdGenerator, IdOrigin, IdentityStatistics, IndexHint, KeptAnswer, KeyConflict,
+    MemoryLimitSource, MemoryProbe, MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES,
+    PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, ReadPlan, ReadRequest, RecordCacheFigures,
+    RecordStore, RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion,
+    Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport,
+    SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteReceipt, WriteRequest, issue_columns,
+    position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};

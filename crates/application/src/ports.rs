@@ -17,7 +17,7 @@ mod validation;
 mod write;
 
 pub use backup::Backup;
-pub use catalog::{IdCheck, IdentityStatistics, IndexStatistics, SchemaCatalog, SchemaStatistics};
+pub use catalog::{IdCheck, IdentityStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use error::{StoreError, StoreErrorKind};
 pub use evolution::{CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaVersion};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode};
+use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode, listed};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
@@ -185,10 +185,9 @@ impl ValidationService {
             let request = SuggestionRequest { rules: rules.clone().into(), at: self.clock.now() };
             match timed(Stage::Store, self.store.apply_suggestions(schema, request)).await? {
                 SuggestionOutcome::Written { receipt, changed } => (receipt, changed),
-                SuggestionOutcome::NotUnique(field) => {
-                    let detail = format!("two records would have the same `{field}`; nothing was written");
-                    let code = ViolationCode::UniqueViolation;
-                    return Err(Error::KeyConflict(vec![Violation::new(format!("/{field}"), code, detail)]));
+                SuggestionOutcome::NotUnique(fields) => {
+                    let detail = format!("two records would have the same {}; nothing was written", listed(&fields));
+                    return Err(Error::KeyConflict(vec![Violation::of_key(&fields, detail)]));
                 }
                 SuggestionOutcome::NotStorable(field, code) => {
                     let detail = format!("the schema refuses what is suggested for `{field}`; nothing was written");

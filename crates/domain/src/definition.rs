@@ -1,12 +1,11 @@
 //! What the author of a schema writes, parsed from and written to JSON.
 
+mod keys;
 mod parse;
-
-pub(crate) use parse::Report;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Constraints, DataType, Property, SchemaName, Value, Violation};
+use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Value, Violation};
 
 /// Most properties that a schema may have.
 pub const MAX_PROPERTIES: usize = 1_000;
@@ -19,6 +18,7 @@ pub struct SchemaDefinition {
     name: SchemaName,
     description: Option<String>,
     properties: Vec<Property>,
+    unique_keys: Vec<UniqueKey>,
 }
 
 impl SchemaDefinition {
@@ -45,6 +45,11 @@ impl SchemaDefinition {
         &self.properties
     }
 
+    /// What no two records may share beyond the values of properties that are unique by themselves.
+    pub fn unique_keys(&self) -> &[UniqueKey] {
+        &self.unique_keys
+    }
+
     /// The JSON form, which [`SchemaDefinition::parse`] reads back as the same definition.
     pub fn to_json(&self) -> Json {
         let mut document = Map::new();
@@ -53,7 +58,16 @@ impl SchemaDefinition {
             document.insert("description".into(), description.as_str().into());
         }
         document.insert("properties".into(), self.properties.iter().map(property_json).collect());
+        if !self.unique_keys.is_empty() {
+            let keys = self.unique_keys.iter().map(|key| self.unique_key_json(key)).collect();
+            document.insert("unique".into(), keys);
+        }
         Json::Object(document)
+    }
+
+    fn unique_key_json(&self, key: &UniqueKey) -> Json {
+        let names = key.properties.iter().map(|index| self.properties[*index].name.as_str());
+        json!({"properties": names.collect::<Vec<_>>(), "severity": key.severity.as_str()})
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod parse;
 
-use crate::{DataType, Property, Schema, SchemaDefinition, ValueRef, Violation, ViolationCode};
+use crate::{
+    DataType, Field, Index, Property, RECORD_FIELD_COUNT, Schema, SchemaDefinition, ValueRef, Violation, ViolationCode,
+};
 
 /// A change of a schema from one version to the next.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,17 +45,14 @@ impl Evolution {
         self.next.properties().iter().zip(origins)
     }
 
-    /// What stored records have to fulfil, in the order of the next definition.
+    /// What stored records have to fulfil, each by itself, in the order of the next definition.
     pub fn demands(&self, before: &Schema) -> Vec<Demand> {
         let mut demands = Vec::new();
         for (index, (property, origin)) in self.properties(before).enumerate() {
             let Some(was) = origin else {
-                let kind = match &property.default {
-                    None if property.is_required => Some(DemandKind::Present),
-                    Some(_) if property.is_unique => Some(DemandKind::Unique),
-                    _ => None,
-                };
-                demands.extend(kind.map(|kind| Demand { property: index, origin: None, kind }));
+                if property.is_required && property.default.is_none() {
+                    demands.push(Demand { property: index, origin: None, kind: DemandKind::Present });
+                }
                 continue;
             };
             let mut demand = |kind| demands.push(Demand { property: index, origin: self.origins[index], kind });
@@ -66,15 +65,45 @@ impl Evolution {
             if property.constraints != was.constraints && !property.constraints.is_empty() {
                 demand(DemandKind::Constrained { from: was.data_type });
             }
-            if property.is_unique && !was.is_unique {
-                demand(DemandKind::Unique);
-            }
         }
         demands
     }
+
+    /// What no two stored records may share under the next definition and might under the one before.
+    pub fn new_keys(&self, before: &Schema, next: &Schema) -> Vec<NewKey> {
+        let known: Vec<Index> = before.indexes().into_iter().filter(|index| index.is_unique).collect();
+        let place_of = |field: &Field| field.column() - RECORD_FIELD_COUNT;
+        let unique = next.indexes().into_iter().filter(|index| index.is_unique);
+        let keys = unique.map(|index| {
+            let origins: Vec<Option<usize>> = index.fields.iter().map(|field| self.origins[place_of(field)]).collect();
+            NewKey { fields: index.fields, origins }
+        });
+        let is_known = |key: &NewKey| {
+            let is_same = |index: &Index| {
+                index.fields.len() == key.origins.len()
+                    && index.fields.iter().all(|field| key.origins.contains(&Some(place_of(field))))
+            };
+            known.iter().any(is_same)
+        };
+        // An added property without a default is null, so that no record has the key.
+        let is_empty = |key: &NewKey| {
+            let mut fields = key.fields.iter().zip(&key.origins);
+            fields.any(|(field, origin)| origin.is_none() && next.properties()[place_of(field)].default.is_none())
+        };
+        keys.filter(|key| !is_known(key) && !is_empty(key)).collect()
+    }
 }
 
-/// Something that stored records have to fulfil before a schema may change.
+/// Properties whose values no two stored records may share once a schema has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// The properties of the next schema.
+    pub fields: Vec<Field>,
+    /// For each its place in the definition before; `None` for one that is added, whose value is its default in every record.
+    pub origins: Vec<Option<usize>>,
+}
+
+/// Something that stored records have to fulfil, each by itself, before a schema may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     /// The place of the property in the next definition.
@@ -100,8 +129,6 @@ pub enum DemandKind {
         /// The type that they have.
         from: DataType,
     },
-    /// No two are equal; nulls do not count.
-    Unique,
 }
 
 impl DemandKind {
@@ -111,19 +138,18 @@ impl DemandKind {
             Self::Present => ViolationCode::RequiredMissing,
             Self::Convertible { .. } => ViolationCode::OutOfRange,
             Self::Constrained { .. } => ViolationCode::InvalidConstraint,
-            Self::Unique => ViolationCode::UniqueViolation,
         }
     }
 }
 
 impl Demand {
-    /// What is wrong with a stored value, looked at by itself. [`DemandKind::Unique`] is asked of values together.
+    /// What is wrong with a stored value.
     pub fn broken_by(&self, next: &Property, value: &ValueRef<'_>) -> Option<ViolationCode> {
         if matches!(value, ValueRef::Null) {
             return (self.kind == DemandKind::Present).then(|| self.kind.code());
         }
         match self.kind {
-            DemandKind::Present | DemandKind::Unique => None,
+            DemandKind::Present => None,
             DemandKind::Convertible { from } => {
                 widened(value, from, next.data_type).is_none().then(|| self.kind.code())
             }

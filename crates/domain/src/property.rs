@@ -64,4 +64,9 @@ impl Property {
             warnings: Warnings::default(),
         }
     }
+
+    /// Whether there is an index on it alone.
+    pub fn has_index(&self) -> bool {
+        self.is_indexed || self.is_unique
+    }
 }

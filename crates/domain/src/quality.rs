@@ -252,7 +252,7 @@ impl RuleSet {
         parse::rule_set(document, schema)
     }
 
-    /// What a schema asks of its records: required and unique properties, and constraints; as warnings what it wishes.
+    /// What a schema asks of its records: required and unique properties, constraints, and keys of several; as warnings what it wishes.
     pub fn of(schema: &Schema) -> Self {
         let mut rules = Vec::new();
         let mut names = HashSet::new();
@@ -268,6 +268,11 @@ impl RuleSet {
                 let name = default_name(check.kind(), &fields, &mut names);
                 rules.push(Rule { name, severity, fields, check });
             }
+        }
+        for key in schema.definition().unique_keys() {
+            let fields = schema.fields_of(key);
+            let name = default_name(Check::Duplicate.kind(), &fields, &mut names);
+            rules.push(Rule { name, severity: key.severity, fields, check: Check::Duplicate });
         }
         Self(rules)
     }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
 use crate::violation::abbreviate;
-use crate::{Field, Property, SchemaDefinition, SchemaName, SystemField, Timestamp, UnknownField, nearest};
+use crate::{
+    Field, Index, Property, SchemaDefinition, SchemaName, Severity, SystemField, Timestamp, UniqueKey, UnknownField,
+    nearest,
+};
 
 /// Columns of a record batch that come before the properties.
 pub const RECORD_FIELD_COUNT: usize = SystemField::ALL.len();
@@ -72,6 +75,7 @@ impl Schema {
                 && one.constraints == other.constraints
         };
         self.is_version_of(other)
+            && self.enforced_keys().eq(other.enforced_keys())
             && self.properties().len() == other.properties().len()
             && self.properties().iter().zip(other.properties()).all(|(one, other)| is_same(one, other))
     }
@@ -106,6 +110,25 @@ impl Schema {
     pub fn fields(&self) -> Vec<Field> {
         let system = SystemField::ALL.into_iter().map(Field::System);
         system.chain((0..self.properties().len()).map(|index| self.property_field(index))).collect()
+    }
+
+    /// The indexes that the schema asks for: those on one property, in the order of the properties, and those of the keys of
+    /// several. One index serves a property that is both indexed and unique.
+    pub fn indexes(&self) -> Vec<Index> {
+        let properties = self.properties().iter().enumerate().filter(|(_, property)| property.has_index());
+        let single = properties
+            .map(|(index, property)| Index { fields: vec![self.property_field(index)], is_unique: property.is_unique });
+        let keys = self.enforced_keys().map(|key| Index { fields: self.fields_of(key), is_unique: true });
+        single.chain(keys).collect()
+    }
+
+    /// The fields of a key of several properties, in its order.
+    pub fn fields_of(&self, key: &UniqueKey) -> Vec<Field> {
+        key.properties.iter().map(|index| self.property_field(*index)).collect()
+    }
+
+    fn enforced_keys(&self) -> impl Iterator<Item = &UniqueKey> {
+        self.definition.unique_keys().iter().filter(|key| key.severity == Severity::Error)
     }
 
     fn property_field(&self, index: usize) -> Field {

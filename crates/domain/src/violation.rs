@@ -54,7 +54,7 @@ violation_codes! {
     BelowMinimum = "below_minimum", "The value is less than `minimum`.";
     AboveMaximum = "above_maximum", "The value is greater than `maximum`.";
     DuplicateId = "duplicate_id", "Another record has this id.";
-    UniqueViolation = "unique_violation", "Another record has this value of a unique property.";
+    UniqueViolation = "unique_violation", "Another record has this value of a unique property, or these of a unique key.";
     InvalidName = "invalid_name", "The text is not a name.";
     ReservedName = "reserved_name", "The name is reserved.";
     DuplicateName = "duplicate_name", "Two properties have this name.";
@@ -104,6 +104,19 @@ impl Violation {
     /// A violation at a pointer.
     pub fn new(pointer: impl Into<String>, code: ViolationCode, detail: impl Into<String>) -> Self {
         Self { line: None, pointer: pointer.into(), code, expected: None, actual: None, detail: detail.into() }
+    }
+
+    /// Two records share a key: at its field, or at the record where it has several.
+    pub fn of_key(fields: &[Field], detail: impl Into<String>) -> Self {
+        let code = match fields {
+            [Field::System(_)] => ViolationCode::DuplicateId,
+            _ => ViolationCode::UniqueViolation,
+        };
+        let pointer = match fields {
+            [field] => format!("/{field}"),
+            _ => String::new(),
+        };
+        Self::new(pointer, code, detail)
     }
 
     /// The same violation, of the record at `line`.

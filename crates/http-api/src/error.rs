@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use eider_application::{Error, ErrorCode};
-use eider_domain::{FilterError, NameError, UnknownField, UnknownName, Violation};
+use eider_domain::{FilterError, NameError, PropertyName, UnknownField, UnknownName, Violation};
 use serde_json::{Map, Value as Json, json};
 
 /// Seconds after which a client may try again when a budget is used up.
@@ -242,7 +242,8 @@ impl From<Error> for ApiError {
                     .iter()
                     .map(|found| {
                         let sample: Vec<String> = found.sample.iter().map(ToString::to_string).collect();
-                        json!({"property": found.property.as_str(), "code": found.code, "records": found.records, "sample": sample})
+                        let properties: Vec<&str> = found.properties.iter().map(PropertyName::as_str).collect();
+                        json!({"properties": properties, "code": found.code, "records": found.records, "sample": sample})
                     })
                     .collect();
                 let detail = "stored records contradict the change, see `contradictions`; nothing was changed";

@@ -6,7 +6,7 @@ use duckdb::{Connection, params};
 use eider_application::{
     ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind, WriteReceipt,
 };
-use eider_domain::{Schema, SchemaDefinition, Timestamp};
+use eider_domain::{Schema, SchemaDefinition, Timestamp, listed};
 
 use crate::error::store_error;
 use crate::ident::{self, CATALOG};
@@ -212,10 +212,11 @@ fn mend_indexes(connection: &Connection, schema: &Schema) -> Result<(), StoreErr
     let mut statement = connection.prepare(sql).map_err(store_error)?;
     let names = statement.query_map([ident::RECORDS], |row| row.get::<_, String>(0)).map_err(store_error)?;
     let names = names.collect::<Result<HashSet<String>, _>>().map_err(store_error)?;
-    for property in schema.properties().iter().filter(|property| property.is_indexed || property.is_unique) {
-        if !names.contains(&ident::index_name(schema.name(), property.name.as_str())) {
-            connection.execute_batch(&sql::create_index(schema, property)).map_err(store_error)?;
-            tracing::warn!(schema.name = %schema.name(), property = %property.name, "an index was missing and was made again");
+    for index in schema.indexes() {
+        if !names.contains(&ident::index_name(schema.name(), &index)) {
+            connection.execute_batch(&sql::create_index(schema, &index)).map_err(store_error)?;
+            let properties = listed(&index.fields);
+            tracing::warn!(schema.name = %schema.name(), properties, "an index was missing and was made again");
         }
     }
     Ok(())

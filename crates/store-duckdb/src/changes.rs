@@ -15,6 +15,7 @@ use crate::catalog::{self, Counters};
 use crate::commit::{engine_batch, engine_schema, ids_of};
 use crate::error::{arrow_error, internal, store_error};
 use crate::identity::StoredIds;
+use crate::keys::keys_of;
 use crate::sql::{self, Statement};
 use crate::worker::{Decision, transaction};
 use crate::{ident, scan};
@@ -97,7 +98,7 @@ fn count(records: &[&RecordBatch]) -> Result<i64, StoreError> {
 
 /// The new records, when there is nothing else and none can conflict with another.
 fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds) -> Option<Vec<&'c RecordBatch>> {
-    if schema.properties().iter().any(|property| property.is_unique) {
+    if schema.indexes().iter().any(|index| index.is_unique) {
         return None;
     }
     let record = |change: &'c Change| match change {
@@ -147,7 +148,7 @@ fn refused_by_id(
             (Change::Create { ids: IdOrigin::Generated, .. }, _)
             | (Change::Create { .. }, None)
             | (Change::Delete { expected: None, .. }, Some(_)) => None,
-            (Change::Create { .. }, Some(_)) => Some(conflict(Field::System(SystemField::Id))),
+            (Change::Create { .. }, Some(_)) => Some(conflict(vec![Field::System(SystemField::Id)])),
             (Change::Replace { .. } | Change::Delete { .. }, None) => Some(ChangeOutcome::Missing),
             (Change::Replace { expected, .. } | Change::Delete { expected: Some(expected), .. }, Some(version)) => {
                 (version != *expected).then_some(ChangeOutcome::Stale)
@@ -157,8 +158,8 @@ fn refused_by_id(
     Ok(changes.iter().map(refusal).collect())
 }
 
-fn conflict(field: Field) -> ChangeOutcome {
-    ChangeOutcome::Conflict(vec![KeyConflict { row: 0, field, with: ConflictingKey::Stored }])
+fn conflict(fields: Vec<Field>) -> ChangeOutcome {
+    ChangeOutcome::Conflict(vec![KeyConflict { row: 0, fields, with: ConflictingKey::Stored }])
 }
 
 /// Refuses changes whose unique values are those of another record, or of a change before them.
@@ -168,56 +169,53 @@ fn refuse_by_unique_values(
     changes: &[Change],
     refusals: &mut [Option<ChangeOutcome>],
 ) -> Result<(), StoreError> {
-    let is_unique = |field: &Field| match field {
-        Field::System(_) | Field::Computed { .. } => false,
-        Field::Property { index, .. } => schema.properties()[*index].is_unique,
-    };
-    let fields: Vec<Field> = schema.fields().into_iter().filter(is_unique).collect();
-    if fields.is_empty() {
+    let keys = keys_of(schema, &[]);
+    if keys.is_empty() {
         return Ok(());
     }
-    let value_of = |change: &Change, field: &Field| match change {
-        Change::Create { record, .. } | Change::Replace { record, .. } => {
-            value_at(field.data_type(), record.column(field.column()), 0)
-        }
-        Change::Delete { .. } => Value::Null,
+    let values_of = |change: &Change, fields: &[Field]| -> Option<Vec<Value>> {
+        let (Change::Create { record, .. } | Change::Replace { record, .. }) = change else { return None };
+        let values = fields.iter().map(|field| value_at(field.data_type(), record.column(field.column()), 0));
+        values.map(|value| (value != Value::Null).then_some(value)).collect()
     };
     let mut holders = Vec::new();
-    for field in &fields {
+    for fields in &keys {
         let open = changes.iter().zip(refusals.iter()).filter(|(_, refusal)| refusal.is_none());
-        let values = open.map(|(change, _)| value_of(change, field)).filter(|value| *value != Value::Null);
-        holders.push(holders_of(connection, schema, field, &values.collect::<Vec<_>>())?);
+        let values: Vec<_> = open.filter_map(|(change, _)| values_of(change, fields)).collect();
+        holders.push(holders_of(connection, schema, fields, &values)?);
     }
-    let mut claimed: Vec<HashSet<String>> = vec![HashSet::new(); fields.len()];
+    let mut claimed: Vec<HashSet<Vec<String>>> = vec![HashSet::new(); keys.len()];
     for (change, refusal) in changes.iter().zip(refusals.iter_mut()).filter(|(_, refusal)| refusal.is_none()) {
-        let keys: Vec<Option<String>> = fields.iter().map(|field| key(field, &value_of(change, field))).collect();
+        let own: Vec<Option<Vec<String>>> =
+            keys.iter().map(|fields| text_of(fields, &values_of(change, fields)?)).collect();
         let taken = |index: usize| {
-            let Some(key) = &keys[index] else { return false };
+            let Some(key) = &own[index] else { return false };
             let is_held = holders[index].get(key).is_some_and(|holder| *holder != id_of(change));
             is_held || claimed[index].contains(key)
         };
-        let conflicts: Vec<KeyConflict> = (0..fields.len())
+        let conflicts: Vec<KeyConflict> = (0..keys.len())
             .filter(|index| taken(*index))
-            .map(|index| KeyConflict { row: 0, field: fields[index].clone(), with: ConflictingKey::Stored })
+            .map(|index| KeyConflict { row: 0, fields: keys[index].clone(), with: ConflictingKey::Stored })
             .collect();
         if !conflicts.is_empty() {
             *refusal = Some(ChangeOutcome::Conflict(conflicts));
             continue;
         }
-        for (claimed, key) in claimed.iter_mut().zip(keys) {
+        for (claimed, key) in claimed.iter_mut().zip(own) {
             claimed.extend(key);
         }
     }
     Ok(())
 }
 
-/// The same text for values that are equal, none for null.
-fn key(field: &Field, value: &Value) -> Option<String> {
-    match value {
+/// The same texts for values that are equal, none where one is null.
+fn text_of(fields: &[Field], values: &[Value]) -> Option<Vec<String>> {
+    let text = |(field, value): (&Field, &Value)| match value {
         // Zero has two signs, and they are equal.
         Value::Number(0.0) => Some("0".to_owned()),
         value => value.text(field.data_type()),
-    }
+    };
+    fields.iter().zip(values).map(text).collect()
 }
 
 /// The versions of those records that there are.
@@ -235,20 +233,21 @@ pub(crate) fn versions_of(
     Ok(versions)
 }
 
-/// The records that hold one of these values of a unique property, by the value's key.
+/// The records that hold one of these values of a unique key, by the texts of the values.
 fn holders_of(
     connection: &Connection,
     schema: &Schema,
-    field: &Field,
-    values: &[Value],
-) -> Result<HashMap<String, Uuid>, StoreError> {
+    fields: &[Field],
+    values: &[Vec<Value>],
+) -> Result<HashMap<Vec<String>, Uuid>, StoreError> {
     let mut holders = HashMap::new();
     if values.is_empty() {
         return Ok(holders);
     }
-    read(connection, &sql::holders(schema, field, values), &[DataType::Uuid, field.data_type()], |row| {
-        if let [Value::Uuid(id), value] = row
-            && let Some(key) = key(field, value)
+    let types: Vec<DataType> = [DataType::Uuid].into_iter().chain(fields.iter().map(Field::data_type)).collect();
+    read(connection, &sql::holders(schema, fields, values), &types, |row| {
+        if let [Value::Uuid(id), values @ ..] = row
+            && let Some(key) = text_of(fields, values)
         {
             holders.insert(key, *id);
         }

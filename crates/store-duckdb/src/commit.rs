@@ -12,14 +12,14 @@ use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, 
 use arrow_select::filter::filter_record_batch;
 use duckdb::Connection;
 use eider_application::{CommitOutcome, CommitTerms, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest};
-use eider_domain::{RecordId, Schema, SystemField};
+use eider_domain::{Field, RecordId, Schema, SystemField};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
 use crate::error::{arrow_error, internal, store_error};
 use crate::ident;
 use crate::identity::StoredIds;
-use crate::keys::{self, Keys, Verdict, key_fields};
+use crate::keys::{self, Keys, Verdict, keys_of};
 use crate::record_cache::{CachedRecords, Ids};
 use crate::staging::{Sealed, Staging};
 use crate::worker::{Decision, transaction};
@@ -37,25 +37,25 @@ pub(crate) fn commit(
 ) -> Result<(CommitOutcome, Option<Counters>), StoreError> {
     let schema = &request.schema;
     let rows = staging.rows();
-    let mut fields = key_fields(schema, staging.origins());
+    let mut keys = keys_of(schema, staging.origins());
     let mut batches = staging.seal()?;
     let mut suspects = None;
-    if matches!(fields.first(), Some(eider_domain::Field::System(_))) {
+    if matches!(keys.first().map(Vec::as_slice), Some([Field::System(_)])) {
         ids.want(connection, schema, counters.commit_seq())?;
         if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
             suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
         }
         if suspects.as_ref().is_some_and(HashSet::is_empty) {
             // No id is stored and none comes twice.
-            fields.remove(0);
+            keys.remove(0);
         }
     }
     let mut change = None;
     let outcome = transaction(connection, || {
-        let verdict = if fields.is_empty() {
+        let verdict = if keys.is_empty() {
             Verdict::default()
         } else {
-            let keys = Keys { fields: &fields, suspects: suspects.as_ref() };
+            let keys = Keys { keys: &keys, suspects: suspects.as_ref() };
             keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut terms.conflicts)?
         };
         if verdict.refused > terms.max_refused {

@@ -13,7 +13,7 @@ use eider_application::{
     CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionFigures, EvolutionOutcome, EvolutionRequest,
     ScanRequest, StoreError,
 };
-use eider_domain::{Demand, DemandKind, Projection, RecordId, RecordQuery, Schema};
+use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use tokio::runtime::Handle;
 
 use crate::catalog;
@@ -207,16 +207,12 @@ fn apply(store: &DuckDbStore, connection: &Connection, request: &EvolutionReques
 fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
     let EvolutionRequest { schema, evolution, .. } = request;
     let mut found = by_themselves(connection, request)?;
-    for Demand { property, origin, .. } in
-        evolution.demands(schema).into_iter().filter(|demand| demand.kind == DemandKind::Unique)
-    {
-        let statement = match origin {
-            Some(origin) => sql::duplicates(schema, &schema.properties()[origin]),
-            // Each has the default.
-            None => sql::several(schema),
-        };
+    let next = Schema::new(evolution.next().clone(), schema.version() + 1, schema.created_at());
+    for key in evolution.new_keys(schema, &next) {
+        // What is added has its default in every record.
+        let properties: Vec<usize> = key.origins.iter().copied().flatten().collect();
         let (mut records, mut sample) = (0, Vec::new());
-        let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
+        let mut prepared = connection.prepare(&sql::duplicates(schema, &properties)).map_err(store_error)?;
         for batch in prepared.stream_arrow([]).map_err(store_error)? {
             let batch = batch.map_err(store_error)?;
             records += batch.num_rows() as u64;
@@ -224,8 +220,7 @@ fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result
             sample.extend(ids_of(&batch).take(room).map(RecordId::new));
         }
         if records > 0 {
-            let property = evolution.next().properties()[property].name.clone();
-            found.push(Contradiction { property, code: DemandKind::Unique.code(), records, sample });
+            found.push(Contradiction::of_key(&key, records, sample));
         }
     }
     Ok(found)

@@ -137,7 +137,7 @@ fn access(schema: &Schema, request: &ReadRequest, profile: &Profile, records: u6
             // The engine uses an index for conditions on its column alone.
             let conditions = request.filter().required_conditions();
             let mut properties = conditions.into_iter().filter_map(|condition| property_of(schema, condition));
-            let indexed = properties.find(|property| is_indexed(property));
+            let indexed = properties.find(|property| property.has_index());
             indexed
                 .map_or(Access::PartialScan, |property| Access::Index { property: property.name.as_str().to_owned() })
         }
@@ -174,7 +174,7 @@ fn index_hints(
     for condition in request.filter().required_conditions() {
         let is_equality = matches!(condition.operator(), Operator::Eq | Operator::In);
         let Some(property) = property_of(schema, condition).filter(|_| is_equality) else { continue };
-        let (name, is_declared) = (property.name.as_str(), is_indexed(property));
+        let (name, is_declared) = (property.name.as_str(), property.has_index());
         // One that exists was not used for the form of the read, one that does not would not be.
         if is_declared == may_use_an_index(request, condition) || hints.iter().any(|hint| hint.property == name) {
             continue;
@@ -202,8 +202,4 @@ fn property_of<'s>(schema: &'s Schema, condition: &Condition) -> Option<&'s Prop
         Field::Property { index, .. } => schema.properties().get(*index),
         Field::System(_) | Field::Computed { .. } => None,
     }
-}
-
-fn is_indexed(property: &Property) -> bool {
-    property.is_indexed || property.is_unique
 }

@@ -1,6 +1,6 @@
 //! Quoting. No other module puts a name or a literal into SQL.
 
-use eider_domain::{Field, Schema, SchemaName};
+use eider_domain::{Field, Index, Schema, SchemaName};
 
 /// The bare name of the namespace of the tables of records. A name with `$` cannot be that of the file, which the
 /// engine takes for the name of the database.
@@ -40,9 +40,10 @@ pub(crate) fn column(field: &Field) -> String {
     }
 }
 
-/// The bare name of the index on a property.
-pub(crate) fn index_name(name: &SchemaName, property: &str) -> String {
-    format!("{}${}", name.key(), property.to_ascii_lowercase())
+/// The bare name of an index: that of the schema and those of its fields. No name has a `$`.
+pub(crate) fn index_name(name: &SchemaName, index: &Index) -> String {
+    let fields = index.fields.iter().map(|field| format!("${}", field.name().to_ascii_lowercase()));
+    fields.fold(name.key(), |name, field| name + &field)
 }
 
 #[cfg(test)]

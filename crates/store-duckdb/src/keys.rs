@@ -4,7 +4,6 @@
 //! table and compared as sets, whatever their number. All of it runs in the write's own transaction.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
@@ -13,7 +12,7 @@ use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
 use duckdb::{Connection, params};
 use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, StoreError};
-use eider_domain::{Field, Schema};
+use eider_domain::{Field, Schema, SystemField};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
@@ -24,6 +23,9 @@ use crate::identity::StoredIds;
 use crate::staging::Sealed;
 use crate::{ident, sql};
 
+/// The values of the fields of keys, by row: `(n, "$0", "$1", …)`.
+const PARTS: &str = "$parts";
+/// The keys of the rows: `(n, k0, k1, …)`, a key null where one of its values is.
 const KEYS: &str = "$keys";
 const CONFLICTS: &str = "$conflicts";
 const SUPERSEDED: &str = "$superseded";
@@ -53,22 +55,18 @@ pub(crate) struct Target {
     pub(crate) version: i64,
 }
 
-/// The fields whose values must differ between records: unique properties, and the id where a client gave one.
-pub(crate) fn key_fields(schema: &Schema, origins: &[IdOrigin]) -> Vec<Field> {
-    let has_client_ids = origins.contains(&IdOrigin::Client);
-    let is_key = |field: &Field| match field {
-        Field::System(_) => has_client_ids && field.column() == 0,
-        Field::Property { index, .. } => schema.properties()[*index].is_unique,
-        Field::Computed { .. } => false,
-    };
-    schema.fields().into_iter().filter(is_key).collect()
+/// What must differ between records, each the fields of a key: the id where a client gave one, and what is unique.
+pub(crate) fn keys_of(schema: &Schema, origins: &[IdOrigin]) -> Vec<Vec<Field>> {
+    let id = origins.contains(&IdOrigin::Client).then(|| vec![Field::System(SystemField::Id)]);
+    let unique = schema.indexes().into_iter().filter(|index| index.is_unique);
+    id.into_iter().chain(unique.map(|index| index.fields)).collect()
 }
 
 /// The keys of a write that have to be compared.
 #[derive(Debug)]
 pub(crate) struct Keys<'a> {
-    /// As [`key_fields`] names them.
-    pub(crate) fields: &'a [Field],
+    /// As [`keys_of`] names them.
+    pub(crate) keys: &'a [Vec<Field>],
     /// The only ids that have to be; all when `None`.
     pub(crate) suspects: Option<&'a HashSet<Uuid>>,
 }
@@ -141,17 +139,11 @@ pub(crate) fn judge(
     batches: &mut Sealed,
     report: &mut dyn FnMut(KeyConflict),
 ) -> Result<Verdict, StoreError> {
-    let fields = keys.fields;
-    let columns: String = fields.iter().enumerate().fold(String::new(), |mut columns, (index, field)| {
-        // Writing to a string cannot fail.
-        let _ = write!(columns, ", k{index} {}", sql::column_type(field.data_type()));
-        columns
-    });
-    execute(connection, &format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL{columns})", ident::quoted(KEYS)))?;
+    create_keys(connection, keys.keys)?;
     append_keys(connection, keys, batches)?;
     match on_conflict {
-        OnConflict::Error | OnConflict::Ignore => find_taken(connection, schema, fields)?,
-        OnConflict::Replace => find_targets(connection, schema, fields)?,
+        OnConflict::Error | OnConflict::Ignore => find_taken(connection, schema, keys.keys)?,
+        OnConflict::Replace => find_targets(connection, schema, keys.keys)?,
     }
     let mut verdict = Verdict::default();
     let conflicting = rows_of(connection, CONFLICTS)?;
@@ -160,7 +152,7 @@ pub(crate) fn judge(
     } else {
         verdict.refused = conflicting.len();
         if verdict.refused > 0 {
-            report_conflicts(connection, fields, report)?;
+            report_conflicts(connection, keys.keys, report)?;
         }
     }
     verdict.excluded = conflicting;
@@ -204,7 +196,8 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
 
 /// Drops the temporary tables of a write.
 pub(crate) fn clear(connection: &Connection) -> Result<(), StoreError> {
-    for table in [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS] {
+    execute(connection, &format!("DROP VIEW IF EXISTS temp.main.{}", ident::quoted(KEYS)))?;
+    for table in [PARTS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS] {
         execute(connection, &format!("DROP TABLE IF EXISTS temp.main.{}", ident::quoted(table)))?;
     }
     Ok(())
@@ -214,11 +207,39 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.execute_batch(sql).map_err(store_error)
 }
 
+/// The fields of all keys, each once.
+fn parts_of(keys: &[Vec<Field>]) -> Vec<&Field> {
+    let mut parts: Vec<&Field> = Vec::new();
+    for field in keys.iter().flatten() {
+        if !parts.contains(&field) {
+            parts.push(field);
+        }
+    }
+    parts
+}
+
+/// Makes the table of the parts of keys, and the view of the keys that they make.
+fn create_keys(connection: &Connection, keys: &[Vec<Field>]) -> Result<(), StoreError> {
+    let parts = parts_of(keys);
+    let name = |place: usize| ident::quoted(&format!("${place}"));
+    let columns = parts.iter().enumerate().fold(String::new(), |columns, (place, field)| {
+        columns + &format!(", {} {}", name(place), sql::column_type(field.data_type()))
+    });
+    let expressions = keys.iter().enumerate().fold(String::new(), |expressions, (index, fields)| {
+        let places = fields.iter().filter_map(|field| parts.iter().position(|part| *part == field));
+        expressions + &format!(", {} AS k{index}", sql::key_of(&places.map(name).collect::<Vec<_>>()))
+    });
+    let (parts, keys) = (ident::quoted(PARTS), ident::quoted(KEYS));
+    execute(connection, &format!("CREATE TEMP TABLE {parts} (n BIGINT NOT NULL{columns})"))?;
+    execute(connection, &format!("CREATE TEMP VIEW {keys} AS SELECT n{expressions} FROM {parts}"))
+}
+
 fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -> Result<(), StoreError> {
     let number = ArrowField::new("n", ArrowType::Int64, false);
-    let columns = keys.fields.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
+    let parts = parts_of(keys.keys);
+    let columns = parts.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
     let arrow: SchemaRef = Arc::new(ArrowSchema::new([number].into_iter().chain(columns).collect::<Vec<_>>()));
-    let mut appender = connection.appender_to_catalog_and_db(KEYS, "temp", "main").map_err(store_error)?;
+    let mut appender = connection.appender_to_catalog_and_db(PARTS, "temp", "main").map_err(store_error)?;
     let mut next_row: i64 = 0;
     batches.for_each(|batch, ids| {
         let rows = i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
@@ -227,7 +248,7 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
         let is_suspect: Option<BooleanArray> =
             keys.suspects.map(|suspects| ids_of(&batch).map(|id| Some(suspects.contains(&id))).collect());
         let mut columns = vec![numbers];
-        for (field, engine) in keys.fields.iter().zip(arrow.fields().iter().skip(1)) {
+        for (field, engine) in parts.iter().zip(arrow.fields().iter().skip(1)) {
             columns.push(match (field, &is_suspect) {
                 (Field::System(_), _) if ids == IdOrigin::Generated => {
                     new_null_array(engine.data_type(), batch.num_rows())
@@ -241,7 +262,7 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
             });
         }
         let mut rows = RecordBatch::try_new(Arc::clone(&arrow), columns).map_err(arrow_error)?;
-        if let (Some(is_suspect), [Field::System(_)]) = (&is_suspect, keys.fields) {
+        if let (Some(is_suspect), [Field::System(_)]) = (&is_suspect, parts.as_slice()) {
             rows = filter_record_batch(&rows, is_suspect).map_err(arrow_error)?;
         }
         if rows.num_rows() == 0 {
@@ -252,21 +273,21 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
     appender.flush().map_err(store_error)
 }
 
-/// Finds the rows whose key is stored or comes earlier: (row, index of the field, first row with the key or null
+/// Finds the rows whose key is stored or comes earlier: (row, index of the key, first row with the key or null
 /// where it is stored).
-fn find_taken(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<(), StoreError> {
-    let (keys, table) = (ident::quoted(KEYS), ident::table(schema));
-    let selects = fields.iter().enumerate().map(|(index, field)| {
-        let column = ident::column(field);
+fn find_taken(connection: &Connection, schema: &Schema, keys: &[Vec<Field>]) -> Result<(), StoreError> {
+    let (rows, table) = (ident::quoted(KEYS), ident::table(schema));
+    let selects = keys.iter().enumerate().map(|(index, fields)| {
+        let stored = sql::key(fields);
         format!(
-            "SELECT n, {index} AS field, NULL::BIGINT AS first FROM {keys} \
-             WHERE k{index} IN (SELECT {column} FROM {table}) \
+            "SELECT n, {index} AS key, NULL::BIGINT AS first FROM {rows} \
+             WHERE k{index} IN (SELECT {stored} FROM {table}) \
              UNION ALL \
-             SELECT k.n, {index}, f.first FROM {keys} k \
-             JOIN (SELECT k{index}, min(n) AS first FROM {keys} WHERE k{index} IS NOT NULL \
+             SELECT k.n, {index}, f.first FROM {rows} k \
+             JOIN (SELECT k{index}, min(n) AS first FROM {rows} WHERE k{index} IS NOT NULL \
                    GROUP BY k{index} HAVING count(*) > 1) f \
              ON k.k{index} = f.k{index} AND k.n > f.first \
-             WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{column} = k.k{index})"
+             WHERE NOT EXISTS (SELECT 1 FROM (SELECT {stored} AS s FROM {table}) t WHERE t.s = k.k{index})"
         )
     });
     let selects: Vec<String> = selects.collect();
@@ -275,15 +296,15 @@ fn find_taken(connection: &Connection, schema: &Schema, fields: &[Field]) -> Res
 
 /// Finds the stored record that each row replaces, the rows that a later one makes pointless, and the rows that
 /// would replace several records at once.
-fn find_targets(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<(), StoreError> {
-    let [keys, conflicts, superseded, matches, targets] =
+fn find_targets(connection: &Connection, schema: &Schema, keys: &[Vec<Field>]) -> Result<(), StoreError> {
+    let [rows, conflicts, superseded, matches, targets] =
         [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS].map(ident::quoted);
     let table = ident::table(schema);
-    let later: Vec<String> = (0..fields.len())
+    let later: Vec<String> = (0..keys.len())
         .map(|index| {
             format!(
-                "SELECT k.n FROM {keys} k \
-                 JOIN (SELECT k{index}, max(n) AS last FROM {keys} WHERE k{index} IS NOT NULL \
+                "SELECT k.n FROM {rows} k \
+                 JOIN (SELECT k{index}, max(n) AS last FROM {rows} WHERE k{index} IS NOT NULL \
                        GROUP BY k{index} HAVING count(*) > 1) l \
                  ON k.k{index} = l.k{index} AND k.n < l.last"
             )
@@ -292,14 +313,15 @@ fn find_targets(connection: &Connection, schema: &Schema, fields: &[Field]) -> R
     // UNION drops duplicates.
     let later = later.join(" UNION ");
     execute(connection, &format!("CREATE TEMP TABLE {superseded} AS SELECT DISTINCT n FROM ({later})"))?;
-    let found: Vec<String> = fields
+    let found: Vec<String> = keys
         .iter()
         .enumerate()
-        .map(|(index, field)| {
+        .map(|(index, fields)| {
+            let stored = sql::key(fields);
             format!(
-                "SELECT k.n, {index} AS field, t.id, t.created_at, t.version FROM {keys} k \
-                 JOIN {table} t ON t.{} = k.k{index} WHERE k.n NOT IN (SELECT n FROM {superseded})",
-                ident::column(field)
+                "SELECT k.n, {index} AS key, t.id, t.created_at, t.version FROM {rows} k \
+                 JOIN (SELECT id, created_at, version, {stored} AS s FROM {table}) t ON t.s = k.k{index} \
+                 WHERE k.n NOT IN (SELECT n FROM {superseded})"
             )
         })
         .collect();
@@ -307,7 +329,7 @@ fn find_targets(connection: &Connection, schema: &Schema, fields: &[Field]) -> R
     execute(
         connection,
         &format!(
-            "CREATE TEMP TABLE {conflicts} AS SELECT n, max(field) AS field, -1::BIGINT AS first FROM {matches} \
+            "CREATE TEMP TABLE {conflicts} AS SELECT n, max(key) AS key, -1::BIGINT AS first FROM {matches} \
              GROUP BY n HAVING count(DISTINCT id) > 1"
         ),
     )?;
@@ -336,20 +358,20 @@ fn rows_of(connection: &Connection, table: &str) -> Result<RoaringTreemap, Store
 
 fn report_conflicts(
     connection: &Connection,
-    fields: &[Field],
+    keys: &[Vec<Field>],
     report: &mut dyn FnMut(KeyConflict),
 ) -> Result<(), StoreError> {
-    let sql = format!("SELECT n, field, first FROM {} ORDER BY n, field", ident::quoted(CONFLICTS));
+    let sql = format!("SELECT n, key, first FROM {} ORDER BY n, key", ident::quoted(CONFLICTS));
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
     let rows = statement
         .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get::<_, Option<i64>>(2)?)))
         .map_err(store_error)?;
     for row in rows {
-        let (row, field, first) = row.map_err(store_error)?;
-        let field = usize::try_from(field).ok().and_then(|index| fields.get(index));
+        let (row, key, first) = row.map_err(store_error)?;
+        let fields = usize::try_from(key).ok().and_then(|index| keys.get(index));
         report(KeyConflict {
             row: row.unsigned_abs(),
-            field: field.ok_or_else(|| internal("a conflict names no field"))?.clone(),
+            fields: fields.ok_or_else(|| internal("a conflict names no key"))?.clone(),
             with: match first {
                 None => ConflictingKey::Stored,
                 Some(first) if first < 0 => ConflictingKey::SeveralRecords,

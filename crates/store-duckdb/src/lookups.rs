@@ -79,5 +79,5 @@ fn is_looked_up(request: &ScanRequest) -> bool {
 
 fn is_indexed(schema: &Schema, condition: &Condition) -> bool {
     let Field::Property { index, .. } = condition.field() else { return false };
-    schema.properties().get(*index).is_some_and(|property| property.is_indexed || property.is_unique)
+    schema.properties().get(*index).is_some_and(eider_domain::Property::has_index)
 }

@@ -5,6 +5,7 @@ mod changes;
 mod ddl;
 mod evolution;
 mod filter;
+mod keys;
 mod order;
 mod profile;
 mod quality;
@@ -17,7 +18,8 @@ use eider_domain::{DataType, Schema, Value};
 pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_table};
-pub(crate) use evolution::{alteration, duplicates, several};
+pub(crate) use evolution::{alteration, duplicates};
+pub(crate) use keys::{key, key_of};
 pub(crate) use profile::{figures, top};
 pub(crate) use quality::{
     changed_fields, count_suggested, is_shared, issues, make_suggested, matches, replace_suggested, snapshot,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use duckdb::Connection;
-use eider_application::{IdentityStatistics, IndexStatistics, SchemaStatistics, StoreError};
-use eider_domain::{Filter, Schema};
+use eider_application::{IdentityStatistics, SchemaStatistics, StoreError};
+use eider_domain::{Filter, Index, Schema};
 
 use crate::error::{internal, store_error};
 use crate::{ident, sql};
@@ -33,10 +33,9 @@ pub(crate) fn statistics(
         })
         .map_err(store_error)?;
     let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
-    let indexes = schema.properties().iter().filter_map(|property| {
-        let name = property.name.as_str();
-        let is_unique = *found.get(&ident::index_name(schema.name(), name))?;
-        Some(IndexStatistics { property: name.to_owned(), is_unique })
+    let indexes = schema.indexes().into_iter().filter_map(|index| {
+        let is_unique = *found.get(&ident::index_name(schema.name(), &index))?;
+        Some(Index { is_unique, ..index })
     });
     let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
     Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })

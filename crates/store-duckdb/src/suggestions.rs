@@ -11,6 +11,7 @@ use eider_domain::{Field, Property, Rule, Schema, Value, ViolationCode, refusal}
 
 use crate::catalog::Counters;
 use crate::error::{internal, store_error};
+use crate::keys::keys_of;
 use crate::record_cache::{CachedRecords, Ids};
 use crate::shared::Shared;
 use crate::sql::{self, Statement};
@@ -70,13 +71,18 @@ fn write(
         let Some((rows, changed)) = counts.split_first().filter(|(rows, _)| **rows > 0) else {
             return Ok(Decision::RollBack((Written::Nothing, None)));
         };
-        for field in sql::changed_fields(rules) {
-            let Some(property) = property_of(schema, &field) else { continue };
-            if property.is_unique && is_shared(connection, schema, &field)? {
-                return Ok(Decision::RollBack((Written::Some(SuggestionOutcome::NotUnique(field)), None)));
+        let changed_fields = sql::changed_fields(rules);
+        for field in &changed_fields {
+            let Some(property) = property_of(schema, field) else { continue };
+            if let Some(code) = refused(connection, rules, field, property)? {
+                let outcome = SuggestionOutcome::NotStorable(field.clone(), code);
+                return Ok(Decision::RollBack((Written::Some(outcome), None)));
             }
-            if let Some(code) = refused(connection, rules, &field, property)? {
-                return Ok(Decision::RollBack((Written::Some(SuggestionOutcome::NotStorable(field, code)), None)));
+        }
+        for fields in keys_of(schema, &[]) {
+            let is_changed = fields.iter().any(|field| changed_fields.contains(field));
+            if is_changed && is_shared(connection, schema, &fields)? {
+                return Ok(Decision::RollBack((Written::Some(SuggestionOutcome::NotUnique(fields)), None)));
             }
         }
         change = Some(records.begin_change(Ids::All));
@@ -102,8 +108,8 @@ fn counts(connection: &Connection, rules: &[Rule]) -> Result<Vec<u64>, StoreErro
     Ok(counts.into_iter().map(i64::unsigned_abs).collect())
 }
 
-fn is_shared(connection: &Connection, schema: &Schema, field: &Field) -> Result<bool, StoreError> {
-    connection.query_row(&sql::is_shared(schema, field), [], |row| row.get(0)).map_err(store_error)
+fn is_shared(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<bool, StoreError> {
+    connection.query_row(&sql::is_shared(schema, fields), [], |row| row.get(0)).map_err(store_error)
 }
 
 /// Why the schema refuses what is suggested for a field, if it does.

@@ -24,6 +24,7 @@ pub mod profiles;
 pub mod quality;
 pub mod round_trip;
 pub mod snapshots;
+pub mod unique_keys;
 pub mod writes;
 
 use std::time::Duration;
@@ -157,6 +158,18 @@ macro_rules! record_store_contract {
                 a_write_outlives_a_change_that_does_not_concern_it
                 changes_at_once_come_one_after_the_other
                 the_order_of_commit_goes_on
+            ]
+            unique_keys: [
+                a_key_of_several_may_not_come_twice
+                a_null_in_a_key_conflicts_with_nothing
+                keys_of_every_type_conflict
+                single_changes_keep_keys_apart
+                of_changes_at_once_one_has_the_key
+                a_taken_key_is_passed_over_or_replaced
+                keys_come_and_go_with_a_change_of_the_schema
+                a_key_concerns_a_write_that_has_begun
+                suggestions_do_not_make_records_share_a_key
+                a_validation_finds_keys_that_are_shared
             ]
             filters: [
                 comparisons_select_by_value

@@ -8,9 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_domain::{
-    Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, ViolationCode,
-};
+use eider_domain::{Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, listed};
 use tracing::instrument;
 use uuid::Uuid;
 
@@ -282,19 +280,17 @@ pub(super) fn key_conflict(conflicts: &[KeyConflict]) -> Error {
 
 /// The violation of a conflict; with the lines of both records when they came in one body.
 pub(super) fn key_violation(conflict: &KeyConflict, lines: Option<&RowLines>) -> Violation {
-    let field = conflict.field.name();
-    let is_id = matches!(conflict.field, eider_domain::Field::System(_));
-    let code = if is_id { ViolationCode::DuplicateId } else { ViolationCode::UniqueViolation };
+    let key = listed(&conflict.fields);
     let detail = match (conflict.with, lines) {
         (ConflictingKey::Row(row), Some(lines)) => {
-            format!("the record at line {} of this body has the same `{field}`", lines.line_of(row))
+            format!("the record at line {} of this body has the same {key}", lines.line_of(row))
         }
         (ConflictingKey::SeveralRecords, _) => {
-            format!("the record would replace several: the one with the same `{field}` and another")
+            format!("the record would replace several: the one with the same {key} and another")
         }
-        _ => format!("a stored record has the same `{field}`"),
+        _ => format!("a stored record has the same {key}"),
     };
-    let violation = Violation::new(format!("/{field}"), code, detail);
+    let violation = Violation::of_key(&conflict.fields, detail);
     match lines {
         Some(lines) => violation.at_line(lines.line_of(conflict.row)),
         None => violation,

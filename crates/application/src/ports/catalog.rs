@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use eider_domain::{Schema, SchemaName};
+use eider_domain::{Index, Schema, SchemaName};
 
 use crate::{EvolutionOutcome, EvolutionRequest, SchemaVersion, StoreError};
 
@@ -58,8 +58,8 @@ pub struct SchemaStatistics {
     pub record_count: u64,
     /// Bytes of the table on disk, without indexes; what was written since the last checkpoint may be missing.
     pub size_bytes: u64,
-    /// The indexes that exist, in schema order.
-    pub indexes: Vec<IndexStatistics>,
+    /// The indexes that exist, in the order in which the schema asks for them.
+    pub indexes: Vec<Index>,
     /// How ids are kept unique.
     pub identity: IdentityStatistics,
 }
@@ -86,13 +86,4 @@ pub enum IdCheck {
     Scan,
     /// A filter rules it out; one that it cannot rule out is looked for among the stored ids.
     FilterThenScan,
-}
-
-/// An index that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexStatistics {
-    /// The indexed property.
-    pub property: String,
-    /// Whether it refuses a second record with the same value.
-    pub is_unique: bool,
 }

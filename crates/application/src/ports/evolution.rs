@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use eider_domain::{Evolution, PropertyName, RecordId, Schema, SchemaDefinition, Timestamp, ViolationCode};
+use eider_domain::{
+    Evolution, Field, NewKey, PropertyName, RecordId, Schema, SchemaDefinition, Timestamp, ViolationCode,
+};
 
 /// A change of a schema, its table and its indexes.
 #[derive(Debug, Clone)]
@@ -31,14 +33,25 @@ pub enum EvolutionOutcome {
 /// Stored records that contradict a change of their schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
-    /// The property of the next definition.
-    pub property: PropertyName,
+    /// The property of the next definition, or those of a key of several.
+    pub properties: Vec<PropertyName>,
     /// What the records do not fulfil.
     pub code: ViolationCode,
     /// How many records.
     pub records: u64,
     /// Some of them, at most [`CONTRADICTION_SAMPLE`].
     pub sample: Vec<RecordId>,
+}
+
+impl Contradiction {
+    /// Records that share a key which they may not share.
+    pub fn of_key(key: &NewKey, records: u64, sample: Vec<RecordId>) -> Self {
+        let names = key.fields.iter().filter_map(|field| match field {
+            Field::Property { name, .. } => Some(name.clone()),
+            Field::System(_) | Field::Computed { .. } => None,
+        });
+        Self { properties: names.collect(), code: ViolationCode::UniqueViolation, records, sample }
+    }
 }
 
 /// Most records that a [`Contradiction`] names.

@@ -91,8 +91,8 @@ pub enum SuggestionOutcome {
         /// How many records each rule changed, in the order of the rules.
         changed: Vec<u64>,
     },
-    /// Two records would have the same value of a unique property; nothing was written.
-    NotUnique(Field),
+    /// Two records would share the values of a unique property or key; nothing was written.
+    NotUnique(Vec<Field>),
     /// A value would break a constraint of its property; nothing was written.
     NotStorable(Field, ViolationCode),
 }

@@ -62,13 +62,13 @@ pub enum ConflictingKey {
     SeveralRecords,
 }
 
-/// A row that would be the second with its id or its unique value.
+/// A row that would be the second with its id or its unique values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyConflict {
     /// The row, counted from 0 over all batches of the write.
     pub row: u64,
-    /// `id` or a unique property.
-    pub field: Field,
+    /// `id`, a unique property, or the properties of a key of several.
+    pub fields: Vec<Field>,
     /// What it conflicts with.
     pub with: ConflictingKey,
 }

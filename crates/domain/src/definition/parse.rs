@@ -2,22 +2,17 @@
 
 use std::collections::HashMap;
 
-use regex::RegexBuilder;
 use serde_json::{Map, Value as Json};
 
 use super::{MAX_DESCRIPTION_CHARS, MAX_PROPERTIES, SchemaDefinition};
-use crate::constraints::typed;
-use crate::validation::Incoming;
+use crate::report::Report;
 use crate::violation::{abbreviate, pointer_to};
 use crate::{
-    CharacterSet, Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value,
-    ValueRef, Violation, ViolationCode, Warnings, nearest,
+    Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value, Violation,
+    ViolationCode, Warnings, nearest,
 };
 
-/// Largest compiled form of a `pattern`, in bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
-
-const SCHEMA_KEYS: [&str; 3] = ["name", "description", "properties"];
+const SCHEMA_KEYS: [&str; 4] = ["name", "description", "properties", "unique"];
 const PROPERTY_KEYS: [&str; 11] = [
     "name",
     "type",
@@ -38,70 +33,19 @@ const WARNING_KEYS: [&str; 8] =
 pub(super) fn definition(document: &Json) -> Result<SchemaDefinition, Vec<Violation>> {
     let mut report = Report::default();
     let Some(object) = report.object("", document, &SCHEMA_KEYS) else {
-        return Err(report.violations);
+        return Err(report.into_violations());
     };
     let name = report.name("/name", object.get("name"), SchemaName::parse);
     let description = report.description("/description", object.get("description"));
     let properties = report.properties(object.get("properties"));
-    match (name, report.violations.is_empty()) {
-        (Some(name), true) => Ok(SchemaDefinition { name, description, properties }),
-        _ => Err(report.violations),
+    let unique_keys = report.unique_keys(object.get("unique"), &properties);
+    match (name, report.is_empty()) {
+        (Some(name), true) => Ok(SchemaDefinition { name, description, properties, unique_keys }),
+        _ => Err(report.into_violations()),
     }
-}
-
-/// Every violation that is found in a document.
-#[derive(Default)]
-pub(crate) struct Report {
-    violations: Vec<Violation>,
 }
 
 impl Report {
-    pub(crate) fn into_violations(self) -> Vec<Violation> {
-        self.violations
-    }
-
-    pub(crate) fn extend(&mut self, violations: impl Iterator<Item = Violation>) {
-        self.violations.extend(violations);
-    }
-
-    pub(crate) fn add(&mut self, pointer: &str, code: ViolationCode, detail: impl Into<String>) {
-        self.violations.push(Violation::new(pointer, code, detail));
-    }
-
-    pub(crate) fn mismatch(&mut self, pointer: &str, expected: &str, found: &Json) {
-        let found_kind = Incoming::from_json(found).kind();
-        let mut violation =
-            Violation::new(pointer, ViolationCode::TypeMismatch, format!("expected {expected}, found {found_kind}"));
-        violation.expected = Some(expected.to_owned());
-        violation.actual = Some(found_kind);
-        self.violations.push(violation);
-    }
-
-    /// The object at a pointer, with every key that it should not have reported.
-    pub(crate) fn object<'d>(
-        &mut self,
-        pointer: &str,
-        value: &'d Json,
-        keys: &[&str],
-    ) -> Option<&'d Map<String, Json>> {
-        let Json::Object(object) = value else {
-            self.mismatch(pointer, "object", value);
-            return None;
-        };
-        for key in object.keys().filter(|key| !keys.contains(&key.as_str())) {
-            let hint = nearest(key, keys.iter().copied()).map_or_else(
-                || format!("; the keys are {}", keys.join(", ")),
-                |name| format!("; did you mean `{name}`?"),
-            );
-            self.add(
-                &pointer_to(pointer, key),
-                ViolationCode::UnknownKey,
-                format!("there is no key `{}`{hint}", abbreviate(key)),
-            );
-        }
-        Some(object)
-    }
-
     fn name<N>(
         &mut self,
         pointer: &str,
@@ -138,17 +82,6 @@ impl Report {
             Some(other) => {
                 self.mismatch(pointer, "string", other);
                 None
-            }
-        }
-    }
-
-    fn flag(&mut self, pointer: &str, value: Option<&Json>) -> bool {
-        match value {
-            None => false,
-            Some(Json::Bool(flag)) => *flag,
-            Some(other) => {
-                self.mismatch(pointer, "boolean", other);
-                false
             }
         }
     }
@@ -324,8 +257,12 @@ impl Report {
             match key.as_str() {
                 "min_length" => constraints.min_length = self.length(&at, value),
                 "max_length" => constraints.max_length = self.length(&at, value),
-                "pattern" => constraints.pattern = self.pattern(&at, value),
-                "characters" => constraints.characters = self.characters(&at, value),
+                "pattern" => {
+                    constraints.pattern = self.text(&at, Some(value)).and_then(|text| self.pattern(&at, text));
+                }
+                "characters" => {
+                    constraints.characters = self.text(&at, Some(value)).and_then(|text| self.characters(&at, text));
+                }
                 "minimum" => constraints.minimum = self.value(&at, data_type, value, ViolationCode::InvalidConstraint),
                 "maximum" => constraints.maximum = self.value(&at, data_type, value, ViolationCode::InvalidConstraint),
                 _ => constraints.allowed = self.allowed(&at, data_type, value),
@@ -343,49 +280,6 @@ impl Report {
             );
         }
         constraints
-    }
-
-    fn length(&mut self, pointer: &str, value: &Json) -> Option<u64> {
-        let length = value.as_u64();
-        if length.is_none() {
-            self.add(pointer, ViolationCode::InvalidConstraint, "a length is a whole number from 0");
-        }
-        length
-    }
-
-    fn pattern(&mut self, pointer: &str, value: &Json) -> Option<regex::Regex> {
-        let Json::String(text) = value else {
-            self.mismatch(pointer, "string", value);
-            return None;
-        };
-        match RegexBuilder::new(text).size_limit(MAX_PATTERN_BYTES).build() {
-            Ok(pattern) => Some(pattern),
-            Err(regex::Error::CompiledTooBig(_)) => {
-                self.add(pointer, ViolationCode::InvalidConstraint, "the pattern is too large");
-                None
-            }
-            Err(_) => {
-                self.add(
-                    pointer,
-                    ViolationCode::InvalidConstraint,
-                    "the pattern is not a regular expression of Rust's `regex` syntax",
-                );
-                None
-            }
-        }
-    }
-
-    fn characters(&mut self, pointer: &str, value: &Json) -> Option<CharacterSet> {
-        let Json::String(text) = value else {
-            self.mismatch(pointer, "string", value);
-            return None;
-        };
-        let characters = CharacterSet::parse(text);
-        if characters.is_none() {
-            let detail = "`characters` are those that are allowed, with ranges such as `A-Z`";
-            self.add(pointer, ViolationCode::InvalidConstraint, detail);
-        }
-        characters
     }
 
     fn allowed(&mut self, pointer: &str, data_type: DataType, value: &Json) -> Vec<Value> {
@@ -419,15 +313,5 @@ impl Report {
                 None
             }
         }
-    }
-
-    /// A non-null value of a type.
-    fn value(&mut self, pointer: &str, data_type: DataType, value: &Json, code: ViolationCode) -> Option<Value> {
-        match typed(data_type, Incoming::from_json(value)) {
-            Ok(ValueRef::Null) => self.add(pointer, code, "null is not a value here"),
-            Ok(value) => return Some(value.into_owned()),
-            Err((_, detail)) => self.add(pointer, code, detail),
-        }
-        None
     }
 }

@@ -33,11 +33,14 @@ fn a_definition_survives_its_json_form() {
             {"name": "code", "type": "uuid", "is_unique": true},
             {"name": "tailnum", "type": "string", "constraints": {"characters": "A-Z0-9^-"},
              "warnings": {"required": true, "pattern": "^N", "max_length": 6}}
-        ]
+        ],
+        "unique": [{"properties": ["day", "Carrier", "flight"]}, {"properties": ["code"], "severity": "warning"}]
     });
     let definition = SchemaDefinition::parse(&document).unwrap();
     assert_eq!(SchemaDefinition::parse(&definition.to_json()).unwrap(), definition);
     assert_eq!(definition.to_json()["properties"][2]["default"], "12.50");
+    let keys = json!([{"properties": ["day", "carrier", "flight"], "severity": "error"}, {"properties": ["code"], "severity": "warning"}]);
+    assert_eq!(definition.to_json()["unique"], keys);
 }
 
 #[test]
@@ -67,6 +70,38 @@ fn every_violation_is_reported_at_once() {
             ("/properties/5".to_owned(), ViolationCode::TypeMismatch),
         ]
     );
+}
+
+#[test]
+fn a_key_is_of_several_properties_that_are_compared() {
+    let with = |unique: Json| {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        let mut properties: Vec<_> = names.iter().map(|name| json!({"name": name, "type": "integer"})).collect();
+        properties.push(json!({"name": "nested", "type": "object"}));
+        json!({"name": "s", "properties": properties, "unique": unique})
+    };
+    let of = |properties: Json| codes(&with(json!([{"properties": properties}])));
+    let at = |pointer: &str, code| [(format!("/unique{pointer}"), code)];
+    assert_eq!(of(json!(["a", "x"])), at("/0/properties/1", ViolationCode::UnknownProperty));
+    assert_eq!(of(json!(["a", "nested"])), at("/0/properties/1", ViolationCode::NotIndexable));
+    assert_eq!(of(json!(["a", "A"])), at("/0/properties/1", ViolationCode::DuplicateName));
+    assert_eq!(of(json!(["a", 1])), at("/0/properties/1", ViolationCode::TypeMismatch));
+    assert_eq!(of(json!(["a"])), at("/0/properties", ViolationCode::WrongCount));
+    assert_eq!(
+        of(json!(["a", "b", "c", "d", "e", "f", "g", "h", "i"])),
+        at("/0/properties", ViolationCode::WrongCount)
+    );
+    assert_eq!(of(json!("a")), at("/0/properties", ViolationCode::TypeMismatch));
+    assert_eq!(of(Json::Null), at("/0/properties", ViolationCode::RequiredMissing));
+    let unique = |unique: Json| codes(&with(unique));
+    assert_eq!(unique(json!({})), at("", ViolationCode::TypeMismatch));
+    assert_eq!(unique(json!([["a", "b"]])), at("/0", ViolationCode::TypeMismatch));
+    let key = |names: [&str; 2]| json!({"properties": names});
+    assert_eq!(unique(json!([key(["a", "b"]), key(["b", "a"])])), at("/1", ViolationCode::InvalidConstraint));
+    assert_eq!(unique(json!(vec![key(["a", "b"]); 11])), at("", ViolationCode::WrongCount));
+    let severity = json!([{"properties": ["a", "b"], "severity": "fatal"}]);
+    assert_eq!(unique(severity), at("/0/severity", ViolationCode::InvalidValue));
+    assert!(SchemaDefinition::parse(&with(json!([{"properties": ["a"], "severity": "warning"}]))).is_ok());
 }
 
 #[test]

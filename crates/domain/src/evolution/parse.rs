@@ -3,11 +3,11 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Evolution, widens};
-use crate::definition::Report;
+use crate::report::Report;
 use crate::violation::pointer_to;
 use crate::{SchemaDefinition, Violation, ViolationCode, nearest};
 
-const KEYS: [&str; 4] = ["description", "drop", "change", "add"];
+const KEYS: [&str; 5] = ["description", "drop", "change", "add", "unique"];
 
 /// A property of the next definition on its way there.
 struct Candidate {
@@ -45,6 +45,10 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
     if let Some(description) = patch.get("description") {
         next["description"] = description.clone();
     }
+    match patch.get("unique") {
+        Some(keys) => next["unique"] = keys.clone(),
+        None => keep_keys(&mut report, current, &drop, &candidates, &mut next),
+    }
     let origins: Vec<Option<usize>> = candidates.iter().map(|candidate| candidate.origin).collect();
     let (documents, pointers): (Vec<Json>, Vec<String>) =
         candidates.into_iter().map(|candidate| (candidate.document, candidate.pointer)).unzip();
@@ -65,6 +69,30 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
     }
     let violations = report.into_violations();
     if violations.is_empty() { Ok(Evolution { next, origins }) } else { Err(violations) }
+}
+
+/// The keys of several properties, which nobody speaks of, by the names that the properties will have.
+fn keep_keys(
+    report: &mut Report,
+    current: &SchemaDefinition,
+    dropped: &[usize],
+    candidates: &[Candidate],
+    next: &mut Json,
+) {
+    let mut documents = next["unique"].take();
+    for (key, document) in current.unique_keys().iter().zip(documents.as_array_mut().into_iter().flatten()) {
+        for (place, name) in key.properties.iter().zip(document["properties"].as_array_mut().into_iter().flatten()) {
+            if dropped.contains(place) {
+                let detail = format!("a unique key has the property {name}; `unique` has to say which keys remain");
+                return report.add("/drop", ViolationCode::ContradictoryChange, detail);
+            }
+            let kept = candidates.iter().find(|candidate| candidate.origin == Some(*place));
+            if let Some(renamed) = kept.and_then(|kept| kept.document["name"].as_str()) {
+                *name = renamed.into();
+            }
+        }
+    }
+    next["unique"] = documents;
 }
 
 /// A violation of the next definition, at the place in the change that brought it about.

@@ -142,10 +142,60 @@ fn only_what_stored_records_might_contradict_is_asked_of_them() {
             (0, DemandKind::Constrained { from: DataType::String }),
             (1, DemandKind::Present),
             (1, DemandKind::Convertible { from: DataType::Integer }),
-            (2, DemandKind::Unique),
             (3, DemandKind::Present),
         ]
     );
+}
+
+#[test]
+fn keys_of_several_properties_follow_their_properties() {
+    let of = |change: &Json| {
+        let mut document = current().to_json();
+        document["unique"] = json!([{"properties": ["day", "flight"]}]);
+        Evolution::parse(&SchemaDefinition::parse(&document).unwrap(), change)
+    };
+    let keys = |change: Json| of(&change).unwrap().next().to_json()["unique"].clone();
+    let both = |names: [&str; 2]| json!([{"properties": names, "severity": "error"}]);
+    assert_eq!(keys(json!({"drop": ["carrier"]})), both(["day", "flight"]));
+    assert_eq!(
+        keys(json!({"change": {"day": {"name": "flight"}, "flight": {"name": "day"}}})),
+        both(["flight", "day"])
+    );
+    assert_eq!(
+        keys(json!({"drop": ["day"], "unique": [{"properties": ["flight", "fare"]}]})),
+        both(["flight", "fare"])
+    );
+    assert_eq!(keys(json!({"unique": null})), Json::Null);
+    let refused = |change: Json| -> Vec<_> {
+        of(&change).unwrap_err().into_iter().map(|found| (found.pointer, found.code)).collect()
+    };
+    assert_eq!(refused(json!({"drop": ["day"]})), [("/drop".to_owned(), ViolationCode::ContradictoryChange)]);
+    let unknown = json!({"drop": ["day"], "unique": [{"properties": ["day", "flight"]}]});
+    assert_eq!(refused(unknown), [("/unique/0/properties/0".to_owned(), ViolationCode::UnknownProperty)]);
+}
+
+#[test]
+fn keys_are_new_when_stored_records_may_share_them() {
+    let mut document = current().to_json();
+    document["unique"] = json!([{"properties": ["day", "flight"]}, {"properties": ["fare"], "severity": "warning"}]);
+    let before = Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0));
+    let new = |change: Json| -> Vec<_> {
+        let evolution = Evolution::parse(before.definition(), &change).unwrap();
+        let next = Schema::new(evolution.next().clone(), 2, before.created_at());
+        let keys = evolution.new_keys(&before, &next).into_iter();
+        keys.map(|key| (crate::listed(&key.fields), key.origins)).collect()
+    };
+    assert_eq!(new(json!({"unique": [{"properties": ["flight", "day"]}]})), []);
+    assert_eq!(new(json!({"change": {"day": {"name": "on"}}, "drop": ["carrier"]})), []);
+    let several =
+        json!({"change": {"carrier": {"is_unique": true}}, "unique": [{"properties": ["fare", "day", "flight"]}]});
+    let fields = |text: &str, origins: &[Option<usize>]| (text.to_owned(), origins.to_vec());
+    let expected =
+        [fields("`carrier`", &[Some(0)]), fields("`fare`, `day` and `flight`", &[Some(2), Some(3), Some(1)])];
+    assert_eq!(new(several), expected);
+    let added = |default: Json| json!({"add": [{"name": "x", "type": "integer", "default": default}], "unique": [{"properties": ["x", "day"]}]});
+    assert_eq!(new(added(json!(1))), [fields("`x` and `day`", &[None, Some(3)])]);
+    assert_eq!(new(added(Json::Null)), []);
 }
 
 #[test]

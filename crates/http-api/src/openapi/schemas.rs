@@ -225,7 +225,8 @@ pub(crate) struct SchemaDescription {
 
 #[derive(ToSchema)]
 pub(crate) struct Index {
-    property: String,
+    /// One, or those of a key of several.
+    properties: Vec<String>,
     unique: bool,
 }
 

@@ -3,7 +3,7 @@
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{IdCheck, IdentityStatistics, SchemaDescription, SchemaVersion};
-use eider_domain::{Schema, SchemaName, Verb};
+use eider_domain::{Field, Schema, SchemaName, Verb};
 use serde_json::{Value as Json, json};
 
 use super::BASE;
@@ -79,7 +79,10 @@ pub(super) async fn describe(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let SchemaDescription { schema, statistics } = state.services.schemas.describe(&parse(&name)?).await?;
-    let indexes = statistics.indexes.iter().map(|index| json!({"property": index.property, "unique": index.is_unique}));
+    let indexes = statistics.indexes.iter().map(|index| {
+        let properties: Vec<&str> = index.fields.iter().map(Field::name).collect();
+        json!({"properties": properties, "unique": index.is_unique})
+    });
     let mut document = document_of(&schema);
     document["record_count"] = statistics.record_count.into();
     document["size_bytes"] = statistics.size_bytes.into();

@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 use eider_application::StoreError;
-use eider_domain::{Property, Schema};
+use eider_domain::{Field, Index, Schema, SystemField};
 
 use super::{Finding, REBUILD, RESTORE, columns, told};
 use crate::catalog::{self, StoredSchema};
@@ -29,15 +29,15 @@ pub(super) fn examine(connection: &Connection, stored: &StoredSchema, all_keys: 
     if !check("table", &name, table(connection, schema)) || !check("rows", &name, rows(connection, schema)) {
         return findings;
     }
-    check("ids", &name, unique(connection, schema, "id"));
+    check("ids", &name, unique(connection, schema, &[Field::System(SystemField::Id)]));
     check("sequence", &name, sequence(connection, stored));
     check("versions", &name, versions(connection, schema));
-    for property in schema.properties().iter().filter(|property| property.is_indexed || property.is_unique) {
-        let subject = format!("{name}.{}", property.name.as_str());
-        if property.is_unique {
-            check("unique", &subject, unique(connection, schema, property.name.as_str()));
+    for asked in schema.indexes() {
+        let subject = asked.fields.iter().fold(name.clone(), |subject, field| format!("{subject}.{field}"));
+        if asked.is_unique {
+            check("unique", &subject, unique(connection, schema, &asked.fields));
         }
-        check("index", &subject, index(connection, schema, property, all_keys));
+        check("index", &subject, index(connection, schema, &asked, all_keys));
     }
     findings
 }
@@ -92,13 +92,13 @@ fn rows(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError>
     })
 }
 
-/// Whether no value comes twice, by a scan.
-fn unique(connection: &Connection, schema: &Schema, column: &str) -> Result<Outcome, StoreError> {
-    let column = ident::quoted(column);
+/// Whether no key comes twice, by a scan.
+fn unique(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<Outcome, StoreError> {
+    let key = sql::key(fields);
     let twice = count(
         connection,
         &format!(
-            "SELECT count(*) FROM (SELECT {column} FROM {} WHERE {column} IS NOT NULL GROUP BY ALL HAVING count(*) > 1)",
+            "SELECT count(*) FROM (SELECT {key} FROM {} WHERE {key} IS NOT NULL GROUP BY ALL HAVING count(*) > 1)",
             ident::table(schema)
         ),
     )?;
@@ -134,17 +134,19 @@ fn versions(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreEr
 }
 
 /// Whether the index finds as many records of a key as a scan does.
-fn index(connection: &Connection, schema: &Schema, property: &Property, all_keys: bool) -> Result<Outcome, StoreError> {
-    let name = property.name.as_str();
+fn index(connection: &Connection, schema: &Schema, index: &Index, all_keys: bool) -> Result<Outcome, StoreError> {
     let existing = "SELECT count(*) FROM duckdb_indexes() WHERE schema_name = ? AND index_name = ? AND is_unique = ?";
-    let expected = (ident::RECORDS, ident::index_name(schema.name(), name), property.is_unique);
+    let expected = (ident::RECORDS, ident::index_name(schema.name(), index), index.is_unique);
     let found: i64 = connection
         .query_row(existing, duckdb::params![expected.0, expected.1, expected.2], |row| row.get(0))
         .map_err(store_error)?;
     if found == 0 {
         return Ok(Err(("there is no such index".to_owned(), REBUILD)));
     }
-    let (column, table) = (ident::quoted(name), ident::table(schema));
+    let [field] = index.fields.as_slice() else {
+        return Ok(Ok("there; the engine looks nothing up in an index on several columns".to_owned()));
+    };
+    let (column, table) = (ident::column(field), ident::table(schema));
     let sampled = if all_keys { String::new() } else { format!(" ORDER BY hash(k) LIMIT {SAMPLE}") };
     let keys = format!(
         "SELECT k, n FROM (SELECT {column}::VARCHAR AS k, count(*) AS n FROM {table} WHERE {column} IS NOT NULL \
@@ -152,7 +154,7 @@ fn index(connection: &Connection, schema: &Schema, property: &Property, all_keys
     );
     // Lookups run while the keys are read.
     let lookups = engine::connect(connection)?;
-    let mut lookup = lookups.prepare(&lookup(schema, property)).map_err(store_error)?;
+    let mut lookup = lookups.prepare(&lookup(schema, field)).map_err(store_error)?;
     let mut statement = connection.prepare(&keys).map_err(store_error)?;
     let mut scanned = statement.query([]).map_err(store_error)?;
     let (mut keys, mut differing) = (0_u64, 0_u64);
@@ -170,13 +172,9 @@ fn index(connection: &Connection, schema: &Schema, property: &Property, all_keys
 }
 
 /// How many records have a key, which is bound as text.
-fn lookup(schema: &Schema, property: &Property) -> String {
-    let column = ident::quoted(property.name.as_str());
-    format!(
-        "SELECT count(*) FROM {} WHERE {column} = ?::{}",
-        ident::table(schema),
-        sql::column_type(property.data_type)
-    )
+fn lookup(schema: &Schema, field: &Field) -> String {
+    let column = ident::column(field);
+    format!("SELECT count(*) FROM {} WHERE {column} = ?::{}", ident::table(schema), sql::column_type(field.data_type()))
 }
 
 fn count(connection: &Connection, statement: &str) -> Result<i64, StoreError> {
@@ -208,8 +206,8 @@ mod tests {
         connection.execute_batch(&rows).unwrap();
         drop(connection);
         let connection = engine::open_read_only(&settings).unwrap();
-        for property in schema.properties() {
-            let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", lookup(&schema, property));
+        for index in schema.indexes() {
+            let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", lookup(&schema, &index.fields[0]));
             let plan: String = connection.query_row(&explained, ["1"], |row| row.get(1)).unwrap();
             assert!(plan.contains("Index Scan"), "{plan}");
         }

@@ -3,7 +3,7 @@
 //! Lists are padded to a power of two by repeating their last value, so that few texts of statements exist and each
 //! is prepared once for a connection.
 
-use eider_domain::{DataType, Field, Schema, SystemField, Value};
+use eider_domain::{DataType, Field, Schema, Value};
 use uuid::Uuid;
 
 use super::Statement;
@@ -48,12 +48,28 @@ pub(crate) fn delete_ids(schema: &Schema, ids: &[Uuid]) -> Statement {
     statement
 }
 
-/// Selects the id and the value of the records that hold one of these values of a property.
-pub(crate) fn holders(schema: &Schema, field: &Field, values: &[Value]) -> Statement {
-    let (id, column) = (ident::column(&Field::System(SystemField::Id)), ident::column(field));
+/// Selects the id and the values of the records that hold one of these combinations of values; there is at least one.
+pub(crate) fn holders(schema: &Schema, fields: &[Field], values: &[Vec<Value>]) -> Statement {
+    let columns: Vec<String> = fields.iter().map(ident::column).collect();
+    let columns = columns.join(", ");
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {id}, {column} FROM {} WHERE {column}", ident::table(schema)));
-    push_in(&mut statement, field.data_type(), values);
+    let table = ident::table(schema);
+    if let [field] = fields {
+        statement.push(&format!("SELECT id, {columns} FROM {table} WHERE {columns}"));
+        push_in(&mut statement, field.data_type(), &values.concat());
+        return statement;
+    }
+    // The engine has no use for an index on several columns here, and reads them.
+    statement.push(&format!("SELECT id, {columns} FROM {table} WHERE ({columns}) IN (VALUES "));
+    for (index, values) in padded(values).enumerate() {
+        statement.push(if index > 0 { ", (" } else { "(" });
+        for (index, (field, value)) in fields.iter().zip(values).enumerate() {
+            statement.push(if index > 0 { ", " } else { "" });
+            statement.bind(field.data_type(), value);
+        }
+        statement.push(")");
+    }
+    statement.push(")");
     statement
 }
 
@@ -62,7 +78,7 @@ fn uuids(ids: &[Uuid]) -> Vec<Value> {
 }
 
 /// As many values as the next power of two.
-fn padded(values: &[Value]) -> impl Iterator<Item = &Value> {
+fn padded<T>(values: &[T]) -> impl Iterator<Item = &T> {
     values.iter().chain(values.last().into_iter().cycle()).take(values.len().next_power_of_two())
 }
 

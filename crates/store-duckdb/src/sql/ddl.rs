@@ -1,6 +1,6 @@
 //! The table and the indexes of a schema.
 
-use eider_domain::{Property, Schema, SystemField};
+use eider_domain::{Index, Schema, SystemField};
 
 use super::column_type;
 use crate::ident;
@@ -22,27 +22,26 @@ pub(crate) fn create_table(schema: &Schema) -> String {
     format!("CREATE TABLE {} ({})", ident::table(schema), columns.join(", "))
 }
 
-/// An index for each property that is indexed or unique; one serves both.
+/// The indexes that a schema asks for.
 pub(crate) fn create_indexes(schema: &Schema) -> Vec<String> {
-    let indexed = schema.properties().iter().filter(|property| property.is_indexed || property.is_unique);
-    indexed.map(|property| create_index(schema, property)).collect()
+    schema.indexes().iter().map(|index| create_index(schema, index)).collect()
 }
 
-/// The index on a property.
-pub(crate) fn create_index(schema: &Schema, property: &Property) -> String {
-    let unique = if property.is_unique { "UNIQUE " } else { "" };
-    let name = property.name.as_str();
+/// Makes an index.
+pub(crate) fn create_index(schema: &Schema, index: &Index) -> String {
+    let unique = if index.is_unique { "UNIQUE " } else { "" };
+    let columns: Vec<String> = index.fields.iter().map(ident::column).collect();
     format!(
         "CREATE {unique}INDEX {} ON {} ({})",
-        ident::quoted(&ident::index_name(schema.name(), name)),
+        ident::quoted(&ident::index_name(schema.name(), index)),
         ident::table(schema),
-        ident::quoted(name)
+        columns.join(", ")
     )
 }
 
-/// Removes the index on a property.
-pub(crate) fn drop_index(schema: &Schema, property: &Property) -> String {
-    let name = ident::index_name(schema.name(), property.name.as_str());
+/// Removes an index.
+pub(crate) fn drop_index(schema: &Schema, index: &Index) -> String {
+    let name = ident::index_name(schema.name(), index);
     format!("DROP INDEX {}.{}", ident::quoted(ident::RECORDS), ident::quoted(&name))
 }
 

@@ -1,8 +1,8 @@
 //! From one version of a schema to the next.
 
-use eider_domain::{DataType, Evolution, Property, Schema, Value};
+use eider_domain::{DataType, Evolution, Field, Index, Property, RECORD_FIELD_COUNT, Schema, Value};
 
-use super::{Statement, column_type, create_index, drop_index};
+use super::{column_type, create_index, drop_index, key};
 use crate::ident;
 
 /// What makes the table of one version that of the next.
@@ -19,7 +19,6 @@ pub(crate) struct Alteration {
 pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema) -> Alteration {
     let mut alteration = Alteration::default();
     let steps = &mut alteration.steps;
-    let has_index = |property: &Property| property.is_indexed || property.is_unique;
     let successor = |index: usize| {
         let place = evolution.origins().iter().position(|origin| *origin == Some(index));
         place.map(|place| &after.properties()[place])
@@ -34,15 +33,27 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     let is_structural =
         is_added_required || kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
     let first_dropped = (0..before.properties().len()).find(|index| successor(*index).is_none()).unwrap_or(usize::MAX);
-    for (index, was) in before.properties().iter().enumerate().filter(|(_, property)| has_index(property)) {
+    // The places of its properties in the table before, and whether it is unique: the same for an index that stays.
+    let places = |index: &Index| -> Vec<usize> {
+        index.fields.iter().map(|field| field.column() - RECORD_FIELD_COUNT).collect()
+    };
+    let (were, are) = (before.indexes(), after.indexes());
+    let origins = |index: &Index| -> Vec<Option<usize>> {
+        places(index).into_iter().map(|place| evolution.origins()[place]).collect()
+    };
+    let is_same = |was: &Index, is: &Index| {
+        was.is_unique == is.is_unique && places(was).into_iter().map(Some).collect::<Vec<_>>() == origins(is)
+    };
+    for was in &were {
         let drop = drop_index(before, was);
-        match successor(index) {
-            Some(is) if was.data_type == is.data_type && index < first_dropped => {
-                if is_structural || !has_index(is) || was.is_unique != is.is_unique {
-                    steps.push(drop);
-                }
-            }
-            _ => alteration.unindexed.push((drop, create_index(before, was))),
+        let is_in_place = |place: &usize| {
+            let is_of_type = |is: &Property| is.data_type == before.properties()[*place].data_type;
+            *place < first_dropped && successor(*place).is_some_and(is_of_type)
+        };
+        if !places(was).iter().all(is_in_place) {
+            alteration.unindexed.push((drop, create_index(before, was)));
+        } else if is_structural || !are.iter().any(|is| is_same(was, is)) {
+            steps.push(drop);
         }
     }
     let on_table = |what: String| format!("ALTER TABLE {} {what}", ident::table(before));
@@ -80,13 +91,8 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
             steps.push(on_table(format!("ALTER COLUMN {column} SET NOT NULL")));
         }
     }
-    for (index, is) in after.properties().iter().enumerate().filter(|(_, property)| has_index(property)) {
-        let was = evolution.origins()[index].map(|origin| &before.properties()[origin]);
-        let stands = was.is_some_and(|was| !is_structural && has_index(was) && was.is_unique == is.is_unique);
-        if !stands {
-            steps.push(create_index(after, is));
-        }
-    }
+    let stands = |is: &Index| !is_structural && were.iter().any(|was| is_same(was, is));
+    steps.extend(are.iter().filter(|is| !stands(is)).map(|is| create_index(after, is)));
     alteration
 }
 
@@ -115,21 +121,17 @@ fn literal(data_type: DataType, value: &Value) -> String {
     }
 }
 
-/// The ids of all records, if there are several.
-pub(crate) fn several(schema: &Schema) -> Statement {
+/// The ids of records that share the values of these properties with another; of none, all, if there are several.
+pub(crate) fn duplicates(schema: &Schema, properties: &[usize]) -> String {
     let table = ident::table(schema);
-    let mut statement = Statement::default();
-    statement.push(&format!("SELECT id FROM {table} WHERE (SELECT count(*) FROM {table}) > 1"));
-    statement
-}
-
-/// The ids of records whose value of a property another record has too.
-pub(crate) fn duplicates(schema: &Schema, property: &Property) -> Statement {
-    let (table, column) = (ident::table(schema), ident::quoted(property.name.as_str()));
-    let mut statement = Statement::default();
-    statement.push(&format!(
-        "SELECT id FROM {table} WHERE {column} IN \
-         (SELECT {column} FROM {table} WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1)"
-    ));
-    statement
+    let all = schema.fields();
+    let fields: Vec<Field> = properties.iter().map(|place| all[RECORD_FIELD_COUNT + place].clone()).collect();
+    if fields.is_empty() {
+        return format!("SELECT id FROM {table} WHERE (SELECT count(*) FROM {table}) > 1");
+    }
+    let key = key(&fields);
+    format!(
+        "SELECT id FROM {table} WHERE {key} IN \
+         (SELECT {key} FROM {table} WHERE {key} IS NOT NULL GROUP BY ALL HAVING count(*) > 1)"
+    )
 }

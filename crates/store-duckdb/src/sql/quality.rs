@@ -4,7 +4,7 @@ use eider_domain::{
     Check, DataType, Field, LetterCase, Rule, Schema, StandardForm, SystemField, Timestamp, Value, WHITE_SPACE,
 };
 
-use super::{Statement, column_type, engine_value};
+use super::{Statement, column_type, engine_value, key};
 use crate::ident::{self, CATALOG, SEQUENCE};
 
 /// The temporary table of records as suggestions have them.
@@ -219,11 +219,11 @@ pub(crate) fn suggested_values(rules: &[Rule], field: &Field) -> String {
     format!("SELECT DISTINCT {} FROM {SUGGESTED} WHERE {}", ident::column(field), changed.join(" OR "))
 }
 
-/// Whether two records would have the same value of a field.
-pub(crate) fn is_shared(schema: &Schema, field: &Field) -> String {
-    let (table, column) = (ident::table(schema), ident::column(field));
+/// Whether two records would have the same key in these fields.
+pub(crate) fn is_shared(schema: &Schema, fields: &[Field]) -> String {
+    let (table, key) = (ident::table(schema), key(fields));
     format!(
-        "SELECT EXISTS (SELECT 1 FROM (SELECT {column} AS {VALUE} FROM {SUGGESTED} UNION ALL SELECT {column} FROM {table} \
+        "SELECT EXISTS (SELECT 1 FROM (SELECT {key} AS {VALUE} FROM {SUGGESTED} UNION ALL SELECT {key} FROM {table} \
          WHERE {SEQUENCE} NOT IN (SELECT {PLACE} FROM {SUGGESTED})) WHERE {VALUE} IS NOT NULL \
          GROUP BY {VALUE} HAVING count(*) > 1)"
     )

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use eider_application::{CommitTerms, IndexStatistics, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
+use eider_application::{CommitTerms, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
 use eider_domain::{Filter, RecordQuery, Schema, SchemaName, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -194,7 +194,8 @@ pub async fn statistics_count_records_and_name_the_indexes(fixture: Fixture) {
         .await;
     let empty = fixture.store.statistics(&schema).await.expect("statistics");
     assert_eq!(empty.record_count, 0);
-    let index = |property: &str, is_unique| IndexStatistics { property: property.to_owned(), is_unique };
+    let field = |name: &str| schema.field(name).expect("a property");
+    let index = |name: &str, is_unique| Index { fields: vec![field(name)], is_unique };
     assert_eq!(empty.indexes, [index("Code", true), index("both", true), index("day", false)]);
 
     fixture.write_batch(&schema, integers(&schema, 0..10)).await;

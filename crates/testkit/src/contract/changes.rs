@@ -72,7 +72,7 @@ pub async fn a_taken_id_or_value_refuses_a_creation(fixture: Fixture) {
     create(&fixture, &schema, json!({"id": id(1), "code": "a"})).await;
     for (record, field) in [(json!({"id": id(1)}), "id"), (json!({"id": id(2), "code": "a"}), "code")] {
         let ChangeOutcome::Conflict(conflicts) = create(&fixture, &schema, record).await else { panic!("{field}") };
-        let fields: Vec<&str> = conflicts.iter().map(|conflict| conflict.field.name()).collect();
+        let fields: Vec<&str> = conflicts.iter().map(|conflict| conflict.fields[0].name()).collect();
         assert_eq!(fields, [field]);
     }
     assert_eq!(fixture.records(&schema).await.len(), 1);

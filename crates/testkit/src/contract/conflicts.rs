@@ -21,7 +21,7 @@ fn id(number: u32) -> String {
 
 /// Row, field and other side of each conflict.
 fn named(conflicts: &[KeyConflict]) -> Vec<(u64, &str, ConflictingKey)> {
-    conflicts.iter().map(|conflict| (conflict.row, conflict.field.name(), conflict.with)).collect()
+    conflicts.iter().map(|conflict| (conflict.row, conflict.fields[0].name(), conflict.with)).collect()
 }
 
 /// Every further row with an id names the first row that has it.

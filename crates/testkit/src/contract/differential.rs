@@ -8,7 +8,7 @@ use arrow_array::RecordBatch;
 use eider_application::{
     CommitOutcome, CommitTerms, OnConflict, PageRequest, PageStart, QueryService, ScanRequest, WriteRequest,
 };
-use eider_domain::{Field, Filter, Projection, RecordQuery, Schema, SchemaDefinition};
+use eider_domain::{Field, Filter, Projection, RecordQuery, Schema, SchemaDefinition, listed};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -171,7 +171,7 @@ impl Side {
         let request = WriteRequest { on_conflict, returns_ids: true, ..WriteRequest::new(Arc::clone(&self.schema)) };
         let terms = CommitTerms { max_refused, ..CommitTerms::all_or_nothing() };
         let (outcome, conflicts) = self.fixture.commit_as(request, std::slice::from_ref(batch), terms).await;
-        (outcome, conflicts.into_iter().map(|conflict| (conflict.row, conflict.field.name().to_owned())).collect())
+        (outcome, conflicts.into_iter().map(|conflict| (conflict.row, listed(&conflict.fields))).collect())
     }
 
     /// The rows of a scan without their sequences, which stores may count each in its own way.

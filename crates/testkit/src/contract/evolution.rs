@@ -20,14 +20,14 @@ fn request(schema: &Arc<Schema>, change: &Json) -> EvolutionRequest {
     EvolutionRequest { schema: Arc::clone(schema), evolution, at: Timestamp::from_micros(7), is_dry_run: false }
 }
 
-async fn evolve(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Arc<Schema> {
+pub(super) async fn evolve(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Arc<Schema> {
     match fixture.catalog.evolve(request(schema, &change)).await.expect("the change ends") {
         EvolutionOutcome::Evolved(schema) => schema,
         other => panic!("{change} became {other:?}"),
     }
 }
 
-async fn contradictions(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Vec<Contradiction> {
+pub(super) async fn contradictions(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Vec<Contradiction> {
     let dry_run = EvolutionRequest { is_dry_run: true, ..request(schema, &change) };
     let tried = fixture.catalog.evolve(dry_run).await.expect("the trial ends");
     match fixture.catalog.evolve(request(schema, &change)).await.expect("the change ends") {
@@ -73,7 +73,7 @@ async fn flights(fixture: &Fixture) -> Arc<Schema> {
 
 async fn indexes(fixture: &Fixture, schema: &Arc<Schema>) -> Vec<(String, bool)> {
     let statistics = fixture.store.statistics(schema).await.expect("statistics");
-    statistics.indexes.into_iter().map(|index| (index.property, index.is_unique)).collect()
+    statistics.indexes.into_iter().map(|index| (index.fields[0].name().to_owned(), index.is_unique)).collect()
 }
 
 /// Properties are dropped, renamed and added at once; stored values follow, and added ones have their default.
@@ -167,7 +167,7 @@ pub async fn what_records_lack_cannot_be_required(fixture: Fixture) {
     let change = json!({"change": {"tailnum": {"required": true}, "flight": {"required": true}}});
     let found = contradictions(&fixture, &schema, change.clone()).await;
     let ids: Vec<String> = found[0].sample.iter().map(RecordId::to_string).collect();
-    assert_eq!((found.len(), found[0].property.as_str(), found[0].records), (1, "tailnum", 1));
+    assert_eq!((found.len(), found[0].properties[0].as_str(), found[0].records), (1, "tailnum", 1));
     assert_eq!(ids.iter().map(|id| json!(id)).collect::<Vec<_>>(), values(&lacking, "id"));
 
     let added =
@@ -187,7 +187,7 @@ pub async fn stored_values_can_contradict_a_constraint(fixture: Fixture) {
     let change = json!({"change": {"carrier": {"constraints": {"enum": ["UA", "DL"]}}, "flight": {"constraints": {"minimum": 1200}}}});
     let found = contradictions(&fixture, &schema, change).await;
     let found: BTreeSet<(&str, &str, u64)> =
-        found.iter().map(|found| (found.property.as_str(), found.code.as_str(), found.records)).collect();
+        found.iter().map(|found| (found.properties[0].as_str(), found.code.as_str(), found.records)).collect();
     assert_eq!(found, BTreeSet::from([("carrier", "not_in_enum", 1), ("flight", "below_minimum", 1)]));
     evolve(&fixture, &schema, json!({"change": {"flight": {"constraints": {"minimum": 1000}}}})).await;
 }

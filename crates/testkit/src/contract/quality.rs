@@ -63,7 +63,7 @@ async fn validated_within(
 }
 
 /// The issues of each rule, ordered by record.
-async fn issues(fixture: &Fixture, schema: &Arc<Schema>, rules: &Arc<[Rule]>) -> Vec<Vec<Json>> {
+pub(super) async fn issues(fixture: &Fixture, schema: &Arc<Schema>, rules: &Arc<[Rule]>) -> Vec<Vec<Json>> {
     let (validation, outcomes) = validated_within(fixture, schema, rules, u64::MAX).await;
     assert!(!validation.is_truncated);
     let mut issues = Vec::new();
@@ -379,7 +379,7 @@ pub async fn suggestions_that_the_schema_refuses_write_nothing(fixture: Fixture)
         |property: &str| rules(&schema, json!([{"rule": "standardize", "property": property, "case": "upper"}]));
     let field = |outcome: &SuggestionOutcome| -> (Field, Option<ViolationCode>) {
         match outcome {
-            SuggestionOutcome::NotUnique(field) => (field.clone(), None),
+            SuggestionOutcome::NotUnique(fields) => (fields[0].clone(), None),
             SuggestionOutcome::NotStorable(field, code) => (field.clone(), Some(*code)),
             SuggestionOutcome::Written { .. } => panic!("they are refused: {outcome:?}"),
         }

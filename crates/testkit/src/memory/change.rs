@@ -1,9 +1,9 @@
 //! Changes of single records.
 
 use eider_application::{AnswerToKeep, Change, ChangeOutcome, ConflictingKey, KeptAnswer, KeyConflict, WriteReceipt};
-use eider_domain::{SystemField, Value, Version};
+use eider_domain::{Field, SystemField, Value, Version};
 
-use super::conflicts::{key, unique_fields};
+use super::conflicts::{key, unique_keys};
 use super::table::Table;
 use super::writer::id_of;
 use crate::column::rows_of;
@@ -31,14 +31,14 @@ pub(super) fn apply(table: &mut Table, change: &Change) -> ChangeOutcome {
     };
     if let Some(row) = &row {
         let is_other = |other: usize| is_create || other != place;
-        let is_taken = |field: &eider_domain::Field| {
-            let wanted = key(field, row);
+        let is_taken = |fields: &Vec<Field>| {
+            let wanted = key(fields, row);
             let mut others = table.records.iter().enumerate().filter(|(other, _)| is_other(*other));
-            wanted.is_some() && others.any(|(_, record)| key(field, &record.values) == wanted)
+            wanted.is_some() && others.any(|(_, record)| key(fields, &record.values) == wanted)
         };
-        let conflicts: Vec<KeyConflict> = unique_fields(&table.schema)
+        let conflicts: Vec<KeyConflict> = unique_keys(&table.schema)
             .filter(is_taken)
-            .map(|field| KeyConflict { row: 0, field, with: ConflictingKey::Stored })
+            .map(|fields| KeyConflict { row: 0, fields, with: ConflictingKey::Stored })
             .collect();
         if !conflicts.is_empty() {
             return ChangeOutcome::Conflict(conflicts);

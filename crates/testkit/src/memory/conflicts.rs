@@ -39,11 +39,11 @@ pub(super) fn judge(table: &Table, rows: &[Vec<Value>], on_conflict: OnConflict)
 /// every row but the first conflicts with the first.
 fn taken(table: &Table, rows: &[Vec<Value>]) -> Vec<KeyConflict> {
     let mut conflicts = Vec::new();
-    for field in unique_fields(&table.schema) {
-        let stored = stored_keys(table, &field);
+    for fields in unique_keys(&table.schema) {
+        let stored = stored_keys(table, &fields);
         let mut first_rows = HashMap::new();
         for (row, values) in (0..).zip(rows) {
-            let Some(key) = key(&field, values) else { continue };
+            let Some(key) = key(&fields, values) else { continue };
             let with = if stored.contains_key(&key) {
                 ConflictingKey::Stored
             } else {
@@ -52,7 +52,7 @@ fn taken(table: &Table, rows: &[Vec<Value>]) -> Vec<KeyConflict> {
                     first => ConflictingKey::Row(first),
                 }
             };
-            conflicts.push(KeyConflict { row, field: field.clone(), with });
+            conflicts.push(KeyConflict { row, fields: fields.clone(), with });
         }
     }
     conflicts.sort_by_key(|conflict| conflict.row);
@@ -61,24 +61,25 @@ fn taken(table: &Table, rows: &[Vec<Value>]) -> Vec<KeyConflict> {
 
 fn replacements(table: &Table, rows: &[Vec<Value>]) -> Verdict {
     let mut verdict = Verdict::default();
-    let fields: Vec<Field> = unique_fields(&table.schema).collect();
-    for field in &fields {
+    let keys: Vec<Vec<Field>> = unique_keys(&table.schema).collect();
+    for fields in &keys {
         let mut last_rows = HashMap::new();
         for (row, values) in (0..).zip(rows) {
-            if let Some(earlier) = key(field, values).and_then(|key| last_rows.insert(key, row)) {
+            if let Some(earlier) = key(fields, values).and_then(|key| last_rows.insert(key, row)) {
                 verdict.ignored.insert(earlier);
             }
         }
     }
-    let stored: Vec<_> = fields.iter().map(|field| stored_keys(table, field)).collect();
+    let stored: Vec<_> = keys.iter().map(|fields| stored_keys(table, fields)).collect();
     let mut last_for = HashMap::new();
     for (row, values) in (0..).zip(rows) {
         if verdict.ignored.contains(&row) {
             continue;
         }
-        let matches = fields.iter().zip(&stored).enumerate();
-        let matches: Vec<(usize, usize)> =
-            matches.filter_map(|(index, (field, stored))| Some((index, *stored.get(&key(field, values)?)?))).collect();
+        let matches = keys.iter().zip(&stored).enumerate();
+        let matches: Vec<(usize, usize)> = matches
+            .filter_map(|(index, (fields, stored))| Some((index, *stored.get(&key(fields, values)?)?)))
+            .collect();
         let records: BTreeSet<usize> = matches.iter().map(|(_, record)| *record).collect();
         match (records.len(), matches.last()) {
             (0, _) | (_, None) => {}
@@ -91,8 +92,8 @@ fn replacements(table: &Table, rows: &[Vec<Value>]) -> Verdict {
             }
             (_, Some((index, _))) => {
                 verdict.refused.insert(row);
-                let (field, with) = (fields[*index].clone(), ConflictingKey::SeveralRecords);
-                verdict.conflicts.push(KeyConflict { row, field, with });
+                let (fields, with) = (keys[*index].clone(), ConflictingKey::SeveralRecords);
+                verdict.conflicts.push(KeyConflict { row, fields, with });
             }
         }
     }
@@ -100,27 +101,24 @@ fn replacements(table: &Table, rows: &[Vec<Value>]) -> Verdict {
 }
 
 /// The places of stored records by their key.
-fn stored_keys(table: &Table, field: &Field) -> HashMap<String, usize> {
+fn stored_keys(table: &Table, fields: &[Field]) -> HashMap<Vec<String>, usize> {
     let records = table.records.iter().enumerate();
-    records.filter_map(|(place, record)| Some((key(field, &record.values)?, place))).collect()
+    records.filter_map(|(place, record)| Some((key(fields, &record.values)?, place))).collect()
 }
 
-/// The id, and the unique properties.
-pub(super) fn unique_fields(schema: &Schema) -> impl Iterator<Item = Field> {
-    let is_unique = |field: &Field| match field {
-        Field::System(field) => *field == SystemField::Id,
-        Field::Property { index, .. } => schema.properties()[*index].is_unique,
-        Field::Computed { .. } => false,
-    };
-    schema.fields().into_iter().filter(is_unique)
+/// The id, the unique properties, and the keys of several.
+pub(super) fn unique_keys(schema: &Schema) -> impl Iterator<Item = Vec<Field>> {
+    let unique = schema.indexes().into_iter().filter(|index| index.is_unique);
+    std::iter::once(vec![Field::System(SystemField::Id)]).chain(unique.map(|index| index.fields))
 }
 
-/// The key of a record's value of a field: equal values have equal keys, null has none.
-pub(super) fn key(field: &Field, values: &[Value]) -> Option<String> {
-    key_of(field.data_type(), &values[field.column()])
+/// The key of a record's values of fields: equal values have equal keys, and where one is null there is none.
+pub(super) fn key(fields: &[Field], values: &[Value]) -> Option<Vec<String>> {
+    fields.iter().map(|field| key_of(field.data_type(), &values[field.column()])).collect()
 }
 
-fn key_of(data_type: DataType, value: &Value) -> Option<String> {
+/// The same text for values that are equal.
+pub(super) fn key_of(data_type: DataType, value: &Value) -> Option<String> {
     match value {
         // Zero has two signs, and they are equal.
         Value::Number(0.0) => Some("0".to_owned()),

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use eider_application::{
     CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, SchemaVersion,
 };
-use eider_domain::{
-    DemandKind, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, Schema, SystemField, Value, widened,
-};
+use eider_domain::{Field, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, Schema, SystemField, Value, widened};
 
+use super::conflicts::key_of;
 use super::scan;
 use super::table::{StoredRecord, Table};
 
@@ -50,25 +49,26 @@ fn contradictions(table: &Table, request: &EvolutionRequest) -> Vec<Contradictio
     let found = table.find(&everything);
     by_themselves.look_at(&scan::whole(schema, everything, &found));
     let mut contradictions = by_themselves.into_found();
-    for demand in evolution.demands(schema).into_iter().filter(|demand| demand.kind == DemandKind::Unique) {
-        let next = &evolution.next().properties()[demand.property];
-        let text = |record: &StoredRecord| match demand.origin {
-            Some(origin) => record.values[RECORD_FIELD_COUNT + origin].text(schema.properties()[origin].data_type),
-            None => next.default.as_ref().and_then(|value| value.text(next.data_type)),
+    let next = Schema::new(evolution.next().clone(), schema.version() + 1, schema.created_at());
+    for key in evolution.new_keys(schema, &next) {
+        let part = |record: &StoredRecord, field: &Field, origin: &Option<usize>| match origin {
+            Some(origin) => key_of(schema.properties()[*origin].data_type, &record.values[RECORD_FIELD_COUNT + origin]),
+            // In every record the same.
+            None => Some(field.name().to_owned()),
         };
-        let mut holders: HashMap<String, Vec<RecordId>> = HashMap::new();
+        let mut holders: HashMap<Vec<String>, Vec<RecordId>> = HashMap::new();
         for record in &table.records {
             let Value::Uuid(id) = record.values[SystemField::Id as usize] else { continue };
-            if let Some(text) = text(record) {
-                holders.entry(text).or_default().push(RecordId::new(id));
+            let parts = key.fields.iter().zip(&key.origins);
+            if let Some(values) = parts.map(|(field, origin)| part(record, field, origin)).collect() {
+                holders.entry(values).or_default().push(RecordId::new(id));
             }
         }
         let mut ids: Vec<RecordId> = holders.into_values().filter(|ids| ids.len() > 1).flatten().collect();
         let records = ids.len() as u64;
         if records > 0 {
             ids.truncate(CONTRADICTION_SAMPLE);
-            let property = next.name.clone();
-            contradictions.push(Contradiction { property, code: demand.kind.code(), records, sample: ids });
+            contradictions.push(Contradiction::of_key(&key, records, ids));
         }
     }
     contradictions

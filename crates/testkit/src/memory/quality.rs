@@ -13,7 +13,7 @@ use eider_application::{
 use eider_domain::{Check, DataType, Field, Finding, Rule, SystemField, Timestamp, Value, Version, refusal};
 use futures::{StreamExt, stream};
 
-use super::conflicts::{key, unique_fields};
+use super::conflicts::{key, unique_keys};
 use super::table::Table;
 use crate::column::column_of;
 
@@ -116,11 +116,12 @@ pub(super) fn apply(table: &mut Table, request: &SuggestionRequest) -> Suggestio
             return SuggestionOutcome::NotStorable((*field).clone(), code);
         }
     }
-    for field in unique_fields(&table.schema).filter(|field| fields.contains(&field)) {
+    let is_changed = |key: &Vec<Field>| key.iter().any(|field| fields.contains(&field));
+    for key_fields in unique_keys(&table.schema).filter(is_changed) {
         let values = table.records.iter().map(|record| replacements.get(&record.sequence).unwrap_or(&record.values));
-        let keys: Vec<String> = values.filter_map(|values| key(&field, values)).collect();
+        let keys: Vec<Vec<String>> = values.filter_map(|values| key(&key_fields, values)).collect();
         if keys.iter().collect::<HashSet<_>>().len() < keys.len() {
-            return SuggestionOutcome::NotUnique(field);
+            return SuggestionOutcome::NotUnique(key_fields);
         }
     }
     if replacements.is_empty() {

@@ -9,10 +9,9 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
     Access, BatchWriter, Change, ChangeOutcome, DataProfile, DeleteOutcome, Durability, EvolutionOutcome,
-    EvolutionRequest, IdCheck, IdentityStatistics, IndexStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest,
-    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities,
-    StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
-    WriteRequest,
+    EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest, RecordStore,
+    RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError,
+    StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
 use eider_domain::{
     Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Rule, Schema, SchemaName, Timestamp,
@@ -324,9 +323,7 @@ impl RecordStore for MemoryStore {
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
         self.shared.faults.strike(Operation::Statistics)?;
         self.shared.with_table(schema, |table| {
-            let properties = table.schema.properties().iter().filter(|p| p.is_indexed || p.is_unique);
-            let index = |p: &Property| IndexStatistics { property: p.name.as_str().to_owned(), is_unique: p.is_unique };
-            let indexes = properties.map(index).collect();
+            let indexes = table.schema.indexes();
             let identity = IdentityStatistics {
                 has_index: false,
                 generated_ids: IdCheck::Scan,

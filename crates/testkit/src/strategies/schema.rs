@@ -34,14 +34,18 @@ pub fn data_type() -> impl Strategy<Value = DataType> {
     prop_oneof![10 => plain, 1 => decimal]
 }
 
-/// A valid definition of 1 to 8 properties, some with words of SQL as their names, some required, indexed or unique.
+/// A valid definition of 1 to 8 properties, some with words of SQL as their names, some required, indexed or unique, now
+/// and then the first two that are compared by their values together.
 ///
 /// It has no constraints and no defaults: stores take records that have passed both.
 pub fn definition() -> impl Strategy<Value = SchemaDefinition> {
-    vec(property(), 1..=8).prop_map(|mut properties| {
+    (vec(property(), 1..=8), flag()).prop_map(|(mut properties, has_key)| {
         let mut keys = HashSet::new();
         properties.retain(|property| keys.insert(property["name"].as_str().map(str::to_ascii_lowercase)));
-        parsed(&json!({"name": "generated", "properties": properties}))
+        let compared = properties.iter().filter(|property| property.get("is_unique").is_some());
+        let names: Vec<Json> = compared.map(|property| property["name"].clone()).take(2).collect();
+        let unique = if has_key && names.len() == 2 { json!([{"properties": names}]) } else { json!([]) };
+        parsed(&json!({"name": "generated", "properties": properties, "unique": unique}))
     })
 }
 

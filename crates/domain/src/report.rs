@@ -1,0 +1,149 @@
+//! What is wrong with a JSON document, gathered while it is read.
+
+use regex::{Regex, RegexBuilder};
+use serde_json::{Map, Value as Json};
+
+use crate::constraints::typed;
+use crate::validation::Incoming;
+use crate::violation::{abbreviate, pointer_to};
+use crate::{CharacterSet, DataType, Severity, Value, ValueRef, Violation, ViolationCode, nearest};
+
+/// Largest compiled form of a pattern, in bytes.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+
+/// Every violation that is found in a document.
+#[derive(Default)]
+pub(crate) struct Report {
+    violations: Vec<Violation>,
+}
+
+impl Report {
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
+        self.violations
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.violations.len()
+    }
+
+    pub(crate) fn extend(&mut self, violations: impl Iterator<Item = Violation>) {
+        self.violations.extend(violations);
+    }
+
+    pub(crate) fn add(&mut self, pointer: &str, code: ViolationCode, detail: impl Into<String>) {
+        self.violations.push(Violation::new(pointer, code, detail));
+    }
+
+    pub(crate) fn mismatch(&mut self, pointer: &str, expected: &str, found: &Json) {
+        let found_kind = Incoming::from_json(found).kind();
+        let mut violation =
+            Violation::new(pointer, ViolationCode::TypeMismatch, format!("expected {expected}, found {found_kind}"));
+        violation.expected = Some(expected.to_owned());
+        violation.actual = Some(found_kind);
+        self.violations.push(violation);
+    }
+
+    /// The object at a pointer, with every key that it should not have reported.
+    pub(crate) fn object<'d>(
+        &mut self,
+        pointer: &str,
+        value: &'d Json,
+        keys: &[&str],
+    ) -> Option<&'d Map<String, Json>> {
+        let Json::Object(object) = value else {
+            self.mismatch(pointer, "object", value);
+            return None;
+        };
+        for key in object.keys().filter(|key| !keys.contains(&key.as_str())) {
+            let hint = nearest(key, keys.iter().copied())
+                .map_or_else(|| format!("the keys are {}", keys.join(", ")), |name| format!("did you mean `{name}`?"));
+            let detail = format!("there is no key `{}`; {hint}", abbreviate(key));
+            self.add(&pointer_to(pointer, key), ViolationCode::UnknownKey, detail);
+        }
+        Some(object)
+    }
+
+    pub(crate) fn flag(&mut self, pointer: &str, value: Option<&Json>) -> bool {
+        match value {
+            None | Some(Json::Null) => false,
+            Some(Json::Bool(flag)) => *flag,
+            Some(other) => {
+                self.mismatch(pointer, "boolean", other);
+                false
+            }
+        }
+    }
+
+    /// A text that has to be there.
+    pub(crate) fn text<'d>(&mut self, pointer: &str, value: Option<&'d Json>) -> Option<&'d str> {
+        match value {
+            Some(Json::String(text)) => return Some(text),
+            Some(other) => self.mismatch(pointer, "string", other),
+            None => self.add(pointer, ViolationCode::RequiredMissing, "it is required"),
+        }
+        None
+    }
+
+    pub(crate) fn severity(&mut self, pointer: &str, value: Option<&Json>) -> Severity {
+        match value {
+            None | Some(Json::Null) => Severity::Error,
+            Some(Json::String(text)) => Severity::parse(text).unwrap_or_else(|| {
+                self.add(pointer, ViolationCode::InvalidValue, "a severity is `error` or `warning`");
+                Severity::Error
+            }),
+            Some(other) => {
+                self.mismatch(pointer, "string", other);
+                Severity::Error
+            }
+        }
+    }
+
+    /// A number of characters.
+    pub(crate) fn length(&mut self, pointer: &str, value: &Json) -> Option<u64> {
+        let length = value.as_u64().filter(|length| i64::try_from(*length).is_ok());
+        if length.is_none() {
+            self.add(pointer, ViolationCode::InvalidConstraint, "a length is a whole number from 0");
+        }
+        length
+    }
+
+    pub(crate) fn pattern(&mut self, pointer: &str, text: &str) -> Option<Regex> {
+        let pattern = RegexBuilder::new(text).size_limit(MAX_PATTERN_BYTES).build();
+        let detail = match &pattern {
+            Ok(_) => return pattern.ok(),
+            Err(regex::Error::CompiledTooBig(_)) => "the pattern is too large",
+            Err(_) => "the pattern is not a regular expression of Rust's `regex` syntax",
+        };
+        self.add(pointer, ViolationCode::InvalidConstraint, detail);
+        None
+    }
+
+    pub(crate) fn characters(&mut self, pointer: &str, text: &str) -> Option<CharacterSet> {
+        let characters = CharacterSet::parse(text);
+        if characters.is_none() {
+            let detail = "it takes the characters that are allowed, with ranges such as `A-Z`";
+            self.add(pointer, ViolationCode::InvalidConstraint, detail);
+        }
+        characters
+    }
+
+    /// A non-null value of a type.
+    pub(crate) fn value(
+        &mut self,
+        pointer: &str,
+        data_type: DataType,
+        value: &Json,
+        code: ViolationCode,
+    ) -> Option<Value> {
+        match typed(data_type, Incoming::from_json(value)) {
+            Ok(ValueRef::Null) => self.add(pointer, code, "null is not a value here"),
+            Ok(value) => return Some(value.into_owned()),
+            Err((_, detail)) => self.add(pointer, code, detail),
+        }
+        None
+    }
+}
