@@ -20,6 +20,7 @@ mod ports;
 mod profile;
 mod query;
 mod read_log;
+pub mod recorder;
 mod schemas;
 mod system;
 pub mod timings;

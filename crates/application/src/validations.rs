@@ -85,10 +85,11 @@ impl ValidationService {
     /// end. It goes on when nobody waits any more.
     ///
     /// # Errors
-    /// [`Error::RulesInvalid`] with every violation; `Unavailable` with the budget `validations` when too many run.
+    /// [`Error::RulesInvalid`] with every violation; `Unavailable` with the budget `validations` when too many run;
+    /// [`Error::Store`] when it fails within that second.
     #[instrument(name = "validations.start", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn start(&self, schema: &Arc<Schema>, document: Option<Json>) -> Result<Arc<ValidationJob>, Error> {
-        let rules = rules_of(schema, document.as_ref())?;
+    pub async fn start(&self, schema: &Arc<Schema>, document: Option<&Json>) -> Result<Arc<ValidationJob>, Error> {
+        let rules = rules_of(schema, document)?;
         let unreadable = timed(Stage::Store, self.store.unreadable_patterns(rules.rules())).await?;
         if !unreadable.is_empty() {
             return Err(Error::RulesInvalid(
@@ -97,11 +98,18 @@ impl ValidationService {
         }
         let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
         let now = self.clock.now();
-        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, document, now));
+        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, document.cloned(), now));
         self.jobs.begin(&job, now)?;
         tokio::spawn(self.clone().run(Arc::clone(&job)).in_current_span());
         // A job that takes longer is answered as it is.
         let _ = timed(Stage::Store, tokio::time::timeout(ANSWER_WITHIN, job.ended())).await;
+        if let ValidationState::Failed { kind, budget } = job.progress().state {
+            // Who is told at once has no need of it.
+            self.jobs.remove(id);
+            let detail = "the validation failed";
+            let unavailable = budget.map(|budget| StoreError::unavailable(budget, detail));
+            return Err(unavailable.unwrap_or_else(|| StoreError::new(kind, detail)).into());
+        }
         Ok(job)
     }
 

@@ -5,7 +5,7 @@ mod parse;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Value, Violation};
+use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Violation};
 
 /// Most properties that a schema may have.
 pub const MAX_PROPERTIES: usize = 1_000;
@@ -86,7 +86,7 @@ fn property_json(property: &Property) -> Json {
         document.insert("description".into(), description.as_str().into());
     }
     if let Some(default) = &property.default {
-        document.insert("default".into(), value_json(property.data_type, default));
+        document.insert("default".into(), default.to_json(property.data_type));
     }
     if !property.constraints.is_empty() {
         document.insert("constraints".into(), constraints_json(property.data_type, &property.constraints).into());
@@ -116,27 +116,16 @@ fn constraints_json(data_type: DataType, constraints: &Constraints) -> Map<Strin
         document.insert("characters".into(), characters.as_str().into());
     }
     if !constraints.allowed.is_empty() {
-        let allowed = constraints.allowed.iter().map(|value| value_json(data_type, value)).collect();
+        let allowed = constraints.allowed.iter().map(|value| value.to_json(data_type)).collect();
         document.insert("enum".into(), allowed);
     }
     if let Some(minimum) = &constraints.minimum {
-        document.insert("minimum".into(), value_json(data_type, minimum));
+        document.insert("minimum".into(), minimum.to_json(data_type));
     }
     if let Some(maximum) = &constraints.maximum {
-        document.insert("maximum".into(), value_json(data_type, maximum));
+        document.insert("maximum".into(), maximum.to_json(data_type));
     }
     document
-}
-
-/// A value as it stands in a JSON document of the given type.
-fn value_json(data_type: DataType, value: &Value) -> Json {
-    match value {
-        Value::Integer(number) => json!(number),
-        Value::Number(number) => json!(number),
-        Value::Boolean(boolean) => json!(boolean),
-        Value::Json(text) => serde_json::from_str(text).unwrap_or(Json::Null),
-        other => other.text(data_type).map_or(Json::Null, Json::String),
-    }
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Report {
 
     pub(crate) fn flag(&mut self, pointer: &str, value: Option<&Json>) -> bool {
         match value {
-            None | Some(Json::Null) => false,
+            None => false,
             Some(Json::Bool(flag)) => *flag,
             Some(other) => {
                 self.mismatch(pointer, "boolean", other);

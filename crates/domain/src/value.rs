@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::record::parse_uuid;
@@ -99,6 +100,17 @@ impl<'a> ValueRef<'a> {
             Self::Text(text) => ValueRef::Text(Cow::Borrowed(text)),
             Self::Json(text) => ValueRef::Json(Cow::Borrowed(text)),
             other => other.clone().into_owned(),
+        }
+    }
+
+    /// The value as it stands in a record that is JSON.
+    pub fn to_json(&self, data_type: DataType) -> Json {
+        match self {
+            Self::Integer(number) => Json::from(*number),
+            Self::Number(number) => Json::from(*number),
+            Self::Boolean(value) => Json::from(*value),
+            Self::Json(text) => serde_json::from_str(text).unwrap_or(Json::Null),
+            other => other.text(data_type).into(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::Field;
+
 macro_rules! violation_codes {
     ($($variant:ident = $code:literal, $doc:literal;)*) => {
         /// The stable code of a [`Violation`].

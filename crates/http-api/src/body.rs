@@ -195,6 +195,19 @@ pub(crate) async fn json(
     serde_json::from_slice(&body).map_err(|error| malformed(&error))
 }
 
+/// A body that is JSON, if there is one and it is not null.
+pub(crate) async fn json_if_any(
+    request: &HttpRequest,
+    payload: web::Payload,
+    settings: &HttpSettings,
+) -> Result<Option<Json>, ApiError> {
+    let body = whole(request, payload, JSON, settings.max_body_bytes, settings.patience()).await?;
+    if body.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&body).map_err(|error| malformed(&error))
+}
+
 /// A body that is no JSON, or not that of its route.
 pub(crate) fn malformed(error: &serde_json::Error) -> ApiError {
     if error.is_data() {

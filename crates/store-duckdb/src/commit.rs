@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, 
 use arrow_select::filter::filter_record_batch;
 use duckdb::Connection;
 use eider_application::{CommitOutcome, CommitTerms, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest};
-use eider_domain::{Field, RecordId, Schema, SystemField};
+use eider_domain::{RecordId, Schema, SystemField};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
@@ -40,7 +40,7 @@ pub(crate) fn commit(
     let mut keys = keys_of(schema, staging.origins());
     let mut batches = staging.seal()?;
     let mut suspects = None;
-    if matches!(keys.first().map(Vec::as_slice), Some([Field::System(_)])) {
+    if matches!(keys.first().map(Vec::as_slice), Some([eider_domain::Field::System(_)])) {
         ids.want(connection, schema, counters.commit_seq())?;
         if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
             suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
@@ -87,7 +87,7 @@ pub(crate) fn commit(
             receipt.commit_seq = Some(after.commit_seq());
             next = Some(after);
         }
-        if !fields.is_empty() {
+        if !keys.is_empty() {
             keys::clear(connection)?;
         }
         if let Some(answer) = &terms.answer {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use duckdb::Connection;
+use eider_application::recorder::{Recorder, SECONDS};
 use eider_application::{
     CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionFigures, EvolutionOutcome, EvolutionRequest,
     ScanRequest, StoreError,
@@ -19,7 +20,6 @@ use tokio::runtime::Handle;
 use crate::catalog;
 use crate::commit::ids_of;
 use crate::error::{schema_changed, store_error};
-use crate::recorder::{Recorder, SECONDS};
 use crate::scan::{port_batch, scan_schema};
 use crate::sql;
 use crate::store::DuckDbStore;
@@ -177,19 +177,21 @@ fn apply(store: &DuckDbStore, connection: &Connection, request: &EvolutionReques
         tracing::debug!(schema.name = %before.name(), statement = sql, "schema change");
         execute(sql).inspect(|()| running.step())
     };
-    for (drop, _) in &alteration.unindexed {
-        step(drop)?;
-    }
-    let mut changing = None;
-    let changed = transaction(connection, || {
-        alteration.steps.iter().try_for_each(|sql| step(sql))?;
-        catalog::replace(connection, &next, request.at)?;
-        changing = Some(Changing::begin(table.version.clone()));
-        Ok(Decision::Commit(()))
+    let (mut unindexed, mut changing) = (0, None);
+    let changed = alteration.unindexed.iter().try_for_each(|(drop, _)| step(drop).inspect(|()| unindexed += 1));
+    let changed = changed.and_then(|()| {
+        transaction(connection, || {
+            alteration.steps.iter().try_for_each(|sql| step(sql))?;
+            catalog::replace(connection, &next, request.at)?;
+            changing = Some(Changing::begin(table.version.clone()));
+            Ok(Decision::Commit(()))
+        })
     });
     if let Err(error) = changed {
+        // Reads of the version that stays need not wait for its indexes.
+        drop(changing);
         // What was lost to a failure here is made again when the file is opened.
-        for (_, create) in &alteration.unindexed {
+        for (_, create) in &alteration.unindexed[..unindexed] {
             if let Err(error) = execute(create) {
                 tracing::warn!(schema.name = %before.name(), %error, "an index could not be made again");
             }

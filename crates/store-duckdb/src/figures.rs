@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use duckdb::Connection;
+use eider_application::recorder::{NUMBERS, Recorder, SECONDS};
 use eider_application::{CommitFigures, EngineMemory, FileFigures, MemoryTag, StoreError, blocking};
 
 use crate::error::store_error;
-use crate::recorder::{NUMBERS, Recorder, SECONDS};
 use crate::shared::Shared;
 use crate::{StoreSettings, checkpoint};
 

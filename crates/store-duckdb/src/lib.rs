@@ -26,7 +26,6 @@ mod profile;
 mod ranges;
 mod reads;
 mod record_cache;
-mod recorder;
 mod scan;
 mod settings;
 mod shared;

@@ -8,11 +8,11 @@ use std::time::Instant;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use deadpool::{Runtime, managed::TimeoutType};
 use duckdb::Connection;
+use eider_application::recorder::{Recorder, SECONDS};
 use eider_application::timings::{Stage, timed};
 use eider_application::{ConnectionFigures, StoreError, StoreErrorKind, blocking};
 
 use crate::error::{internal, store_error};
-use crate::recorder::{Recorder, SECONDS};
 use crate::{PoolSettings, engine};
 
 pub(crate) type Pool = managed::Pool<ConnectionSource>;

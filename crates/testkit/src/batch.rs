@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::FixedClock;
-use crate::column::{column_of, data_type_of, json_of, rows_of};
+use crate::column::{column_of, data_type_of, rows_of};
 
 /// When the schemas and records of tests are created unless they say otherwise: what a new [`FixedClock`] shows.
 pub fn created_at() -> Timestamp {
@@ -134,7 +134,7 @@ pub fn rows(batch: &RecordBatch) -> Vec<Json> {
     let schema = batch.schema();
     let object = |row: Vec<Value>| {
         let cells = schema.fields().iter().zip(row);
-        cells.map(|(field, value)| (field.name().clone(), json_of(data_type_of(field), &value))).collect()
+        cells.map(|(field, value)| (field.name().clone(), value.to_json(data_type_of(field)))).collect()
     };
     rows_of(batch).into_iter().map(object).collect()
 }

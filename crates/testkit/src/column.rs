@@ -10,7 +10,6 @@ use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType as ArrowType, Field as ArrowField};
 use eider_application::value_at;
 use eider_domain::{DataType, Value};
-use serde_json::Value as Json;
 
 /// The type of the values in an Arrow column; `object` for nested JSON of either kind.
 pub(crate) fn data_type_of(field: &ArrowField) -> DataType {
@@ -74,17 +73,5 @@ pub(crate) fn column_of(data_type: DataType, values: &[&Value]) -> ArrayRef {
             let column = FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, 16);
             Arc::new(column.expect("every UUID has 16 bytes"))
         }
-    }
-}
-
-/// A value as a record shows it in JSON.
-pub(crate) fn json_of(data_type: DataType, value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Integer(number) => Json::from(*number),
-        Value::Number(number) => Json::from(*number),
-        Value::Boolean(value) => Json::from(*value),
-        Value::Json(text) => serde_json::from_str(text).expect("nested JSON is valid"),
-        other => other.text(data_type).into(),
     }
 }

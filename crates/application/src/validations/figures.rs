@@ -1,13 +1,14 @@
 //! What became of validations.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::job::ValidationState;
 use crate::Distribution;
+use crate::recorder::Recorder;
 
 /// Upper bounds of the times of validations, in seconds.
-const SECONDS: [f64; 11] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, f64::INFINITY];
+const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// What became of the validations since the server was started.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,37 +27,39 @@ pub struct ValidationFigures {
 
 /// Counts validations that have ended.
 #[derive(Debug)]
-pub(super) struct Counted(Mutex<ValidationFigures>);
+pub(super) struct Counted {
+    done: AtomicU64,
+    failed: AtomicU64,
+    cancelled: AtomicU64,
+    seconds: Recorder,
+}
 
 impl Default for Counted {
     fn default() -> Self {
-        let buckets = SECONDS.map(|bound| (bound, 0)).to_vec();
-        let seconds = Distribution { buckets, sum: 0.0 };
-        Self(Mutex::new(ValidationFigures { running: 0, done: 0, failed: 0, cancelled: 0, seconds }))
+        let (done, failed, cancelled) = Default::default();
+        Self { done, failed, cancelled, seconds: Recorder::new(SECONDS) }
     }
 }
 
 impl Counted {
     pub(super) fn ended(&self, state: &ValidationState, took: Duration) {
-        let mut figures = self.lock();
-        match state {
-            ValidationState::Done(_) => figures.done += 1,
-            ValidationState::Failed { .. } => figures.failed += 1,
-            ValidationState::Running | ValidationState::Cancelled => figures.cancelled += 1,
-        }
-        let seconds = took.as_secs_f64();
-        figures.seconds.sum += seconds;
-        if let Some((_, count)) = figures.seconds.buckets.iter_mut().find(|(bound, _)| seconds <= *bound) {
-            *count += 1;
-        }
+        let ended = match state {
+            ValidationState::Done(_) => &self.done,
+            ValidationState::Failed { .. } => &self.failed,
+            ValidationState::Running | ValidationState::Cancelled => &self.cancelled,
+        };
+        ended.fetch_add(1, Ordering::Relaxed);
+        self.seconds.record(took.as_secs_f64());
     }
 
     /// The figures, while so many run.
     pub(super) fn figures(&self, running: usize) -> ValidationFigures {
-        ValidationFigures { running, ..self.lock().clone() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ValidationFigures> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        ValidationFigures {
+            running,
+            done: self.done.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            cancelled: self.cancelled.load(Ordering::Relaxed),
+            seconds: self.seconds.distribution(),
+        }
     }
 }

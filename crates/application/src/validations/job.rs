@@ -29,6 +29,11 @@ pub enum ValidationState {
 }
 
 impl ValidationState {
+    /// Whether its rules are being checked.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running)
+    }
+
     /// The state as it stands on the wire.
     pub fn name(&self) -> &'static str {
         match self {
@@ -116,7 +121,7 @@ impl ValidationJob {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.progress.borrow().state, ValidationState::Running)
+        self.progress.borrow().state.is_running()
     }
 
     /// When it ended, if it has.

@@ -65,9 +65,7 @@ impl Jobs {
 
     /// Those of a schema, the youngest first; not those of another that had its name.
     pub(super) fn of_schema(&self, schema: &Schema, now: Timestamp) -> Vec<Arc<ValidationJob>> {
-        let is_of = |job: &&Arc<ValidationJob>| {
-            job.schema().name() == schema.name() && job.schema().created_at() == schema.created_at()
-        };
+        let is_of = |job: &&Arc<ValidationJob>| job.schema().is_version_of(schema);
         self.current(now).iter().rev().filter(is_of).cloned().collect()
     }
 

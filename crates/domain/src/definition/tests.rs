@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::ViolationCode;
+use crate::{Value, ViolationCode};
 
 fn codes(document: &Json) -> Vec<(String, ViolationCode)> {
     let violations = SchemaDefinition::parse(document).unwrap_err();

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Index, PropertyType, SchemaDefinition};
+use super::{Index, PropertyType, SchemaDefinition, Severity};
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -25,7 +25,7 @@ pub(crate) struct IssueFilters {
     property: Option<String>,
     /// Only the issues of rules of this severity.
     #[param(nullable = false, inline)]
-    severity: Option<RuleSeverity>,
+    severity: Option<Severity>,
 }
 
 /// The rules of a validation.
@@ -49,7 +49,7 @@ pub(crate) struct QualityRule {
     /// What the rule is called; made of its kind and its property if not given.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,100}$")]
     name: Option<String>,
-    severity: Option<RuleSeverity>,
+    severity: Option<Severity>,
     /// Of `values`: those allowed.
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
     values: Option<Vec<Json>>,
@@ -100,13 +100,6 @@ pub(crate) enum RuleKind {
     Range,
     Duplicate,
     Freshness,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub(crate) enum RuleSeverity {
-    Error,
-    Warning,
 }
 
 #[derive(ToSchema)]
@@ -178,7 +171,7 @@ pub(crate) struct CheckedRule {
     name: String,
     rule: RuleKind,
     properties: Vec<String>,
-    severity: RuleSeverity,
+    severity: Severity,
     category: String,
     issues: Option<u64>,
     suggestions: Option<u64>,

@@ -16,6 +16,26 @@ pub(crate) struct SchemaDefinition {
     description: Option<String>,
     #[schema(min_items = 1, max_items = 1000)]
     properties: Vec<Property>,
+    /// What no two records may share.
+    #[schema(max_items = 10)]
+    unique: Option<Vec<UniqueKey>>,
+}
+
+/// Properties whose values, taken together, no two records may share; a record in which one is null has no key.
+#[derive(ToSchema)]
+pub(crate) struct UniqueKey {
+    /// Names, each once: 2 to 8, of a warning also one.
+    #[schema(min_items = 1, max_items = 8)]
+    properties: Vec<String>,
+    severity: Option<Severity>,
+}
+
+/// Whether what breaks it is refused, or only counted.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    Error,
+    Warning,
 }
 
 /// A property of a schema.
@@ -121,6 +141,8 @@ pub(crate) struct StoredSchema {
     #[schema(nullable = false)]
     description: Option<String>,
     properties: Vec<Property>,
+    #[schema(nullable = false)]
+    unique: Option<Vec<UniqueKey>>,
     /// How often it was written; 1 when created.
     #[schema(minimum = 1)]
     version: u32,
@@ -140,6 +162,9 @@ pub(crate) struct SchemaChange {
     change: Option<BTreeMap<String, PropertyChange>>,
     /// Properties that come, with their default in every record.
     add: Option<Vec<Property>>,
+    /// All keys of several properties, by their names after the change.
+    #[schema(max_items = 10)]
+    unique: Option<Vec<UniqueKey>>,
 }
 
 /// What is merged into a property; `null` takes away what it stands for.
@@ -173,6 +198,8 @@ pub(crate) struct EvolvedSchema {
     #[schema(nullable = false)]
     description: Option<String>,
     properties: Vec<Property>,
+    #[schema(nullable = false)]
+    unique: Option<Vec<UniqueKey>>,
     #[schema(minimum = 1)]
     version: u32,
     #[schema(format = DateTime)]
@@ -188,6 +215,8 @@ pub(crate) struct SchemaVersion {
     #[schema(nullable = false)]
     description: Option<String>,
     properties: Vec<Property>,
+    #[schema(nullable = false)]
+    unique: Option<Vec<UniqueKey>>,
     #[schema(minimum = 1)]
     version: u32,
     /// When it came into force.
@@ -212,6 +241,8 @@ pub(crate) struct SchemaDescription {
     #[schema(nullable = false)]
     description: Option<String>,
     properties: Vec<Property>,
+    #[schema(nullable = false)]
+    unique: Option<Vec<UniqueKey>>,
     #[schema(minimum = 1)]
     version: u32,
     #[schema(format = DateTime)]

@@ -1,7 +1,10 @@
 //! `GET /schemas/{schema}/advice`: which properties to index, by what was asked for.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{IndexAdvice, IndexCandidate, SeenReads};
+use eider_domain::Schema;
 use serde_json::{Value as Json, json};
 
 use crate::error::ApiError;
@@ -31,9 +34,11 @@ pub(super) async fn advice(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let schema = state.schema(&name).await?;
-    slow::note(&request, Shape::new("advice", &schema));
-    let advice = within(state.settings().query_timeout, state.services.query.advise(&schema)).await?;
+    let make = async |schema: Arc<Schema>| {
+        slow::note(&request, Shape::new("advice", &schema));
+        within(state.settings().query_timeout, state.services.query.advise(&schema)).await
+    };
+    let advice = state.with_schema(&name, make).await?;
     Ok(HttpResponse::Ok().json(document(&advice)))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{DataProfile, FieldProfile, Figure, ProfileRequest};
-use eider_domain::{DataType, Field, Schema, Value};
+use eider_domain::{Field, Schema};
 use serde_json::{Map, Value as Json, json};
 
 use crate::answers::{Answer, Question, answer};
@@ -69,7 +69,7 @@ fn field_document(profile: &FieldProfile, records: u64) -> Json {
     document.insert("type".into(), data_type.name().into());
     let mut quantiles = Vec::new();
     for (figure, value) in figures {
-        let json = value_document(figure.data_type(data_type), value);
+        let json = value.to_json(figure.data_type(data_type));
         let name = match figure {
             Figure::Count => {
                 let nulls = records.saturating_sub(json.as_u64().unwrap_or_default());
@@ -94,18 +94,8 @@ fn field_document(profile: &FieldProfile, records: u64) -> Json {
         document.insert("quantiles".into(), quantiles.into());
     }
     if data_type.is_comparable() {
-        let top = top.iter().map(|(value, count)| json!({"value": value_document(data_type, value), "count": count}));
+        let top = top.iter().map(|(value, count)| json!({"value": value.to_json(data_type), "count": count}));
         document.insert("top".into(), top.collect());
     }
     Json::Object(document)
-}
-
-/// A value as records have it.
-fn value_document(data_type: DataType, value: &Value) -> Json {
-    match value {
-        Value::Integer(number) => json!(number),
-        Value::Number(number) => json!(number),
-        Value::Boolean(boolean) => json!(boolean),
-        other => other.text(data_type).map_or(Json::Null, Json::String),
-    }
 }

@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use eider_application::{
-    AppliedRules, BodyFormat, Error, ErrorCode, RuleOutcome, StoreError, StoreErrorKind, ValidationJob,
-    ValidationProgress, ValidationState, blocking,
+    AppliedRules, BodyFormat, Error, ErrorCode, RuleOutcome, StoreError, ValidationJob, ValidationProgress,
+    ValidationState, blocking,
 };
 use eider_domain::{Field, Rule, Schema, Severity};
 use futures::TryStreamExt;
@@ -46,15 +46,11 @@ pub(super) async fn start(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let document = document(&state, &request, payload).await?;
-    let schema = state.schema(&name).await?;
-    let job = state.services.validations.start(&schema, document).await?;
-    let mut response = match job.progress().state {
-        ValidationState::Failed { kind, budget } => return Err(failure(kind, budget)),
-        ValidationState::Running => HttpResponse::Accepted(),
-        ValidationState::Done(_) | ValidationState::Cancelled => HttpResponse::Ok(),
-    };
-    let location = format!("{BASE}/schemas/{}/validations/{}", schema.name(), job.id());
+    let document = body::json_if_any(&request, payload, &state.settings()).await?;
+    let start = async |schema: Arc<Schema>| Ok(state.services.validations.start(&schema, document.as_ref()).await?);
+    let job = state.with_schema(&name, start).await?;
+    let mut response = if job.progress().state.is_running() { HttpResponse::Accepted() } else { HttpResponse::Ok() };
+    let location = format!("{BASE}/schemas/{}/validations/{}", job.schema().name(), job.id());
     Ok(response.insert_header((LOCATION, location)).json(document_of(&job)))
 }
 
@@ -94,7 +90,7 @@ pub(super) async fn describe(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let (_, job) = find(&state, &path).await?;
+    let job = find(&state, &path).await?;
     Ok(HttpResponse::Ok().json(document_of(&job)))
 }
 
@@ -133,7 +129,7 @@ pub(super) async fn issues(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["rule", "property", "severity"], false)?;
-    let (_, job) = find(&state, &path).await?;
+    let job = find(&state, &path).await?;
     let rules = job.rules().rules();
     let chosen = chosen(&parameters, rules)?;
     let lines: Arc<[IssueLines]> = rules.iter().map(IssueLines::new).collect();
@@ -169,12 +165,17 @@ pub(super) async fn apply(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let chosen = match document(&state, &request, payload).await? {
+    let chosen = match body::json_if_any(&request, payload, &state.settings()).await? {
         None => Chosen { rules: None },
         Some(document) => Chosen::deserialize(document).map_err(|error| body::malformed(&error))?,
     };
-    let (schema, job) = find(&state, &path).await?;
-    let applied = state.services.validations.apply(&schema, &job, chosen.rules.as_deref()).await?;
+    let (name, id) = (&path.0, id_of(&path.1)?);
+    let validations = &state.services.validations;
+    let apply = async |schema: Arc<Schema>| {
+        let job = validations.get(&schema, id)?;
+        Ok(validations.apply(&schema, &job, chosen.rules.as_deref()).await?)
+    };
+    let applied = state.with_schema(name, apply).await?;
     let AppliedRules { receipt, changed, elapsed } = applied;
     let rules = changed.iter().map(|(name, changed)| json!({"name": name, "changed": changed}));
     Ok(HttpResponse::Ok().json(json!({
@@ -192,22 +193,10 @@ struct Chosen {
     rules: Option<Vec<String>>,
 }
 
-/// The body of a request, if it has one.
-async fn document(state: &ApiState, request: &HttpRequest, payload: web::Payload) -> Result<Option<Json>, ApiError> {
-    let settings = state.settings();
-    let body = body::whole(request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let document: Json = serde_json::from_slice(&body).map_err(|error| body::malformed(&error))?;
-    Ok((!document.is_null()).then_some(document))
-}
-
-/// A schema and the validation of it that a path names.
-async fn find(state: &ApiState, (name, id): &(String, String)) -> Result<(Arc<Schema>, Arc<ValidationJob>), ApiError> {
+/// The validation that a path names.
+async fn find(state: &ApiState, (name, id): &(String, String)) -> Result<Arc<ValidationJob>, ApiError> {
     let schema = state.schema(name).await?;
-    let job = state.services.validations.get(&schema, id_of(id)?)?;
-    Ok((schema, job))
+    Ok(state.services.validations.get(&schema, id_of(id)?)?)
 }
 
 fn id_of(text: &str) -> Result<Uuid, ApiError> {
@@ -239,17 +228,6 @@ fn chosen(parameters: &Parameters<'_>, rules: &[Rule]) -> Result<Vec<usize>, Api
         chosen.retain(|place| rules[*place].severity() == severity);
     }
     Ok(chosen)
-}
-
-/// A validation that failed while its caller waited. It is logged already.
-fn failure(kind: StoreErrorKind, budget: Option<&'static str>) -> ApiError {
-    let code = code_of(kind);
-    let error = ApiError::new(code, format!("{}.", code.title()));
-    budget.map_or(error.clone(), |budget| error.with_members(json!({"budget": budget})))
-}
-
-fn code_of(kind: StoreErrorKind) -> ErrorCode {
-    Error::Store(StoreError::new(kind, "")).code()
 }
 
 /// A validation as it is shown.
@@ -293,7 +271,7 @@ fn document_of(job: &ValidationJob) -> Json {
         "by_severity": by_severity,
     });
     if let ValidationState::Failed { kind, .. } = state {
-        document["failure"] = code_of(kind).as_str().into();
+        document["failure"] = Error::Store(StoreError::new(kind, "")).code().as_str().into();
     }
     document
 }

@@ -19,7 +19,8 @@ async fn a_schema_is_created_shown_listed_and_removed() {
     let shown = app.get("/api/v1/schemas/FLIGHTS").await;
     assert_eq!((shown.status, shown.header("etag")), (200, "\"1\""));
     assert_eq!(shown.json()["record_count"], 2);
-    let indexes = json!([{"property": "carrier", "unique": false}, {"property": "confirmation", "unique": true}]);
+    let indexes =
+        json!([{"properties": ["carrier"], "unique": false}, {"properties": ["confirmation"], "unique": true}]);
     assert_eq!(shown.json()["indexes"], indexes);
     let identity = json!({"id_type": "uuidv7", "index": "none", "generated_ids": "scan", "given_ids": "scan",
         "filter_bytes": 0});
@@ -158,10 +159,49 @@ async fn records_that_contradict_a_change_are_counted_and_named() {
         let refused = patch(&app, query, &json!({"change": {"flight": {"required": true}}})).await;
         assert_eq!(refused.problem(), (409, "schema_contradicted".to_owned()));
         let contradiction = refused.json()["contradictions"][0].clone();
-        assert_eq!((&contradiction["property"], &contradiction["records"]), (&json!("flight"), &json!(2)));
+        assert_eq!((&contradiction["properties"], &contradiction["records"]), (&json!(["flight"]), &json!(2)));
         assert_eq!(contradiction["code"], "required_missing");
         assert_eq!(contradiction["sample"].as_array().unwrap().len(), 2);
     }
+}
+
+#[tokio::test]
+async fn keys_of_several_properties_are_shown_kept_and_changed() {
+    let app = TestApp::start();
+    let property = |name: &str| json!({"name": name, "type": "integer"});
+    let unique = json!([{"properties": ["a", "b"]}, {"properties": ["c"], "severity": "warning"}]);
+    let schema = json!({"name": "s", "properties": [property("a"), property("b"), property("c")], "unique": unique});
+    let created = app.post("/api/v1/schemas", &schema).await;
+    assert_eq!(created.json()["unique"][0], json!({"properties": ["a", "b"], "severity": "error"}));
+    let shown = app.get("/api/v1/schemas/s").await.json();
+    assert_eq!(shown["indexes"], json!([{"properties": ["a", "b"], "unique": true}]));
+
+    let record = json!({"a": 1, "b": 2, "c": 3});
+    assert_eq!(app.post("/api/v1/records/s", &record).await.status, 201);
+    let refused = app.post("/api/v1/records/s", &record).await;
+    assert_eq!(refused.problem(), (409, "unique_violation".to_owned()));
+    let detail = "a stored record has the same `a` and `b`";
+    let expected = json!([{"pointer": "", "code": "unique_violation", "detail": detail}]);
+    assert_eq!(refused.json()["errors"], expected);
+    let bulk = app.post("/api/v1/records/s/bulk", &json!([{"a": 1, "b": 1}, {"a": 1, "b": 1}])).await;
+    let failure = json!({"line": 2, "pointer": "", "code": "unique_violation",
+        "detail": "the record at line 1 of this body has the same `a` and `b`"});
+    assert_eq!((bulk.status, &bulk.json()["failures"]), (422, &json!([failure])));
+    assert_eq!(
+        app.post("/api/v1/records/s", &json!({"a": 2, "b": 2, "c": 3})).await.status,
+        201,
+        "a warning refuses nothing"
+    );
+
+    let change = json!({"unique": [{"properties": ["b", "c"]}]});
+    let refused = app.send(app.request("PATCH", "/api/v1/schemas/s").json(&change)).await;
+    assert_eq!(refused.problem(), (409, "schema_contradicted".to_owned()));
+    assert_eq!(refused.json()["contradictions"][0]["properties"], json!(["b", "c"]));
+    let found = app.post("/api/v1/schemas/s/validations", &Json::Null).await.json();
+    let counts: Vec<_> =
+        found["rules"].as_array().unwrap().iter().map(|rule| (&rule["name"], &rule["issues"])).collect();
+    assert_eq!(counts, [(&json!("duplicate_a_b"), &json!(0)), (&json!("duplicate_c"), &json!(1))]);
+    assert_eq!(found["by_severity"], json!({"error": 0, "warning": 1}));
 }
 
 /// What a client knows of a record tells nothing of one with other columns.

@@ -217,7 +217,7 @@ async fn a_change_that_is_cut_short_happened_or_did_not() {
 async fn check_whole(server: &Server, found: &Json, is_there: bool, rows: u64) {
     let names = |list: &Json| -> Vec<String> {
         let list = list.as_array().unwrap().iter();
-        list.map(|each| each["property"].as_str().or(each["name"].as_str()).unwrap().to_owned()).collect()
+        list.map(|each| each["properties"][0].as_str().or(each["name"].as_str()).unwrap().to_owned()).collect()
     };
     let (properties, indexes, value) = if is_there {
         (vec!["key", "basket", "note"], vec!["key", "basket", "note"], json!(3.0))

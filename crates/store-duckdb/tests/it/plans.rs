@@ -84,7 +84,7 @@ async fn an_indexed_property_is_looked_up_and_another_is_scanned() {
 
     let statistics = numbers.store.statistics(&numbers.schema).await.unwrap();
     let found: Vec<(&str, bool)> =
-        statistics.indexes.iter().map(|index| (index.property.as_str(), index.is_unique)).collect();
+        statistics.indexes.iter().map(|index| (index.fields[0].name(), index.is_unique)).collect();
     assert_eq!(found, [("n", false)]);
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use eider_application::{CommitTerms, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
-use eider_domain::{Filter, RecordQuery, Schema, SchemaName, Timestamp};
+use eider_domain::{Filter, Index, RecordQuery, Schema, SchemaName, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::Fixture;

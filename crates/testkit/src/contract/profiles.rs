@@ -15,7 +15,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Fixture;
 use super::generated::for_all;
-use crate::column::json_of;
 use crate::{MemoryStore, condition, created_at, strategies};
 
 /// Cases of generated records unless `PROPTEST_CASES` says otherwise.
@@ -43,9 +42,9 @@ fn shown(profile: &FieldProfile) -> Json {
             Figure::MinLength => "min_length",
             Figure::MaxLength => "max_length",
         };
-        shown.insert(name.to_owned(), json_of(figure.data_type(data_type), value));
+        shown.insert(name.to_owned(), value.to_json(figure.data_type(data_type)));
     }
-    let top = profile.top.iter().map(|(value, count)| json!([json_of(data_type, value), count]));
+    let top = profile.top.iter().map(|(value, count)| json!([value.to_json(data_type), count]));
     shown.insert("top".to_owned(), top.collect());
     Json::Object(shown)
 }

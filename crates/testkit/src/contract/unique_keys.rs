@@ -181,7 +181,7 @@ pub async fn keys_come_and_go_with_a_change_of_the_schema(fixture: Fixture) {
     fixture.write(&schema, records).await;
     let of = |names: &[&str]| json!({"unique": [{"properties": names}]});
     let found = contradictions(&fixture, &schema, of(&["n", "carrier"])).await;
-    let names: Vec<&str> = found[0].properties.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = found[0].properties.iter().map(eider_domain::PropertyName::as_str).collect();
     assert_eq!((names, found[0].code, found[0].records), (vec!["n", "carrier"], ViolationCode::UniqueViolation, 3));
     assert_eq!((found.len(), found[0].sample.len()), (1, 3));
     let mut added = of(&["mark", "day"]);
@@ -214,7 +214,7 @@ pub async fn a_key_concerns_a_write_that_has_begun(fixture: Fixture) {
             json!({"name": "s", "properties": [{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}]}),
         )
         .await;
-    let mut writer = fixture.store.writer(WriteRequest::new(Arc::clone(&schema))).await.expect("a writer");
+    let mut writer = fixture.store.begin_write(WriteRequest::new(Arc::clone(&schema))).await.expect("a writer");
     writer.append(batch(&schema, json!([{"a": 1, "b": 1}, {"a": 1, "b": 1}])), IdOrigin::Client).await.expect("rows");
     evolve(&fixture, &schema, json!({"unique": [{"properties": ["a", "b"]}]})).await;
     let outcome = writer.commit(CommitTerms::all_or_nothing()).await;

@@ -61,8 +61,7 @@ fn issues(table: &Table, rule: &Rule, now: Timestamp) -> Vec<Vec<Value>> {
     for record in &table.records {
         let values: Vec<&Value> = rule.fields().iter().map(|field| &record.values[field.column()]).collect();
         let finding = if matches!(rule.check(), Check::Duplicate) {
-            let keys: Option<Vec<String>> = rule.fields().iter().map(|field| key(field, &record.values)).collect();
-            let is_repeated = keys.is_some_and(|keys| !seen.insert(keys));
+            let is_repeated = key(rule.fields(), &record.values).is_some_and(|key| !seen.insert(key));
             is_repeated.then_some(Finding { suggestion: None })
         } else {
             rule.finding(values[0], now)

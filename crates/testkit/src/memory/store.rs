@@ -13,9 +13,7 @@ use eider_application::{
     RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError,
     StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
-use eider_domain::{
-    Aggregation, Condition, Filter, Property, RecordId, RecordQuery, Rule, Schema, SchemaName, Timestamp,
-};
+use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Rule, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 

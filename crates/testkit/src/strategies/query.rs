@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::value::value;
-use crate::column::json_of;
 
 /// A filter over the fields of a schema: all operators, `and`, `or` and `not` a few levels deep.
 pub fn filter(schema: &Schema) -> BoxedStrategy<Filter> {
@@ -36,7 +35,7 @@ fn condition(field: Field) -> BoxedStrategy<Condition> {
     if data_type == eider_domain::DataType::String {
         operators.extend([Operator::Like, Operator::Ilike]);
     }
-    let json = move || value(data_type).prop_map(move |value| json_of(data_type, &value));
+    let json = move || value(data_type).prop_map(move |value| value.to_json(data_type));
     proptest::sample::select(operators)
         .prop_flat_map(move |operator| {
             let operand = match operator {

@@ -68,7 +68,7 @@ fn suggestions_are_made_one_after_the_other_and_take_the_place_of_what_they_mend
     let mut statements = vec![shown(&make_suggested(&schema(), &rules, Timestamp::from_micros(7)))];
     statements.push(count_suggested(&rules));
     statements.extend(changed_fields(&rules).iter().map(|field| suggested_values(&rules, field)));
-    statements.extend(changed_fields(&rules).iter().map(|field| is_shared(&schema(), field)));
+    statements.extend(changed_fields(&rules).iter().map(|field| is_shared(&schema(), std::slice::from_ref(field))));
     statements.extend(replace_suggested(&schema(), 8));
     statements.push(shown(&snapshot(&schema())));
     assert_snapshot!(statements.join("\n"));

@@ -2,26 +2,27 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use eider_application::Distribution;
+use crate::Distribution;
 
 /// Upper bounds of times, in seconds: from a quarter of a millisecond to a minute.
-pub(crate) const SECONDS: &[f64] =
+pub const SECONDS: &[f64] =
     &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// Upper bounds of numbers.
-pub(crate) const NUMBERS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0];
+pub const NUMBERS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0];
 
 /// Counts figures by their size; shared by threads.
 #[derive(Debug)]
-pub(crate) struct Recorder(Mutex<Distribution>);
+pub struct Recorder(Mutex<Distribution>);
 
 impl Recorder {
     /// None so far, to be counted between these bounds, which ascend.
-    pub(crate) fn new(bounds: &[f64]) -> Self {
+    pub fn new(bounds: &[f64]) -> Self {
         let buckets = bounds.iter().copied().chain([f64::INFINITY]).map(|bound| (bound, 0)).collect();
         Self(Mutex::new(Distribution { buckets, sum: 0.0 }))
     }
 
-    pub(crate) fn record(&self, figure: f64) {
+    /// Counts a figure.
+    pub fn record(&self, figure: f64) {
         let mut distribution = self.lock();
         distribution.sum += figure;
         let place = distribution.buckets.partition_point(|(bound, _)| *bound < figure);
@@ -30,7 +31,8 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn distribution(&self) -> Distribution {
+    /// What was counted so far.
+    pub fn distribution(&self) -> Distribution {
         self.lock().clone()
     }
 
