@@ -21,7 +21,7 @@ pub use job::{ValidationJob, ValidationProgress, ValidationState};
 use self::jobs::Jobs;
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, CommitReceipt, Error, IdGenerator, RecordStore, StoreError, SuggestionOutcome, SuggestionRequest,
+    Clock, CommitReceipt, Error, IdGenerator, RecordStore, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest,
     ValidationRequest,
 };
 
@@ -104,8 +104,10 @@ impl ValidationService {
         // A job that takes longer is answered as it is.
         let _ = timed(Stage::Store, tokio::time::timeout(ANSWER_WITHIN, job.ended())).await;
         if let ValidationState::Failed { kind, budget } = job.progress().state {
-            // Who is told at once has no need of it.
-            self.jobs.remove(id);
+            if kind == StoreErrorKind::SchemaChanged {
+                // Who asked asks again.
+                self.jobs.remove(id);
+            }
             let detail = "the validation failed";
             let unavailable = budget.map(|budget| StoreError::unavailable(budget, detail));
             return Err(unavailable.unwrap_or_else(|| StoreError::new(kind, detail)).into());

@@ -205,7 +205,8 @@ fn of_every_type() -> Json {
         {"name": "fare", "type": "decimal", "precision": 5, "scale": 2, "constraints": {"maximum": "99.50"}},
         {"name": "flag", "type": "boolean"}, {"name": "day", "type": "date"}, {"name": "time", "type": "time"},
         {"name": "at", "type": "datetime"}, {"name": "key", "type": "uuid"},
-        {"name": "extra", "type": "object"}, {"name": "list", "type": "array"}]})
+        {"name": "extra", "type": "object"}, {"name": "list", "type": "array"}],
+        "unique": [{"properties": ["size", "day", "code"]}, {"properties": ["fare"], "severity": "warning"}]})
 }
 
 #[tokio::test]
