@@ -21,8 +21,8 @@ pub use job::{ValidationJob, ValidationProgress, ValidationState};
 use self::jobs::Jobs;
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, CommitReceipt, Error, IdGenerator, RecordStore, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest,
-    ValidationRequest,
+    Clock, CommitReceipt, Error, IdGenerator, RecordStore, StoreError, StoreErrorKind, SuggestionOutcome,
+    SuggestionRequest, ValidationRequest,
 };
 
 /// How long the call that starts a validation waits for its end.

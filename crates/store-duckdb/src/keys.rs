@@ -24,8 +24,6 @@ use crate::staging::Sealed;
 use crate::{ident, sql};
 
 /// The values of the fields of keys, by row: `(n, "$0", "$1", …)`.
-const PARTS: &str = "$parts";
-/// The keys of the rows: `(n, k0, k1, …)`, a key null where one of its values is.
 const KEYS: &str = "$keys";
 const CONFLICTS: &str = "$conflicts";
 const SUPERSEDED: &str = "$superseded";
@@ -196,8 +194,7 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
 
 /// Drops the temporary tables of a write.
 pub(crate) fn clear(connection: &Connection) -> Result<(), StoreError> {
-    execute(connection, &format!("DROP VIEW IF EXISTS temp.main.{}", ident::quoted(KEYS)))?;
-    for table in [PARTS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS] {
+    for table in [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS] {
         execute(connection, &format!("DROP TABLE IF EXISTS temp.main.{}", ident::quoted(table)))?;
     }
     Ok(())
@@ -218,20 +215,53 @@ fn parts_of(keys: &[Vec<Field>]) -> Vec<&Field> {
     parts
 }
 
-/// Makes the table of the parts of keys, and the view of the keys that they make.
+/// A key in SQL: the columns of [`KEYS`] that it has, and those of the table.
+struct KeyColumns(Vec<(String, String)>);
+
+impl KeyColumns {
+    fn of(keys: &[Vec<Field>]) -> Vec<Self> {
+        let parts = parts_of(keys);
+        let place = |field: &Field| parts.iter().position(|part| *part == field);
+        let columns = |field: &Field| Some((part(place(field)?), ident::column(field)));
+        keys.iter().map(|fields| Self(fields.iter().filter_map(columns).collect())).collect()
+    }
+
+    /// The columns of [`KEYS`].
+    fn listed(&self) -> String {
+        self.0.iter().map(|(part, _)| part.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// That none of them is null.
+    fn present(&self) -> String {
+        self.all(|part, _| format!("{part} IS NOT NULL"))
+    }
+
+    /// That a row `k` has the key of another row `f`.
+    fn shared(&self) -> String {
+        self.all(|part, _| format!("k.{part} = f.{part}"))
+    }
+
+    /// That a row `k` has the key of a stored record `t`.
+    fn stored(&self) -> String {
+        self.all(|part, column| format!("t.{column} = k.{part}"))
+    }
+
+    fn all(&self, condition: impl Fn(&str, &str) -> String) -> String {
+        self.0.iter().map(|(part, column)| condition(part, column)).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+/// The column of [`KEYS`] of a part of keys. No property has the name of its number.
+fn part(place: usize) -> String {
+    ident::quoted(&format!("${place}"))
+}
+
+/// Makes the table of the parts of keys.
 fn create_keys(connection: &Connection, keys: &[Vec<Field>]) -> Result<(), StoreError> {
-    let parts = parts_of(keys);
-    let name = |place: usize| ident::quoted(&format!("${place}"));
-    let columns = parts.iter().enumerate().fold(String::new(), |columns, (place, field)| {
-        columns + &format!(", {} {}", name(place), sql::column_type(field.data_type()))
-    });
-    let expressions = keys.iter().enumerate().fold(String::new(), |expressions, (index, fields)| {
-        let places = fields.iter().filter_map(|field| parts.iter().position(|part| *part == field));
-        expressions + &format!(", {} AS k{index}", sql::key_of(&places.map(name).collect::<Vec<_>>()))
-    });
-    let (parts, keys) = (ident::quoted(PARTS), ident::quoted(KEYS));
-    execute(connection, &format!("CREATE TEMP TABLE {parts} (n BIGINT NOT NULL{columns})"))?;
-    execute(connection, &format!("CREATE TEMP VIEW {keys} AS SELECT n{expressions} FROM {parts}"))
+    let parts = parts_of(keys).into_iter().enumerate();
+    let columns = parts.map(|(place, field)| format!(", {} {}", part(place), sql::column_type(field.data_type())));
+    let columns: String = columns.collect();
+    execute(connection, &format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL{columns})", ident::quoted(KEYS)))
 }
 
 fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -> Result<(), StoreError> {
@@ -239,7 +269,7 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
     let parts = parts_of(keys.keys);
     let columns = parts.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
     let arrow: SchemaRef = Arc::new(ArrowSchema::new([number].into_iter().chain(columns).collect::<Vec<_>>()));
-    let mut appender = connection.appender_to_catalog_and_db(PARTS, "temp", "main").map_err(store_error)?;
+    let mut appender = connection.appender_to_catalog_and_db(KEYS, "temp", "main").map_err(store_error)?;
     let mut next_row: i64 = 0;
     batches.for_each(|batch, ids| {
         let rows = i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
@@ -277,17 +307,17 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
 /// where it is stored).
 fn find_taken(connection: &Connection, schema: &Schema, keys: &[Vec<Field>]) -> Result<(), StoreError> {
     let (rows, table) = (ident::quoted(KEYS), ident::table(schema));
-    let selects = keys.iter().enumerate().map(|(index, fields)| {
-        let stored = sql::key(fields);
+    let selects = KeyColumns::of(keys).into_iter().enumerate().map(|(index, key)| {
+        let (listed, present, shared, stored) = (key.listed(), key.present(), key.shared(), key.stored());
         format!(
-            "SELECT n, {index} AS key, NULL::BIGINT AS first FROM {rows} \
-             WHERE k{index} IN (SELECT {stored} FROM {table}) \
+            "SELECT n, {index} AS key, NULL::BIGINT AS first FROM {rows} k \
+             WHERE EXISTS (SELECT 1 FROM {table} t WHERE {stored}) \
              UNION ALL \
              SELECT k.n, {index}, f.first FROM {rows} k \
-             JOIN (SELECT k{index}, min(n) AS first FROM {rows} WHERE k{index} IS NOT NULL \
-                   GROUP BY k{index} HAVING count(*) > 1) f \
-             ON k.k{index} = f.k{index} AND k.n > f.first \
-             WHERE NOT EXISTS (SELECT 1 FROM (SELECT {stored} AS s FROM {table}) t WHERE t.s = k.k{index})"
+             JOIN (SELECT {listed}, min(n) AS first FROM {rows} WHERE {present} \
+                   GROUP BY {listed} HAVING count(*) > 1) f \
+             ON {shared} AND k.n > f.first \
+             WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {stored})"
         )
     });
     let selects: Vec<String> = selects.collect();
@@ -300,31 +330,28 @@ fn find_targets(connection: &Connection, schema: &Schema, keys: &[Vec<Field>]) -
     let [rows, conflicts, superseded, matches, targets] =
         [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS].map(ident::quoted);
     let table = ident::table(schema);
-    let later: Vec<String> = (0..keys.len())
-        .map(|index| {
-            format!(
-                "SELECT k.n FROM {rows} k \
-                 JOIN (SELECT k{index}, max(n) AS last FROM {rows} WHERE k{index} IS NOT NULL \
-                       GROUP BY k{index} HAVING count(*) > 1) l \
-                 ON k.k{index} = l.k{index} AND k.n < l.last"
-            )
-        })
-        .collect();
+    let keys = KeyColumns::of(keys);
+    let later = keys.iter().map(|key| {
+        let (listed, present, shared) = (key.listed(), key.present(), key.shared());
+        format!(
+            "SELECT k.n FROM {rows} k \
+             JOIN (SELECT {listed}, max(n) AS last FROM {rows} WHERE {present} \
+                   GROUP BY {listed} HAVING count(*) > 1) f \
+             ON {shared} AND k.n < f.last"
+        )
+    });
+    let later: Vec<String> = later.collect();
     // UNION drops duplicates.
     let later = later.join(" UNION ");
     execute(connection, &format!("CREATE TEMP TABLE {superseded} AS SELECT DISTINCT n FROM ({later})"))?;
-    let found: Vec<String> = keys
-        .iter()
-        .enumerate()
-        .map(|(index, fields)| {
-            let stored = sql::key(fields);
-            format!(
-                "SELECT k.n, {index} AS key, t.id, t.created_at, t.version FROM {rows} k \
-                 JOIN (SELECT id, created_at, version, {stored} AS s FROM {table}) t ON t.s = k.k{index} \
-                 WHERE k.n NOT IN (SELECT n FROM {superseded})"
-            )
-        })
-        .collect();
+    let found = keys.iter().enumerate().map(|(index, key)| {
+        format!(
+            "SELECT k.n, {index} AS key, t.id, t.created_at, t.version FROM {rows} k \
+             JOIN {table} t ON {} WHERE k.n NOT IN (SELECT n FROM {superseded})",
+            key.stored()
+        )
+    });
+    let found: Vec<String> = found.collect();
     execute(connection, &format!("CREATE TEMP TABLE {matches} AS {}", found.join(" UNION ALL ")))?;
     execute(
         connection,

@@ -238,6 +238,19 @@ async fn a_validation_that_fails_says_with_which_code() {
 }
 
 #[tokio::test]
+async fn what_meets_a_change_of_the_schema_is_made_again() {
+    let app = app().await;
+    let changed = || StoreError::new(StoreErrorKind::SchemaChanged, "the schema was changed");
+    app.store.fail_next(Operation::Validate, changed());
+    let started = start(&app, &rules()).await;
+    assert_eq!((started.status, &started.json()["state"]), (200, &json!("done")));
+    assert_eq!(app.get(VALIDATIONS).await.json()["data"].as_array().unwrap().len(), 1);
+    app.store.fail_next(Operation::ApplySuggestions, changed());
+    let applied = app.post(&format!("{}/apply", path_of(&started.json())), &Json::Null).await;
+    assert_eq!(applied.status, 200, "{}", applied.text);
+}
+
+#[tokio::test]
 async fn what_is_kept_expires_and_makes_room_for_others() {
     let app = app().await;
     let none = json!({"rules": [{"rule": "required", "property": "carrier"}]});

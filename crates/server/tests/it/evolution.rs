@@ -115,11 +115,13 @@ async fn evolve(server: Arc<Server>, is_over: Arc<AtomicBool>) -> u64 {
         name = 1 - name;
         for step in [
             json!({"add": [{"name": "extra", "type": "integer", "required": true, "default": 7}]}),
-            json!({"change": {"extra": {"is_indexed": true}, "writer": {"is_indexed": true}}}),
+            json!({"change": {"extra": {"is_indexed": true}, "writer": {"is_indexed": true}},
+                "unique": [{"properties": ["writer", "n"]}]}),
             rename,
             json!({"change": {"extra": {"name": "more", "type": "number"}}, "description": "changed"}),
             json!({"change": {"n": {"constraints": {"minimum": 0}}, "more": {"required": false}}}),
-            json!({"change": {"writer": {"is_indexed": false}, "n": {"constraints": null}}, "drop": ["more"]}),
+            json!({"change": {"writer": {"is_indexed": false}, "n": {"constraints": null}}, "drop": ["more"],
+                "unique": null}),
         ] {
             change(&server, &step).await;
             changes += 1;

@@ -4,15 +4,10 @@ use eider_domain::Field;
 
 use crate::ident;
 
-/// The key that a record has in these fields: the value of one, or those of several; null where one of them is.
+/// The key that a record has in these fields, as one value: that of one, or those of several; null where one of them is.
 pub(crate) fn key(fields: &[Field]) -> String {
     let columns: Vec<String> = fields.iter().map(ident::column).collect();
-    key_of(&columns)
-}
-
-/// The same of quoted columns.
-pub(crate) fn key_of(columns: &[String]) -> String {
-    if let [column] = columns {
+    if let [column] = columns.as_slice() {
         return column.clone();
     }
     let present: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
