@@ -1,6 +1,9 @@
 """A server under load, and those who watch it and read from it. Python's standard library alone."""
 import gzip, http.client, os, pathlib, re, socket, subprocess, threading, time
 
+# Records of a bulk call.
+CALL = 100_000
+
 
 class Server:
     """The binary on a free port; its process calls `enter` before it becomes the server."""
@@ -27,6 +30,15 @@ class Server:
         if response.status >= 300:
             raise SystemExit(f"{method} {path} answered {response.status}: {content[:500]!r}")
         return content
+
+    def load(self, lines, copies):
+        """Loads flights several times in bulk calls; each copy flies to other places."""
+        for copy in range(copies):
+            for start in range(0, len(lines), CALL):
+                body = b"".join(lines[start:start + CALL])
+                for key in (b'"dest":"', b'"dest": "'):
+                    body = body.replace(key, key + b"%d" % copy)
+                self.call("POST", "/records/flights/bulk", body, "application/x-ndjson")
 
     def get(self, path):
         """What a path beside the API answers, whatever the status."""

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Index, PropertyType, SchemaDefinition, Severity};
+use super::{PropertyType, SchemaDefinition, Severity};
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -319,11 +319,18 @@ pub(crate) struct IndexAdvice {
     /// What could be indexed, those first whose reads took longest.
     candidates: Vec<IndexCandidate>,
     /// Indexes that no read could have used.
-    unused: Vec<Index>,
+    unused: Vec<UnusedIndex>,
     /// What was asked for, those first that took longest.
     shapes: Vec<SeenShape>,
     /// Reads whose shape is not told apart, since there were too many.
     other_reads: u64,
+}
+
+/// An index that no read could have used.
+#[derive(ToSchema)]
+pub(crate) struct UnusedIndex {
+    property: String,
+    unique: bool,
 }
 
 /// A property without an index that reads would use one on.
