@@ -50,7 +50,7 @@ pub use ports::{
     MemoryLimitSource, MemoryProbe, MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES,
     PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, ReadPlan, ReadRequest, RecordCacheFigures,
     RecordStore, RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion,
-    Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport,
+    SharedKey, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport,
     SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteReceipt, WriteRequest, issue_columns,
     position_key,
 };

@@ -40,5 +40,5 @@ pub use validation::{
 };
 pub use write::{
     ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,
-    KeyConflict, OnConflict, WriteReceipt, WriteRequest,
+    KeyConflict, OnConflict, SharedKey, WriteReceipt, WriteRequest,
 };

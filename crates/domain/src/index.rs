@@ -12,7 +12,7 @@ pub const MAX_KEY_PROPERTIES: usize = 8;
 pub struct UniqueKey {
     /// Their places among the schema's properties; each once, and several unless it is a warning.
     pub properties: Vec<usize>,
-    /// Whether a second record with the key is refused, or only found by a validation.
+    /// Whether a second record with the key is refused, or only counted.
     pub severity: Severity,
 }
 

@@ -75,7 +75,7 @@ impl Schema {
                 && one.constraints == other.constraints
         };
         self.is_version_of(other)
-            && self.enforced_keys().eq(other.enforced_keys())
+            && self.keys(Severity::Error).eq(other.keys(Severity::Error))
             && self.properties().len() == other.properties().len()
             && self.properties().iter().zip(other.properties()).all(|(one, other)| is_same(one, other))
     }
@@ -118,7 +118,7 @@ impl Schema {
         let properties = self.properties().iter().enumerate().filter(|(_, property)| property.has_index());
         let single = properties
             .map(|(index, property)| Index { fields: vec![self.property_field(index)], is_unique: property.is_unique });
-        let keys = self.enforced_keys().map(|key| Index { fields: self.fields_of(key), is_unique: true });
+        let keys = self.keys(Severity::Error).map(|key| Index { fields: self.fields_of(key), is_unique: true });
         single.chain(keys).collect()
     }
 
@@ -127,8 +127,13 @@ impl Schema {
         key.properties.iter().map(|index| self.property_field(*index)).collect()
     }
 
-    fn enforced_keys(&self) -> impl Iterator<Item = &UniqueKey> {
-        self.definition.unique_keys().iter().filter(|key| key.severity == Severity::Error)
+    /// The fields of each key that no two records should share, but may.
+    pub fn wished_keys(&self) -> Vec<Vec<Field>> {
+        self.keys(Severity::Warning).map(|key| self.fields_of(key)).collect()
+    }
+
+    fn keys(&self, severity: Severity) -> impl Iterator<Item = &UniqueKey> {
+        self.definition.unique_keys().iter().filter(move |key| key.severity == severity)
     }
 
     fn property_field(&self, index: usize) -> Field {

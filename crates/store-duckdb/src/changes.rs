@@ -47,7 +47,7 @@ pub(crate) fn apply(
         // Nothing has to be read first, so the append is a transaction of its own: half the statements.
         append(connection, schema, &records, counters, ids)?;
         let next = counters.after(count(&records)?);
-        let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq() };
+        let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq(), shared: Vec::new() };
         return Ok((vec![committed; changes.len()], Some(next)));
     }
     transaction(connection, || {
@@ -86,9 +86,15 @@ pub(crate) fn apply(
                 catalog::keep_answer(connection, schema, answer, &receipt)?;
             }
         }
-        let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq() };
-        let outcomes = refusals.into_iter().map(|refusal| refusal.unwrap_or_else(|| committed.clone())).collect();
-        Ok(Decision::Commit((outcomes, Some(next))))
+        let mut shared = shared_keys(connection, schema, counters.next_sequence(), records.len())?.into_iter();
+        let outcomes = changes.iter().zip(refusals).map(|(change, refusal)| {
+            let committed = || {
+                let shared = if matches!(change, Change::Delete { .. }) { None } else { shared.next() };
+                ChangeOutcome::Committed { commit_seq: next.commit_seq(), shared: shared.unwrap_or_default() }
+            };
+            refusal.unwrap_or_else(committed)
+        });
+        Ok(Decision::Commit((outcomes.collect(), Some(next))))
     })
 }
 
@@ -96,9 +102,28 @@ fn count(records: &[&RecordBatch]) -> Result<i64, StoreError> {
     i64::try_from(records.len()).map_err(|_| internal("a group is too large"))
 }
 
+/// For each of the records that were appended from a place on, the keys that it shares with one before it and should not.
+fn shared_keys(
+    connection: &Connection,
+    schema: &Schema,
+    first: i64,
+    records: usize,
+) -> Result<Vec<Vec<Vec<Field>>>, StoreError> {
+    let mut shared = vec![Vec::new(); records];
+    for fields in schema.wished_keys() {
+        let mut statement = connection.prepare(&sql::sharing(schema, &fields, first)).map_err(store_error)?;
+        let places = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(store_error)?;
+        for place in places {
+            let record = usize::try_from(place.map_err(store_error)? - first).ok();
+            shared.get_mut(record.unwrap_or(records)).into_iter().for_each(|keys| keys.push(fields.clone()));
+        }
+    }
+    Ok(shared)
+}
+
 /// The new records, when there is nothing else and none can conflict with another.
 fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds) -> Option<Vec<&'c RecordBatch>> {
-    if schema.indexes().iter().any(|index| index.is_unique) {
+    if !schema.definition().unique_keys().is_empty() || schema.properties().iter().any(|property| property.is_unique) {
         return None;
     }
     let record = |change: &'c Change| match change {

@@ -69,6 +69,7 @@ pub(crate) fn commit(
             refused: verdict.refused,
             commit_seq: None,
             ids: Vec::new(),
+            shared: Vec::new(),
         };
         if request.is_dry_run {
             return Ok(Decision::RollBack((CommitOutcome::Committed(receipt), None)));
@@ -85,6 +86,7 @@ pub(crate) fn commit(
             append.run(&mut batches, counters.next_sequence())?;
             let after = counters.after(appended);
             receipt.commit_seq = Some(after.commit_seq());
+            receipt.shared = keys::shared(connection, schema, counters.next_sequence())?;
             next = Some(after);
         }
         if !keys.is_empty() {

@@ -11,7 +11,7 @@ use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSc
 use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
 use duckdb::{Connection, params};
-use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, StoreError};
+use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, SharedKey, StoreError};
 use eider_domain::{Field, Schema, SystemField};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
@@ -190,6 +190,19 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
         Ok(Target { row: row.unsigned_abs(), id, created_at, version })
     })
     .collect()
+}
+
+/// Of the records from a place on, how many share a key with one before them that they should not.
+pub(crate) fn shared(connection: &Connection, schema: &Schema, first: i64) -> Result<Vec<SharedKey>, StoreError> {
+    let mut shared = Vec::new();
+    for fields in schema.wished_keys() {
+        let count = format!("SELECT count(*) FROM ({})", sql::sharing(schema, &fields, first));
+        let records: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)?;
+        if records > 0 {
+            shared.push(SharedKey { fields, records: records.unsigned_abs() });
+        }
+    }
+    Ok(shared)
 }
 
 /// Drops the temporary tables of a write.

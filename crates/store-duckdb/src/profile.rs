@@ -37,7 +37,7 @@ pub(crate) fn profile(
             if caller.strong_count() == 0 {
                 return Err(StoreError::new(StoreErrorKind::Cancelled, "nobody waits for the profile"));
             }
-            field.top = top(connection, schema, request, field)?;
+            add_top(connection, schema, request, field)?;
         }
         Ok(Decision::RollBack(profile))
     })
@@ -81,25 +81,29 @@ fn within_limits(data_type: DataType, mut figures: Vec<(Figure, Value)>) -> Vec<
     figures
 }
 
-/// The most frequent values of a field whose figures are known.
-fn top(
+/// Adds the most frequent values of a field whose figures are known. Where all of its values are counted for them, it is known
+/// how many different ones there are, which was only estimated.
+fn add_top(
     connection: &Connection,
     schema: &Schema,
     request: &ProfileRequest,
-    profile: &FieldProfile,
-) -> Result<Vec<(Value, u64)>, StoreError> {
+    profile: &mut FieldProfile,
+) -> Result<(), StoreError> {
     let data_type = profile.field.data_type();
     if !data_type.is_comparable() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let is_counted = counted(profile.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
     let statement = sql::top(schema, &request.filter, &profile.field, is_counted);
-    let rows = read(connection, &statement, &[data_type, DataType::Integer])?;
-    let row = |row| {
-        let count = value_at(DataType::Integer, rows.column(1), row);
-        (value_at(data_type, rows.column(0), row), counted(&count))
-    };
-    Ok((0..rows.num_rows()).map(row).collect())
+    let rows = read(connection, &statement, &[data_type, DataType::Integer, DataType::Integer, DataType::Integer])?;
+    let number = |column: usize, row| counted(&value_at(DataType::Integer, rows.column(column), row));
+    profile.top = (0..rows.num_rows()).map(|row| (value_at(data_type, rows.column(0), row), number(1, row))).collect();
+    if is_counted && rows.num_rows() > 0 && number(3, 0) == counted(profile.figure(Figure::Count)) {
+        let distinct = value_at(DataType::Integer, rows.column(2), 0);
+        let figure = profile.figures.iter_mut().find(|(figure, _)| matches!(figure, Figure::Distinct));
+        figure.into_iter().for_each(|(_, value)| *value = distinct.clone());
+    }
+    Ok(())
 }
 
 /// What a statement yields whose columns are of these types. It is forgotten afterwards: nobody is likely to ask it again.

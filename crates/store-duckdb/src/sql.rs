@@ -19,7 +19,7 @@ pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_table};
 pub(crate) use evolution::{alteration, duplicates};
-pub(crate) use keys::key;
+pub(crate) use keys::{key, sharing};
 pub(crate) use profile::{figures, top};
 pub(crate) use quality::{
     changed_fields, count_suggested, is_shared, issues, make_suggested, matches, replace_suggested, snapshot,

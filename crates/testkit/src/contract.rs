@@ -169,6 +169,7 @@ macro_rules! record_store_contract {
                 keys_come_and_go_with_a_change_of_the_schema
                 a_key_concerns_a_write_that_has_begun
                 suggestions_do_not_make_records_share_a_key
+                keys_that_are_wished_are_counted
                 a_validation_finds_keys_that_are_shared
             ]
             filters: [

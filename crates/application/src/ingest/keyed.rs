@@ -69,7 +69,7 @@ impl IngestService {
                 Err(Error::RecordInvalid(_)) => self.query.get(schema, RecordId::new(kept.id)).await?,
                 Err(error) => return Err(error),
             };
-            return Ok(KeyedCreation::Replayed(StoredRecord::new(schema, record, kept.commit_seq)));
+            return Ok(KeyedCreation::Replayed(StoredRecord::new(schema, record, kept.commit_seq, &[])));
         }
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
         let (id, created_at) = (id_of(&records).map(|id| *id.as_uuid()).unwrap_or_default(), created_at(&records));
@@ -80,8 +80,8 @@ impl IngestService {
         let answer = AnswerToKeep { key, fingerprint, at: now, render: Arc::new(render) };
         let change = Change::Create { record: records.clone(), ids, answer: Some(answer) };
         match self.change(schema, change).await? {
-            ChangeOutcome::Committed { commit_seq } => {
-                Ok(KeyedCreation::Stored(StoredRecord::new(schema, records, commit_seq)))
+            ChangeOutcome::Committed { commit_seq, shared } => {
+                Ok(KeyedCreation::Stored(StoredRecord::new(schema, records, commit_seq, &shared)))
             }
             ChangeOutcome::Conflict(conflicts) => Err(key_conflict(&conflicts)),
             ChangeOutcome::Missing | ChangeOutcome::Stale => Err(Error::StaleVersion),

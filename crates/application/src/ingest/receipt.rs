@@ -59,6 +59,7 @@ impl BulkReceipt {
         self.ignored = written.ignored;
         self.failed += written.refused;
         self.commit_seq = written.commit_seq;
+        self.warnings.extend(written.shared.iter().map(|key| WarningCount::of_key(&key.fields, key.records)));
         self.ids = returns_ids.then(|| written.ids.iter().map(|id| *id.as_uuid()).collect());
     }
 

@@ -8,7 +8,9 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_domain::{Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, listed};
+use eider_domain::{
+    Field, Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, listed,
+};
 use tracing::instrument;
 use uuid::Uuid;
 
@@ -37,8 +39,9 @@ pub struct StoredRecord {
 }
 
 impl StoredRecord {
-    pub(super) fn new(schema: &Schema, record: RecordBatch, commit_seq: u64) -> Self {
-        let warnings = Warnings::of(schema, &record.columns()[RECORD_FIELD_COUNT..]).named(schema);
+    pub(super) fn new(schema: &Schema, record: RecordBatch, commit_seq: u64, shared: &[Vec<Field>]) -> Self {
+        let mut warnings = Warnings::of(schema, &record.columns()[RECORD_FIELD_COUNT..]).named(schema);
+        warnings.extend(shared.iter().map(|fields| WarningCount::of_key(fields, 1)));
         Self { record, commit_seq, warnings }
     }
 }
@@ -113,7 +116,9 @@ impl IngestService {
     pub async fn create(&self, schema: &Arc<Schema>, body: Bytes) -> Result<StoredRecord, Error> {
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
         match self.change(schema, Change::Create { record: records.clone(), ids, answer: None }).await? {
-            ChangeOutcome::Committed { commit_seq } => Ok(StoredRecord::new(schema, records, commit_seq)),
+            ChangeOutcome::Committed { commit_seq, shared } => {
+                Ok(StoredRecord::new(schema, records, commit_seq, &shared))
+            }
             ChangeOutcome::Conflict(conflicts) => Err(key_conflict(&conflicts)),
             ChangeOutcome::Missing | ChangeOutcome::Stale => Err(Error::StaleVersion),
         }
@@ -174,7 +179,7 @@ impl IngestService {
                 Precondition::OneOf(_) => Some(self.current(schema, id, precondition).await?.1),
             };
             match self.change(schema, Change::Delete { id, expected }).await? {
-                ChangeOutcome::Committed { commit_seq } => return Ok(commit_seq),
+                ChangeOutcome::Committed { commit_seq, .. } => return Ok(commit_seq),
                 ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
                 ChangeOutcome::Stale | ChangeOutcome::Conflict(_) => {}
             }
@@ -223,7 +228,9 @@ impl IngestService {
             let (current, expected) = self.current(schema, id, precondition).await?;
             let record = make(&current)?;
             match self.change(schema, Change::Replace { record: record.clone(), expected }).await? {
-                ChangeOutcome::Committed { commit_seq } => return Ok(StoredRecord::new(schema, record, commit_seq)),
+                ChangeOutcome::Committed { commit_seq, shared } => {
+                    return Ok(StoredRecord::new(schema, record, commit_seq, &shared));
+                }
                 ChangeOutcome::Conflict(conflicts) => return Err(key_conflict(&conflicts)),
                 ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
                 ChangeOutcome::Stale => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::ArrayRef;
-use eider_domain::{Schema, ViolationCode};
+use eider_domain::{Field, Schema, ViolationCode};
 use serde::Serialize;
 
 use crate::value_at;
@@ -11,12 +11,20 @@ use crate::value_at;
 /// Stored records that do not have what a property should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WarningCount {
-    /// The property.
+    /// The property, or the names of those of a key between commas.
     pub property: String,
     /// What its values lack; of one that lacks several things, the first.
     pub code: ViolationCode,
     /// How many records.
     pub records: u64,
+}
+
+impl WarningCount {
+    /// Records that share a key.
+    pub(super) fn of_key(fields: &[Field], records: u64) -> Self {
+        let names: Vec<&str> = fields.iter().map(Field::name).collect();
+        Self { property: names.join(","), code: ViolationCode::UniqueViolation, records }
+    }
 }
 
 /// How many records lack what, by the place of the property.

@@ -1,7 +1,7 @@
 //! Changes of single records.
 
 use arrow_array::RecordBatch;
-use eider_domain::{RecordId, Version};
+use eider_domain::{Field, RecordId, Version};
 
 use crate::{AnswerToKeep, IdOrigin, KeyConflict};
 
@@ -50,6 +50,8 @@ pub enum ChangeOutcome {
     Committed {
         /// Number of the commit within its schema.
         commit_seq: u64,
+        /// The keys that the record shares with one before it, although it should not.
+        shared: Vec<Vec<Field>>,
     },
     /// Its id or a unique value is taken; nothing was changed. `row` is 0 in each conflict.
     Conflict(Vec<KeyConflict>),

@@ -73,6 +73,15 @@ pub struct KeyConflict {
     pub with: ConflictingKey,
 }
 
+/// Stored records that share a key with one before them, although they should not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedKey {
+    /// The properties of the key.
+    pub fields: Vec<Field>,
+    /// How many records of the write.
+    pub records: u64,
+}
+
 /// The last word on a write, known when all of its batches are.
 pub struct CommitTerms {
     /// Rows that may be refused for their keys while the others are stored; with more, nothing is.
@@ -144,6 +153,8 @@ pub struct WriteReceipt {
     pub commit_seq: Option<u64>,
     /// The ids of the stored rows, in the order of the rows, when they were asked for.
     pub ids: Vec<RecordId>,
+    /// The keys that records of the write share, of those that are only wished to be unique; none of a dry run.
+    pub shared: Vec<SharedKey>,
 }
 
 /// How a commit ended.

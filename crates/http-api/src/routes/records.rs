@@ -100,7 +100,7 @@ pub(super) async fn create_one(
 /// The record as it is stored now, with its version and the commit that stored it.
 fn answer(state: &ApiState, mut response: HttpResponseBuilder, schema: &Schema, stored: &StoredRecord) -> HttpResponse {
     if !stored.warnings.is_empty() {
-        let warning = |warning: &WarningCount| format!("{}={}", warning.property, warning.code);
+        let warning = |warning: &WarningCount| format!("{}={}", warning.property.replace(',', "+"), warning.code);
         let warnings: Vec<String> = stored.warnings.iter().map(warning).collect();
         response.insert_header((WARNINGS, warnings.join(", ")));
     }

@@ -187,11 +187,12 @@ async fn keys_of_several_properties_are_shown_kept_and_changed() {
     let failure = json!({"line": 2, "pointer": "", "code": "unique_violation",
         "detail": "the record at line 1 of this body has the same `a` and `b`"});
     assert_eq!((bulk.status, &bulk.json()["failures"]), (422, &json!([failure])));
-    assert_eq!(
-        app.post("/api/v1/records/s", &json!({"a": 2, "b": 2, "c": 3})).await.status,
-        201,
-        "a warning refuses nothing"
-    );
+    let warned = app.post("/api/v1/records/s", &json!({"a": 2, "b": 2, "c": 3})).await;
+    assert_eq!((warned.status, warned.header("eider-warnings")), (201, "c=unique_violation"));
+    let records = json!([{"a": 3, "b": 0, "c": 3}, {"a": 4, "b": 0, "c": 4}, {"a": 5, "b": 0, "c": 4}]);
+    let bulk = app.post("/api/v1/records/s/bulk", &records).await;
+    let warning = json!({"property": "c", "code": "unique_violation", "records": 2});
+    assert_eq!((bulk.status, &bulk.json()["warnings"]), (201, &json!([warning])));
 
     let change = json!({"unique": [{"properties": ["b", "c"]}]});
     let refused = app.send(app.request("PATCH", "/api/v1/schemas/s").json(&change)).await;
@@ -200,8 +201,8 @@ async fn keys_of_several_properties_are_shown_kept_and_changed() {
     let found = app.post("/api/v1/schemas/s/validations", &Json::Null).await.json();
     let counts: Vec<_> =
         found["rules"].as_array().unwrap().iter().map(|rule| (&rule["name"], &rule["issues"])).collect();
-    assert_eq!(counts, [(&json!("duplicate_a_b"), &json!(0)), (&json!("duplicate_c"), &json!(1))]);
-    assert_eq!(found["by_severity"], json!({"error": 0, "warning": 1}));
+    assert_eq!(counts, [(&json!("duplicate_a_b"), &json!(0)), (&json!("duplicate_c"), &json!(3))]);
+    assert_eq!(found["by_severity"], json!({"error": 0, "warning": 3}));
 }
 
 /// What a client knows of a record tells nothing of one with other columns.

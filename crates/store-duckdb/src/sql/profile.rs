@@ -25,11 +25,13 @@ pub(crate) fn figures(schema: &Schema, filter: &Filter, fields: &[Field]) -> Sta
     statement
 }
 
-/// The most frequent values of a field and their counts, after a count of all values, or of the likely ones alone.
+/// The most frequent values of a field and their counts, after a count of all values, or of the likely ones alone; with each
+/// how many values were counted, and how often they come together.
 pub(crate) fn top(schema: &Schema, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
     let (column, table) = (ident::column(field), ident::table(schema));
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {column}, count(*) FROM {table}"));
+    statement
+        .push(&format!("SELECT {column}, count(*), count(*) OVER (), (sum(count(*)) OVER ())::BIGINT FROM {table}"));
     let joint = if filter.is_everything() { " WHERE " } else { " AND " };
     push_where(&mut statement, filter);
     statement.push(joint);

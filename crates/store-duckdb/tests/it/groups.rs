@@ -32,7 +32,7 @@ async fn changes_that_wait_at_once_share_commits() {
     let (store, schema) = numbers_store(settings(directory.path())).await;
     let outcomes = create_at_once(&store, &schema, 500).await;
     let committed = outcomes.into_iter().map(|outcome| match outcome.unwrap() {
-        ChangeOutcome::Committed { commit_seq } => commit_seq,
+        ChangeOutcome::Committed { commit_seq, .. } => commit_seq,
         other => panic!("{other:?}"),
     });
     let commits = committed.collect::<BTreeSet<_>>().len();

@@ -60,7 +60,7 @@ pub async fn a_created_record_is_there(fixture: Fixture) {
     let schema = codes(&fixture).await;
     fixture.write(&schema, json!([{"n": 1}])).await;
     let outcome = create(&fixture, &schema, json!({"n": 2, "id": id(2), "code": "é"})).await;
-    assert_eq!(outcome, ChangeOutcome::Committed { commit_seq: 2 });
+    assert_eq!(outcome, ChangeOutcome::Committed { commit_seq: 2, shared: Vec::new() });
     let found = fixture.records(&schema).await;
     assert_eq!(values(&found, "n"), [1, 2]);
     assert_eq!((&found[1]["id"], &found[1]["code"], &found[1]["version"]), (&json!(id(2)), &json!("é"), &json!(1)));
@@ -219,7 +219,7 @@ pub async fn an_answer_is_kept_with_a_creation(fixture: Fixture) {
     for (number, outcome) in (0..20_u32).zip(outcomes) {
         let kept = fixture.store.kept_answer(&schema, &format!("key {number}"), at).await.expect("a look");
         match outcome {
-            ChangeOutcome::Committed { commit_seq } => {
+            ChangeOutcome::Committed { commit_seq, .. } => {
                 let kept = kept.expect("the answer is kept");
                 assert_eq!(kept.text, format!("{:?}", Some(commit_seq)));
                 assert_eq!((kept.fingerprint, kept.at), (format!("print {number}"), at));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use eider_application::{
     Change, ChangeOutcome, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict,
-    SuggestionOutcome, SuggestionRequest, WriteRequest,
+    SuggestionOutcome, SuggestionRequest, WriteReceipt, WriteRequest,
 };
 use eider_domain::{RecordId, RuleSet, Schema, Timestamp, Version, ViolationCode, listed};
 use serde_json::{Value as Json, json};
@@ -236,6 +236,39 @@ pub async fn suggestions_do_not_make_records_share_a_key(fixture: Fixture) {
     let outcome = fixture.store.apply_suggestions(&schema, request()).await.expect("the call ends");
     assert!(matches!(outcome, SuggestionOutcome::Written { .. }), "{outcome:?}");
     assert_eq!(values(&fixture.records(&schema).await, "carrier"), ["UA", "UA"]);
+}
+
+/// Records that share a key that they should not share are stored, and told of.
+pub async fn keys_that_are_wished_are_counted(fixture: Fixture) {
+    let schema = flights(&fixture).await;
+    let told = |receipt: &WriteReceipt| -> Vec<(String, u64)> {
+        receipt.shared.iter().map(|key| (listed(&key.fields), key.records)).collect()
+    };
+    let key = "`n` and `k0`";
+    let first = fixture.write(&schema, json!([flight(1, "UA", 1, 1), flight(2, "UA", 1, 2), {}, {"n": 1}])).await;
+    assert_eq!(told(&first), []);
+    let records =
+        json!([flight(1, "AA", 1, 1), flight(3, "AA", 1, 2), flight(3, "AA", 1, 3), flight(3, "AA", 1, 4), {"n": 1}]);
+    assert_eq!(told(&fixture.write(&schema, records).await), [(key.to_owned(), 3)]);
+
+    let shared = async |number: u32, n: i64, carrier: &str| {
+        let mut record = flight(n, carrier, 1, 9);
+        record["id"] = id(number).into();
+        match create(&fixture, &schema, record).await {
+            ChangeOutcome::Committed { shared, .. } => shared.iter().map(|fields| listed(fields)).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(shared(1, 7, "UA").await, [""; 0]);
+    assert_eq!(shared(2, 7, "AA").await, [key]);
+    let replace = async |n: i64| {
+        let mut record = flight(n, "UA", 1, 9);
+        (record["id"], record["version"]) = (id(1).into(), json!(n - 5));
+        let change = Change::Replace { record: batch(&schema, json!([record])), expected: Version::from_i64(n - 6) };
+        fixture.store.change(&schema, change).await.expect("the change ends")
+    };
+    assert!(matches!(replace(7).await, ChangeOutcome::Committed { shared, .. } if shared.len() == 1));
+    assert!(matches!(replace(8).await, ChangeOutcome::Committed { shared, .. } if shared.is_empty()));
 }
 
 /// The rules of a schema have its keys, those that are wishes as warnings.

@@ -96,7 +96,7 @@ pub async fn the_number_of_the_last_commit_is_told(fixture: Fixture) {
     assert_eq!(Some(last().await), written);
     let change = Change::Create { record: integers(&schema, [3]), ids: IdOrigin::Generated, answer: None };
     let changed = fixture.store.change(&schema, change).await.expect("the change ends");
-    assert_eq!(ChangeOutcome::Committed { commit_seq: last().await }, changed);
+    assert_eq!(ChangeOutcome::Committed { commit_seq: last().await, shared: Vec::new() }, changed);
     let ones = condition(&schema, "n", "eq", json!(1));
     let deleted = fixture.delete(&schema, &ones).await.commit_seq;
     assert_eq!(last().await, deleted);

@@ -3,7 +3,7 @@
 use eider_application::{AnswerToKeep, Change, ChangeOutcome, ConflictingKey, KeptAnswer, KeyConflict, WriteReceipt};
 use eider_domain::{Field, SystemField, Value, Version};
 
-use super::conflicts::{key, unique_keys};
+use super::conflicts::{key, shared_keys, unique_keys};
 use super::table::Table;
 use super::writer::id_of;
 use crate::column::rows_of;
@@ -47,9 +47,11 @@ pub(super) fn apply(table: &mut Table, change: &Change) -> ChangeOutcome {
     if !is_create {
         table.records.remove(place);
     }
+    let mut shared = Vec::new();
     let commit_seq = match row {
         Some(row) => {
-            table.insert(vec![row]);
+            let first = table.insert(vec![row]);
+            shared.extend(shared_keys(table, first).into_iter().map(|key| key.fields));
             table.commit()
         }
         None => table.commit_deletion(),
@@ -59,5 +61,5 @@ pub(super) fn apply(table: &mut Table, change: &Change) -> ChangeOutcome {
         let kept = KeptAnswer { fingerprint: fingerprint.clone(), at: *at, text: render(&receipt) };
         table.answers.insert(key.clone(), kept);
     }
-    ChangeOutcome::Committed { commit_seq }
+    ChangeOutcome::Committed { commit_seq, shared }
 }

@@ -1,8 +1,8 @@
 //! Keys that two records would share, and what becomes of the rows that have them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use eider_application::{ConflictingKey, KeyConflict, OnConflict};
+use eider_application::{ConflictingKey, KeyConflict, OnConflict, SharedKey};
 use eider_domain::{DataType, Field, Schema, SystemField, Value};
 
 use super::table::Table;
@@ -110,6 +110,20 @@ fn stored_keys(table: &Table, fields: &[Field]) -> HashMap<Vec<String>, usize> {
 pub(super) fn unique_keys(schema: &Schema) -> impl Iterator<Item = Vec<Field>> {
     let unique = schema.indexes().into_iter().filter(|index| index.is_unique);
     std::iter::once(vec![Field::System(SystemField::Id)]).chain(unique.map(|index| index.fields))
+}
+
+/// Of the records from a number on, how many share a key with one before them that they should not.
+pub(super) fn shared_keys(table: &Table, first: i64) -> Vec<SharedKey> {
+    let shared = table.schema.wished_keys().into_iter().map(|fields| {
+        let mut seen = HashSet::new();
+        let repeated = table.records.iter().filter_map(|record| {
+            let is_repeated = !seen.insert(key(&fields, &record.values)?);
+            (is_repeated && record.sequence >= first).then_some(())
+        });
+        let records = repeated.count() as u64;
+        SharedKey { fields, records }
+    });
+    shared.filter(|key| key.records > 0).collect()
 }
 
 /// The key of a record's values of fields: equal values have equal keys, and where one is null there is none.

@@ -1,6 +1,6 @@
 //! Changes of schemas.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eider_application::{
@@ -56,7 +56,7 @@ fn contradictions(table: &Table, request: &EvolutionRequest) -> Vec<Contradictio
             // In every record the same.
             None => Some(field.name().to_owned()),
         };
-        let mut holders: HashMap<Vec<String>, Vec<RecordId>> = HashMap::new();
+        let mut holders: BTreeMap<Vec<String>, Vec<RecordId>> = BTreeMap::new();
         for record in &table.records {
             let Value::Uuid(id) = record.values[SystemField::Id as usize] else { continue };
             let parts = key.fields.iter().zip(&key.origins);

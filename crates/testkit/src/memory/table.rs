@@ -62,11 +62,14 @@ impl Table {
         self.schema.is_version_of(schema) && self.versions.iter().any(is_it)
     }
 
-    pub(super) fn insert(&mut self, rows: Vec<Vec<Value>>) {
+    /// Puts records behind the others; the number of the first.
+    pub(super) fn insert(&mut self, rows: Vec<Vec<Value>>) -> i64 {
+        let first = self.next_sequence;
         for values in rows {
             self.records.push(Arc::new(StoredRecord { sequence: self.next_sequence, values }));
             self.next_sequence += 1;
         }
+        first
     }
 
     pub(super) fn delete(&mut self, filter: &Filter, max_affected: u64) -> DeleteOutcome {

@@ -104,7 +104,8 @@ fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Vec<Value>>, mut t
     if !accepted.is_empty() {
         let mut place = 0..;
         table.records.retain(|_| place.next().is_some_and(|place| !replaced.contains(&place)));
-        table.insert(accepted);
+        let first = table.insert(accepted);
+        receipt.shared = shared_keys(table, first);
         receipt.commit_seq = Some(table.commit());
     }
     if let Some(AnswerToKeep { key, fingerprint, at, render }) = terms.answer {
