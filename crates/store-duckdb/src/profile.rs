@@ -100,8 +100,9 @@ fn add_top(
     profile.top = (0..rows.num_rows()).map(|row| (value_at(data_type, rows.column(0), row), number(1, row))).collect();
     if is_counted && rows.num_rows() > 0 && number(3, 0) == counted(profile.figure(Figure::Count)) {
         let distinct = value_at(DataType::Integer, rows.column(2), 0);
-        let figure = profile.figures.iter_mut().find(|(figure, _)| matches!(figure, Figure::Distinct));
-        figure.into_iter().for_each(|(_, value)| *value = distinct.clone());
+        if let Some((_, value)) = profile.figures.iter_mut().find(|(figure, _)| matches!(figure, Figure::Distinct)) {
+            *value = distinct;
+        }
     }
     Ok(())
 }

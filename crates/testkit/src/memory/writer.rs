@@ -11,7 +11,7 @@ use eider_application::{
 };
 use eider_domain::{RecordId, Schema, SystemField, Value};
 
-use super::conflicts::{Verdict, judge};
+use super::conflicts::{Verdict, judge, shared_keys};
 use super::faults::Operation;
 use super::store::Shared;
 use super::table::Table;
