@@ -110,12 +110,17 @@ fn shared_keys(
     records: usize,
 ) -> Result<Vec<Vec<Vec<Field>>>, StoreError> {
     let mut shared = vec![Vec::new(); records];
+    if records == 0 {
+        return Ok(shared);
+    }
     for fields in schema.wished_keys() {
         let mut statement = connection.prepare(&sql::sharing(schema, &fields, first)).map_err(store_error)?;
         let places = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(store_error)?;
         for place in places {
-            let record = usize::try_from(place.map_err(store_error)? - first).ok();
-            shared.get_mut(record.unwrap_or(records)).into_iter().for_each(|keys| keys.push(fields.clone()));
+            let record = usize::try_from(place.map_err(store_error)? - first).unwrap_or(records);
+            if let Some(keys) = shared.get_mut(record) {
+                keys.push(fields.clone());
+            }
         }
     }
     Ok(shared)
