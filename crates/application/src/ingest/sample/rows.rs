@@ -75,10 +75,11 @@ impl RowSample {
 
     pub(super) fn end(&mut self) -> Result<(), Error> {
         self.run(Framer::finish)?;
+        let malformed = |detail: &str| Err(Error::MalformedBody { detail: detail.to_owned() });
         match self.records.columns {
-            Columns::Placed(None) => {
-                Err(Error::MalformedBody { detail: "the body is empty; expected a CSV header row".to_owned() })
-            }
+            Columns::Placed(None) => malformed("the body is empty; expected a CSV header row"),
+            // Any line of text is a header.
+            Columns::Placed(Some(_)) if self.survey.records() == 0 => malformed("the body has no records"),
             _ => Ok(()),
         }
     }

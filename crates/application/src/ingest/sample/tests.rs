@@ -162,6 +162,7 @@ fn cells_of_csv_are_what_a_bulk_call_would_take_them_for() {
 fn a_body_of_another_form_is_refused() {
     for (format, body, detail) in [
         (BodyFormat::Csv, "", "the body is empty; expected a CSV header row"),
+        (BodyFormat::Csv, "{}", "the body has no records"),
         (BodyFormat::Csv, "a\n\"x\n", "the quotes of the record that begins on line 2 are not closed"),
         (BodyFormat::JsonArray, "{}", "expected a JSON array of records, at byte 0"),
         (BodyFormat::ArrowStream, "", "the body is empty; expected an Arrow IPC stream"),
