@@ -9,11 +9,11 @@ Without --flights it takes samples/flights.ndjson. While a change is made one cl
 record by its id, both twenty times a second. By hand the same is done in a file of DuckDB alone with the same
 threads, memory, columns and indexes, in the order in which the engine allows it: indexes go, the table changes, indexes come.
 """
-import argparse, http.client, json, os, pathlib, tempfile, threading, time
+import http.client, json, os, pathlib, tempfile, threading, time
 
 import duckdb
 
-from server import Peak, Server, lines_of
+from server import Peak, Server, lines_of, parser
 
 HERE = pathlib.Path(__file__).resolve().parent
 MEMORY = "2GiB"
@@ -87,11 +87,7 @@ def by_hand(work, data, columns):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--binary", required=True)
-    arguments.add_argument("--flights", default=HERE.parent / "samples/flights.ndjson")
-    arguments.add_argument("--copies", type=int, default=9, help="load the file so many times")
-    given = arguments.parse_args()
+    given = parser(__doc__, copies=9).parse_args()
 
     lines = lines_of(given.flights)
     work = tempfile.TemporaryDirectory()

@@ -7,11 +7,11 @@
 
 Without --flights it takes samples/flights.ndjson. Every figure comes from this one run, and so does DuckDB's beside it.
 """
-import argparse, json, os, pathlib, re, tempfile, threading, time
+import json, os, pathlib, re, tempfile, threading, time
 
 import duckdb
 
-from server import Peak, Server, lines_of, read_slowly
+from server import Peak, Server, lines_of, parser, read_slowly
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALL = 100_001
@@ -30,11 +30,7 @@ def plan_of(path, field, value):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--binary", required=True)
-    arguments.add_argument("--flights", default=HERE.parent / "samples/flights.ndjson")
-    arguments.add_argument("--copies", type=int, default=1, help="load the file so many times")
-    given = arguments.parse_args()
+    given = parser(__doc__, copies=1).parse_args()
 
     source = lines_of(given.flights)
     lines = source * given.copies

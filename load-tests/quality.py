@@ -8,11 +8,11 @@
 Without --flights it takes samples/flights.ndjson. Some flights are made dirty first: every tenth has its airline in lower case,
 every hundredth with spaces around it. Both sides have the same records with the same ids, the same threads and the same memory.
 """
-import argparse, json, os, pathlib, tempfile, time
+import json, os, pathlib, tempfile, time
 
 import duckdb
 
-from server import Peak, Server, lines_of
+from server import Peak, Server, lines_of, parser
 
 HERE = pathlib.Path(__file__).resolve().parent
 MEMORY = "1GiB"
@@ -81,11 +81,7 @@ def by_hand(work, data):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--binary", required=True)
-    arguments.add_argument("--flights", default=HERE.parent / "samples/flights.ndjson")
-    arguments.add_argument("--copies", type=int, default=9, help="load the file so many times")
-    given = arguments.parse_args()
+    given = parser(__doc__, copies=9).parse_args()
 
     lines = list(dirty(lines_of(given.flights)))
     work = tempfile.TemporaryDirectory()

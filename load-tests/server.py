@@ -1,8 +1,17 @@
 """A server under load, and those who watch it and read from it. Python's standard library alone."""
-import gzip, http.client, os, pathlib, re, socket, subprocess, threading, time
+import argparse, gzip, http.client, os, pathlib, re, socket, subprocess, threading, time
 
 # Records of a bulk call.
 CALL = 100_000
+
+
+def parser(description, copies):
+    """The arguments of every script that loads a file of flights so many times unless told otherwise."""
+    arguments = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--binary", required=True)
+    arguments.add_argument("--flights", default=pathlib.Path(__file__).resolve().parent.parent / "samples/flights.ndjson")
+    arguments.add_argument("--copies", type=int, default=copies, help="load the file so many times")
+    return arguments
 
 
 class Server:

@@ -6,9 +6,9 @@
 
 Needs curl. Without --flights it takes samples/flights.ndjson.
 """
-import argparse, http.client, json, os, pathlib, statistics, tempfile, threading, time
+import http.client, json, os, pathlib, statistics, tempfile, threading, time
 
-from server import Server, lines_of, read_slowly
+from server import Server, lines_of, parser, read_slowly
 
 HERE = pathlib.Path(__file__).resolve().parent
 CALL = 100_000
@@ -82,10 +82,7 @@ class Resident:
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--binary", required=True)
-    arguments.add_argument("--flights", default=HERE.parent / "samples/flights.ndjson")
-    arguments.add_argument("--copies", type=int, default=10, help="load the file so many times")
+    arguments = parser(__doc__, copies=10)
     arguments.add_argument("--writers", type=int, default=16)
     arguments.add_argument("--readers", type=int, default=50, help="slow readers at once")
     arguments.add_argument("--seconds", type=float, default=15, help="how long writers are measured alone, and with the slow readers")
