@@ -2,9 +2,7 @@
 
 mod parse;
 
-use crate::{
-    DataType, Field, Index, Property, RECORD_FIELD_COUNT, Schema, SchemaDefinition, ValueRef, Violation, ViolationCode,
-};
+use crate::{DataType, Field, Index, Property, Schema, SchemaDefinition, ValueRef, Violation, ViolationCode};
 
 /// A change of a schema from one version to the next.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,26 +69,20 @@ impl Evolution {
 
     /// What no two stored records may share under the next definition and might under the one before.
     pub fn new_keys(&self, before: &Schema, next: &Schema) -> Vec<NewKey> {
-        let known: Vec<Index> = before.indexes().into_iter().filter(|index| index.is_unique).collect();
-        let place_of = |field: &Field| field.column() - RECORD_FIELD_COUNT;
-        let unique = next.indexes().into_iter().filter(|index| index.is_unique);
-        let keys = unique.map(|index| {
-            let origins: Vec<Option<usize>> = index.fields.iter().map(|field| self.origins[place_of(field)]).collect();
-            NewKey { fields: index.fields, origins }
-        });
-        let is_known = |key: &NewKey| {
-            let is_same = |index: &Index| {
-                index.fields.len() == key.origins.len()
-                    && index.fields.iter().all(|field| key.origins.contains(&Some(place_of(field))))
+        let unique = |schema: &Schema| schema.indexes().into_iter().filter(|index| index.is_unique);
+        let known: Vec<Vec<usize>> = unique(before).map(|index| index.places()).collect();
+        let new_key = |index: Index| {
+            let places = index.places();
+            let origins: Vec<Option<usize>> = places.iter().map(|place| self.origins[*place]).collect();
+            let is_same = |known: &Vec<usize>| {
+                known.len() == origins.len() && known.iter().all(|place| origins.contains(&Some(*place)))
             };
-            known.iter().any(is_same)
+            // An added property without a default is null, so that no record has the key.
+            let is_null = |place: &usize| self.origins[*place].is_none() && next.properties()[*place].default.is_none();
+            let is_new = !known.iter().any(is_same) && !places.iter().any(is_null);
+            is_new.then_some(NewKey { fields: index.fields, origins })
         };
-        // An added property without a default is null, so that no record has the key.
-        let is_empty = |key: &NewKey| {
-            let mut fields = key.fields.iter().zip(&key.origins);
-            fields.any(|(field, origin)| origin.is_none() && next.properties()[place_of(field)].default.is_none())
-        };
-        keys.filter(|key| !is_known(key) && !is_empty(key)).collect()
+        unique(next).filter_map(new_key).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which values of records are found by an index, and which no two records may share.
 
-use crate::{Field, Severity};
+use crate::{Field, RECORD_FIELD_COUNT, Severity};
 
 /// Most [`UniqueKey`]s that a schema may have.
 pub const MAX_UNIQUE_KEYS: usize = 10;
@@ -26,9 +26,9 @@ pub struct Index {
 }
 
 impl Index {
-    /// Whether it is on a property alone.
-    pub fn is_on(&self, name: &str) -> bool {
-        matches!(self.fields.as_slice(), [field] if field.name() == name)
+    /// The places of what it is on among the schema's properties, in its order.
+    pub fn places(&self) -> Vec<usize> {
+        self.fields.iter().map(|field| field.column() - RECORD_FIELD_COUNT).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use crate::constraints::typed;
 use crate::validation::Incoming;
 use crate::violation::{abbreviate, pointer_to};
-use crate::{CharacterSet, DataType, Severity, Value, ValueRef, Violation, ViolationCode, nearest};
+use crate::{CharacterSet, DataType, Property, Severity, Value, ValueRef, Violation, ViolationCode, nearest};
 
 /// Largest compiled form of a pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
@@ -86,6 +86,17 @@ impl Report {
             None => self.add(pointer, ViolationCode::RequiredMissing, "it is required"),
         }
         None
+    }
+
+    /// The place of the property of a name among others, without regard to case.
+    pub(crate) fn place_of(&mut self, pointer: &str, name: &str, properties: &[Property]) -> Option<usize> {
+        let names = || properties.iter().map(|property| property.name.as_str());
+        let place = names().position(|known| known.eq_ignore_ascii_case(name));
+        if place.is_none() {
+            let hint = nearest(name, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            self.add(pointer, ViolationCode::UnknownProperty, format!("the schema has no such property{hint}"));
+        }
+        place
     }
 
     pub(crate) fn severity(&mut self, pointer: &str, value: Option<&Json>) -> Severity {

@@ -29,7 +29,7 @@ pub struct ProfileRequest {
 pub enum Figure {
     /// Records that have a value.
     Count,
-    /// About how many different values there are; exact to some per cent.
+    /// How many different values there are; beyond [`PROFILE_COUNTED_VALUES`] about, exact to some per cent.
     Distinct,
     /// The least value.
     Min,

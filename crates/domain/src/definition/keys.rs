@@ -3,8 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::report::Report;
-use crate::violation::abbreviate;
-use crate::{MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, Property, Severity, UniqueKey, ViolationCode, nearest};
+use crate::{MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, Property, Severity, UniqueKey, ViolationCode};
 
 const KEYS: [&str; 2] = ["properties", "severity"];
 
@@ -78,13 +77,7 @@ impl Report {
             self.mismatch(pointer, "string", name);
             return None;
         };
-        let names = || properties.iter().map(|property| property.name.as_str());
-        let Some(place) = names().position(|known| known.eq_ignore_ascii_case(name)) else {
-            let hint = nearest(name, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            let detail = format!("there is no valid property `{}`{hint}", abbreviate(name));
-            self.add(pointer, ViolationCode::UnknownProperty, detail);
-            return None;
-        };
+        let place = self.place_of(pointer, name, properties)?;
         let data_type = properties[place].data_type;
         if !data_type.is_comparable() {
             let detail = format!("a property of type `{data_type}` cannot be part of a key");

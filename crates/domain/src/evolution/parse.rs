@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::{Evolution, widens};
 use crate::report::Report;
 use crate::violation::pointer_to;
-use crate::{SchemaDefinition, Violation, ViolationCode, nearest};
+use crate::{SchemaDefinition, Violation, ViolationCode};
 
 const KEYS: [&str; 5] = ["description", "drop", "change", "add", "unique"];
 
@@ -123,7 +123,7 @@ fn dropped(report: &mut Report, current: &SchemaDefinition, value: Option<&Json>
     for (index, name) in names.iter().enumerate() {
         let pointer = format!("/drop/{index}");
         match name {
-            Json::String(name) => places.extend(place_of(report, current, &pointer, name)),
+            Json::String(name) => places.extend(report.place_of(&pointer, name, current.properties())),
             other => report.mismatch(&pointer, "string", other),
         }
     }
@@ -151,7 +151,7 @@ fn changed<'d>(
             report.mismatch(&pointer, "object", change);
             continue;
         };
-        let Some(place) = place_of(report, current, &pointer, name) else { continue };
+        let Some(place) = report.place_of(&pointer, name, current.properties()) else { continue };
         if found.iter().any(|(other, ..)| *other == place) {
             report.add(
                 &pointer,
@@ -181,16 +181,6 @@ fn added(report: &mut Report, value: Option<&Json>) -> Vec<Candidate> {
             Vec::new()
         }
     }
-}
-
-fn place_of(report: &mut Report, current: &SchemaDefinition, pointer: &str, name: &str) -> Option<usize> {
-    let names = || current.properties().iter().map(|property| property.name.as_str());
-    let place = names().position(|known| known.eq_ignore_ascii_case(name));
-    if place.is_none() {
-        let hint = nearest(name, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-        report.add(pointer, ViolationCode::UnknownProperty, format!("the schema has no such property{hint}"));
-    }
-    place
 }
 
 /// Merges a change into a property (RFC 7396). What belongs to a type alone goes with it.

@@ -220,7 +220,7 @@ pub(crate) struct PropertyProfile {
     /// Records that have a value.
     count: u64,
     nulls: u64,
-    /// About how many different values there are.
+    /// How many different values there are; of many an estimate.
     #[schema(nullable = false)]
     distinct: Option<u64>,
     /// The least value; of a text at most 1,000 characters.

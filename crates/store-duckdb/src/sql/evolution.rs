@@ -33,16 +33,10 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     let is_structural =
         is_added_required || kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
     let first_dropped = (0..before.properties().len()).find(|index| successor(*index).is_none()).unwrap_or(usize::MAX);
-    // The places of its properties in the table before, and whether it is unique: the same for an index that stays.
-    let places = |index: &Index| -> Vec<usize> {
-        index.fields.iter().map(|field| field.column() - RECORD_FIELD_COUNT).collect()
-    };
     let (were, are) = (before.indexes(), after.indexes());
-    let origins = |index: &Index| -> Vec<Option<usize>> {
-        places(index).into_iter().map(|place| evolution.origins()[place]).collect()
-    };
     let is_same = |was: &Index, is: &Index| {
-        was.is_unique == is.is_unique && places(was).into_iter().map(Some).collect::<Vec<_>>() == origins(is)
+        let origins = is.places().into_iter().map(|place| evolution.origins()[place]);
+        was.is_unique == is.is_unique && was.places().into_iter().map(Some).eq(origins)
     };
     for was in &were {
         let drop = drop_index(before, was);
@@ -50,7 +44,7 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
             let is_of_type = |is: &Property| is.data_type == before.properties()[*place].data_type;
             *place < first_dropped && successor(*place).is_some_and(is_of_type)
         };
-        if !places(was).iter().all(is_in_place) {
+        if !was.places().iter().all(is_in_place) {
             alteration.unindexed.push((drop, create_index(before, was)));
         } else if is_structural || !are.iter().any(|is| is_same(was, is)) {
             steps.push(drop);
