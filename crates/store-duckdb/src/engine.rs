@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::StoreSettings;
 use crate::error::store_error;
+use crate::release;
 use crate::settings::CONNECTION_STATEMENTS;
 
 /// Statements that a connection keeps prepared: some tens of kilobytes each, and half of what a small query takes.
@@ -20,8 +21,10 @@ const INDEXES_ALWAYS: &str = "SET GLOBAL index_scan_percentage = 1.0; SET GLOBAL
 /// Opens the file, or creates it, and puts the settings in force.
 ///
 /// # Errors
-/// `Unavailable` when another process has the file, `Corrupt` when it is no store; it is never made anew.
+/// `Unavailable` when another process has the file, `Corrupt` when it is no store; it is never made anew. `Unsupported`
+/// when the engine is not of the pinned release.
 pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
+    release::check()?;
     fs::create_dir_all(&settings.temp_directory).map_err(StoreError::of_disk)?;
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
@@ -34,6 +37,7 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn open_read_only(settings: &StoreSettings) -> Result<Connection, StoreError> {
+    release::check()?;
     let failed = |error| open_error(&settings.path, error);
     let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
     let connection = Connection::open_with_flags(&settings.path, config).map_err(failed)?;

@@ -26,6 +26,7 @@ mod profile;
 mod ranges;
 mod reads;
 mod record_cache;
+mod release;
 mod scan;
 mod settings;
 mod shared;
@@ -44,6 +45,7 @@ pub use group::GroupSettings;
 pub use identity::IdFilterStatus;
 pub use pool::PoolStatus;
 pub use ranges::RangeStatus;
+pub use release::{EngineRelease, engine_linkage};
 pub use settings::{PoolSettings, ScanBatch, StoreSettings};
 #[doc(hidden)]
 pub use sql::scan_text;
