@@ -1,4 +1,4 @@
-# Every habit of the project; CI runs these same recipes. `just` is on PyPI as rust-just.
+# Every habit of the project beside those of ./dev. `just` is on PyPI as rust-just.
 
 export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", env("HOME") / ".cache/eider-target")
 
@@ -6,33 +6,21 @@ export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", env("HOME") / ".cache/eider-t
 default:
     @just --list --unsorted
 
-# Fetches what the other recipes need.
-setup:
-    cargo fetch --locked
-
-# Starts the server; arguments go to `eider serve`.
-run *args:
-    cargo run --locked -- serve {{ args }}
-
-# Loads the sample, shows the API, and goes on serving.
-demo *args:
-    cargo run --locked -- demo {{ args }}
-
-# Runs every test.
-test *args:
-    cargo test --locked --workspace {{ args }}
-
 # Runs the tests that need no engine: minutes less on a cold machine.
 test-fast *args:
     cargo test --locked -p eider-domain -p eider-application -p eider-http-api -p eider-testkit {{ args }}
 
+# Runs every test with the engine compiled from source, as releases have it (about 45 minutes more, once). Weekly.
+bundled *args:
+    EIDER_ENGINE=bundled ./dev test {{ args }}
+
 # Kills the server under mixed writes so many times and checks every record and index after each; fills a small disk.
 crash rounds="20":
-    CRASH_ROUNDS={{ rounds }} cargo test --locked --workspace --test it -- crash:: disk_full::
+    CRASH_ROUNDS={{ rounds }} ./dev test --test it -- crash:: disk_full::
 
 # Tries the rules and the dashboard of config/ on a Prometheus (apt-get install prometheus).
 monitoring:
-    cargo test --locked --workspace --test it -- monitoring::
+    ./dev test --test it -- monitoring::
 
 # Sends what the description of the API allows and what it does not to a server of its own (needs PyPI): so many
 # examples for each operation, so many seconds at most. SEED repeats a run.
@@ -50,25 +38,13 @@ fuzz target seconds="180":
 fmt:
     cargo fmt --all
 
-# Fails where the code is not formatted.
-fmt-check:
-    cargo fmt --all --check
-
-# Fails on any warning of the compiler or of clippy.
-lint:
-    cargo clippy --locked --workspace --all-targets --features eider-benches/instructions -- -D warnings
-
-# Builds the documentation of the code; fails on a broken link.
-doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
-
 # Checks licences, advisories, sources and who may depend on what (needs cargo-deny and the network).
 deny:
     cargo deny check
 
 # Measures the parts that do the work: all, or the one named (validate, decode, encode, query, store); arguments go to criterion.
 bench name="[!i]*" *args:
-    cargo bench --locked --workspace --profile dev --bench '{{ name }}' -- {{ args }}
+    cargo bench --locked --workspace --bench '{{ name }}' -- {{ args }}
 
 # Fails when a hot path takes 10 % more instructions than in a commit, else the newest tag, else HEAD~10. Installs valgrind.
 regression *base:
@@ -76,11 +52,11 @@ regression *base:
 
 # Puts a server under load: writes, bulk, streams, queries, mixed, settings, growth; see load-tests/README.md.
 load *args: _load-tests
-    '{{ CARGO_TARGET_DIR }}/debug/eider-load-tests' {{ args }}
+    '{{ CARGO_TARGET_DIR }}/release/eider-load-tests' {{ args }}
 
 # Does the same with other stores and with Eider, and prints ratios. What is not installed comes from Debian and PyPI.
 compare *args: _load-tests
-    eval "$(load-tests/peers.sh '{{ CARGO_TARGET_DIR }}/peers')" && '{{ CARGO_TARGET_DIR }}/debug/eider-load-tests' compare {{ args }}
+    eval "$(load-tests/peers.sh '{{ CARGO_TARGET_DIR }}/peers')" && '{{ CARGO_TARGET_DIR }}/release/eider-load-tests' compare {{ args }}
 
 # Runs every scenario and writes docs/benchmarks.md from what they found (an hour).
 bench-report: _load-tests
@@ -88,14 +64,13 @@ bench-report: _load-tests
 
 # Writes docs/benchmarks.md and its plots from the reports in docs/benchmarks.
 bench-document: _load-tests
-    '{{ CARGO_TARGET_DIR }}/debug/eider-load-tests' document
+    '{{ CARGO_TARGET_DIR }}/release/eider-load-tests' document
 
 # Runs a scenario with the server under a profiler: a flamegraph of its processors, and what its heap held.
 profile scenario *args: _load-tests
     load-tests/profile.sh '{{ CARGO_TARGET_DIR }}' {{ scenario }} {{ args }}
 
+# Figures are of what is released: the release profile, the engine from source.
 _load-tests:
-    cargo build --locked --workspace --bins
-
-# What CI runs.
-ci: test fmt-check lint doc (fuzz-api "10" "120" "examples,coverage")
+    EIDER_ENGINE=bundled ./dev build --release
+    EIDER_ENGINE=bundled ./dev build --release --manifest-path load-tests/Cargo.toml

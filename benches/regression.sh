@@ -26,7 +26,7 @@ count() {
     tools="$target/tools/gungraun-$version"
     [ -x "$tools/bin/gungraun-runner" ] ||
         cargo install gungraun-runner --locked --version "$version" --root "$tools"
-    PATH="$tools/bin:$PATH" cargo bench --workspace --profile dev --features eider-benches/instructions \
+    PATH="$tools/bin:$PATH" cargo bench --workspace --features eider-benches/instructions \
         --bench instructions -- --home="$directory/counts" --callgrind-metrics=ir "$@"
 }
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 examples="${1:-100}" seconds="${2:-900}" phases="${3:-examples,coverage,fuzzing,stateful}" seed="${SEED:-$RANDOM}"
-target="${CARGO_TARGET_DIR:-target}"
+target="${CARGO_TARGET_DIR:-$PWD/target}"
 venv="$target/fuzz-venv"
 
 if [ ! -x "$venv/bin/schemathesis" ]; then
@@ -13,7 +13,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
     "$venv/bin/pip" install --quiet schemathesis==4.32.5 openapi-spec-validator==0.9.0
 fi
 # As tests build it: another selection of the workspace compiles much of it anew.
-cargo test --locked --workspace --lib --test it --no-run
+./dev test --lib --test it --no-run
 
 directory="$(mktemp -d)"
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; rm -rf "$directory"' EXIT

@@ -16,7 +16,7 @@ command -v heaptrack >/dev/null || missing="$missing heaptrack"
 run() {
     kind=$1 wrapper=$2
     shift 2
-    "$target/debug/eider-load-tests" "$scenario" "$@" --out "$out/$kind" --wrapper "$wrapper"
+    "$target/release/eider-load-tests" "$scenario" "$@" --out "$out/$kind" --wrapper "$wrapper"
 }
 
 # 199 times a second; stacks are found by their unwinding tables, since the engine keeps no frame pointers.

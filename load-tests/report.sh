@@ -4,12 +4,12 @@
 set -eu
 target=$1
 shift
-program=$target/debug/eider-load-tests
+program=$target/release/eider-load-tests
 [ $# -gt 0 ] || set -- writes bulk streams queries settings growth compare
 for scenario; do
     case $scenario in
         compare) eval "$(load-tests/peers.sh "$target/peers")" ;;
-        parts) cargo bench --locked --workspace --profile dev --bench decode --bench encode --bench query --bench store --bench validate ;;
+        parts) cargo bench --locked --workspace --bench decode --bench encode --bench query --bench store --bench validate ;;
     esac
     case $scenario in
         settings) set -- --records 200000 --time 2s ;;
