@@ -1,19 +1,17 @@
 # syntax=docker/dockerfile:1
-# docker build -t eider .            (compiles the engine: some 40 minutes on two cores, once)
-# docker run --rm -v eider:/var/lib/eider eider keys create --name first --verbs admin
-# docker run -p 8080:8080 -v eider:/var/lib/eider --memory 2g eider
+# The image of the released binary: config/packages/release.sh builds it and puts this file beside it.
+#   config/packages/release.sh dist && docker build -t eider dist
+#   docker run --rm -v eider:/var/lib/eider eider keys create --name first --verbs admin
+#   docker run -p 8080:8080 -v eider:/var/lib/eider --memory 2g eider
 
-FROM rust:1.95-bookworm AS build
-WORKDIR /src
-COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/target \
-    CARGO_TARGET_DIR=/target cargo build --release --locked --bin eider && \
-    cp /target/release/eider /eider && mkdir /data
+FROM debian:bookworm-slim AS directory
+RUN mkdir /data
 
-# libc, libgcc and libstdc++, and nothing that could be run.
-FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /eider /usr/local/bin/eider
-COPY --from=build --chown=nonroot:nonroot /data /var/lib/eider
+# The C library of Debian 12, and nothing that could be run.
+FROM gcr.io/distroless/base-debian12:nonroot
+COPY eider /usr/local/bin/eider
+COPY THIRD_PARTY_LICENSES.html /usr/share/doc/eider/
+COPY --from=directory --chown=nonroot:nonroot /data /var/lib/eider
 ENV EIDER_DATA_DIR=/var/lib/eider EIDER_LISTEN=0.0.0.0:8080 EIDER_LOG_FORMAT=json
 USER nonroot
 VOLUME /var/lib/eider

@@ -3,7 +3,7 @@
 
     cargo build
     python3 -m venv venv && venv/bin/pip install duckdb==2.0.0
-    venv/bin/python load-tests/evolution.py --binary TARGET/debug/eider [--flights FILE.ndjson[.gz]] [--copies N]
+    venv/bin/python load-tests/evolution.py --binary TARGET/release/eider [--flights FILE.ndjson[.gz]] [--copies N]
 
 Without --flights it takes samples/flights.ndjson. While a change is made one client counts the flights of an airline and another reads one
 record by its id, both twenty times a second. By hand the same is done in a file of DuckDB alone with the same

@@ -3,7 +3,7 @@
 
     cargo build
     python3 -m venv venv && venv/bin/pip install duckdb==2.0.0
-    venv/bin/python load-tests/flights.py --binary TARGET/debug/eider [--flights FILE.ndjson[.gz]] [--copies N]
+    venv/bin/python load-tests/flights.py --binary TARGET/release/eider [--flights FILE.ndjson[.gz]] [--copies N]
 
 Without --flights it takes samples/flights.ndjson. Every figure comes from this one run, and so does DuckDB's beside it.
 """

@@ -2,7 +2,7 @@
 """Greedy clients against a server that has little memory: is it killed, what does it refuse, do small reads go on?
 
     cargo build
-    python3 load-tests/greedy.py --binary TARGET/debug/eider [--flights FILE.ndjson[.gz]] [--minutes 5]
+    python3 load-tests/greedy.py --binary TARGET/release/eider [--flights FILE.ndjson[.gz]] [--minutes 5]
 
 First measures what one heavy request needs: the most memory that a server has while it answers nothing else than a bulk
 call of 100,001 records, or a sorted stream of everything. Then gives a new server four times that and lets 64 clients loose on it: bulk calls, streams (sorted, plain, read slowly), pages of

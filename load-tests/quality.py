@@ -3,7 +3,7 @@
 
     cargo build
     python3 -m venv venv && venv/bin/pip install duckdb==2.0.0
-    venv/bin/python load-tests/quality.py --binary TARGET/debug/eider [--flights FILE.ndjson[.gz]] [--copies N]
+    venv/bin/python load-tests/quality.py --binary TARGET/release/eider [--flights FILE.ndjson[.gz]] [--copies N]
 
 Without --flights it takes samples/flights.ndjson. Some flights are made dirty first: every tenth has its airline in lower case,
 every hundredth with spaces around it. Both sides have the same records with the same ids, the same threads and the same memory.

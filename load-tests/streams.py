@@ -2,7 +2,7 @@
 """Streams millions of flights while others write: how fast, how soon, in how much memory, and how the writers fare.
 
     cargo build
-    python3 load-tests/streams.py --binary TARGET/debug/eider [--flights FILE.ndjson[.gz]] [--copies N]
+    python3 load-tests/streams.py --binary TARGET/release/eider [--flights FILE.ndjson[.gz]] [--copies N]
 
 Needs curl. Without --flights it takes samples/flights.ndjson.
 """

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use eider_store_duckdb::{EngineRelease, engine_linkage};
 
 use crate::configuration::{CONFIG_VARIABLE, Effective, Sources, effective, load};
 use crate::settings::LogFormat;
@@ -109,7 +111,14 @@ impl ServeArguments {
 
 /// Runs the command line of the process.
 pub fn run() -> ExitCode {
-    match execute(CommandLine::parse().command) {
+    let command_line = CommandLine::try_parse().unwrap_or_else(|error| {
+        if error.kind() == ErrorKind::DisplayVersion {
+            let shown = writeln!(stdout(), "{}", version());
+            std::process::exit(i32::from(shown.is_err()));
+        }
+        error.exit()
+    });
+    match execute(command_line.command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -118,6 +127,13 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The release and the commit of this program, the engine that it runs with, and how that is linked.
+fn version() -> String {
+    let engine = EngineRelease::linked().map_or_else(|error| format!("unknown ({error})"), |engine| engine.to_string());
+    let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("EIDER_COMMIT"));
+    format!("eider {release} ({commit}), DuckDB {engine}, {}", engine_linkage())
 }
 
 /// Whether what was asked for is so.

@@ -1,6 +1,8 @@
 //! What the program says about itself.
 
 use eider::command_line::help_of;
+use eider_store_duckdb::{EngineRelease, engine_linkage};
+use regex::Regex;
 
 use crate::process::{eider, fails};
 
@@ -14,8 +16,14 @@ fn help_of_every_command() {
 
 #[test]
 fn help_and_version_are_answered() {
-    let output = eider(&["--version"]).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("eider {}\n", env!("CARGO_PKG_VERSION")));
+    for arguments in [&["--version"][..], &["-V"], &["serve", "--version"]] {
+        let output = eider(arguments).output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        let (release, engine) = (env!("CARGO_PKG_VERSION"), EngineRelease::pinned());
+        let commit = r"([0-9a-f]{10}|unknown)";
+        let expected = format!(r"^eider {release} \({commit}\), DuckDB {engine}, {}\n$", engine_linkage());
+        assert!(output.status.success() && Regex::new(&expected).unwrap().is_match(&shown), "{shown}");
+    }
     assert!(eider(&["serve", "--help"]).output().unwrap().status.success());
     let unknown = eider(&["serv"]).output().unwrap();
     assert_eq!(unknown.status.code(), Some(2));
