@@ -168,7 +168,7 @@ from_archive() {
     fi
     mkdir -p "$work/archive"
     if ! tar -xzf "$archive" -C "$work/archive" 2>"$work/log"; then
-        say "archive: is damaged: $(reason)"
+        say "archive: is damaged: $(head -1 "$work/log")"
         return 1
     fi
     [ -f "$work/archive/$library" ] || { say "archive: has no $library"; return 1; }

@@ -4,6 +4,7 @@
 mod backup;
 mod contract;
 mod doctor;
+mod engine_script;
 mod figures;
 mod fixture;
 mod groups;
