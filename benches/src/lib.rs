@@ -1,11 +1,10 @@
 //! Benchmarks of the parts that do the work; see `benches/`.
 //!
 //! ```sh
-//! cargo bench --workspace --profile dev --bench decode
+//! cargo bench --workspace --bench decode
 //! ```
 //!
-//! `--workspace` and `--profile dev`, which is optimised, share the compiled engine with the tests. A row of the report
-//! is `group/function/parameter`; `eider` is ours, other functions are what one would use instead. Bytes are those of the
+//! `--workspace` shares what is compiled with the other benchmarks; the engine is compiled in, once. A row of the report is `group/function/parameter`; `eider` is ours, other functions are what one would use instead. Bytes are those of the
 //! records as NDJSON, unless another format is read or written.
 
 mod samples;
