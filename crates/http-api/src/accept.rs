@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::error::ApiError;
 use crate::inflate::Compression;
-use crate::media_type::{MEDIA_TYPES, MediaType, NDJSON_TYPES, names_of};
+use crate::media_type::{MEDIA_TYPES, MediaType, NDJSON_TYPES, is_in_range, names_of};
 use crate::query_string::Parameters;
 
 /// The control that chooses a format whatever `Accept` says.
@@ -66,13 +66,8 @@ fn accepted(request: &HttpRequest, default: BodyFormat, offered: &[MediaType]) -
     }
     let ranges = Accept::parse(request).map_err(|_| unreadable("Accept"))?;
     let rank = |media_type: &MediaType| {
-        let matching = ranges.iter().enumerate().filter(|(_, range)| media_type.is_in(range.item.essence_str()));
-        let specificity = |text: &str| 2 - text.matches('*').count();
-        let (place, range) = matching
-            .max_by_key(|(place, range)| (specificity(range.item.essence_str()), Reverse(*place)))
-            .filter(|(_, range)| range.quality > Quality::ZERO)?;
-        let is_default = *media_type == MediaType::of(default);
-        Some((range.quality, specificity(range.item.essence_str()), Reverse(place), is_default))
+        let liked = liking(&ranges, |range| media_type.is_in(range))?;
+        Some((liked, *media_type == MediaType::of(default)))
     };
     let ranked = offered.iter().rev().filter_map(|media_type| Some((rank(media_type)?, *media_type)));
     let best = ranked.max_by_key(|(rank, _)| *rank).map(|(_, media_type)| media_type);
@@ -81,6 +76,25 @@ fn accepted(request: &HttpRequest, default: BodyFormat, offered: &[MediaType]) -
         let detail = format!("`Accept` excludes every media type that there is: {}", available.join(", "));
         ApiError::new(ErrorCode::NotAcceptable, detail).with_members(json!({"available": available}))
     })
+}
+
+/// Whether `Accept` likes HTML better than JSON, as that of a browser does that shows a page. Without it, and when it
+/// likes neither or both alike, it does not.
+pub(crate) fn prefers_html(request: &HttpRequest) -> bool {
+    let Ok(ranges) = Accept::parse(request) else { return false };
+    let liked = |essence| liking(&ranges, |range| is_in_range(essence, range));
+    liked("text/html") > liked("application/json")
+}
+
+/// How much the ranges of `Accept` like a media type, none at all when they exclude it: first by quality, then by how
+/// exactly it is named, then by where.
+fn liking(ranges: &Accept, is_in: impl Fn(&str) -> bool) -> Option<(Quality, usize, Reverse<usize>)> {
+    let specificity = |range: &str| 2 - range.matches('*').count();
+    let matching = ranges.iter().enumerate().filter(|(_, range)| is_in(range.item.essence_str()));
+    let (place, range) = matching
+        .max_by_key(|(place, range)| (specificity(range.item.essence_str()), Reverse(*place)))
+        .filter(|(_, range)| range.quality > Quality::ZERO)?;
+    Some((range.quality, specificity(range.item.essence_str()), Reverse(place)))
 }
 
 /// The compression that `Accept-Encoding` likes best (RFC 9110, section 12.5.3), zstd before gzip before none among

@@ -21,10 +21,12 @@ use crate::throttle::{self, Client};
 const API_KEY: &str = "x-api-key";
 /// What is open to everybody, and not counted against any rate: health, and the page that shows the API.
 const OPEN: [&str; 2] = ["/health/", "/docs"];
-/// The description of the API: of the routes for everybody, of schemas for those who may see them.
-const DESCRIPTION: &str = "/openapi.json";
+/// As open, but these paths alone: what leads to that page, and the icon that browsers ask for.
+const OPEN_PATHS: [&str; 2] = ["/", "/favicon.ico"];
+/// What describes the API: its routes to everybody, schemas to those who may see them.
+const DESCRIPTIONS: [&str; 3] = ["/openapi.json", "/api/v1", "/api/v1/"];
 
-/// The verb that each method of each route needs. Those that are [`OPEN`] and the [`DESCRIPTION`] need none.
+/// The verb that each method of each route needs. Those that are open and the [`DESCRIPTIONS`] need none.
 const ROUTES: &[(&str, &[(&str, Verb)])] = &[
     ("/metrics", &[("GET", Verb::MetricsRead)]),
     ("/monitoring/memory", &[("GET", Verb::MetricsRead)]),
@@ -74,7 +76,7 @@ const ROUTES: &[(&str, &[(&str, Verb)])] = &[
 /// The verb that a method of a route needs. What is not in the table is for admins; a method that a route does not
 /// have needs nothing, since it is answered with 405.
 fn needed(pattern: Option<&str>, method: &str) -> Option<Verb> {
-    if pattern == Some(DESCRIPTION) {
+    if pattern.is_some_and(|pattern| DESCRIPTIONS.contains(&pattern)) {
         return None;
     }
     let route = ROUTES.iter().find(|(path, _)| Some(*path) == pattern);
@@ -83,7 +85,7 @@ fn needed(pattern: Option<&str>, method: &str) -> Option<Verb> {
 }
 
 fn is_open(path: &str) -> bool {
-    OPEN.iter().any(|open| path.starts_with(open))
+    OPEN_PATHS.contains(&path) || OPEN.iter().any(|open| path.starts_with(open))
 }
 
 /// The key that a request has, if it has one that is text.
@@ -133,7 +135,7 @@ pub(crate) async fn admit(
 async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
     let keys = &state.services.keys;
     let sent = sent_key(request.headers());
-    if sent.is_none() && keys.is_enforced() && request.path() == DESCRIPTION {
+    if sent.is_none() && keys.is_enforced() && DESCRIPTIONS.contains(&request.path()) {
         return Ok(Principal::stranger());
     }
     if let Some(key) = sent.filter(|_| keys.is_enforced())
@@ -222,7 +224,7 @@ mod tests {
         let routes_of = |source: &str, base: &str| -> Vec<(String, Vec<String>)> {
             let texts = |part: &str| part.split('"').skip(1).step_by(2).take(2).map(str::to_owned).collect::<Vec<_>>();
             let route = |part| match texts(part).as_slice() {
-                [path, methods] if path.starts_with('/') => {
+                [path, methods] if path.is_empty() || path.starts_with('/') => {
                     Some((format!("{base}{path}"), methods.split(", ").map(str::to_owned).collect()))
                 }
                 _ => None,
@@ -236,7 +238,7 @@ mod tests {
     fn every_route_says_which_verb_it_needs() {
         let declared = declared();
         assert!(declared.len() > 10, "the search finds the routes: {declared:?}");
-        let has_none = |path: &str| is_open(path) || path == DESCRIPTION;
+        let has_none = |path: &str| is_open(path) || DESCRIPTIONS.contains(&path);
         for (path, methods) in declared.iter().filter(|(path, _)| !has_none(path)) {
             let Some((_, verbs)) = ROUTES.iter().find(|(route, _)| route == path) else { panic!("{path} has no verb") };
             let listed: BTreeSet<&str> = verbs.iter().map(|(method, _)| *method).collect();
@@ -252,6 +254,6 @@ mod tests {
         assert_eq!(needed(Some("/api/v2/everything"), "GET"), Some(Verb::Admin));
         assert_eq!(needed(None, "GET"), Some(Verb::Admin));
         assert_eq!(needed(Some("/metrics"), "POST"), None, "405 follows");
-        assert_eq!(needed(Some(DESCRIPTION), "GET"), None);
+        assert_eq!(needed(Some("/openapi.json"), "GET"), None);
     }
 }

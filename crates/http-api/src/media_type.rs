@@ -35,10 +35,7 @@ impl MediaType {
 
     /// Whether a media type or range, in lower case and without parameters, includes it.
     pub(crate) fn is_in(self, range: &str) -> bool {
-        let of_type = |range: &str| {
-            self.essence.split_once('/').zip(range.strip_suffix("/*")).is_some_and(|((top, _), range)| top == range)
-        };
-        range == "*/*" || range == self.essence || of_type(range) || (self.name == "parquet" && range == OTHER_PARQUET)
+        is_in_range(self.essence, range) || (self.name == "parquet" && range == OTHER_PARQUET)
     }
 
     /// Whether its format is text.
@@ -54,6 +51,12 @@ impl MediaType {
             _ => self.essence,
         }
     }
+}
+
+/// Whether a media type or range includes a media type; both in lower case and without parameters.
+pub(crate) fn is_in_range(essence: &str, range: &str) -> bool {
+    let of_type = essence.split_once('/').zip(range.strip_suffix("/*")).is_some_and(|((top, _), range)| top == range);
+    range == "*/*" || range == essence || of_type
 }
 
 /// The format of a media type, in lower case and without parameters.

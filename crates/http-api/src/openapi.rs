@@ -3,6 +3,7 @@
 mod answers;
 mod documents;
 mod examples;
+mod front;
 mod parameters;
 mod problems;
 mod quality;
@@ -26,6 +27,7 @@ use crate::routes::BASE;
 
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
 pub(crate) use documents::*;
+pub(crate) use front::*;
 pub(crate) use parameters::*;
 pub(crate) use quality::*;
 pub(crate) use schemas::*;
@@ -108,6 +110,18 @@ pub(crate) fn document(routes: &utoipa::openapi::OpenApi, schemas: &[Arc<Schema>
     }
     add_schemas(&mut document, schemas);
     document
+}
+
+/// The paths below the base, with the sentence that each of their methods begins its description with.
+pub(crate) fn resources(routes: &utoipa::openapi::OpenApi) -> Json {
+    let mut paths = json!(routes.paths);
+    add_query_method(&mut paths);
+    let below = format!("{BASE}/");
+    let resource = |(path, item): (&String, &mut Json)| {
+        let methods = operations(item).map(|(method, operation)| (method.to_uppercase(), operation["summary"].clone()));
+        json!({"path": path, "methods": methods.collect::<Map<_, _>>()})
+    };
+    members(&mut paths).filter(|(path, _)| path.starts_with(&below)).map(resource).collect()
 }
 
 /// A reference to a component.

@@ -6,6 +6,7 @@ mod backup;
 mod bulk;
 mod docs;
 mod explain;
+mod front;
 mod health;
 mod imports;
 mod infer;
@@ -37,6 +38,8 @@ pub(crate) const BASE: &str = "/api/v1";
 /// Adds every route of the API.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
+        .service(resource("/", "GET", [web::get().to(front::door)]))
+        .service(resource("/favicon.ico", "GET", [web::get().to(front::icon)]))
         .service(resource("/health/live", "GET", [web::get().to(health::live)]))
         .service(resource("/health/ready", "GET", [web::get().to(health::ready)]))
         .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]))
@@ -47,6 +50,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/docs/{file}", "GET", [web::get().to(docs::asset)]))
         .service(
             web::scope(BASE)
+                .service(resource("", "GET", [web::get().to(front::index)]))
                 .service(resource(
                     "/schemas",
                     "GET, POST",
@@ -123,9 +127,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 }
 
 /// A path whose other methods are answered with a problem that names those it has, for clients with the verb that
-/// [`access`] says.
+/// [`access`] says. The path of a scope itself may end with a slash.
 fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> impl HttpServiceFactory {
-    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    let paths = if path.is_empty() { vec!["", "/"] } else { vec![path] };
+    let resource = routes.into_iter().fold(web::resource(paths), Resource::route);
     resource
         .default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
         .wrap(from_fn(access::authorize))

@@ -34,6 +34,7 @@ const NAMED_CALL: &[ErrorCode] = &[IdempotencyInProgress, IdempotencyMismatch];
 fn codes(operation_id: &str) -> Vec<ErrorCode> {
     let groups: &[&[ErrorCode]] = match operation_id {
         "live" => return vec![UriTooLong],
+        "front_door" | "favicon" => return vec![MalformedRequest, UnknownParameter, UriTooLong, Overloaded],
         "docs" | "docs_asset" => return vec![UriTooLong, Overloaded],
         "ready" => return vec![UriTooLong, Internal, StoreCorrupt, Unsupported, Overloaded, Timeout],
         "metrics" | "memory" | "pool" => &[&[Internal, StoreCorrupt, Unsupported, Timeout]],

@@ -8,8 +8,8 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    advice, aliases, backup, bulk, docs, health, imports, infer, metrics, monitoring, pages, profile, query, records,
-    schemas, stream, validations,
+    advice, aliases, backup, bulk, docs, front, health, imports, infer, metrics, monitoring, pages, profile, query,
+    records, schemas, stream, validations,
 };
 use crate::access;
 use crate::answers::{REVALIDATE, is_current};
@@ -26,6 +26,9 @@ const BY_KEY: &str = "authorization, x-api-key";
 #[openapi(
     paths(
         self::describe,
+        front::door,
+        front::index,
+        front::icon,
         docs::page,
         docs::asset,
         health::live,
@@ -80,7 +83,7 @@ const BY_KEY: &str = "authorization, x-api-key";
         (name = "operation", description = "The state of the server, and this description."),
     )
 )]
-struct Routes;
+pub(super) struct Routes;
 
 /// This description, with the schemas that there are.
 #[utoipa::path(

@@ -11,6 +11,7 @@ use eider_http_api::{HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use futures::StreamExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value as Json, json};
 
@@ -107,7 +108,8 @@ impl TestApp {
             keys: keys.clone(),
         };
         // Other members of the workspace make the client inflate what it receives.
-        let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().build().unwrap();
+        let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().redirect(Policy::none());
+        let client = client.build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let server = HttpServer::new(listener, services, settings).unwrap();

@@ -14,6 +14,7 @@ mod delivery;
 mod encodings;
 mod explain;
 mod formats;
+mod front;
 mod golden;
 mod imports;
 mod inference;
