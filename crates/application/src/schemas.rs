@@ -73,6 +73,15 @@ impl SchemaService {
         Ok(SchemaDescription { schema, statistics })
     }
 
+    /// How many records each of some schemas has, in their order; `None` of one that was removed meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[instrument(name = "schemas.record_counts", level = "debug", skip_all)]
+    pub async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, Error> {
+        Ok(timed(Stage::Store, self.store.record_counts(schemas)).await?)
+    }
+
     /// Changes a schema, or with `is_dry_run` only finds out whether it could be changed. The outcome is the schema as it is then, or
     /// would be: `expected` is its version before, of any when `None`.
     ///

@@ -28,7 +28,7 @@ use crate::ranges::RangeStatus;
 use crate::record_cache::{Ids, RecordCache};
 use crate::scan::{Scan, Source, scan_schema};
 use crate::shared::{Queues, Shared, Table};
-use crate::statistics::statistics;
+use crate::statistics::{record_counts, statistics};
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
 use crate::{
@@ -378,6 +378,12 @@ impl RecordStore for DuckDbStore {
         let schema = Arc::clone(schema);
         let count = move |connection: &_| statistics(connection, &schema, identity);
         worker::read_version(&self.shared.pool, version, count).await
+    }
+
+    #[instrument(name = "store.record_counts", level = "debug", skip_all)]
+    async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
+        let (shared, schemas) = (Arc::clone(&self.shared), schemas.to_vec());
+        worker::read(&self.shared.pool, move |connection| record_counts(connection, &shared, &schemas)).await
     }
 
     async fn unreadable_patterns(&self, rules: &[Rule]) -> Result<Vec<usize>, StoreError> {

@@ -79,6 +79,7 @@ macro_rules! record_store_contract {
                 words_of_sql_are_names_like_any_other
                 five_hundred_properties_work
                 statistics_count_records_and_name_the_indexes
+                the_records_of_several_schemas_are_counted_at_once
                 the_store_answers_a_check
             ]
             round_trip: [

@@ -173,6 +173,13 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// As [`RecordStore::scan`].
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError>;
 
+    /// How many records each of some schemas has, in their order, whatever their version; `None` of one that was removed.
+    /// Cheaper than the statistics of each. Cancel-safe: dropping the future stops it.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection is free in time.
+    async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError>;
+
     /// Of some rules the places of those whose pattern this store does not read.
     ///
     /// # Errors

@@ -54,6 +54,14 @@ pub(crate) struct Shown {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct Counted {
+    /// Says how many records each schema has.
+    #[param(nullable = false)]
+    statistics: Option<bool>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Profiled {
     /// Only these fields, in this order: `carrier,created_at`. Every property if not given.
     #[param(nullable = false, min_length = 1)]

@@ -229,9 +229,28 @@ pub(crate) struct SchemaVersions {
     data: Vec<SchemaVersion>,
 }
 
+/// A schema among others.
+#[derive(ToSchema)]
+pub(crate) struct ListedSchema {
+    name: String,
+    #[schema(nullable = false)]
+    description: Option<String>,
+    properties: Vec<Property>,
+    #[schema(nullable = false)]
+    unique: Option<Vec<UniqueKey>>,
+    /// How often it was written; 1 when created.
+    #[schema(minimum = 1)]
+    version: u32,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// Present with `statistics`.
+    #[schema(nullable = false)]
+    record_count: Option<u64>,
+}
+
 #[derive(ToSchema)]
 pub(crate) struct SchemaList {
-    data: Vec<StoredSchema>,
+    data: Vec<ListedSchema>,
 }
 
 /// A schema and what it holds.

@@ -12,7 +12,10 @@ use crate::body;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
-use crate::state::{ApiState, if_match};
+use crate::state::{ApiState, if_match, within};
+
+/// The control that asks for what the schemas of a list hold.
+const STATISTICS: &str = "statistics";
 
 /// Creates a schema with its table and indexes.
 #[utoipa::path(
@@ -48,16 +51,26 @@ pub(super) async fn create(
     path = "/api/v1/schemas",
     operation_id = "list_schemas",
     tag = "schemas",
+    params(openapi::Counted),
     responses(
         (status = 200, description = "The schemas.", body = openapi::SchemaList),
     )
 )]
 pub(super) async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Parameters::parse(request.query_string(), &[], false)?;
-    let schemas = state.services.schemas.list().await?;
+    let parameters = Parameters::parse(request.query_string(), &[STATISTICS], false)?;
+    let is_counted = parameters.choice(STATISTICS, &[("false", false), ("true", true)])?;
     let reader = access::principal(&request)?;
-    let readable = schemas.iter().filter(|schema| reader.may(Verb::SchemasRead, schema.name()));
-    let data: Vec<Json> = readable.map(|schema| document_of(schema)).collect();
+    let mut schemas = state.services.schemas.list().await?;
+    schemas.retain(|schema| reader.may(Verb::SchemasRead, schema.name()));
+    let data: Vec<Json> = if is_counted {
+        let counts = state.services.schemas.record_counts(&schemas);
+        let counts = within(state.settings().query_timeout, counts).await?;
+        // A schema without a count was removed meanwhile.
+        let counted = schemas.iter().zip(counts).filter_map(|(schema, count)| Some((document_of(schema), count?)));
+        counted.map(|(document, count)| with_count(document, count)).collect()
+    } else {
+        schemas.iter().map(|schema| document_of(schema)).collect()
+    };
     Ok(HttpResponse::Ok().json(json!({"data": data})))
 }
 
@@ -83,8 +96,7 @@ pub(super) async fn describe(
         let properties: Vec<&str> = index.fields.iter().map(Field::name).collect();
         json!({"properties": properties, "unique": index.is_unique})
     });
-    let mut document = document_of(&schema);
-    document["record_count"] = statistics.record_count.into();
+    let mut document = with_count(document_of(&schema), statistics.record_count);
     document["size_bytes"] = statistics.size_bytes.into();
     document["indexes"] = indexes.collect();
     document["identity"] = identity_of(&statistics.identity);
@@ -198,6 +210,11 @@ fn document_of(schema: &Schema) -> Json {
     let mut document = schema.definition().to_json();
     document["version"] = schema.version().into();
     document["created_at"] = schema.created_at().to_string().into();
+    document
+}
+
+fn with_count(mut document: Json, record_count: u64) -> Json {
+    document["record_count"] = record_count.into();
     document
 }
 

@@ -202,6 +202,12 @@ async fn a_list_shows_the_schemas_that_a_key_may_see() {
         let names: Vec<&str> =
             answer["data"].as_array().unwrap().iter().map(|schema| schema["name"].as_str().unwrap()).collect();
         assert_eq!(names, expected);
+        let counted = call(&app, &key, "GET", "/api/v1/schemas?statistics=true", "").await.json();
+        let counted = counted["data"].as_array().unwrap().iter();
+        let counted: Vec<_> =
+            counted.map(|schema| (schema["name"].as_str().unwrap(), schema["record_count"].as_u64())).collect();
+        let records = |name: &&'static str| (*name, Some(u64::from(*name == "flights")));
+        assert_eq!(counted, expected.iter().map(records).collect::<Vec<_>>());
     }
     assert_eq!(call(&app, &append, "GET", "/api/v1/schemas", "").await.problem(), (403, "forbidden".to_owned()));
 }

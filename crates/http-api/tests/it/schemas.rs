@@ -1,5 +1,7 @@
 //! `/schemas`.
 
+use eider_application::StoreError;
+use eider_testkit::Operation;
 use serde_json::{Value as Json, json};
 
 use crate::app::{Answer, TestApp, flights};
@@ -33,6 +35,33 @@ async fn a_schema_is_created_shown_listed_and_removed() {
     assert_eq!(app.delete("/api/v1/schemas/flights").await.status, 204);
     assert_eq!(app.get("/api/v1/schemas/flights").await.problem(), (404, "schema_not_found".to_owned()));
     assert_eq!(app.get("/api/v1/records/flights").await.problem(), (404, "schema_not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_list_says_how_many_records_there_are_when_it_is_asked() {
+    let app = TestApp::with_flights().await;
+    let property = json!({"name": "a", "type": "integer"});
+    assert_eq!(app.post("/api/v1/schemas", &json!({"name": "empty", "properties": [property]})).await.status, 201);
+    app.load(json!([{"carrier": "UA"}, {"carrier": "AA"}])).await;
+    let listed = app.get("/api/v1/schemas?statistics=true").await;
+    assert_eq!(listed.status, 200, "{}", listed.text);
+    let data = listed.json()["data"].as_array().unwrap().clone();
+    let counts: Vec<_> = data.iter().map(|schema| (&schema["name"], &schema["record_count"])).collect();
+    assert_eq!(counts, [(&json!("empty"), &json!(0)), (&json!("flights"), &json!(2))]);
+
+    let plain = app.get("/api/v1/schemas").await;
+    assert_eq!(app.get("/api/v1/schemas?statistics=false").await.text, plain.text);
+    let mut without = listed.json();
+    for schema in without["data"].as_array_mut().unwrap() {
+        schema.as_object_mut().unwrap().remove("record_count");
+    }
+    assert_eq!(without, plain.json(), "nothing else differs");
+    for value in ["yes", "", "TRUE", "1"] {
+        let refused = app.get(&format!("/api/v1/schemas?statistics={value}")).await;
+        assert_eq!(refused.problem(), (400, "invalid_parameter".to_owned()), "{value}");
+    }
+    app.store.fail_next(Operation::RecordCounts, StoreError::unavailable("pool", "none free"));
+    assert_eq!(app.get("/api/v1/schemas?statistics=true").await.problem(), (503, "overloaded".to_owned()));
 }
 
 #[tokio::test]

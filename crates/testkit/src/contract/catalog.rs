@@ -8,6 +8,7 @@ use eider_domain::{Filter, Index, RecordQuery, Schema, SchemaName, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::Fixture;
+use super::evolution::evolve;
 use crate::{condition, created_at, integers, rows, schema, schema_created_at, sort, values};
 
 fn name(text: &str) -> SchemaName {
@@ -201,6 +202,30 @@ pub async fn statistics_count_records_and_name_the_indexes(fixture: Fixture) {
     fixture.write_batch(&schema, integers(&schema, 0..10)).await;
     fixture.delete(&schema, &condition(&schema, "n", "lt", json!(3))).await;
     assert_eq!(fixture.store.statistics(&schema).await.expect("statistics").record_count, 7);
+}
+
+/// Records are counted for several schemas at once, in their order, whatever their version; one that was removed has no
+/// count, also when another took its name.
+pub async fn the_records_of_several_schemas_are_counted_at_once(fixture: Fixture) {
+    let counts = async |schemas: &[Arc<Schema>]| fixture.store.record_counts(schemas).await.expect("counts");
+    assert_eq!(counts(&[]).await, []);
+    let (many, none, gone) = (
+        fixture.create(numbers("many")).await,
+        fixture.create(numbers("none")).await,
+        fixture.create(numbers("gone")).await,
+    );
+    fixture.write_batch(&many, integers(&many, 0..10)).await;
+    fixture.delete(&many, &condition(&many, "n", "lt", json!(3))).await;
+    fixture.write(&gone, json!([{"n": 1}])).await;
+    let schemas = [gone, many, none];
+    assert_eq!(counts(&schemas).await, [Some(1), Some(7), Some(0)]);
+
+    evolve(&fixture, &schemas[1], json!({"add": [{"name": "m", "type": "integer", "default": 0}]})).await;
+    fixture.catalog.remove(schemas[0].name()).await.expect("the schema is removed");
+    assert_eq!(counts(&schemas).await, [None, Some(7), Some(0)]);
+    let later = Timestamp::from_micros(created_at().as_micros() + 1);
+    let anew = fixture.catalog.create(schema_created_at(&numbers("gone"), later)).await.expect("the name is free");
+    assert_eq!(counts(&[anew, Arc::clone(&schemas[0])]).await, [Some(0), None]);
 }
 
 /// A store that works says so.

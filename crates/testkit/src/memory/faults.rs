@@ -48,6 +48,8 @@ pub enum Operation {
     ApplySuggestions,
     /// `RecordStore::statistics`
     Statistics,
+    /// `RecordStore::record_counts`
+    RecordCounts,
     /// `RecordStore::check`
     Check,
 }

@@ -332,6 +332,13 @@ impl RecordStore for MemoryStore {
         })
     }
 
+    async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.shared.faults.strike(Operation::RecordCounts)?;
+        let count =
+            |schema: &Arc<Schema>| self.shared.with_version(schema, |_| true, |table| table.records.len() as u64).ok();
+        Ok(schemas.iter().map(count).collect())
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.shared.faults.strike(Operation::Check)
     }
