@@ -2,9 +2,10 @@
 
 mod call;
 
+use std::fs;
 use std::io::{Write, stdout};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -32,6 +33,7 @@ pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result
         }
         None => temporary.path().join("data"),
     };
+    let samples = Samples::write(temporary.path())?;
     let mut settings = Settings::default();
     settings.server.listen = listen;
     settings.storage.data_dir = data_dir;
@@ -50,10 +52,9 @@ pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result
     let stopper = server.stopper();
     let running = tokio::spawn(server.run());
 
-    let shown = show(&base).await;
+    let shown = show(&base, &samples).await;
     if shown.is_ok() {
-        writeln!(stdout(), "\nServing on {base} until Ctrl-C; the lines above work in another terminal.")?;
-        stdout().flush()?;
+        end(&base)?;
         signal.await;
     }
     stopper.stop().await;
@@ -66,11 +67,40 @@ fn is_address_in_use(error: &anyhow::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::AddrInUse)
 }
 
-async fn show(base: &str) -> Result<()> {
+/// What the calls send, in files for the lines that are printed.
+struct Samples {
+    schema: PathBuf,
+    flights: PathBuf,
+}
+
+impl Samples {
+    fn write(directory: &Path) -> Result<Self> {
+        let directory = path::absolute(directory).context("the temporary directory has no absolute path")?;
+        let write = |name: &str, text: &str| {
+            let file = directory.join(name);
+            fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            Ok::<_, anyhow::Error>(file)
+        };
+        Ok(Self { schema: write("flights.schema.json", SCHEMA)?, flights: write("flights.ndjson", FLIGHTS)? })
+    }
+}
+
+/// Says what to do next.
+fn end(base: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "\nServing on {base} until Ctrl-C; the lines above work in another terminal, in any directory.")?;
+    writeln!(out, "A second time the schema exists (409), and loading is answered as before and stores nothing.")?;
+    writeln!(out, "A page to read and try the API:  {base}/docs")?;
+    writeln!(out, "The description of the API:      {base}/openapi.json")?;
+    Ok(out.flush()?)
+}
+
+async fn show(base: &str, samples: &Samples) -> Result<()> {
     let flights = FLIGHTS.lines().count();
     writeln!(stdout(), "eider demo: {flights} flights that left New York City on 1-3 January 2013")?;
 
-    Call::post("Define a schema", "/api/v1/schemas", "application/json", SCHEMA, "samples/flights.schema.json")
+    Call::post("Define a schema", "/api/v1/schemas", "application/json", SCHEMA)
+        .in_file(&samples.schema)
         .expect(StatusCode::CREATED)
         .show(base)
         .await?;
@@ -80,8 +110,9 @@ async fn show(base: &str) -> Result<()> {
         "/api/v1/records/flights/bulk",
         "application/x-ndjson",
         FLIGHTS,
-        "samples/flights.ndjson",
     )
+    .in_file(&samples.flights)
+    .once("load-flights")
     .expect(StatusCode::CREATED)
     .show(base)
     .await?;
@@ -104,7 +135,6 @@ async fn show(base: &str) -> Result<()> {
         "/api/v1/records/flights",
         "application/json",
         r#"{"year": 2013, "month": 13, "carrier": "ua", "flight": "12", "planet": "Mars"}"#,
-        "",
     )
     .expect(StatusCode::UNPROCESSABLE_ENTITY)
     .show(base)

@@ -1,6 +1,8 @@
 //! One call of the demo: made, timed, and printed as the curl line that does the same.
 
+use std::fmt::Write as _;
 use std::io::{Write, stdout};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -13,12 +15,19 @@ const WIDTH: usize = 96;
 /// Lines of an answer that are printed.
 const LINES: usize = 12;
 
+/// Makes the server store what a call sends once, however often it is made.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 /// A call and what it should answer.
-pub(super) struct Call {
+pub(super) struct Call<'s> {
     title: &'static str,
     path: &'static str,
-    /// Media type, text, and the file of the repository that holds it; none for text that fits on the line.
-    body: Option<(&'static str, &'static str, &'static str)>,
+    /// Media type and text.
+    body: Option<(&'static str, &'static str)>,
+    /// The file that holds the body; none for a text that fits on the line.
+    file: Option<&'s Path>,
+    /// What the call is known by, if it is to be made once.
+    key: Option<&'static str>,
     expected: StatusCode,
 }
 
@@ -29,19 +38,25 @@ pub(super) struct Shown {
     pub(super) rows: usize,
 }
 
-impl Call {
+impl<'s> Call<'s> {
     pub(super) fn get(title: &'static str, path: &'static str) -> Self {
-        Self { title, path, body: None, expected: StatusCode::OK }
+        Self { title, path, body: None, file: None, key: None, expected: StatusCode::OK }
     }
 
-    pub(super) fn post(
-        title: &'static str,
-        path: &'static str,
-        media_type: &'static str,
-        body: &'static str,
-        file: &'static str,
-    ) -> Self {
-        Self { title, path, body: Some((media_type, body, file)), expected: StatusCode::OK }
+    pub(super) fn post(title: &'static str, path: &'static str, media_type: &'static str, body: &'static str) -> Self {
+        Self { body: Some((media_type, body)), ..Self::get(title, path) }
+    }
+
+    /// Says which file holds the body, to be named on the line instead of the body.
+    pub(super) fn in_file(mut self, file: &'s Path) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// Gives the call a name, so that it changes nothing when it is made again.
+    pub(super) fn once(mut self, key: &'static str) -> Self {
+        self.key = Some(key);
+        self
     }
 
     pub(super) fn expect(mut self, status: StatusCode) -> Self {
@@ -56,10 +71,13 @@ impl Call {
     pub(super) async fn show(&self, base: &str) -> Result<Shown> {
         let url = format!("{base}{}", self.path);
         let client = Client::new();
-        let request = match self.body {
+        let mut request = match self.body {
             None => client.get(&url),
-            Some((media_type, body, _)) => client.post(&url).header(CONTENT_TYPE, media_type).body(body),
+            Some((media_type, body)) => client.post(&url).header(CONTENT_TYPE, media_type).body(body),
         };
+        if let Some(key) = self.key {
+            request = request.header(IDEMPOTENCY_KEY, key);
+        }
         let started = Instant::now();
         let response = request.send().await.with_context(|| format!("{url} does not answer"))?;
         let status = response.status();
@@ -71,18 +89,29 @@ impl Call {
         Ok(Shown { body, rows })
     }
 
+    /// The line for a shell that makes the call, in any directory.
+    fn command(&self, url: &str) -> Result<String> {
+        let mut command = format!("curl -s {}", quoted(url));
+        if let Some(key) = self.key {
+            write!(command, " \\\n     -H {}", quoted(&format!("{IDEMPOTENCY_KEY}: {key}")))?;
+        }
+        if let Some((media_type, body)) = self.body {
+            write!(command, " \\\n     -H {} ", quoted(&format!("Content-Type: {media_type}")))?;
+            match self.file {
+                None => write!(command, "-d {}", quoted(body))?,
+                Some(file) => {
+                    let file = file.to_str().context("the path of the sample is not text")?;
+                    write!(command, "--data-binary {}", quoted(&format!("@{file}")))?;
+                }
+            }
+        }
+        Ok(command)
+    }
+
     fn print(&self, url: &str, status: StatusCode, body: &str, rows: usize, elapsed_ms: f64) -> Result<()> {
         let mut out = stdout().lock();
         writeln!(out, "\n# {}", self.title)?;
-        match self.body {
-            None => writeln!(out, "curl -s '{url}'")?,
-            Some((media_type, _, file)) if !file.is_empty() => {
-                writeln!(out, "curl -s '{url}' \\\n     -H 'Content-Type: {media_type}' --data-binary @{file}")?;
-            }
-            Some((media_type, body, _)) => {
-                writeln!(out, "curl -s '{url}' \\\n     -H 'Content-Type: {media_type}' -d '{body}'")?;
-            }
-        }
+        writeln!(out, "{}", self.command(url)?)?;
         let lines = readable(body);
         for line in lines.iter().take(LINES) {
             writeln!(out, "  {}", cut(line))?;
@@ -94,6 +123,11 @@ impl Call {
         writeln!(out, "→ {}, {rows} {unit}, {} bytes, {elapsed_ms:.1} ms", status.as_u16(), body.len())?;
         Ok(())
     }
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Lines of an answer for a person: NDJSON and pages a record a line, other JSON indented.
