@@ -1,6 +1,7 @@
 //! What the log says, and what it never says.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -139,4 +140,19 @@ async fn the_line_of_a_request_has_its_trace_and_the_memory_of_the_process() {
     assert!(logged > measured / 2 && logged < measured * 2, "{logged} bytes, and {measured} a moment later");
     let slow = lines.iter().filter(|line| line["msg"].as_str().unwrap().ends_with("slow operation"));
     assert_eq!(slow.count(), 0);
+}
+
+#[tokio::test]
+async fn every_line_says_on_which_host_it_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let name = Command::new("uname").arg("-n").output().unwrap();
+    let name = String::from_utf8(name.stdout).unwrap();
+    let name = name.trim_end();
+    assert!(!name.is_empty());
+    let mut lines = logged_until_last(&server).await;
+    lines.extend(server.logged_before().iter().map(|line| serde_json::from_str(line).unwrap()));
+    for line in lines {
+        assert_eq!(line["hostname"], name, "{line}");
+    }
 }
