@@ -65,7 +65,9 @@ begin() {
 # What the engine in a directory answers; fails when it cannot be linked or loaded here.
 answer_of() {
     rustc --edition 2024 -o "$work/probe" -L "native=$1" -C link-arg="-Wl,-rpath,$1" "$here/probe.rs" \
-        >"$work/probe.log" 2>&1 && "$work/probe" 2>>"$work/probe.log"
+        >"$work/probe.log" 2>&1 || return 1
+    # Before any other that the environment names.
+    LD_LIBRARY_PATH="$1" DYLD_LIBRARY_PATH="$1" "$work/probe" 2>>"$work/probe.log"
 }
 
 # Whether the engine in a directory is the pinned one; says why not.
