@@ -172,6 +172,16 @@ impl MemoryGuard {
         (self.pressure() == MemoryPressure::Normal).then_some(Reservation { _permit: permit })
     }
 
+    /// Sets memory aside at once for work that has begun and turns out to need more; see [`MemoryGuard::reserve`].
+    /// `None` when memory is short.
+    pub fn reserve_now(&self, bytes: u64) -> Option<Reservation> {
+        if self.pressure() > MemoryPressure::Normal {
+            return None;
+        }
+        let permit = Arc::clone(&self.0.units).try_acquire_many_owned(units_of(bytes).max(1)).ok()?;
+        Some(Reservation { _permit: permit })
+    }
+
     /// Makes so many units of those that there are; fewer only as far as they are not set aside. How many there are then.
     fn resize(&self, units: u32, wanted: u32) -> u32 {
         if wanted >= units {
@@ -322,6 +332,19 @@ mod tests {
         assert!(reserve(&guard, 300).await.is_some());
         drop(second);
         assert_eq!(guard.figures().reserved_bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn what_more_is_needed_is_set_aside_at_once_or_not() {
+        let guard = MemoryGuard::new(MemoryGuardSettings::default());
+        guard.observe(used(0));
+        let call = reserve(&guard, 500).await.unwrap();
+        let more = guard.reserve_now(350 * UNIT_BYTES).unwrap();
+        assert!(guard.reserve_now(1).is_none());
+        drop((call, more));
+        assert!(guard.reserve_now(851 * UNIT_BYTES).is_none());
+        guard.observe(used(86));
+        assert!(guard.reserve_now(1).is_none());
     }
 
     #[tokio::test]

@@ -134,7 +134,8 @@ fn services(
             reports,
             settings.ingest(),
         )
-        .with_spool_directory(temp_directory.to_owned()),
+        .with_spool_directory(temp_directory.to_owned())
+        .with_memory(memory.clone()),
         backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::clone(&ids) as _),
         validations: ValidationService::new(Arc::clone(&records), clock, ids, settings.validations()),
         query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use arrow_ipc::{Message, MessageHeader, RecordBatch as BatchHeader, root_as_message};
+use arrow_ipc::{Endianness, Message, MessageHeader, RecordBatch as BatchHeader, root_as_message};
 use arrow_schema::ArrowError;
 use bytes::{Buf, BytesMut};
 
@@ -125,7 +125,15 @@ impl ArrowStream {
 fn look_over(message: &Message<'_>, data: &[u8]) -> Result<Option<(i64, u64, bool)>, Error> {
     let damaged = || malformed("a message of the Arrow stream is damaged");
     match message.header_type() {
-        MessageHeader::Schema => message.header_as_schema().map(|_| None).ok_or_else(damaged),
+        MessageHeader::Schema => {
+            let schema = message.header_as_schema().ok_or_else(damaged)?;
+            // It holds for all that follows, batches and dictionaries, and the decoder does not look at it.
+            if schema.endianness() == Endianness::Little {
+                Ok(None)
+            } else {
+                Err(malformed("the Arrow stream is big-endian, which is not read here; write it little-endian"))
+            }
+        }
         MessageHeader::RecordBatch => {
             let batch = message.header_as_record_batch().ok_or_else(damaged)?;
             check_size(decompressed(&batch, data))?;

@@ -22,7 +22,7 @@ pub(super) use self::trial::{Trial, candidates, fitting_rows};
 use super::arrow_stream::ArrowStream;
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::decoder::BatchContext;
-use super::parquet::ParquetSpool;
+use super::parquet::{ParquetSpool, Spooling};
 use super::rows::too_large;
 use crate::Error;
 
@@ -63,8 +63,8 @@ impl Source {
         Self::Arrow(ArrowStream::default())
     }
 
-    pub(super) fn of_parquet(directory: PathBuf, batch_rows: usize) -> Self {
-        Self::Parquet(ParquetSpool::new(directory, batch_rows))
+    pub(super) fn of_parquet(spooling: Spooling, batch_rows: usize) -> Self {
+        Self::Parquet(ParquetSpool::new(spooling, batch_rows))
     }
 
     pub(super) fn push(&mut self, block: &[u8]) -> Result<(), Error> {
@@ -100,9 +100,9 @@ impl ColumnCutter {
         Self { source, plan: None, pending: None, rows: 0, is_ended: false, has_more: false }
     }
 
-    pub(super) fn set_spool_directory(&mut self, directory: PathBuf) {
+    pub(super) fn set_spooling(&mut self, spooling: Spooling) {
         if let Source::Parquet(spool) = &mut self.source {
-            spool.set_directory(directory);
+            spool.set_spooling(spooling);
         }
     }
 

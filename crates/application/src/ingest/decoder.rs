@@ -12,6 +12,7 @@ use super::assembler::BatchAssembler;
 use super::chunk::{Chunk, DecodedChunk};
 use super::columnar::{ColumnCutter, Source};
 use super::framing::BodyFormat;
+use super::parquet::Spooling;
 use super::rows::{RowCutter, decode_single};
 use super::warnings::{WarningCount, Warnings};
 use crate::{Error, IdGenerator, IdOrigin};
@@ -156,7 +157,7 @@ impl RecordDecoder {
             }
             BodyFormat::ArrowStream => Cutter::Columns(ColumnCutter::new(Source::of_arrow_stream())),
             BodyFormat::Parquet => {
-                Cutter::Columns(ColumnCutter::new(Source::of_parquet(std::env::temp_dir(), limits.batch_rows)))
+                Cutter::Columns(ColumnCutter::new(Source::of_parquet(Spooling::default(), limits.batch_rows)))
             }
         };
         let context = Arc::new(BatchContext { schema, limits, created_at, ids });
@@ -165,9 +166,14 @@ impl RecordDecoder {
 
     /// The same decoder with another directory for what waits on disk. Nothing may have been decoded yet.
     #[must_use]
-    pub fn with_spool_directory(mut self, directory: PathBuf) -> Self {
+    pub fn with_spool_directory(self, directory: PathBuf) -> Self {
+        self.with_spooling(Spooling { directory, ..Spooling::default() })
+    }
+
+    /// The same with the memory, too, that reading what waited may take.
+    pub(super) fn with_spooling(mut self, spooling: Spooling) -> Self {
         if let Cutter::Columns(columns) = &mut self.cutter {
-            columns.set_spool_directory(directory);
+            columns.set_spooling(spooling);
         }
         self
     }

@@ -13,6 +13,7 @@ use self::columns::ColumnSample;
 use self::rows::RowSample;
 use super::body::Blocks;
 use super::{BodyError, BodyFormat, IngestLimits, IngestService};
+use super::parquet::Spooling;
 use crate::infer::{InferenceOptions, Proposal, Survey};
 use crate::{Error, blocking};
 
@@ -27,7 +28,7 @@ impl IngestService {
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
     {
-        infer_schema(format, options, self.limits, self.spool_directory.clone(), body).await
+        infer(format, options, self.limits, self.spooling.clone(), body).await
     }
 }
 
@@ -48,7 +49,21 @@ pub async fn infer_schema<B>(
 where
     B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
 {
-    let mut sample = Sample::new(format, limits, spool_directory, options.sample)?;
+    let spooling = Spooling { directory: spool_directory, ..Spooling::default() };
+    infer(format, options, limits, spooling, body).await
+}
+
+async fn infer<B>(
+    format: BodyFormat,
+    options: &InferenceOptions,
+    limits: IngestLimits,
+    spooling: Spooling,
+    body: B,
+) -> Result<Proposal, Error>
+where
+    B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
+{
+    let mut sample = Sample::new(format, limits, spooling, options.sample)?;
     let mut blocks = Blocks::new(body);
     while !sample.is_full() {
         let block = blocks.next().await?;
@@ -76,13 +91,13 @@ enum Sample {
 }
 
 impl Sample {
-    fn new(format: BodyFormat, limits: IngestLimits, spool_directory: PathBuf, most: u64) -> Result<Self, Error> {
+    fn new(format: BodyFormat, limits: IngestLimits, spooling: Spooling, most: u64) -> Result<Self, Error> {
         Ok(match format {
             BodyFormat::JsonArray | BodyFormat::Ndjson | BodyFormat::Csv => {
                 Self::Rows(RowSample::new(format, limits, most)?)
             }
             BodyFormat::ArrowStream => Self::Columns(ColumnSample::of_arrow_stream(limits, most)),
-            BodyFormat::Parquet => Self::Columns(ColumnSample::of_parquet(limits, spool_directory, most)),
+            BodyFormat::Parquet => Self::Columns(ColumnSample::of_parquet(limits, spooling, most)),
         })
     }
 

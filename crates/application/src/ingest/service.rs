@@ -14,12 +14,13 @@ use eider_domain::{
 use tracing::instrument;
 use uuid::Uuid;
 
+use super::parquet::Spooling;
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
 use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
-    IdGenerator, KeyConflict, Principal, QueryService, RecordStore, ReportStream, StoreError, blocking,
+    IdGenerator, KeyConflict, MemoryGuard, Principal, QueryService, RecordStore, ReportStream, StoreError, blocking,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
@@ -76,8 +77,8 @@ pub struct IngestService {
     pub(super) running: Arc<Mutex<HashSet<(String, String)>>>,
     /// Where everything that is wrong with a body is written down when a receipt does not have room for it.
     pub(super) reports: Arc<dyn FailureReports>,
-    /// Where bodies wait that cannot be read as they arrive.
-    pub(super) spool_directory: PathBuf,
+    /// Where bodies wait that cannot be read as they arrive, and the memory for them.
+    pub(super) spooling: Spooling,
     pub(super) query: QueryService,
 }
 
@@ -91,15 +92,21 @@ impl IngestService {
         limits: IngestLimits,
     ) -> Self {
         let query = QueryService::new(Arc::clone(&store));
-        let spool_directory = std::env::temp_dir();
-        Self { store, clock, ids, limits, running: Arc::default(), reports, spool_directory, query }
+        Self { store, clock, ids, limits, running: Arc::default(), reports, spooling: Spooling::default(), query }
     }
 
     /// The same service with a directory of its own for bodies that wait on disk, in files without names; the
     /// system's directory for temporary files is used otherwise.
     #[must_use]
     pub fn with_spool_directory(mut self, directory: PathBuf) -> Self {
-        self.spool_directory = directory;
+        self.spooling.directory = directory;
+        self
+    }
+
+    /// The same service with a guard over memory, which sets aside what bodies need that are more than they seem.
+    #[must_use]
+    pub fn with_memory(mut self, memory: MemoryGuard) -> Self {
+        self.spooling.memory = memory;
         self
     }
 
@@ -266,7 +273,7 @@ impl IngestService {
     pub(super) fn decoder(&self, schema: &Arc<Schema>, format: BodyFormat) -> RecordDecoder {
         let ids = Arc::clone(&self.ids);
         RecordDecoder::new(Arc::clone(schema), format, self.limits, self.clock.now(), ids)
-            .with_spool_directory(self.spool_directory.clone())
+            .with_spooling(self.spooling.clone())
     }
 }
 

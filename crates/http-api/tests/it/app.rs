@@ -95,7 +95,8 @@ impl TestApp {
                 Arc::new(SequentialIds::new()),
                 Arc::new(reports.clone()),
                 limits,
-            ),
+            )
+            .with_memory(memory.clone()),
             backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::new(SequentialIds::new())),
             validations: ValidationService::new(
                 Arc::clone(&records),

@@ -9,6 +9,7 @@ use eider_domain::{DataType, Value};
 use crate::Error;
 use crate::infer::{Fit, Identity, Survey};
 use crate::ingest::IngestLimits;
+use crate::ingest::parquet::Spooling;
 use crate::ingest::columnar::{Arrival, Source, Trial, candidates, fitting_rows};
 use crate::ingest::columns::shown;
 
@@ -28,8 +29,8 @@ impl ColumnSample {
         Self::new(Source::of_arrow_stream(), limits, most)
     }
 
-    pub(super) fn of_parquet(limits: IngestLimits, directory: PathBuf, most: u64) -> Self {
-        Self::new(Source::of_parquet(directory, limits.batch_rows), limits, most)
+    pub(super) fn of_parquet(limits: IngestLimits, spooling: Spooling, most: u64) -> Self {
+        Self::new(Source::of_parquet(spooling, limits.batch_rows), limits, most)
     }
 
     fn new(source: Source, limits: IngestLimits, most: u64) -> Self {

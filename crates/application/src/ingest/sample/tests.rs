@@ -18,7 +18,7 @@ use super::*;
 use crate::infer::Evidence;
 
 fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Result<Proposal, Error> {
-    let mut sample = Sample::new(format, IngestLimits::default(), std::env::temp_dir(), options.sample)?;
+    let mut sample = Sample::new(format, IngestLimits::default(), Spooling::default(), options.sample)?;
     for piece in body.chunks(1000) {
         if !sample.is_full() {
             sample.push(piece)?;

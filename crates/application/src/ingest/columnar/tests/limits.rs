@@ -13,9 +13,10 @@ use arrow_ipc::writer::IpcWriteOptions;
 use eider_domain::ViolationCode;
 
 use super::{arrow, arrow_with, batch, carriers, flights, parquet, refusal, text_columns};
-use crate::Error;
-use crate::ingest::test_support::decode_in;
+use crate::ingest::parquet::Spooling;
+use crate::ingest::test_support::{decode_in, decoder};
 use crate::ingest::{BodyFormat, IngestLimits};
+use crate::{Error, MemoryGuard, MemoryGuardSettings, MemoryLimitSource, MemoryReading};
 
 #[test]
 fn batches_end_at_their_bounds() {
@@ -96,8 +97,8 @@ fn compressed_streams_are_read_and_their_declared_size_is_believed_before_it_is_
     }
 }
 
-#[test]
-fn a_page_that_declares_more_than_a_page_has_is_refused_before_it_is_reserved() {
+/// A text of 2 MiB in a page of its own, in a few hundred bytes.
+fn long_page() -> Vec<u8> {
     let long = "x".repeat(2 << 20);
     let columns = batch(vec![("carrier", carriers(&[Some(long.as_str())]))]);
     let properties = WriterProperties::builder()
@@ -105,10 +106,50 @@ fn a_page_that_declares_more_than_a_page_has_is_refused_before_it_is_reserved() 
         .set_compression(Compression::ZSTD(ZstdLevel::default()));
     let mut writer = ArrowWriter::try_new(Vec::new(), columns.schema(), Some(properties.build())).unwrap();
     writer.write(&columns).unwrap();
-    let mut body = writer.into_inner().unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn what_pages_declare_is_set_aside_before_it_is_reserved() {
+    let mut body = long_page();
     // Behind the mark of the file: the type of the page, then its size, in four bytes of seven bits each.
     assert!(body[6] == 0x15 && body[7..10].iter().all(|byte| byte & 0x80 != 0));
     body[7..11].copy_from_slice(&[0xfe, 0xff, 0xff, 0x7f]);
-    let detail = refusal(&flights(), BodyFormat::Parquet, &body);
-    assert_eq!(detail, "a page of the Parquet file has more than 67108864 bytes; write smaller pages");
+    let memory = MemoryGuard::new(MemoryGuardSettings::default());
+    let limit = |mebibytes: u64| MemoryReading {
+        limit_bytes: mebibytes << 20,
+        used_bytes: 0,
+        resident_bytes: 0,
+        source: MemoryLimitSource::Setting,
+    };
+    let read = |body: &[u8]| {
+        let spooling = Spooling { memory: memory.clone(), ..Spooling::default() };
+        let mut decoder = decoder(&flights(), BodyFormat::Parquet, IngestLimits::default()).with_spooling(spooling);
+        decoder.decode(body)?;
+        decoder.finish()
+    };
+    memory.observe(limit(100));
+    let Err(Error::Store(refused)) = read(&body) else { panic!("128 MiB are not there") };
+    assert_eq!(refused.budget(), Some("memory"));
+    memory.observe(limit(1000));
+    assert!(matches!(read(&body), Err(Error::MalformedBody { .. })), "there is no such page");
+    assert_eq!(memory.figures().reserved_bytes, 0);
+}
+
+/// The engine's own COPY writes a row group of 122,880 texts of 800 characters as one page.
+#[test]
+fn a_page_is_as_large_as_the_whole_may_be() {
+    let text = "x".repeat(800);
+    let texts = vec![Some(text.as_str()); 100_000];
+    let columns = batch(vec![("carrier", carriers(&[Some("UA"); 100_000])), ("note", carriers(&texts))]);
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(256 << 20)
+        .set_data_page_row_count_limit(1 << 20)
+        .set_compression(Compression::SNAPPY);
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns.schema(), Some(properties.build())).unwrap();
+    writer.write(&columns).unwrap();
+    let body = writer.into_inner().unwrap();
+    let decoded = decode_in(&flights(), BodyFormat::Parquet, IngestLimits::default(), &body, 1 << 19).unwrap();
+    assert_eq!((decoded.decoder.received(), decoded.decoder.failed()), (100_000, 0));
 }
