@@ -171,6 +171,9 @@ pub enum Error {
     /// The record would be the second with its id or a unique value.
     #[error("the record shares a key with another record")]
     KeyConflict(Vec<Violation>),
+    /// The record is JSON but for one of its values.
+    #[error("{}", .0.detail)]
+    MalformedValue(Violation),
     /// The body is not JSON, or not the JSON that is read here.
     #[error("{detail}")]
     MalformedJson {
@@ -258,7 +261,7 @@ impl Error {
                 Some(eider_domain::ViolationCode::DuplicateId) => ErrorCode::DuplicateId,
                 _ => ErrorCode::UniqueViolation,
             },
-            Self::MalformedJson { .. } => ErrorCode::MalformedJson,
+            Self::MalformedJson { .. } | Self::MalformedValue(_) => ErrorCode::MalformedJson,
             Self::BodyTooLarge { .. } => ErrorCode::PayloadTooLarge,
             Self::TooManyRecords { .. } => ErrorCode::TooManyRecords,
             Self::TooManyAffected { .. } => ErrorCode::TooManyAffected,

@@ -7,7 +7,6 @@ mod bulk;
 mod chunk;
 mod columnar;
 mod columns;
-mod compact;
 mod csv;
 mod decoder;
 mod failures;
@@ -36,6 +35,7 @@ pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
 pub use framing::BodyFormat;
 pub use keyed::KeyedCreation;
+pub use patch::apply as apply_merge_patch;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use sample::infer_schema;
 pub use service::{IngestService, Precondition, StoredRecord};
@@ -53,7 +53,8 @@ pub(crate) fn arrow_fault(error: ArrowError) -> StoreError {
 /// The failure of a single record: of its JSON when that is at fault, else of its rules.
 fn invalid_record(violations: Vec<Violation>) -> Error {
     match violations.iter().find(|violation| violation.code == ViolationCode::MalformedJson) {
-        Some(malformed) => Error::MalformedJson { detail: malformed.detail.clone() },
+        Some(malformed) if malformed.pointer.is_empty() => Error::MalformedJson { detail: malformed.detail.clone() },
+        Some(malformed) => Error::MalformedValue(malformed.clone()),
         None => Error::RecordInvalid(violations),
     }
 }

@@ -37,7 +37,7 @@ pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
     DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
-    WarningCount, body_of, infer_schema,
+    WarningCount, apply_merge_patch, body_of, infer_schema,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};

@@ -15,6 +15,7 @@ mod field;
 mod filter;
 mod index;
 mod name;
+mod nested;
 mod property;
 mod quality;
 mod query;
@@ -39,6 +40,7 @@ pub use field::{Field, SystemField, UnknownField};
 pub use filter::{Condition, Filter, FilterError, Operand, Operator};
 pub use index::{Index, MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, UniqueKey, listed};
 pub use name::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
+pub use nested::{DEFAULT_JSON_DEPTH, JsonFault, MAX_JSON_DEPTH, check_json, compacted, parse_json};
 pub use property::{Property, Warnings};
 pub use quality::{
     Category, CharacterSet, Check, Finding, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, WHITE_SPACE, refusal,

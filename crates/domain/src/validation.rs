@@ -6,13 +6,15 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::constraints::typed;
 use crate::value::accepted_text;
 use crate::violation::{abbreviate, pointer_to};
 use crate::{
-    Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef, Violation, ViolationCode, nearest,
+    DEFAULT_JSON_DEPTH, JsonFault, Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef, Violation,
+    ViolationCode, compacted, nearest,
 };
 
 /// A token of a record, before it has the type of its property.
@@ -30,9 +32,9 @@ pub enum Incoming<'a> {
     Number(f64),
     /// Text.
     Text(Cow<'a, str>),
-    /// A JSON object, as its text.
+    /// A JSON object, as its text; checked by [`compacted`].
     Object(Cow<'a, str>),
-    /// A JSON array, as its text.
+    /// A JSON array, as its text; checked by [`compacted`].
     Array(Cow<'a, str>),
 }
 
@@ -82,10 +84,18 @@ pub struct RecordValidator<'s> {
     schema: &'s Schema,
 }
 
+    json_depth: usize,
 impl<'s> RecordValidator<'s> {
     /// The rules of `schema`.
     pub fn new(schema: &'s Schema) -> Self {
-        Self { schema }
+        Self { schema, json_depth: DEFAULT_JSON_DEPTH }
+    }
+
+    /// The same rules with another limit for how deep objects and arrays are nested within a value.
+    #[must_use]
+    pub fn with_json_depth(mut self, depth: usize) -> Self {
+        self.json_depth = depth;
+        self
     }
 
     /// A check that is used for one record after another.
@@ -94,6 +104,7 @@ impl<'s> RecordValidator<'s> {
             schema: self.schema,
             seen: vec![false; self.schema.properties().len()],
             has_id: false,
+            json_depth: self.json_depth,
             expected_next: 0,
             violations: Vec::new(),
         }
@@ -106,6 +117,7 @@ pub struct RecordCheck<'s> {
     schema: &'s Schema,
     seen: Vec<bool>,
     has_id: bool,
+    json_depth: usize,
     /// The property that follows the last one: records mostly come in schema order.
     expected_next: usize,
     violations: Vec<Violation>,
@@ -203,6 +215,42 @@ impl<'s> RecordCheck<'s> {
 
     /// Checks a value that is of its property's type already; see [`Property::constraints`]. `None`: it was refused,
     /// and the violation is noted.
+    /// Checks JSON text that is, or is to be, within the value of a property, and takes the white space out of it. `text` is
+    /// JSON by its grammar. `None`: it was refused, and the violation is noted.
+    pub fn nested<'a>(&mut self, index: usize, text: &'a str) -> Option<Cow<'a, str>> {
+        match compacted(text, self.json_depth) {
+            Ok(text) => Some(text),
+            Err(JsonFault { pointer, code, detail }) => {
+                let property = self.pointer(Slot::Property(index));
+                self.note(format!("{property}{pointer}"), code, detail);
+                None
+            }
+        }
+    }
+
+    /// Types and checks JSON text, which is JSON by its grammar, as the value of a property that is an object or an array.
+    /// `None`: it was refused, and the violation is noted.
+    pub fn json_value<'a>(&mut self, index: usize, text: &'a str) -> Option<ValueRef<'a>> {
+        let token = match text.trim_ascii_start().as_bytes().first() {
+            Some(b'{') => Incoming::Object(self.nested(index, text)?),
+            Some(b'[') => Incoming::Array(self.nested(index, text)?),
+            Some(b'"') => Incoming::Text(Cow::Borrowed("")),
+            Some(b't' | b'f') => Incoming::Boolean(true),
+            Some(b'n') => Incoming::Null,
+            _ => Incoming::Number(0.0),
+        };
+        self.value(Slot::Property(index), token)
+    }
+
+    /// The same of text that another format holds and that need not be JSON.
+    pub fn json_text<'a>(&mut self, index: usize, text: &'a str) -> Option<ValueRef<'a>> {
+        if serde_json::from_str::<IgnoredAny>(text).is_err() {
+            self.note_unfit(index, ViolationCode::InvalidValue);
+            return None;
+        }
+        self.json_value(index, text)
+    }
+
     pub fn typed_value<'a>(&mut self, index: usize, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
         self.constrained(&self.schema.properties()[index], value)
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::record::parse_uuid;
-use crate::{DataType, temporal};
+use crate::{DataType, parse_json, temporal};
 
 /// A value of one of the [`DataType`]s, borrowing its text where it can.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +109,7 @@ impl<'a> ValueRef<'a> {
             Self::Integer(number) => Json::from(*number),
             Self::Number(number) => Json::from(*number),
             Self::Boolean(value) => Json::from(*value),
-            Self::Json(text) => serde_json::from_str(text).unwrap_or(Json::Null),
+            Self::Json(text) => parse_json(text).unwrap_or(Json::Null),
             other => other.text(data_type).into(),
         }
     }

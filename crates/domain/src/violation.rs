@@ -48,6 +48,7 @@ violation_codes! {
     TypeMismatch = "type_mismatch", "The value is of another type than the property.";
     OutOfRange = "out_of_range", "The number does not fit the property's type.";
     InvalidValue = "invalid_value", "The text is not a value of the property's type.";
+    TooDeep = "too_deep", "Objects and arrays are nested deeper than `limits.json_depth`.";
     TooShort = "too_short", "The text has fewer characters than `min_length`.";
     TooLong = "too_long", "The text has more characters than `max_length`.";
     PatternMismatch = "pattern_mismatch", "The text does not match `pattern`.";

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use async_stream::stream;
-use bytes::{Bytes, BytesMut};
-use eider_application::{BodyError, BodyFormat, Error, ErrorCode};
+use bytes::{Buf, Bytes, BytesMut};
+use eider_application::{BodyError, BodyFormat, Error, ErrorCode, blocking};
+use eider_domain::{JsonFault, Violation, ViolationCode, check_json, parse_json};
 use futures::{Stream, StreamExt};
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::HttpSettings;
@@ -159,12 +161,19 @@ fn sent_pieces(
     })
 }
 
+/// The media type of CSV, whose `header` parameter says whether there is one (RFC 4180, section 3).
+const CSV: &str = "text/csv";
 /// The media type of a JSON body.
 pub(crate) const JSON: &[&str] = &["application/json"];
 /// The media types of a change: a merge patch (RFC 7396), also under the name of any JSON.
 pub(crate) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
-/// A whole body of one of the `accepted` media types, or of none that is named, held in memory.
+/// What a text of UTF-8 may begin with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Bytes of a document that is read on the event loop; a longer one goes to a thread that may block.
+pub(crate) const INLINE_BYTES: usize = 64 << 10;
+
+/// A whole body of one of the `accepted` media types, or of none that is named, held in memory; without its byte order mark.
 pub(crate) async fn whole(
     request: &HttpRequest,
     payload: web::Payload,
@@ -182,6 +191,9 @@ pub(crate) async fn whole(
     while let Some(piece) = pieces.next().await {
         body.extend_from_slice(&piece.map_err(Error::from)?);
     }
+    if body.starts_with(BYTE_ORDER_MARK) {
+        body.advance(BYTE_ORDER_MARK.len());
+    }
     Ok(body.freeze())
 }
 
@@ -192,7 +204,7 @@ pub(crate) async fn json(
     settings: &HttpSettings,
 ) -> Result<Json, ApiError> {
     let body = whole(request, payload, JSON, settings.max_body_bytes, settings.patience()).await?;
-    serde_json::from_slice(&body).map_err(|error| malformed(&error))
+    document(body, settings.max_json_depth).await
 }
 
 /// A body that is JSON, if there is one and it is not null.
@@ -205,7 +217,30 @@ pub(crate) async fn json_if_any(
     if body.is_empty() {
         return Ok(None);
     }
-    serde_json::from_slice(&body).map_err(|error| malformed(&error))
+    Ok(Some(document(body, settings.max_json_depth).await?).filter(|document| !document.is_null()))
+}
+
+async fn document(body: Bytes, max_depth: usize) -> Result<Json, ApiError> {
+    if body.len() < INLINE_BYTES {
+        return read_document(&body, max_depth);
+    }
+    blocking::run(move || read_document(&body, max_depth)).await.map_err(Error::from)?
+}
+
+/// The document that a text is, once it is sure that it is read in one way: no key twice, nothing that is no number or no
+/// text, and no deeper than it may be.
+pub(crate) fn read_document(body: &[u8], max_depth: usize) -> Result<Json, ApiError> {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err(Error::MalformedJson { detail: "the body is not valid JSON: it is not UTF-8".to_owned() }.into());
+    };
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
+    if let Err(JsonFault { pointer, code, detail }) = check_json(text, max_depth) {
+        let is_malformed = matches!(code, ViolationCode::MalformedJson | ViolationCode::OutOfRange);
+        let error = if is_malformed { ErrorCode::MalformedJson } else { ErrorCode::MalformedRequest };
+        let violation = Violation::new(pointer.clone(), code, detail.clone());
+        return Err(ApiError::new(error, detail).at(&pointer).with_errors(vec![violation]));
+    }
+    parse_json(text).map_err(|error| malformed(&error))
 }
 
 /// A body that is no JSON, or not that of its route.
@@ -223,10 +258,30 @@ pub(crate) fn bulk_format(request: &HttpRequest) -> Result<BodyFormat, ApiError>
 }
 
 /// The media type of the body in lower case, without its parameters; empty when none is given.
+///
+/// # Errors
+/// 415 for a parameter that says that the body is not what it would be taken for.
 fn media_type(request: &HttpRequest) -> Result<String, ApiError> {
     let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(String::new()) };
     let text = value.to_str().map_err(|_| unsupported("(not text)", "application/json"))?;
-    Ok(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    let mut parts = text.split(';');
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_ascii_lowercase());
+        let shown: String = value.chars().take(32).collect();
+        let refusal = match name.as_str() {
+            // ASCII is UTF-8.
+            "charset" if !matches!(value.as_str(), "utf-8" | "utf8" | "us-ascii") => {
+                format!("the charset `{shown}` is not read here; send UTF-8")
+            }
+            "header" if essence == CSV && value != "present" => {
+                "CSV without a header row is not read here; send one, with the names of properties".to_owned()
+            }
+            _ => continue,
+        };
+        return Err(ApiError::new(ErrorCode::UnsupportedMediaType, refusal));
+    }
+    Ok(essence)
 }
 
 fn unsupported(found: &str, accepted: &str) -> ApiError {

@@ -237,6 +237,7 @@ impl From<Error> for ApiError {
                 };
                 Self::new(code, detail).with_errors(violations)
             }
+            Error::MalformedValue(violation) => Self::new(code, violation.detail.clone()).with_errors(vec![violation]),
             Error::SchemaContradicted(found) => {
                 let contradictions: Vec<Json> = found
                     .iter()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use eider_domain::DEFAULT_JSON_DEPTH;
 
 use crate::TlsFiles;
 use crate::body::Patience;
@@ -37,6 +38,8 @@ pub struct HttpSettings {
     pub request_burst: u32,
     /// Largest body of a single record or a schema, in bytes.
     pub max_body_bytes: u64,
+    /// How deep objects and arrays of a document are nested at most: of a schema, a query, rules.
+    pub max_json_depth: usize,
     /// Largest body of a bulk call, in bytes.
     pub max_bulk_bytes: u64,
     /// Largest body of a bulk call that names its schema in the body and so is held in memory, in bytes.
@@ -106,6 +109,7 @@ impl Default for HttpSettings {
             requests_per_second: 0,
             request_burst: 0,
             max_body_bytes: 16 << 20,
+            max_json_depth: DEFAULT_JSON_DEPTH,
             max_bulk_bytes: 1 << 30,
             max_buffered_bulk_bytes: 64 << 20,
             max_bulk_calls: 4,

@@ -6,7 +6,7 @@ use duckdb::{Connection, params};
 use eider_application::{
     ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind, WriteReceipt,
 };
-use eider_domain::{Schema, SchemaDefinition, Timestamp, listed};
+use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 
 use crate::error::store_error;
 use crate::ident::{self, CATALOG};
@@ -111,7 +111,7 @@ pub(crate) fn counters(connection: &Connection, stored: &StoredSchema) -> Result
 
 fn parse(definition: &str) -> Result<SchemaDefinition, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, "the catalog holds a schema that cannot be read");
-    let document = serde_json::from_str(definition).map_err(|error| damaged().with_source(error))?;
+    let document = parse_json(definition).map_err(|error| damaged().with_source(error))?;
     SchemaDefinition::parse(&document).map_err(|_| damaged())
 }
 

@@ -9,7 +9,6 @@ mod trial;
 mod value;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -201,7 +200,10 @@ impl ColumnChunk {
         let mut rows = total;
         let converted = loop {
             let room = if rows == 1 { usize::MAX } else { STEP_VIOLATIONS };
-            let converted = convert(&self.batch.slice(0, rows), &self.plan, &self.context.schema, room)?;
+            let converted = {
+                let BatchContext { schema, limits, .. } = &*self.context;
+                convert(&self.batch.slice(0, rows), &self.plan, schema, limits.max_json_depth, room)?
+            };
             if !converted.report.are_more() {
                 break converted;
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
-use eider_domain::{Schema, Timestamp, Violation};
+use eider_domain::{DEFAULT_JSON_DEPTH, Schema, Timestamp, Violation};
 
 use super::assembler::BatchAssembler;
 use super::chunk::{Chunk, DecodedChunk};
@@ -27,6 +27,8 @@ const SPARE_CHUNKS: usize = 2;
 pub struct IngestLimits {
     /// Longest single record, in bytes of its body.
     pub max_record_bytes: usize,
+    /// How deep objects and arrays are nested within a value at most.
+    pub max_json_depth: usize,
     /// Most records in one call.
     pub max_records: u64,
     /// Most failures that a receipt names; all are counted, and reported.
@@ -45,6 +47,7 @@ impl Default for IngestLimits {
     fn default() -> Self {
         Self {
             max_record_bytes: 16 << 20,
+            max_json_depth: DEFAULT_JSON_DEPTH,
             max_records: 10_000_000,
             max_failures: 1_000,
             batch_rows: 16_384,

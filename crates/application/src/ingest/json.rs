@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use eider_domain::{Incoming, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use eider_domain::{DataType, Incoming, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::compact::compact;
-use super::merge;
+use super::merge::merge_patch;
 
 /// Reads a record, checks it, and leaves its values in `row`: one per property, null where it has none.
 ///
@@ -121,14 +120,13 @@ impl<'de> Visitor<'de> for &mut RecordReader<'_, 'de, '_> {
                 continue;
             };
             self.current = Some(slot);
-            let token = match slot {
+            let value = match slot {
                 Slot::Property(index) if !self.schema.properties()[index].data_type.is_comparable() => {
                     let token = nested_token(map.next_value()?);
                     if self.is_patch { merged(&self.row[index], token) } else { token }
                 }
-                _ => map.next_value_seed(TokenSeed)?,
             };
-            match (slot, self.check.value(slot, token)) {
+            match (slot, value) {
                 (Slot::Property(index), Some(value)) => self.row[index] = value,
                 (Slot::Id, Some(ValueRef::Uuid(id))) => self.id = Some(id),
                 _ => {}
@@ -151,38 +149,31 @@ fn nested_token(raw: &RawValue) -> Incoming<'_> {
     }
 }
 
-/// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one.
-fn merged<'de>(current: &ValueRef<'de>, patch: Incoming<'de>) -> Incoming<'de> {
-    let Incoming::Object(patch) = patch else { return patch };
+/// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one. What comes
+/// of it is checked as a whole.
+fn patched<'de>(
+    index: usize,
+    current: &ValueRef<'de>,
+    patch: &'de str,
+    check: &mut RecordCheck<'_>,
+) -> Option<ValueRef<'de>> {
+    if !patch.starts_with('{') {
+        return check.json_value(index, patch);
+    }
+    let patch = check.nested(index, patch)?;
     let target = match current {
         ValueRef::Json(text) if text.starts_with('{') => text.as_ref(),
         _ => "{}",
     };
-    match merge::merge_patch(target, &patch) {
-        Ok(merged) => Incoming::Object(Cow::Owned(merged)),
-        // Both texts are objects, so this is not reached.
-        Err(_) => Incoming::Object(patch),
+    TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(E::custom)
+    match merge_patch(target, &patch) {
+        Some(merged) => check.json_value(index, &merged).map(ValueRef::into_owned),
+        None => {
+            let detail = "the stored value is not JSON; replace the record".to_owned();
+            check.note(check.pointer(Slot::Property(index)), ViolationCode::InvalidValue, detail);
+            None
+        }
     }
-}
-
-/// The token of JSON text that another format holds, without white space; `None` when it is not JSON.
-pub(super) fn json_token(text: Cow<'_, str>) -> Option<Incoming<'_>> {
-    serde_json::from_str::<IgnoredAny>(&text).ok()?;
-    let compacted = match text {
-        Cow::Borrowed(text) => compact(text),
-        Cow::Owned(text) => match compact(&text) {
-            Cow::Owned(compacted) => Cow::Owned(compacted),
-            Cow::Borrowed(_) => Cow::Owned(text),
-        },
-    };
-    Some(match compacted.as_bytes().first() {
-        Some(b'{') => Incoming::Object(compacted),
-        Some(b'[') => Incoming::Array(compacted),
-        Some(b'"') => Incoming::Text(compacted),
-        Some(b't' | b'f') => Incoming::Boolean(true),
-        Some(b'n') => Incoming::Null,
-        _ => Incoming::Number(0.0),
-    })
 }
 
 /// The token of a number as JSON writes it, without spaces, plus sign or leading zeros; `None` for any other text.

@@ -10,28 +10,34 @@ use eider_domain::{
 
 use super::json::read_patch;
 use super::record_builder::RecordBuilder;
+use super::rows::too_large;
 use super::service::version_of;
-use super::{arrow_fault, invalid_record};
+use super::{IngestLimits, arrow_fault, invalid_record};
 use crate::{Error, IdGenerator, StoreError, value_at};
 
-/// The properties of a record after a merge patch, as a batch of one row; its other fields are those of a new one.
+/// The properties of a record after a merge patch (RFC 7396), as a batch of one row; its other fields are those of a new one.
 ///
 /// # Errors
 /// [`Error::MalformedJson`], [`Error::RecordInvalid`] with every violation.
-pub(super) fn apply(
+pub fn apply(
     schema: &Arc<Schema>,
     id: RecordId,
     current: &RecordBatch,
     patch: &[u8],
+    limits: &IngestLimits,
     ids: &dyn IdGenerator,
 ) -> Result<RecordBatch, Error> {
     let columns = schema.properties().iter().zip(&current.columns()[RECORD_FIELD_COUNT..]);
     let values: Vec<Value> = columns.map(|(property, column)| value_at(property.data_type, column, 0)).collect();
     let mut row: Vec<ValueRef<'_>> = values.iter().map(Value::borrowed).collect();
-    let mut check = RecordValidator::new(schema).check();
+    let mut check = RecordValidator::new(schema).with_json_depth(limits.max_json_depth).check();
     let given = read_patch(patch, schema, &mut check, &mut row).map_err(invalid_record)?;
     if given.is_some_and(|given| given != *id.as_uuid()) {
         return Err(Error::RecordInvalid(vec![other_id()]));
+    }
+    let nested = row.iter().map(|value| if let ValueRef::Json(text) = value { text.len() } else { 0 });
+    if nested.sum::<usize>() > limits.max_record_bytes {
+        return Err(Error::RecordInvalid(vec![too_large(limits.max_record_bytes)]));
     }
     let mut builder = RecordBuilder::new(schema);
     builder.append(Some(*id.as_uuid()), &mut row);

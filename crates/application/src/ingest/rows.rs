@@ -177,7 +177,7 @@ impl RowChunk {
         let limits = &self.context.limits;
         let schema = &*self.context.schema;
         let mut builder = RecordBuilder::new(schema);
-        let mut check = RecordValidator::new(schema).check();
+        let mut check = RecordValidator::new(schema).with_json_depth(limits.max_json_depth).check();
         let mut row: Vec<ValueRef<'_>> = Vec::with_capacity(schema.properties().len());
         let (mut index, mut start) = self.next;
         while let Some((line, end)) = self.records.ends.get(index) {
@@ -217,7 +217,7 @@ impl RowChunk {
 /// Decodes a body that is a single JSON record.
 pub(super) fn decode_single(body: &[u8], context: &BatchContext) -> Result<DecodedBatch, Error> {
     let mut row = Vec::new();
-    let mut check = RecordValidator::new(&context.schema).check();
+    let mut check = RecordValidator::new(&context.schema).with_json_depth(context.limits.max_json_depth).check();
     let mut builder = RecordBuilder::new(&context.schema);
     match read_record(body, &context.schema, &mut check, &mut row) {
         Ok(id) => {

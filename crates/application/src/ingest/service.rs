@@ -148,8 +148,8 @@ impl IngestService {
         if decoded.ids == crate::IdOrigin::Client && id_of(&decoded.records) != Some(id) {
             return Err(Error::RecordInvalid(vec![patch::other_id()]));
         }
-        self.rewrite(schema, id, precondition, |current| {
-            Ok(patch::successor(&decoded.records, current, self.clock.now())?)
+        self.rewrite(schema, id, precondition, async |current| {
+            Ok(patch::successor(&decoded.records, &current, self.clock.now())?)
         })
         .await
     }
@@ -167,9 +167,15 @@ impl IngestService {
         body: Bytes,
         precondition: &Precondition,
     ) -> Result<StoredRecord, Error> {
-        self.rewrite(schema, id, precondition, |current| {
-            let patched = patch::apply(schema, id, current, &body, &*self.ids)?;
-            Ok(patch::successor(&patched, current, self.clock.now())?)
+        self.rewrite(schema, id, precondition, async |current| {
+            let is_short = body.len() < INLINE_BYTES && current.get_array_memory_size() < INLINE_BYTES;
+            let (schema, body, ids) = (Arc::clone(schema), body.clone(), Arc::clone(&self.ids));
+            let (limits, now) = (self.limits, self.clock.now());
+            let apply = move || -> Result<RecordBatch, Error> {
+                let patched = patch::apply(&schema, id, &current, &body, &limits, &*ids)?;
+                Ok(patch::successor(&patched, &current, now)?)
+            };
+            if is_short { apply() } else { blocking::run(apply).await? }
         })
         .await
     }
@@ -229,11 +235,11 @@ impl IngestService {
         schema: &Arc<Schema>,
         id: RecordId,
         precondition: &Precondition,
-        make: impl Fn(&RecordBatch) -> Result<RecordBatch, Error>,
+        make: impl AsyncFn(RecordBatch) -> Result<RecordBatch, Error>,
     ) -> Result<StoredRecord, Error> {
         for _ in 0..ATTEMPTS {
             let (current, expected) = self.current(schema, id, precondition).await?;
-            let record = make(&current)?;
+            let record = make(current).await?;
             match self.change(schema, Change::Replace { record: record.clone(), expected }).await? {
                 ChangeOutcome::Committed { commit_seq, shared } => {
                     return Ok(StoredRecord::new(schema, record, commit_seq, &shared));

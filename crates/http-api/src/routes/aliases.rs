@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::BodyFormat;
+use eider_application::{BodyFormat, Error, blocking};
 use eider_domain::Verb;
 use futures::stream;
 use serde::Deserialize;
@@ -36,7 +36,14 @@ struct Opened {
     data: Bytes,
 }
 
-fn open(body: &Bytes) -> Result<Opened, ApiError> {
+async fn open(body: Bytes) -> Result<Opened, ApiError> {
+    if body.len() < body::INLINE_BYTES {
+        return take_apart(&body);
+    }
+    blocking::run(move || take_apart(&body)).await.map_err(Error::from)?
+}
+
+fn take_apart(body: &Bytes) -> Result<Opened, ApiError> {
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| body::malformed(&error))?;
     Ok(Opened { schema_name: envelope.schema_name, data: body.slice_ref(envelope.data.get().as_bytes()) })
 }
@@ -61,7 +68,7 @@ pub(super) async fn create(
     Parameters::parse(request.query_string(), &[], false)?;
     let settings = &state.settings();
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
-    let Opened { schema_name, data } = open(&body)?;
+    let Opened { schema_name, data } = open(body).await?;
     access::check(&request, Verb::RecordsAppend, &schema_name)?;
     records::create_one(&state, &request, &schema_name, data).await
 }
@@ -90,7 +97,7 @@ pub(super) async fn bulk(
     let _admitted = state.bulk_calls.admit(body::buffered_need(&request, settings)).await?;
     let body =
         body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.patience()).await?;
-    let Opened { schema_name, data } = open(&body)?;
+    let Opened { schema_name, data } = open(body).await?;
     access::check(&request, bulk_route::verb(&options), &schema_name)?;
     let schema = state.schema(&schema_name).await?;
     slow::note(&request, Shape::new("bulk", &schema));

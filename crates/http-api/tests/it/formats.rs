@@ -158,7 +158,11 @@ async fn a_body_that_is_not_of_its_format_is_refused_whole() {
     for (media_type, body, detail) in [
         (CSV, "", "the body is empty; expected a CSV header row"),
         (CSV, "carier\nUA\n", "the schema has no property for the column `carier`; did you mean `carrier`?"),
-        (CSV, "carrier\n\"UA\n", "the quotes of the record that begins on line 2 are not closed"),
+        (
+            CSV,
+            "carrier\n\"UA\n",
+            "the quotes of the record that begins on line 2 are not closed by the end of the body, line 3",
+        ),
         (ARROW, "carrier\nUA\n", "the body is not an Arrow IPC stream"),
         (PARQUET, "carrier\nUA and more\n", "the body is not a Parquet file"),
     ] {

@@ -22,6 +22,7 @@ mod limits;
 mod memory;
 mod metrics;
 mod modes;
+mod nested;
 mod openapi;
 mod pages;
 mod problems;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use bytesize::ByteSize;
 use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
+use eider_domain::MAX_JSON_DEPTH;
 use eider_http_api::{HttpSettings, TlsFiles};
 use eider_store_duckdb::{GroupSettings, PoolSettings, ScanBatch, StoreSettings};
 
@@ -41,6 +42,11 @@ impl Settings {
             self.limits.default_page,
             self.limits.max_page
         );
+        let depth = self.limits.json_depth;
+        ensure!(
+            (1..=MAX_JSON_DEPTH).contains(&depth),
+            "`limits.json_depth` is {depth}; it must be from 1 to {MAX_JSON_DEPTH}"
+        );
         let Server { tls_certificate, tls_key, .. } = &self.server;
         ensure!(
             tls_certificate.as_os_str().is_empty() == tls_key.as_os_str().is_empty(),
@@ -67,6 +73,7 @@ impl Settings {
             request_burst: self.limits.request_burst,
             max_url_bytes: self.limits.url_size.as_u64(),
             max_body_bytes: self.limits.body_size.as_u64(),
+            max_json_depth: self.limits.json_depth,
             max_bulk_bytes: self.limits.bulk_size.as_u64(),
             max_buffered_bulk_bytes: self.limits.buffered_bulk_size.as_u64(),
             max_bulk_calls: self.limits.bulk_calls,
@@ -103,6 +110,7 @@ impl Settings {
     pub fn ingest(&self) -> IngestLimits {
         IngestLimits {
             max_record_bytes: bytes(self.limits.record_size),
+            max_json_depth: self.limits.json_depth,
             max_records: self.limits.bulk_records,
             batch_bytes: bytes(self.limits.bulk_batch).max(1),
             batch_rows: self.limits.bulk_batch_rows.max(1),

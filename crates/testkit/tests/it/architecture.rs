@@ -29,8 +29,19 @@ const OWNERS: &[(&str, &[&str])] = &[
 ];
 
 /// Everything that the domain may use: nothing here is async, reads a clock or does I/O.
-const DOMAIN_LIBRARIES: &[&str] =
-    &["arrow-schema", "base64", "chrono", "regex", "serde", "serde_json", "sha2", "strsim", "thiserror", "uuid"];
+const DOMAIN_LIBRARIES: &[&str] = &[
+    "arrow-schema",
+    "base64",
+    "chrono",
+    "memchr",
+    "regex",
+    "serde",
+    "serde_json",
+    "sha2",
+    "strsim",
+    "thiserror",
+    "uuid",
+];
 
 /// A dependency as a manifest states it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,9 +10,7 @@ use arrow_cast::cast;
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::{ArrowError, DataType as ArrowType, TimeUnit};
 use arrow_select::filter::FilterBuilder;
-use eider_domain::{
-    DataType, Incoming, Property, RecordCheck, RecordValidator, Schema, Slot, ValueRef, ViolationCode, temporal,
-};
+use eider_domain::{DataType, Incoming, Property, RecordCheck, RecordValidator, Schema, Slot, ValueRef, temporal};
 use uuid::Uuid;
 
 use super::plan::{ColumnPlan, is_text};
@@ -36,10 +34,11 @@ pub(super) fn convert(
     batch: &RecordBatch,
     plan: &ColumnPlan,
     schema: &Schema,
+    json_depth: usize,
     room: usize,
 ) -> Result<Converted, Error> {
     let rows = batch.num_rows();
-    let mut check = RecordValidator::new(schema).check();
+    let mut check = RecordValidator::new(schema).with_json_depth(json_depth).check();
     let mut report = BatchReport::new(rows, room);
     let mut ids = match plan.id() {
         Some(column) => read_ids(batch.column(column), &mut check, &mut report)?,
@@ -214,13 +213,9 @@ fn unfit(error: ArrowError) -> Error {
 impl ValueSink<'_, '_, '_> {
     /// Takes text for a property that is not a string.
     fn text(&mut self, row: usize, data_type: DataType, text: &str) {
-        let token = match data_type {
-            DataType::Object | DataType::Array => crate::ingest::json::json_token(Cow::Borrowed(text)),
-            _ => Some(Incoming::Text(Cow::Borrowed(text))),
-        };
-        match token {
-            Some(token) => self.token(row, token),
-            None => self.typed(row, Err(ViolationCode::InvalidValue)),
+        match data_type {
+            DataType::Object | DataType::Array => self.json(row, text),
+            _ => self.token(row, Incoming::Text(Cow::Borrowed(text))),
         }
     }
 }

@@ -73,7 +73,8 @@ pub(in crate::ingest) struct Trial {
 
 impl Trial {
     /// A trial of columns of an Arrow type that is a candidate for the property's.
-    pub(in crate::ingest) fn new(data_type: DataType, arrow: &ArrowType) -> Result<Self, Error> {
+    pub(in crate::ingest) fn new(data_type: DataType, arrow: &ArrowType, json_depth: usize) -> Result<Self, Error> {
+    json_depth: usize,
         let mut property = json!({"name": VALUE, "type": data_type.name()});
         if let DataType::Decimal { precision, scale } = data_type {
             property["precision"] = precision.into();
@@ -82,14 +83,14 @@ impl Trial {
         let definition = SchemaDefinition::parse(&json!({"name": "trial", "properties": [property]}));
         let schema = Schema::new(definition.map_err(Error::SchemaInvalid)?, 1, Timestamp::from_micros(0));
         let plan = ColumnPlan::new(&schema, &columns(arrow)).map_err(|detail| Error::MalformedBody { detail })?;
-        Ok(Self { schema, data_type, plan })
+        Ok(Self { schema, data_type, plan, json_depth })
     }
 
     /// The value of each row; `None` where the property refuses it. Text may be of another Arrow type than was said.
     pub(in crate::ingest) fn values(&self, column: &ArrayRef) -> Result<Vec<Option<Value>>, Error> {
         let columns = Arc::new(columns(column.data_type()));
         let batch = RecordBatch::try_new(columns, vec![Arc::clone(column)]).map_err(arrow_fault)?;
-        let Converted { rows, report } = convert(&batch, &self.plan, &self.schema, 0)?;
+        let Converted { rows, report } = convert(&batch, &self.plan, &self.schema, self.json_depth, 0)?;
         let mut accepted = 0;
         let value = |is_bad: &bool| {
             let row = accepted;

@@ -50,6 +50,12 @@ impl ValueSink<'_, '_, '_> {
         self.keep(row, kept);
     }
 
+    /// Takes text that should be JSON.
+    pub(super) fn json(&mut self, row: usize, text: &str) {
+        let kept = self.check.json_text(self.index, text);
+        self.keep(row, kept);
+    }
+
     fn keep(&mut self, row: usize, kept: Option<ValueRef<'_>>) {
         if let Some(value) = kept {
             self.column.append(value);

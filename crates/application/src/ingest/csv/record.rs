@@ -7,7 +7,7 @@ use memchr::memchr;
 use uuid::Uuid;
 
 use crate::ingest::columns::slots_of;
-use crate::ingest::json::{json_token, number_token};
+use crate::ingest::json::number_token;
 
 /// Where the cells of each record belong.
 #[derive(Debug)]
@@ -94,14 +94,13 @@ pub(in crate::ingest) fn read_cell<'a>(
             "false" => Incoming::Boolean(false),
             _ => Incoming::Text(cell.text),
         },
-        DataType::Object | DataType::Array => match (json_token(cell.text), slot) {
-            (Some(token), _) => token,
-            (None, Slot::Property(index)) => {
-                check.note_unfit(index, ViolationCode::InvalidValue);
-                return None;
-            }
-            (None, Slot::Id) => return None,
-        },
+        DataType::Object | DataType::Array => {
+            let Slot::Property(index) = slot else { return None };
+            return match cell.text {
+                Cow::Borrowed(text) => check.json_text(index, text),
+                Cow::Owned(text) => check.json_text(index, &text).map(ValueRef::into_owned),
+            };
+        }
         _ => Incoming::Text(cell.text),
     };
     check.value(slot, token)

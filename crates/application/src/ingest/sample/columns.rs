@@ -1,7 +1,5 @@
 //! Samples of bodies that hold columns: Arrow and Parquet.
 
-use std::path::PathBuf;
-
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use eider_domain::{DataType, Value};
@@ -9,9 +7,9 @@ use eider_domain::{DataType, Value};
 use crate::Error;
 use crate::infer::{Fit, Identity, Survey};
 use crate::ingest::IngestLimits;
-use crate::ingest::parquet::Spooling;
 use crate::ingest::columnar::{Arrival, Source, Trial, candidates, fitting_rows};
 use crate::ingest::columns::shown;
+use crate::ingest::parquet::Spooling;
 
 /// The first rows of a body.
 #[derive(Debug)]
@@ -71,7 +69,8 @@ impl ColumnSample {
                 return Err(Error::MalformedBody { detail });
             }
             self.survey.add_column(field.name().clone(), &types)?;
-            let trial = |data_type| Ok((data_type, Trial::new(data_type, field.data_type())?));
+            let trial =
+                |data_type| Ok((data_type, Trial::new(data_type, field.data_type(), self.limits.max_json_depth)?));
             self.columns.push(types.into_iter().map(trial).collect::<Result<_, Error>>()?);
         }
         Ok(())

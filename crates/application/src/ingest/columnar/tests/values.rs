@@ -21,7 +21,10 @@ use crate::ingest::test_support::decode_in;
 use crate::ingest::{BodyFormat, IngestLimits};
 use crate::value_at;
 
-use ViolationCode::{BelowMinimum, InvalidValue, NotInEnum, OutOfRange, RequiredMissing, TooShort, TypeMismatch};
+use ViolationCode::{
+    BelowMinimum, DuplicateKey, InvalidValue, MalformedJson, NotInEnum, OutOfRange, RequiredMissing, TooShort,
+    TypeMismatch,
+};
 
 /// A schema whose one property is called `p`.
 fn schema_of(mut property: Json) -> Arc<Schema> {
@@ -89,7 +92,10 @@ fn text_of_every_layout_is_text_and_what_text_may_stand_for() {
         (json!({"type": "time"}), "08:15:00.000000", "8", InvalidValue),
         (json!({"type": "datetime"}), "2026-01-31T08:15:00.000000Z", "2026-01-31", InvalidValue),
         (json!({"type": "decimal", "precision": 4, "scale": 2}), "12.50", "12.501", InvalidValue),
-        (json!({"type": "object"}), "{\"a\":[1e400]}", "{", InvalidValue),
+        (json!({"type": "object"}), "{\"a\":[1e300]}", "{", InvalidValue),
+        (json!({"type": "object"}), "{}", "{\"a\":[1e400]}", OutOfRange),
+        (json!({"type": "object"}), "{}", "{\"a\":{\"b\":1,\"b\":1}}", DuplicateKey),
+        (json!({"type": "array"}), "[\"\\ud83d\\ude00\"]", "[\"\\ud83d\"]", MalformedJson),
         (json!({"type": "array"}), "[1]", "{}", TypeMismatch),
     ] {
         for column in text_columns(&[Some(good), None, Some(bad), Some(good)]) {
@@ -175,16 +181,24 @@ fn the_times_of_old_parquet_writers_are_read_beyond_what_nanoseconds_reach() {
     let mut group = file.next_row_group().unwrap();
     let mut column = group.next_column().unwrap().unwrap();
     // Nanoseconds of the day, low word first, and the day.
-    let times = [vec![1_000, 0, JULIAN_DAY_OF_1970], vec![0, 0, JULIAN_DAY_OF_1970 + 376_200]].map(Int96::from);
+    let times = [
+        vec![1_000, 0, JULIAN_DAY_OF_1970],
+        vec![0, 0, JULIAN_DAY_OF_1970 + 376_200],
+        // Parts of microseconds, near and far.
+        vec![1_001, 0, JULIAN_DAY_OF_1970],
+        vec![999, 0, JULIAN_DAY_OF_1970 + 376_200],
+        vec![0, 0, JULIAN_DAY_OF_1970 - 700_000],
+    ];
+    let times = times.map(Int96::from);
     column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
     column.close().unwrap();
     group.close().unwrap();
     let body = file.into_inner().unwrap();
     let schema = schema_of(json!({"type": "datetime"}));
     let decoded = decode_in(&schema, BodyFormat::Parquet, IngestLimits::default(), &body, 100).unwrap();
-    assert_eq!(decoded.report(), []);
-    let expected = ["1970-01-01T00:00:00.000001Z", "3000-01-01T00:00:00.000000Z"];
-    let found = [0, 1].map(|row| value_at(DataType::Datetime, decoded.column("p"), row).text(DataType::Datetime));
+    assert_eq!(decoded.report(), [(3, "/p", InvalidValue), (4, "/p", InvalidValue)]);
+    let expected = ["1970-01-01T00:00:00.000001Z", "3000-01-01T00:00:00.000000Z", "0053-06-19T00:00:00.000000Z"];
+    let found = [0, 1, 2].map(|row| value_at(DataType::Datetime, decoded.column("p"), row).text(DataType::Datetime));
     assert_eq!(found, expected.map(|text| Some(text.to_owned())));
 }
 
