@@ -3,7 +3,7 @@
 mod framing;
 mod record;
 
-pub(super) use framing::CsvFramer;
+pub(super) use framing::{CsvFramer, Unclosed};
 pub(super) use record::{Cell, Cells, CsvHeader, read_cell, read_csv_record};
 
 #[cfg(test)]

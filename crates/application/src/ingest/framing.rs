@@ -47,6 +47,45 @@ impl From<FramingError> for Error {
     }
 }
 
+/// The byte order mark that a body of UTF-8 may begin with, which is passed over.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// Bytes of it that have been met; `None` when its place is past.
+    met: Option<usize>,
+}
+
+impl Mark {
+    const BYTES: &'static [u8] = b"\xef\xbb\xbf";
+
+    /// A mark whose place is in front.
+    pub(super) fn new() -> Self {
+        Self { met: Some(0) }
+    }
+
+    /// What is behind the mark in the next piece of a body, in two parts: bytes of pieces before it that were the beginning
+    /// of something else, and those of the piece.
+    pub(super) fn behind<'p>(&mut self, piece: &'p [u8]) -> [&'p [u8]; 2] {
+        let Some(met) = self.met else { return [&[], piece] };
+        let expected = &Self::BYTES[met..];
+        let further = piece.iter().zip(expected).take_while(|(byte, expected)| byte == expected).count();
+        if further == expected.len() {
+            self.met = None;
+            [&[], &piece[further..]]
+        } else if further == piece.len() {
+            self.met = Some(met + further);
+            [&[], &[]]
+        } else {
+            self.met = None;
+            [&Self::BYTES[..met], piece]
+        }
+    }
+
+    /// What was met of it when the body ends.
+    pub(super) fn end(&mut self) -> &'static [u8] {
+        &Self::BYTES[..self.met.take().unwrap_or_default()]
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing but white space so far.
@@ -68,6 +107,7 @@ enum State {
 /// Holds at most one record, of at most `max_record_bytes`.
 #[derive(Debug)]
 pub(super) struct RecordFramer {
+    mark: Mark,
     state: State,
     max_record_bytes: usize,
     /// The beginning of a record whose end has not arrived.
@@ -86,6 +126,7 @@ impl RecordFramer {
     pub(super) fn new(is_array: bool, max_record_bytes: usize) -> Self {
         let state = if is_array { State::Start } else { State::Line };
         Self {
+            mark: Mark::new(),
             state,
             max_record_bytes,
             carry: Vec::new(),
@@ -98,12 +139,20 @@ impl RecordFramer {
 
     /// Takes the next piece and hands each record that it completes to `sink`, with its line.
     pub(super) fn push(&mut self, piece: &[u8], mut sink: impl FnMut(u64, Frame<'_>)) -> Result<(), FramingError> {
+        let parts = self.mark.behind(piece);
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        // Bytes of the mark are counted here, and what was none below.
+        self.offset = (self.offset + piece.len() as u64).saturating_sub(length as u64);
+        parts.into_iter().try_for_each(|part| self.part(part, &mut sink))
+    }
+
+    fn part(&mut self, piece: &[u8], sink: &mut impl FnMut(u64, Frame<'_>)) -> Result<(), FramingError> {
         let mut rest = piece;
         while !rest.is_empty() {
             let at = self.offset + (piece.len() - rest.len()) as u64;
             rest = match self.state {
-                State::Line => self.line_piece(rest, &mut sink),
-                State::Element => self.element_piece(rest, &mut sink),
+                State::Line => self.line_piece(rest, sink),
+                State::Element => self.element_piece(rest, sink),
                 _ => self.between_elements(rest, at)?,
             };
         }
@@ -113,6 +162,9 @@ impl RecordFramer {
 
     /// Ends the body: a last line needs no line feed, an array needs its bracket.
     pub(super) fn finish(&mut self, mut sink: impl FnMut(u64, Frame<'_>)) -> Result<(), FramingError> {
+        let begun = self.mark.end();
+        self.offset = self.offset.saturating_sub(begun.len() as u64);
+        self.part(begun, &mut sink)?;
         match self.state {
             State::Line => {
                 self.complete(&[], &mut sink);
@@ -304,6 +356,24 @@ mod tests {
         ];
         for step in 1..body.len() {
             assert_eq!(cut(BodyFormat::Ndjson, body, step, 100).as_ref(), Ok(&expected), "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_wherever_the_pieces_end() {
+        for step in 1..8 {
+            for format in [BodyFormat::Ndjson, BodyFormat::JsonArray] {
+                let body = if format == BodyFormat::Ndjson { "\u{feff}{}\n{}\n" } else { "\u{feff}[{},{}]" };
+                assert_eq!(cut(format, body, step, 100), Ok(texts(&["{}", "{}"])), "step {step}");
+            }
+            // One that stands anywhere else is no mark, and the beginning of one is none.
+            let twice = "\u{feff}\u{feff}{}";
+            assert_eq!(cut(BodyFormat::Ndjson, twice, step, 100), Ok(texts(&["\u{feff}{}"])), "step {step}");
+            assert_eq!(cut(BodyFormat::Ndjson, "\u{fec0}{}", step, 100), Ok(texts(&["\u{fec0}{}"])), "step {step}");
+            let error = cut(BodyFormat::JsonArray, "\u{feff}[{} {}]", step, 100).unwrap_err();
+            assert_eq!(error.to_string(), "expected `,` or `]` between records, at byte 7");
+            let error = cut(BodyFormat::JsonArray, "\u{fec0}[]", step, 100).unwrap_err();
+            assert_eq!(error.to_string(), "expected a JSON array of records, at byte 0");
         }
     }
 

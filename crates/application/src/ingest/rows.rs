@@ -1,12 +1,14 @@
 //! Bodies that hold record after record, JSON and CSV: cut in the order of the body, read on any thread.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use eider_domain::{RecordValidator, ValueRef, Violation, ViolationCode};
+use memchr::memchr_iter;
 use uuid::Uuid;
 
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
-use super::csv::{CsvFramer, CsvHeader, read_csv_record};
+use super::csv::{CsvFramer, CsvHeader, Unclosed, read_csv_record};
 use super::decoder::BatchContext;
 use super::framing::{Frame, RecordFramer};
 use super::json::read_record;
@@ -128,8 +130,10 @@ impl Framer {
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Error> {
         match self {
             Self::Json(framer) => framer.finish(sink).map_err(Error::from),
-            Self::Csv(framer) => framer.finish(sink).map_err(|line| Error::MalformedBody {
-                detail: format!("the quotes of the record that begins on line {line} are not closed"),
+            Self::Csv(framer) => framer.finish(sink).map_err(|Unclosed { first, last }| Error::MalformedBody {
+                detail: format!(
+                    "the quotes of the record that begins on line {first} are not closed by the end of the body, line {last}"
+                ),
             }),
         }
     }
@@ -190,7 +194,9 @@ impl RowChunk {
                     read_record(&self.records.bytes[start..*end], schema, &mut check, &mut row)
                 }
                 (Some(end), Reader::Csv(header)) => {
-                    read_csv_record(&self.records.bytes[start..*end], header, schema, &mut check, &mut row)
+                    let record = &self.records.bytes[start..*end];
+                    let read = read_csv_record(record, header, schema, &mut check, &mut row);
+                    read.map_err(|violations| with_last_line(violations, *line, record))
                 }
             };
             match read {
@@ -212,6 +218,22 @@ impl RowChunk {
         }
         decoded
     }
+}
+
+/// The violations of a record of CSV. One that cannot be told apart into cells, or has not as many as there should be, may
+/// have taken lines for its own that are none of it, because of a quote: the last of them is named.
+fn with_last_line(mut violations: Vec<Violation>, line: u64, record: &[u8]) -> Vec<Violation> {
+    let further = memchr_iter(b'\n', record).count() as u64;
+    for violation in violations.iter_mut().filter(|_| further > 0) {
+        if matches!(violation.code, ViolationCode::MalformedCsv | ViolationCode::WrongCount) {
+            let last = line + further;
+            let _ = write!(
+                violation.detail,
+                "; it goes from line {line} to line {last}, since a quote opens on one of them"
+            );
+        }
+    }
+    violations
 }
 
 /// Decodes a body that is a single JSON record.

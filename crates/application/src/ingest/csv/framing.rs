@@ -2,10 +2,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2};
 
-use crate::ingest::framing::Frame;
-
-/// What may stand in front of a body of UTF-8.
-const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+use crate::ingest::framing::{Frame, Mark};
 
 /// What stood in front of a quote outside quoted cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +13,15 @@ enum Before {
     ClosingQuote,
     /// Anything else: the quote opens nothing, and the record is malformed.
     Text,
+}
+
+/// A record whose quotes are not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ingest) struct Unclosed {
+    /// The line on which it begins.
+    pub(in crate::ingest) first: u64,
+    /// The line on which the body ends.
+    pub(in crate::ingest) last: u64,
 }
 
 /// Cuts CSV that arrives in pieces of any size into records, the header row included.
@@ -31,8 +37,7 @@ pub(in crate::ingest) struct CsvFramer {
     is_oversized: bool,
     in_quotes: bool,
     before: Before,
-    /// Bytes of the mark that have been met; `None` when its place is past.
-    mark: Option<usize>,
+    mark: Mark,
     /// The line on which the current record begins, from 1.
     line: u64,
     /// Line feeds within quotes of the current record.
@@ -47,7 +52,7 @@ impl CsvFramer {
             is_oversized: false,
             in_quotes: false,
             before: Before::CellStart,
-            mark: Some(0),
+            mark: Mark::new(),
             line: 1,
             inner_lines: 0,
         }
@@ -55,7 +60,14 @@ impl CsvFramer {
 
     /// Takes the next piece and hands each record that it completes to `sink`, with the line on which it begins.
     pub(in crate::ingest) fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) {
-        let mut rest = self.behind_mark(piece);
+        let parts = self.mark.behind(piece);
+        for part in parts {
+            self.part(part, sink);
+        }
+    }
+
+    fn part(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) {
+        let mut rest = piece;
         while !rest.is_empty() {
             let Some(end) = self.end_of_record(rest) else {
                 self.keep(rest);
@@ -69,38 +81,15 @@ impl CsvFramer {
     /// Ends the body; the last record needs no line feed.
     ///
     /// # Errors
-    /// The line on which a record begins whose quotes are not closed.
-    pub(in crate::ingest) fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), u64> {
+    /// The record whose quotes are not closed.
+    pub(in crate::ingest) fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), Unclosed> {
         if self.in_quotes {
-            return Err(self.line);
+            return Err(Unclosed { first: self.line, last: self.line + self.inner_lines });
         }
-        if let Some(met) = self.mark.take() {
-            self.carry.extend_from_slice(&BYTE_ORDER_MARK[..met]);
-        }
+        let begun = self.mark.end();
+        self.part(begun, sink);
         self.complete(&[], sink);
         Ok(())
-    }
-
-    /// The part of a piece behind the byte order mark that a body may begin with.
-    fn behind_mark<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
-        for (index, byte) in piece.iter().enumerate() {
-            match self.mark {
-                Some(met) if *byte == BYTE_ORDER_MARK[met] => {
-                    self.mark = Some(met + 1).filter(|met| *met < BYTE_ORDER_MARK.len());
-                }
-                Some(met) => {
-                    // It was the beginning of something else.
-                    self.mark = None;
-                    self.carry.extend_from_slice(&BYTE_ORDER_MARK[..met]);
-                    if met > 0 {
-                        self.before = Before::Text;
-                    }
-                    return &piece[index..];
-                }
-                None => return &piece[index..],
-            }
-        }
-        &[]
     }
 
     /// The place of the line feed that ends the current record; `None` when the record goes on.
@@ -181,7 +170,7 @@ mod tests {
     type Cut = Vec<(u64, Option<String>)>;
 
     /// Cuts a body that arrives in pieces of `step` bytes.
-    fn cut(body: &[u8], step: usize, max: usize) -> Result<Cut, u64> {
+    fn cut(body: &[u8], step: usize, max: usize) -> Result<Cut, Unclosed> {
         let mut framer = CsvFramer::new(max);
         let mut records = Cut::new();
         let mut sink = |line, frame: Frame<'_>| {
@@ -223,8 +212,12 @@ mod tests {
     #[test]
     fn quotes_that_are_not_closed_name_the_line() {
         for step in 1..12 {
-            assert_eq!(cut(b"a\n1\n\"x\ny\n", step, 100), Err(3));
-            assert_eq!(cut(b"a\n1\n\"x\ny\n", step, 2), Err(3), "however long the record is");
+            assert_eq!(cut(b"a\n1\n\"x\ny\n", step, 100), Err(Unclosed { first: 3, last: 5 }));
+            assert_eq!(
+                cut(b"a\n1\n\"x\ny\n", step, 2),
+                Err(Unclosed { first: 3, last: 5 }),
+                "however long the record is"
+            );
         }
     }
 

@@ -169,7 +169,10 @@ fn a_header_that_does_not_fit_refuses_the_body() {
         ("id,ID\n", "the column `ID` is given twice; case does not count"),
         ("carrier,Version\nUA,1\n", "the column `version` is kept by the server and may not be sent"),
         ("car\"rier\nUA\n", "the header row has a quote where none may stand"),
-        ("carrier\n\"UA\n", "the quotes of the record that begins on line 2 are not closed"),
+        (
+            "carrier\n\"UA\n",
+            "the quotes of the record that begins on line 2 are not closed by the end of the body, line 3",
+        ),
     ] {
         assert_eq!(refusal(body), detail, "{body}");
     }
@@ -201,4 +204,26 @@ fn the_limits_hold() {
     assert!(matches!(refused, Err(Error::TooManyRecords { limit: 3 })));
     let refused = decode_in(limits, b"carrier,flight,delay,fare\na,,,\n", 6);
     assert!(matches!(refused, Err(Error::MalformedBody { .. })));
+}
+
+#[test]
+fn a_stray_quote_that_takes_lines_for_its_own_is_named_with_all_of_them() {
+    let lines: String = (0..997).map(|_| "AA,1\n").collect();
+    for (cell, code) in [("\"UA,1", ViolationCode::MalformedCsv), ("\"UA", ViolationCode::MalformedCsv)] {
+        let (decoder, _, failures) = decode(&format!("carrier,flight\nDL,1\n{cell}\n{lines}UA\" x,1\nDL,2\n"));
+        assert_eq!((decoder.received(), decoder.failed()), (3, 1));
+        assert_eq!(report(&failures), [(3, "", code)]);
+        assert!(failures[0].detail.contains("it goes from line 3 to line 1001"), "{}", failures[0].detail);
+    }
+    let (_, _, failures) = decode(&format!("carrier,flight\nDL,1\n\"UA\n{lines}x\",1,2\n"));
+    assert_eq!(report(&failures), [(3, "", ViolationCode::WrongCount)]);
+    assert!(failures[0].detail.contains("it goes from line 3 to line 1001"), "{}", failures[0].detail);
+    let (_, _, failures) = decode("carrier,flight\nU\"A,1\n");
+    assert!(!failures[0].detail.contains("it goes"), "{}", failures[0].detail);
+    let unclosed = decode_in(IngestLimits::default(), format!("carrier\nDL\n\"UA\n{lines}").as_bytes(), 9);
+    let Err(Error::MalformedBody { detail }) = unclosed else { panic!("{unclosed:?}") };
+    assert_eq!(
+        detail,
+        "the quotes of the record that begins on line 3 are not closed by the end of the body, line 1001"
+    );
 }
