@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use crate::validation::Incoming;
-use crate::value::accepted_text;
+use crate::value::{accepted_text, decimal_of_number};
 use crate::violation::abbreviate;
 use crate::{CharacterSet, DataType, Value, ValueRef, ViolationCode};
 
@@ -132,6 +132,12 @@ pub(crate) fn typed(data_type: DataType, token: Incoming<'_>) -> Result<ValueRef
         }
         (DataType::Decimal { .. }, Incoming::Integer(value)) => {
             ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
+        }
+        (DataType::Decimal { .. }, Incoming::Unsigned(value)) => {
+            ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
+        }
+        (DataType::Decimal { precision, scale }, Incoming::Digits(number)) => {
+            decimal_of_number(number, precision, scale).map(ValueRef::Decimal).ok_or_else(out_of_range)
         }
         (
             DataType::Decimal { .. } | DataType::Date | DataType::Time | DataType::Datetime | DataType::Uuid,

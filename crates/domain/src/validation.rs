@@ -30,6 +30,8 @@ pub enum Incoming<'a> {
     Unsigned(u64),
     /// Any other number.
     Number(f64),
+    /// A number as it is written, where every digit counts.
+    Digits(&'a str),
     /// Text.
     Text(Cow<'a, str>),
     /// A JSON object, as its text; checked by [`compacted`].
@@ -61,7 +63,7 @@ impl<'a> Incoming<'a> {
             Self::Null => "null",
             Self::Boolean(_) => "boolean",
             Self::Integer(_) | Self::Unsigned(_) => "integer",
-            Self::Number(_) => "number",
+            Self::Number(_) | Self::Digits(_) => "number",
             Self::Text(_) => "string",
             Self::Object(_) => "object",
             Self::Array(_) => "array",
@@ -82,9 +84,9 @@ pub enum Slot {
 #[derive(Debug)]
 pub struct RecordValidator<'s> {
     schema: &'s Schema,
+    json_depth: usize,
 }
 
-    json_depth: usize,
 impl<'s> RecordValidator<'s> {
     /// The rules of `schema`.
     pub fn new(schema: &'s Schema) -> Self {
@@ -102,9 +104,9 @@ impl<'s> RecordValidator<'s> {
     pub fn check(&self) -> RecordCheck<'s> {
         RecordCheck {
             schema: self.schema,
+            json_depth: self.json_depth,
             seen: vec![false; self.schema.properties().len()],
             has_id: false,
-            json_depth: self.json_depth,
             expected_next: 0,
             violations: Vec::new(),
         }
@@ -115,9 +117,9 @@ impl<'s> RecordValidator<'s> {
 #[derive(Debug)]
 pub struct RecordCheck<'s> {
     schema: &'s Schema,
+    json_depth: usize,
     seen: Vec<bool>,
     has_id: bool,
-    json_depth: usize,
     /// The property that follows the last one: records mostly come in schema order.
     expected_next: usize,
     violations: Vec<Violation>,
@@ -213,8 +215,6 @@ impl<'s> RecordCheck<'s> {
         }
     }
 
-    /// Checks a value that is of its property's type already; see [`Property::constraints`]. `None`: it was refused,
-    /// and the violation is noted.
     /// Checks JSON text that is, or is to be, within the value of a property, and takes the white space out of it. `text` is
     /// JSON by its grammar. `None`: it was refused, and the violation is noted.
     pub fn nested<'a>(&mut self, index: usize, text: &'a str) -> Option<Cow<'a, str>> {
@@ -251,6 +251,8 @@ impl<'s> RecordCheck<'s> {
         self.json_value(index, text)
     }
 
+    /// Checks a value that is of its property's type already; see [`Property::constraints`]. `None`: it was refused,
+    /// and the violation is noted.
     pub fn typed_value<'a>(&mut self, index: usize, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
         self.constrained(&self.schema.properties()[index], value)
     }

@@ -162,7 +162,7 @@ pub(crate) fn accepted_text(data_type: DataType) -> String {
         DataType::Number => "a finite number".to_owned(),
         DataType::Decimal { precision, scale } => {
             format!(
-                "a decimal number such as \"12.50\" with at most {} digits before and {scale} after the point",
+                "a decimal number such as 12.50 or \"12.50\" with at most {} digits before and {scale} after the point",
                 precision - scale
             )
         }
@@ -221,6 +221,42 @@ pub(crate) fn parse_decimal(text: &str, precision: u8, scale: u8) -> Option<i128
     (unscaled < limit).then_some(if is_negative { -unscaled } else { unscaled })
 }
 
+/// Farther than this no exponent moves a point between digits that a decimal can have.
+const MAX_EXPONENT: i32 = 1000;
+
+/// The digits at `scale` of a number as JSON writes it, with an exponent or without.
+pub(crate) fn decimal_of_number(number: &str, precision: u8, scale: u8) -> Option<i128> {
+    let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else {
+        return parse_decimal(number, precision, scale);
+    };
+    let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |digits| ("-", digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let digits = [whole, fraction].concat();
+    let significant = digits.trim_matches('0');
+    if significant.is_empty() {
+        return parse_decimal("0", precision, scale);
+    }
+    // The number is 0.significant times ten to the power of `point`.
+    let zeros = i32::try_from(digits.find(significant)?).ok()?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let point = i32::try_from(whole.len()).ok()?.checked_sub(zeros)?.checked_add(exponent)?;
+    if point.abs() > MAX_EXPONENT || significant.len() > usize::from(precision) {
+        return None;
+    }
+    let padding = |zeros: i32| "0".repeat(usize::try_from(zeros).unwrap_or_default());
+    let plain = match usize::try_from(point) {
+        Ok(point) if point > 0 && point < significant.len() => {
+            let (whole, fraction) = significant.split_at(point);
+            format!("{sign}{whole}.{fraction}")
+        }
+        Ok(after) if after > 0 => {
+            format!("{sign}{significant}{}", "0".repeat(after - significant.len()))
+        }
+        _ => format!("{sign}0.{}{significant}", padding(-point)),
+    };
+    parse_decimal(&plain, precision, scale)
+}
+
 /// The plain decimal text of digits at a scale, for example `-0.05` for -5 at scale 2.
 pub(crate) fn decimal_text(unscaled: i128, scale: u8) -> String {
     let scale = usize::from(scale);
@@ -269,7 +305,48 @@ mod tests {
         assert_eq!(decimal_text(1200, 0), "1200");
     }
 
+    #[test]
+    fn a_number_is_a_decimal_by_its_digits() {
+        for (number, expected) in [
+            ("12.50", Some(12_500)),
+            ("-0.001", Some(-1)),
+            ("1e3", Some(1_000_000)),
+            ("1.5E+2", Some(150_000)),
+            ("125e-2", Some(1_250)),
+            ("0.00012e1", None),
+            ("0.0012e1", Some(12)),
+            ("1000e-3", Some(1_000)),
+            ("-0e999999999999", Some(0)),
+            ("0.000", Some(0)),
+            ("1e34", Some(10_i128.pow(37))),
+            ("1e35", None),
+            ("1e-4", None),
+            ("1e999999999999", None),
+            ("1e-999999999999", None),
+            ("1e400", None),
+            ("18446744073709551616", Some(18_446_744_073_709_551_616_000)),
+        ] {
+            assert_eq!(decimal_of_number(number, 38, 3), expected, "{number}");
+        }
+        assert_eq!(decimal_of_number(&"9".repeat(38), 38, 0), Some(10_i128.pow(38) - 1));
+        assert_eq!(decimal_of_number(&format!("{}e-38", "9".repeat(39)), 38, 38), None);
+    }
+
     proptest! {
+        #[test]
+        fn a_decimal_written_as_a_number_in_any_form_is_the_same_decimal(
+            unscaled in -(10_i128.pow(38) - 1)..10_i128.pow(38), scale in 0_u8..=38, shift in -60_i32..60,
+        ) {
+            let text = decimal_text(unscaled, scale);
+            prop_assert_eq!(decimal_of_number(&text, 38, scale), Some(unscaled));
+            // The point moved, and back by the exponent.
+            let moved = format!("{unscaled}e{}", -i32::from(scale));
+            prop_assert_eq!(decimal_of_number(&moved, 38, scale), Some(unscaled));
+            let zeros = "0".repeat(usize::try_from(shift.max(0)).unwrap_or_default());
+            let padded = format!("{unscaled}{zeros}e{}", -i32::from(scale) - shift.max(0));
+            prop_assert_eq!(decimal_of_number(&padded, 38, scale), Some(unscaled));
+        }
+
         #[test]
         fn the_text_of_a_value_parses_to_the_value(number: i64, double in proptest::num::f64::NORMAL, unscaled in -99_999_i128..100_000) {
             let decimal = DataType::Decimal { precision: 5, scale: 3 };

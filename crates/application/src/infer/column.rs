@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use eider_domain::DataType;
+use eider_domain::{DataType, MAX_DECIMAL_PRECISION};
 
 /// Lines that are named of the records that break a choice.
 const NAMED_LINES: usize = 5;
@@ -19,6 +19,10 @@ const ENUM_TEXT_BYTES: usize = 100;
 pub(crate) enum Fit {
     /// It takes it.
     Fits,
+    /// A decimal takes it that has so many digits before and after the point.
+    Digits(usize, usize),
+    /// It takes it, and forgets digits of it.
+    Rounds,
     /// It takes it for null.
     Null,
     /// It refuses it.
@@ -56,8 +60,12 @@ impl Noted {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) data_type: DataType,
-    /// Values that it takes.
+    /// Values that it takes as they are.
     pub(super) fits: u64,
+    /// Values that it takes and forgets digits of.
+    pub(super) rounded: Noted,
+    /// Most digits before and after the point, of a decimal whose digits were counted.
+    digits: Option<(usize, usize)>,
     pub(super) broken: Noted,
     /// Records without a value.
     pub(super) lacking: Noted,
@@ -91,6 +99,8 @@ impl Column {
         let candidate = |data_type: &DataType| Candidate {
             data_type: *data_type,
             fits: 0,
+            rounded: Noted::default(),
+            digits: None,
             broken: Noted::default(),
             lacking: earlier.clone(),
         };
@@ -110,6 +120,12 @@ impl Column {
         for (candidate, fit) in self.candidates.iter_mut().zip(fits) {
             match fit {
                 Fit::Fits => candidate.fits += 1,
+                Fit::Rounds => candidate.rounded.add(line),
+                Fit::Digits(whole, fraction) => {
+                    candidate.fits += 1;
+                    let (most_whole, most_fraction) = candidate.digits.unwrap_or_default();
+                    candidate.digits = Some((most_whole.max(*whole), most_fraction.max(*fraction)));
+                }
                 Fit::Null => candidate.lacking.add(line),
                 Fit::Breaks => candidate.broken.add(line),
             }
@@ -117,15 +133,42 @@ impl Column {
         self.values.observe(line, identity, room);
     }
 
-    /// The type that the column is best given: the strictest that takes every value, or else the one that takes most;
-    /// without any value text, if it may be.
+    /// The type that the column is best given: the strictest that keeps every value as it is, or else the one that takes
+    /// most; without any value text, if it may be.
     pub(super) fn choice(&self) -> Option<&Candidate> {
-        let whole = self.candidates.iter().find(|candidate| candidate.fits > 0 && candidate.broken.count == 0);
-        // Of those that take most, the strictest.
-        let most = || self.candidates.iter().rev().max_by_key(|candidate| candidate.fits);
+        let possible = || self.candidates.iter().filter(|candidate| candidate.is_possible());
+        let keeps_all =
+            |candidate: &&Candidate| candidate.fits > 0 && candidate.broken.count == 0 && candidate.rounded.count == 0;
+        let whole = possible().find(keeps_all);
+        // Of those that take most, the one that keeps most, and then the strictest.
+        let taken = |candidate: &&Candidate| (candidate.fits + candidate.rounded.count, candidate.fits);
+        let most = || possible().rev().max_by_key(taken);
         let text = || self.candidates.iter().find(|candidate| candidate.data_type == DataType::String);
         let without_values = || text().or(self.candidates.first());
-        whole.or_else(|| most().filter(|candidate| candidate.fits > 0)).or_else(without_values)
+        whole.or_else(|| most().filter(|candidate| taken(candidate).0 > 0)).or_else(without_values)
+    }
+}
+
+impl Candidate {
+    /// Whether there is such a type: a decimal has so many digits and no more.
+    fn is_possible(&self) -> bool {
+        self.digits.is_none_or(|(whole, fraction)| whole + fraction <= usize::from(MAX_DECIMAL_PRECISION))
+    }
+
+    /// Whether it is a decimal that is made of what numbers need.
+    pub(super) fn counts_digits(&self) -> bool {
+        self.digits.is_some()
+    }
+
+    /// The type itself. A decimal has all the digits that there are, so that values beyond the sample find room.
+    pub(super) fn data_type(&self) -> DataType {
+        match self.digits {
+            Some((_, fraction)) => DataType::Decimal {
+                precision: MAX_DECIMAL_PRECISION,
+                scale: u8::try_from(fraction).unwrap_or(MAX_DECIMAL_PRECISION),
+            },
+            None => self.data_type,
+        }
     }
 }
 

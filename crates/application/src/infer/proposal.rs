@@ -146,7 +146,7 @@ struct Described<'s> {
 impl Described<'_> {
     /// The property as a schema has it.
     fn property(&self, records: u64) -> Json {
-        let data_type = self.chosen.data_type;
+        let data_type = self.chosen.data_type();
         let mut property = Map::new();
         property.insert("name".into(), self.name.as_str().into());
         property.insert("type".into(), data_type.name().into());
@@ -168,31 +168,48 @@ impl Described<'_> {
 
     fn add_evidence(&self, evidence: &mut Vec<Evidence>) {
         let Self { column, chosen, name, .. } = self;
-        let chosen_type = chosen.data_type;
+        let chosen_type = chosen.data_type();
         if column.name != name.as_str() {
             let detail = "the name in the source is none that a property can have".to_owned();
             let found = self.evidence(Choice::Renamed, &Noted::default(), detail);
             evidence.push(Evidence { from: Some(column.name.clone()), ..found });
         }
-        for Candidate { data_type, fits, broken, .. } in &column.candidates {
-            if *data_type == chosen_type {
+        for candidate in &column.candidates {
+            let Candidate { data_type, fits, rounded, broken, .. } = candidate;
+            if std::ptr::eq(candidate, *chosen) {
                 break;
             }
-            if broken.count > 0 && *fits >= broken.count {
+            if rounded.count > 0 && broken.count == 0 {
+                let of = fits + rounded.count;
+                let detail = format!(
+                    "{} of {of} values would be rounded as `{data_type}`, so `{chosen_type}` was chosen",
+                    rounded.count
+                );
+                evidence.push(self.evidence(Choice::Type(*data_type), rounded, detail));
+            }
+            if broken.count > 0 && *fits >= broken.count && !candidate.counts_digits() {
                 let of = fits + broken.count;
                 let detail =
                     format!("{} of {of} values are no `{data_type}`, so `{chosen_type}` was chosen", broken.count);
                 evidence.push(self.evidence(Choice::Type(*data_type), broken, detail));
             }
         }
+        if chosen.rounded.count > 0 {
+            let detail = format!(
+                "{} values have more digits than any type keeps, and are rounded to the nearest `{chosen_type}`",
+                chosen.rounded.count
+            );
+            evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.rounded, detail));
+        }
         if chosen.broken.count > 0 {
             let detail = format!("no type takes every value; `{chosen_type}` takes all but {}", chosen.broken.count);
             evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.broken, detail));
         }
-        if chosen.fits == 0 {
+        let taken = chosen.fits + chosen.rounded.count;
+        if taken == 0 {
             let detail = format!("no record has a value, so `{chosen_type}` is a guess");
             evidence.push(self.evidence(Choice::Type(chosen_type), &Noted::default(), detail));
-        } else if (1..=chosen.fits).contains(&chosen.lacking.count) {
+        } else if (1..=taken).contains(&chosen.lacking.count) {
             let detail = format!("{} records have no value, so it is not required", chosen.lacking.count);
             evidence.push(self.evidence(Choice::Required, &chosen.lacking, detail));
         }
@@ -234,7 +251,7 @@ impl Described<'_> {
     fn is_key(&self) -> bool {
         let Self { column, chosen, .. } = self;
         column.name.eq_ignore_ascii_case(ID)
-            && matches!(chosen.data_type, DataType::Integer | DataType::String)
+            && matches!(chosen.data_type, DataType::Integer | DataType::Decimal { .. } | DataType::String)
             && (chosen.lacking.count, chosen.broken.count, column.values.repeated.count) == (0, 0, 0)
             && column.values.are_known()
             && chosen.fits > 1

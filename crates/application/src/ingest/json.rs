@@ -122,8 +122,21 @@ impl<'de> Visitor<'de> for &mut RecordReader<'_, 'de, '_> {
             self.current = Some(slot);
             let value = match slot {
                 Slot::Property(index) if !self.schema.properties()[index].data_type.is_comparable() => {
-                    let token = nested_token(map.next_value()?);
-                    if self.is_patch { merged(&self.row[index], token) } else { token }
+                    let raw: &RawValue = map.next_value()?;
+                    if self.is_patch {
+                        patched(index, &self.row[index], raw.get(), self.check)
+                    } else {
+                        self.check.json_value(index, raw.get())
+                    }
+                }
+                Slot::Property(index)
+                    if matches!(self.schema.properties()[index].data_type, DataType::Decimal { .. }) =>
+                {
+                    self.check.value(slot, exact_token(map.next_value()?)?)
+                }
+                _ => {
+                    let token = map.next_value_seed(TokenSeed)?;
+                    self.check.value(slot, token)
                 }
             };
             match (slot, value) {
@@ -137,16 +150,13 @@ impl<'de> Visitor<'de> for &mut RecordReader<'_, 'de, '_> {
     }
 }
 
-/// The token of a value where nested JSON is expected; its text is kept, without white space.
-fn nested_token(raw: &RawValue) -> Incoming<'_> {
-    match raw.get().as_bytes().first() {
-        Some(b'{') => Incoming::Object(compact(raw.get())),
-        Some(b'[') => Incoming::Array(compact(raw.get())),
-        Some(b'"') => Incoming::Text(Cow::Borrowed("")),
-        Some(b't' | b'f') => Incoming::Boolean(true),
-        Some(b'n') => Incoming::Null,
-        _ => Incoming::Number(0.0),
+/// The token of a value whose digits count.
+fn exact_token<E: Error>(raw: &RawValue) -> Result<Incoming<'_>, E> {
+    let text = raw.get();
+    if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return Ok(Incoming::Digits(text));
     }
+    TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(E::custom)
 }
 
 /// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one. What comes
@@ -165,15 +175,12 @@ fn patched<'de>(
         ValueRef::Json(text) if text.starts_with('{') => text.as_ref(),
         _ => "{}",
     };
-    TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(E::custom)
-    match merge_patch(target, &patch) {
-        Some(merged) => check.json_value(index, &merged).map(ValueRef::into_owned),
-        None => {
-            let detail = "the stored value is not JSON; replace the record".to_owned();
-            check.note(check.pointer(Slot::Property(index)), ViolationCode::InvalidValue, detail);
-            None
-        }
+    if let Some(merged) = merge_patch(target, &patch) {
+        return check.json_value(index, &merged).map(ValueRef::into_owned);
     }
+    let detail = "the stored value is not JSON; replace the record".to_owned();
+    check.note(check.pointer(Slot::Property(index)), ViolationCode::InvalidValue, detail);
+    None
 }
 
 /// The token of a number as JSON writes it, without spaces, plus sign or leading zeros; `None` for any other text.

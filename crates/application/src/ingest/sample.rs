@@ -1,6 +1,7 @@
 //! The first records of a body, read without a schema.
 
 mod columns;
+mod digits;
 mod rows;
 
 use std::path::PathBuf;
@@ -12,8 +13,8 @@ use tracing::instrument;
 use self::columns::ColumnSample;
 use self::rows::RowSample;
 use super::body::Blocks;
-use super::{BodyError, BodyFormat, IngestLimits, IngestService};
 use super::parquet::Spooling;
+use super::{BodyError, BodyFormat, IngestLimits, IngestService};
 use crate::infer::{InferenceOptions, Proposal, Survey};
 use crate::{Error, blocking};
 

@@ -16,6 +16,9 @@ use crate::{Error, value_at};
 /// Name of the only property of a trial.
 const VALUE: &str = "value";
 
+/// Digits of the greatest whole number of 64 bits.
+const UNSIGNED_DIGITS: u8 = 20;
+
 /// The types of which a property takes columns of an Arrow type, the strictest first; none when there is no such type.
 pub(in crate::ingest) fn candidates(arrow: &ArrowType) -> Vec<DataType> {
     use ArrowType as A;
@@ -31,7 +34,9 @@ pub(in crate::ingest) fn candidates(arrow: &ArrowType) -> Vec<DataType> {
         A::Timestamp(..) => vec![DataType::Datetime],
         A::FixedSizeBinary(16) => vec![DataType::Uuid],
         A::Null => vec![DataType::String],
-        integer if integer.is_integer() => vec![DataType::Integer, DataType::Number],
+        // A double would round what is beyond 63 bits.
+        A::UInt64 => vec![DataType::Integer, DataType::Decimal { precision: UNSIGNED_DIGITS, scale: 0 }],
+        integer if integer.is_integer() => vec![DataType::Integer],
         text if is_text(text) => vec![
             DataType::Date,
             DataType::Time,
@@ -69,12 +74,12 @@ pub(in crate::ingest) struct Trial {
     schema: Schema,
     data_type: DataType,
     plan: ColumnPlan,
+    json_depth: usize,
 }
 
 impl Trial {
     /// A trial of columns of an Arrow type that is a candidate for the property's.
     pub(in crate::ingest) fn new(data_type: DataType, arrow: &ArrowType, json_depth: usize) -> Result<Self, Error> {
-    json_depth: usize,
         let mut property = json!({"name": VALUE, "type": data_type.name()});
         if let DataType::Decimal { precision, scale } = data_type {
             property["precision"] = precision.into();

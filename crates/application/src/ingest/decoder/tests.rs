@@ -2,7 +2,7 @@
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
 use eider_domain::{SchemaDefinition, ViolationCode};
 use proptest::prelude::*;
 use serde_json::json;
@@ -248,5 +248,68 @@ proptest! {
         prop_assert_eq!(whole.0.received(), pieces.0.received());
         let rows = |batches: &[DecodedBatch]| batches.iter().map(|b| b.records.num_rows()).sum::<usize>();
         prop_assert_eq!(rows(&whole.1), rows(&pieces.1));
+    }
+}
+
+#[test]
+fn nested_values_keep_the_rules_of_all_values_in_every_format_of_rows() {
+    let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let most = IngestLimits::default().max_json_depth;
+    for (value, pointer, code) in [
+        (r#"{"a":{"b":1,"b":2}}"#.to_owned(), "/extra/a/b", ViolationCode::DuplicateKey),
+        (r#"{"a":[1,1e400]}"#.to_owned(), "/extra/a/1", ViolationCode::OutOfRange),
+        (r#"{"t":"cut \\ud83d"}"#.replace("\\\\", "\\"), "/extra/t", ViolationCode::MalformedJson),
+        (format!(r#"{{"d":{}}}"#, deep(most)), "/extra/d", ViolationCode::TooDeep),
+    ] {
+        let record = format!(r#"{{"carrier":"UA","extra":{value}}}"#);
+        let cell = value.replace('"', "\"\"");
+        for (format, body, line) in [
+            (BodyFormat::Ndjson, format!("{{\"carrier\":\"AA\"}}\n{record}\n"), 2),
+            (BodyFormat::JsonArray, format!("[{{\"carrier\":\"AA\"}}, {record}]"), 2),
+            (BodyFormat::Csv, format!("carrier,extra\nAA,\nUA,\"{cell}\"\n"), 3),
+        ] {
+            let (decoder, _, failures) = decode(format, &body);
+            assert_eq!((decoder.received(), decoder.failed()), (2, 1), "{format:?} {value}");
+            let [found] = failures.as_slice() else { panic!("{failures:?}") };
+            assert_eq!((found.line, found.code), (Some(line), code), "{format:?} {value}");
+            assert!(found.pointer.starts_with(pointer), "{} in {format:?}", found.pointer);
+        }
+    }
+    let deepest = format!(r#"{{"carrier":"UA","tags":{}}}"#, deep(most));
+    assert_eq!(decode(BodyFormat::Ndjson, &deepest).2, []);
+}
+
+/// A decimal keeps every digit, whatever form of number it comes in.
+#[test]
+fn a_decimal_is_read_from_a_number_by_its_digits() {
+    let document = json!({"name": "d", "properties": [{"name": "d", "type": "decimal", "precision": 38, "scale": 3}]});
+    let schema = Arc::new(Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0)));
+    for (number, unscaled) in [
+        ("18446744073709551616", 18_446_744_073_709_551_616_000),
+        ("9223372036854775808", 9_223_372_036_854_775_808_000),
+        ("-9223372036854775809", -9_223_372_036_854_775_809_000),
+        ("12.50", 12_500),
+        ("1e3", 1_000_000),
+        ("\"12.5\"", 12_500),
+    ] {
+        let body = format!("{{\"d\":{number}}}");
+        let decoded =
+            test_support::decode_in(&schema, BodyFormat::Ndjson, IngestLimits::default(), body.as_bytes(), 64);
+        let (_, batches, failures) = decoded.unwrap().into_parts();
+        assert_eq!(failures, [], "{number}");
+        assert_eq!(batches[0].records.column(4).as_primitive::<Decimal128Type>().value(0), unscaled, "{number}");
+    }
+    for (value, code) in [
+        ("1e36", ViolationCode::OutOfRange),
+        ("12.0001", ViolationCode::OutOfRange),
+        ("1e400", ViolationCode::OutOfRange),
+        ("true", ViolationCode::TypeMismatch),
+        ("[1]", ViolationCode::TypeMismatch),
+        ("\"\\ud800\"", ViolationCode::MalformedJson),
+    ] {
+        let body = format!("{{\"d\":{value}}}");
+        let decoded =
+            test_support::decode_in(&schema, BodyFormat::Ndjson, IngestLimits::default(), body.as_bytes(), 64);
+        assert_eq!(report(&decoded.unwrap().into_parts().2), [(1, "/d", code)], "{value}");
     }
 }

@@ -1,9 +1,13 @@
 //! Samples of bodies that hold record after record: JSON and CSV.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use eider_domain::{DataType, Incoming, RecordCheck, RecordValidator, Schema, SchemaDefinition, Slot, Timestamp};
+use eider_domain::{
+    DataType, Incoming, MAX_DECIMAL_PRECISION, RecordCheck, RecordValidator, Schema, SchemaDefinition, Slot, Timestamp,
+    check_json,
+};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
@@ -12,11 +16,14 @@ use crate::Error;
 use crate::infer::{Fit, Identity, Survey};
 use crate::ingest::csv::{Cell, Cells, read_cell};
 use crate::ingest::framing::Frame;
+use crate::ingest::json::number_token;
 use crate::ingest::rows::Framer;
+use crate::ingest::sample::digits::{fit_of_digits, is_rounded};
 use crate::ingest::{BodyFormat, IngestLimits};
 
-/// The types that a value of JSON or CSV may have, the strictest first. A decimal looks like any text.
-const TYPES: [DataType; 10] = [
+/// The types that a value of JSON or CSV may have, the strictest first. A number is a decimal where a double would forget
+/// digits of it; a text that looks like one is text.
+const TYPES: [DataType; 11] = [
     DataType::Boolean,
     DataType::Integer,
     DataType::Date,
@@ -24,6 +31,7 @@ const TYPES: [DataType; 10] = [
     DataType::Datetime,
     DataType::Uuid,
     DataType::Number,
+    DataType::Decimal { precision: MAX_DECIMAL_PRECISION, scale: 0 },
     DataType::Object,
     DataType::Array,
     DataType::String,
@@ -44,6 +52,7 @@ struct Records {
     /// A schema with a property of each of [`TYPES`], which says whether it takes a value.
     trial: Schema,
     columns: Columns,
+    json_depth: usize,
 }
 
 #[derive(Debug)]
@@ -58,11 +67,16 @@ impl RowSample {
     pub(super) fn new(format: BodyFormat, limits: IngestLimits, most: u64) -> Result<Self, Error> {
         let is_csv = format == BodyFormat::Csv;
         let columns = if is_csv { Columns::Placed(None) } else { Columns::Named(HashMap::new()) };
-        let properties = TYPES.map(|data_type| json!({"name": data_type.name(), "type": data_type.name()}));
+        let properties = TYPES.map(property_of);
         let trial = SchemaDefinition::parse(&json!({"name": "trial", "properties": properties}));
         let trial = Schema::new(trial.map_err(Error::SchemaInvalid)?, 1, Timestamp::from_micros(0));
         let framer = Framer::new(format, limits.max_record_bytes);
-        Ok(Self { framer, records: Records { trial, columns }, most, survey: Survey::new(most) })
+        Ok(Self {
+            framer,
+            records: Records { trial, columns, json_depth: limits.max_json_depth },
+            most,
+            survey: Survey::new(most),
+        })
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -99,11 +113,19 @@ impl RowSample {
     }
 }
 
+/// The property of a type in the schema that says what it takes. Digits of decimals are counted instead.
+fn property_of(data_type: DataType) -> Json {
+    let name = if matches!(data_type, DataType::Decimal { .. }) { "string" } else { data_type.name() };
+    json!({"name": data_type.name(), "type": name})
+}
+
 impl Records {
     fn read(&mut self, line: u64, frame: Frame<'_>, survey: &mut Survey) -> Result<(), Error> {
-        let mut check = RecordValidator::new(&self.trial).check();
+        let mut check = RecordValidator::new(&self.trial).with_json_depth(self.json_depth).check();
         let is_read = match (&mut self.columns, frame) {
-            (Columns::Named(columns), Frame::Record(record)) => read_json(line, record, columns, &mut check, survey)?,
+            (Columns::Named(columns), Frame::Record(record)) => {
+                read_json(line, (record, self.json_depth), columns, &mut check, survey)?
+            }
             (Columns::Placed(Some(width)), Frame::Record(record)) => {
                 read_csv(line, record, *width, (&self.trial, &mut check), survey)
             }
@@ -170,6 +192,8 @@ fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &Schema, check: &mut
     let first = text.as_bytes()[0];
     let is_plausible = match data_type {
         DataType::String => return Fit::Fits,
+        DataType::Decimal { .. } => return fit_of_digits(text),
+        DataType::Number if is_rounded(text) => return Fit::Rounds,
         DataType::Integer | DataType::Number => first == b'-' || first.is_ascii_digit(),
         DataType::Boolean => matches!(text, "true" | "false"),
         DataType::Object => text.trim_start().starts_with('{'),
@@ -212,12 +236,12 @@ fn is_plausible_text(text: &str, data_type: DataType) -> bool {
 /// Takes note of the members of a record, if it is one.
 fn read_json(
     line: u64,
-    record: &[u8],
+    (record, json_depth): (&[u8], usize),
     columns: &mut HashMap<String, usize>,
     check: &mut RecordCheck<'_>,
     survey: &mut Survey,
 ) -> Result<bool, Error> {
-    let Some(members) = members_of(record) else { return Ok(false) };
+    let Some(members) = members_of(record, json_depth) else { return Ok(false) };
     let mut is_met = vec![false; survey.width()];
     for (key, value) in members {
         let lower = key.to_ascii_lowercase();
@@ -230,16 +254,16 @@ fn read_json(
             column
         };
         is_met[column] = true;
-        let token = Incoming::from_json(&value);
+        let Member { written, token } = value;
         if token == Incoming::Null {
             survey.lack(column, line);
             continue;
         }
-        let fits = TYPES.map(|data_type| fit_of_token(&token, data_type, check));
-        match &value {
-            Json::String(text) => survey.observe(column, line, &fits, Identity::Text(text)),
-            Json::Object(_) | Json::Array(_) => survey.observe(column, line, &fits, Identity::None),
-            other => survey.observe(column, line, &fits, Identity::Other(&other.to_string())),
+        let fits = TYPES.map(|data_type| fit_of_token(written, &token, data_type, check));
+        match &token {
+            Incoming::Text(text) => survey.observe(column, line, &fits, Identity::Text(text)),
+            Incoming::Object(_) | Incoming::Array(_) => survey.observe(column, line, &fits, Identity::None),
+            _ => survey.observe(column, line, &fits, Identity::Other(written)),
         }
     }
     for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {
@@ -248,13 +272,15 @@ fn read_json(
     Ok(true)
 }
 
-fn fit_of_token(token: &Incoming<'_>, data_type: DataType, check: &mut RecordCheck<'_>) -> Fit {
+fn fit_of_token(written: &str, token: &Incoming<'_>, data_type: DataType, check: &mut RecordCheck<'_>) -> Fit {
     let is_plausible = match token {
         Incoming::Null => return Fit::Null,
         Incoming::Boolean(_) => data_type == DataType::Boolean,
-        Incoming::Integer(_) | Incoming::Unsigned(_) | Incoming::Number(_) => {
-            matches!(data_type, DataType::Integer | DataType::Number)
-        }
+        Incoming::Integer(_) | Incoming::Unsigned(_) | Incoming::Number(_) | Incoming::Digits(_) => match data_type {
+            DataType::Decimal { .. } => return fit_of_digits(written),
+            DataType::Number if is_rounded(written) => return Fit::Rounds,
+            _ => matches!(data_type, DataType::Integer | DataType::Number),
+        },
         Incoming::Text(text) => is_plausible_text(text, data_type),
         Incoming::Object(_) => data_type == DataType::Object,
         Incoming::Array(_) => data_type == DataType::Array,
@@ -266,20 +292,38 @@ fn fit_of_token(token: &Incoming<'_>, data_type: DataType, check: &mut RecordChe
     fit_of(is_taken, check)
 }
 
-/// The members of a record; `None` when it is no object, or has a key twice. What is nested is not read, and stands for an
-/// empty object or array.
-fn members_of(record: &[u8]) -> Option<Vec<(String, Json)>> {
+/// A member of a record: how it is written, and its token.
+struct Member<'de> {
+    written: &'de str,
+    token: Incoming<'de>,
+}
+
+/// The members of a record; `None` when it is no object, has a key twice, or something that no property takes. What is nested
+/// stands for an empty object or array.
+fn members_of(record: &[u8], json_depth: usize) -> Option<Vec<(String, Member<'_>)>> {
     let Members(members) = serde_json::from_slice(record).ok()?;
     let mut keys = HashSet::new();
-    let member = |(key, raw): (String, &RawValue)| {
-        let value = match raw.get().as_bytes().first()? {
-            b'{' => json!({}),
-            b'[' => json!([]),
-            _ => serde_json::from_str(raw.get()).ok()?,
-        };
-        keys.insert(key.to_ascii_lowercase()).then_some((key, value))
+    let mut found = Vec::with_capacity(members.len());
+    for (key, raw) in members {
+        let member = member_of(raw.get(), json_depth)?;
+        if !keys.insert(key.to_ascii_lowercase()) {
+            return None;
+        }
+        found.push((key, member));
+    }
+    Some(found)
+}
+
+fn member_of(written: &str, json_depth: usize) -> Option<Member<'_>> {
+    let token = match written.as_bytes().first()? {
+        b'{' => check_json(written, json_depth).ok().map(|()| Incoming::Object(Cow::Borrowed("{}")))?,
+        b'[' => check_json(written, json_depth).ok().map(|()| Incoming::Array(Cow::Borrowed("[]")))?,
+        b'"' => Incoming::Text(Cow::Owned(serde_json::from_str(written).ok()?)),
+        b't' | b'f' => Incoming::Boolean(written == "true"),
+        b'n' => Incoming::Null,
+        _ => number_token(written).filter(|token| !matches!(token, Incoming::Number(n) if n.is_infinite()))?,
     };
-    members.into_iter().map(member).collect()
+    Some(Member { written, token })
 }
 
 /// The members of an object as they are written.

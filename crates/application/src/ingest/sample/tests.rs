@@ -107,22 +107,61 @@ fn what_a_record_lacks_is_not_required() {
 }
 
 #[test]
-fn integers_beyond_64_bits_are_numbers_and_mixed_values_are_what_most_are() {
+fn whole_numbers_beyond_64_bits_are_decimals_and_mixed_values_are_what_most_are() {
     let records =
         [json!({"a": u64::MAX, "b": 1}), json!({"a": 1, "b": "x"}), json!({"a": 1, "b": 2}), json!({"a": 2, "b": 2})];
     let proposal = ndjson(&records);
-    assert_eq!(properties(&proposal), ["a number required=true", "b integer required=true"]);
-    assert_eq!(evidence(&proposal), ["a integer 1 [1]", "b integer 1 [2]"]);
-    assert_eq!(proposal.evidence[1].detail, "no type takes every value; `integer` takes all but 1");
+    assert_eq!(properties(&proposal), ["a decimal precision=38 scale=0 required=true", "b integer required=true"]);
+    assert_eq!(evidence(&proposal), ["a integer 1 [1]", "a number 1 [1]", "b integer 1 [2]"]);
+    assert_eq!(
+        proposal.evidence[1].detail,
+        "1 of 4 values would be rounded as `number`, so `decimal(38,0)` was chosen"
+    );
+    assert_eq!(proposal.evidence[2].detail, "no type takes every value; `integer` takes all but 1");
+}
+
+#[test]
+fn every_digit_of_a_number_is_kept_or_the_evidence_says_that_it_is_not() {
+    let long = "1".repeat(50);
+    for (values, of_json, of_csv) in [
+        (
+            ["12345678901234567890", "98765432109876543210"],
+            "decimal precision=38 scale=0",
+            "decimal precision=38 scale=0",
+        ),
+        (["0.12345678901234567890123", "1.5"], "decimal precision=38 scale=23", "decimal precision=38 scale=23"),
+        (["9007199254740993", "0.5"], "decimal precision=38 scale=1", "decimal precision=38 scale=1"),
+        (["12.50", "0.1"], "number", "number"),
+        (["1.000000000000000056e-01", "2"], "number", "number"),
+        (["100000000000000000000", "1E5"], "number", "number"),
+        ([long.as_str(), "2"], "number", "string"),
+        (["12345678901234567890", "1e-30"], "number", "string"),
+    ] {
+        let [first, second] = values;
+        let json = of(BodyFormat::Ndjson, &format!("{{\"a\":{first}}}\n{{\"a\":{second}}}"));
+        let csv = of(BodyFormat::Csv, &format!("a,b\n{first},\n{second},\n"));
+        assert_eq!(properties(&json), [format!("a {of_json} required=true")], "{values:?}");
+        assert_eq!(properties(&csv)[0], format!("a {of_csv} required=true"), "{values:?}");
+        for (proposal, chosen) in [(json, of_json), (csv, of_csv)] {
+            let is_told = proposal.evidence.iter().any(|found| found.detail.contains("rounded"));
+            let is_double = chosen == "number" && of_csv == "number";
+            assert_eq!(is_told, !is_double, "{values:?}");
+        }
+    }
+    let whole = of(BodyFormat::Ndjson, &format!("{{\"a\":{long}}}"));
+    assert_eq!((properties(&whole).join(""), whole.evidence.len()), ("a number required=true".to_owned(), 1));
+    let ids = of(BodyFormat::Csv, "id,b\n12345678901234567890,\n12345678901234567891,\n");
+    assert!(properties(&ids)[0].ends_with("required=true is_unique=true"), "{:?}", properties(&ids));
 }
 
 #[test]
 fn records_that_no_schema_takes_are_named_and_not_looked_at() {
-    let body = "{\"a\":1}\nnot json\n[]\n{\"a\":1,\"A\":2}\n\n{\"a\":1e400}\n{\"a\":\"\\ud800\"}\n{\"a\":2}";
+    let body = "{\"a\":1}\nnot json\n[]\n{\"a\":1,\"A\":2}\n\n{\"a\":1e400}\n{\"a\":\"\\ud800\"}\n{\"a\":2}\n\
+                {\"a\":1,\"b\":{\"c\":1,\"c\":2}}\n{\"b\":[1e400]}";
     let proposal = of(BodyFormat::Ndjson, body);
     assert_eq!(properties(&proposal), ["a integer required=true"]);
-    assert_eq!(evidence(&proposal), ["- readable 5 [2, 3, 4, 6, 7]", "a is_unique 0 []"]);
-    assert_eq!(proposal.records, 7);
+    assert_eq!(evidence(&proposal), ["- readable 7 [2, 3, 4, 6, 7]", "a is_unique 0 []"]);
+    assert_eq!(proposal.records, 9);
 }
 
 #[test]
@@ -163,7 +202,11 @@ fn a_body_of_another_form_is_refused() {
     for (format, body, detail) in [
         (BodyFormat::Csv, "", "the body is empty; expected a CSV header row"),
         (BodyFormat::Csv, "{}", "the body has no records"),
-        (BodyFormat::Csv, "a\n\"x\n", "the quotes of the record that begins on line 2 are not closed"),
+        (
+            BodyFormat::Csv,
+            "a\n\"x\n",
+            "the quotes of the record that begins on line 2 are not closed by the end of the body, line 3",
+        ),
         (BodyFormat::JsonArray, "{}", "expected a JSON array of records, at byte 0"),
         (BodyFormat::ArrowStream, "", "the body is empty; expected an Arrow IPC stream"),
         (BodyFormat::Parquet, "PAR1", "the body is not a Parquet file"),
@@ -255,7 +298,7 @@ fn columns_are_what_their_types_say_as_far_as_their_values_allow() {
         let proposal = propose(format, &body, &InferenceOptions::default()).unwrap();
         let expected = [
             "n integer required=true",
-            "large number required=true",
+            "large decimal precision=20 scale=0 required=true",
             "x number required=true",
             "fare decimal precision=10 scale=2",
             "at datetime required=true",
