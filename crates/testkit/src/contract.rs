@@ -218,6 +218,7 @@ macro_rules! record_store_contract {
                 groups_come_in_their_order
                 columns_may_have_the_names_of_fields
                 a_sum_that_does_not_fit_its_type_is_refused
+                figures_fit_whatever_comes_on_the_way_to_them
                 generated_aggregations_agree_with_the_memory_store
             ]
             profiles: [

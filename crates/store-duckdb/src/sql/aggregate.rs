@@ -3,9 +3,17 @@
 use eider_domain::{Aggregate, Aggregation, DataType, Field, Function, GroupKey, Schema};
 
 use super::order::push_keys;
+use super::profile::SUMMED_DIGITS;
 use super::select::push_where;
 use super::{Statement, column_type};
 use crate::ident;
+
+/// 2^400: neither a sum of smaller doubles nor one of their squares is beyond a double.
+const LARGE: &str = "2.5822498780869086e120";
+/// 2^-400.
+const SMALL: &str = "3.8725919148493183e-121";
+/// 2^600.
+const SCALE: &str = "4.149515568880993e180";
 
 /// The groups of an aggregation, in its order. The query within names its columns by their places, so that no name that
 /// a client gives is one of the table's; `GROUP BY` goes by place too.
@@ -52,13 +60,40 @@ fn figure_expression(aggregate: &Aggregate) -> String {
         Function::Count => format!("count({column})"),
         // The engine sums integers in 128 bits; the conversion is what refuses those that do not fit.
         Function::Sum => format!("sum({column})::{}", column_type(aggregate.data_type())),
-        Function::Avg => format!("avg({column})"),
+        Function::Avg => mean(&column, aggregate),
         Function::Min => format!("min({column})"),
         Function::Max => format!("max({column})"),
-        Function::Stddev => format!("stddev_samp({column})"),
+        Function::Stddev => deviation(&column, aggregate),
         Function::CountDistinct => format!("count(DISTINCT {column})"),
         Function::ApproxCountDistinct => format!("approx_count_distinct({column})"),
         Function::Quantile => quantile(&column, aggregate),
+    }
+}
+
+/// The mean. Of doubles the sum may be beyond a double where the mean is not, and of decimals with all of their digits beyond
+/// those that the engine sums in.
+///
+/// Each part is made of every group, and none may fail: the engine refuses a query for a figure that is not used, too.
+fn mean(column: &str, aggregate: &Aggregate) -> String {
+    match aggregate.field().map(Field::data_type) {
+        Some(DataType::Number) => format!(
+            "CASE WHEN max(abs({column})) < {LARGE} THEN avg({column}) FILTER (abs({column}) < {LARGE}) \
+             ELSE avg({column} / {SCALE}) * {SCALE} END"
+        ),
+        Some(DataType::Decimal { precision, .. }) if precision > SUMMED_DIGITS => format!("avg({column}::DOUBLE)"),
+        _ => format!("avg({column})"),
+    }
+}
+
+/// The deviation of a sample. Of doubles the squares may be beyond a double, or nothing, where it is not.
+fn deviation(column: &str, aggregate: &Aggregate) -> String {
+    match aggregate.field().map(Field::data_type) {
+        Some(DataType::Number) => format!(
+            "CASE WHEN max(abs({column})) >= {LARGE} THEN stddev_samp({column} / {SCALE}) * {SCALE} \
+             WHEN max(abs({column})) < {SMALL} THEN stddev_samp({column} * {SCALE}) FILTER (abs({column}) < {SMALL}) / {SCALE} \
+             ELSE stddev_samp({column}) FILTER (abs({column}) < {LARGE}) END"
+        ),
+        _ => format!("stddev_samp({column})"),
     }
 }
 

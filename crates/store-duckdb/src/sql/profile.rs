@@ -8,7 +8,7 @@ use super::select::push_where;
 use crate::ident;
 
 /// Digits of a `decimal` up to which the engine sums as many as there can be without a carry into digits that it lacks.
-const SUMMED_DIGITS: u8 = 28;
+pub(super) const SUMMED_DIGITS: u8 = 28;
 /// Values that the engine names as likely to be the most frequent. More of them cost hardly more, and miss fewer.
 const LIKELY_VALUES: usize = 100;
 

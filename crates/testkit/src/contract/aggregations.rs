@@ -227,6 +227,44 @@ pub async fn columns_may_have_the_names_of_fields(fixture: Fixture) {
     assert_eq!(Json::from(fixture.groups(&schema, &asked).await), expected);
 }
 
+/// What comes on the way to a figure may be beyond a double, or nothing; the figure counts.
+pub async fn figures_fit_whatever_comes_on_the_way_to_them(fixture: Fixture) {
+    let document = json!({"name": "s", "properties": [{"name": "g", "type": "string"}, {"name": "x", "type": "number"},
+        {"name": "d", "type": "decimal", "precision": 38, "scale": 0}]});
+    let schema = fixture.create(document).await;
+    let large = "9".repeat(38);
+    let group = |name: &str, values: [f64; 2]| values.map(|x| json!({"g": name, "x": x, "d": large}));
+    let records = [
+        group("a", [f64::MAX, f64::MAX]),
+        group("b", [f64::MAX, -f64::MAX]),
+        group("c", [1e200, 3e200]),
+        group("d", [1e-200, 3e-200]),
+        group("e", [1.5e308, 1.5e308]),
+        group("f", [2.0, 4.0]),
+        group("g", [1e300, 1e-300]),
+    ];
+    fixture.write(&schema, records.as_flattened().to_vec().into()).await;
+    let close = |found: &Json, expected: f64| {
+        let found = found.as_f64().expect("a number");
+        (found - expected).abs() <= expected.abs() * 1e-12
+    };
+    let asked = aggregation(&schema, &["g"], &["avg(x)", "avg(d)", "stddev(d)"]);
+    let groups = fixture.groups(&schema, &asked).await;
+    for (group, mean) in groups.iter().zip([f64::MAX, 0.0, 2e200, 2e-200, 1.5e308, 3.0, 5e299]) {
+        assert!(close(&group["avg_x"], mean), "{group}, expected {mean}");
+        assert!(close(&group["avg_d"], 1e38) && close(&group["stddev_d"], 0.0), "{group}");
+    }
+    assert_eq!(groups.len(), 7);
+    let mut asked = aggregation(&schema, &["g"], &["stddev(x)"]);
+    asked.filter = condition(&schema, "g", "ne", json!("b"));
+    let groups = fixture.groups(&schema, &asked).await;
+    let two = 2_f64.sqrt();
+    for (group, deviation) in groups.iter().zip([0.0, two * 1e200, two * 1e-200, 0.0, two, 1e300 / two]) {
+        assert!(close(&group["stddev_x"], deviation), "{group}, expected {deviation}");
+    }
+    assert_eq!(groups.len(), 6);
+}
+
 /// Sums of integers end at 64 bits and those of decimals at 38 digits; nothing wraps around.
 pub async fn a_sum_that_does_not_fit_its_type_is_refused(fixture: Fixture) {
     let document = json!({"name": "s", "properties": [

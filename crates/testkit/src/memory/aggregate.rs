@@ -119,7 +119,7 @@ fn figure(aggregate: &Aggregate, records: &[&[Value]]) -> Result<Value, StoreErr
         Function::Min => values[0].clone(),
         Function::Max => values[values.len() - 1].clone(),
         Function::Sum => return sum(&values),
-        Function::Avg => Value::Number(mean(&numbers())),
+        Function::Avg => Value::Number(scaled_mean(&numbers())),
         Function::Stddev => deviation(&numbers()),
         Function::Quantile => {
             let share = aggregate.quantile().expect("a quantile has its share");
@@ -174,9 +174,31 @@ fn out_of_range() -> StoreError {
     StoreError::new(StoreErrorKind::OutOfRange, "a sum does not fit its type")
 }
 
+/// A power of two by which the numbers are divided, so that neither their sum nor that of their squares is beyond a double, or
+/// nothing.
+fn scale(numbers: &[f64]) -> f64 {
+    let largest = numbers.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
+    if largest >= 2_f64.powi(400) {
+        2_f64.powi(600)
+    } else if largest < 2_f64.powi(-400) {
+        2_f64.powi(-600)
+    } else {
+        1.0
+    }
+}
+
+fn scaled(numbers: &[f64], scale: f64) -> Vec<f64> {
+    numbers.iter().map(|number| number / scale).collect()
+}
+
 #[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
 pub(super) fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
+fn scaled_mean(numbers: &[f64]) -> f64 {
+    let scale = scale(numbers);
+    mean(&scaled(numbers, scale)) * scale
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
@@ -184,9 +206,11 @@ fn deviation(numbers: &[f64]) -> Value {
     if numbers.len() < 2 {
         return Value::Null;
     }
-    let mean = mean(numbers);
+    let scale = scale(numbers);
+    let numbers = scaled(numbers, scale);
+    let mean = mean(&numbers);
     let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    Value::Number((squares / (numbers.len() - 1) as f64).sqrt())
+    Value::Number((squares / (numbers.len() - 1) as f64).sqrt() * scale)
 }
 
 /// The value at a share of the way through sorted numbers, between its two neighbours (Hyndman and Fan, type 7).
