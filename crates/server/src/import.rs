@@ -127,6 +127,9 @@ pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
     Ok(failed == 0)
 }
 
+/// What a text of UTF-8 may begin with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A file of records.
 struct Source {
     name: String,
@@ -200,16 +203,34 @@ impl Source {
     fn read(&self, header: Option<String>) -> Result<Box<dyn Read + Send>> {
         let mut file = BufReader::new(self.file()?);
         let Some(header) = header else { return Ok(Box::new(file)) };
-        let mut own = Vec::new();
-        // Within quotes there may be line feeds.
-        while file.read_until(b'\n', &mut own).with_context(|| format!("cannot read {}", self.name))? > 0 {
-            let quotes = own.split(|byte| *byte == b'"').count() - 1;
-            if quotes.is_multiple_of(2) {
-                break;
-            }
-        }
-        Ok(Box::new(Cursor::new(header).chain(file)))
+        let before = pass_header(&mut file).with_context(|| format!("cannot read {}", self.name))?;
+        Ok(Box::new(Cursor::new(before + &header).chain(file)))
     }
+}
+
+/// Passes over the header row of CSV, and over a byte order mark and the blank lines in front of it: the lines that take their
+/// place, so that those of failures are the file's.
+fn pass_header(file: &mut impl BufRead) -> io::Result<String> {
+    let mut before = String::new();
+    let (mut own, mut is_first) = (Vec::new(), true);
+    while file.read_until(b'\n', &mut own)? > 0 {
+        if std::mem::take(&mut is_first) && own.starts_with(BYTE_ORDER_MARK) {
+            own.drain(..BYTE_ORDER_MARK.len());
+        }
+        if matches!(own.as_slice(), b"\n" | b"\r\n") {
+            before.push('\n');
+            own.clear();
+            continue;
+        }
+        // Within quotes there may be line feeds.
+        let quotes = own.split(|byte| *byte == b'"').count() - 1;
+        if quotes.is_multiple_of(2) {
+            break;
+        }
+    }
+    let inner = own.iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
+    before.extend(std::iter::repeat_n('\n', inner));
+    Ok(before)
 }
 
 /// Says what was created, and what speaks for it.
@@ -284,4 +305,27 @@ fn show_failures<'f>(failures: impl Iterator<Item = &'f Json>) -> Result<()> {
         writeln!(out, "  line {}: {} {} {}", failure["line"], text("code"), text("pointer"), text("detail"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_the_first_line_with_text() {
+        for (text, before, rest) in [
+            ("a b,c\r\n1,2\r\n", "", "1,2\r\n"),
+            ("\r\n\r\na b,c\r\n1,2\r\n", "\n\n", "1,2\r\n"),
+            ("\u{feff}\r\na b,c\n1,2\n", "\n", "1,2\n"),
+            ("\u{feff}a b,c\n1,2\n", "", "1,2\n"),
+            ("\"a\n\nb\",c\n1,2\n", "\n\n", "1,2\n"),
+            ("\n\"a\nb\",c\n\n1,2\n", "\n\n", "\n1,2\n"),
+            ("a b", "", ""),
+            ("", "", ""),
+        ] {
+            let mut file = text.as_bytes();
+            assert_eq!(pass_header(&mut file).unwrap(), before, "{text:?}");
+            assert_eq!(file, rest.as_bytes(), "{text:?}");
+        }
+    }
 }
