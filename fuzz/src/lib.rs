@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Once};
 
 use arrow_array::RecordBatch;
-use eider_application::{BodyFormat, DecodedBlock, Error, IdGenerator, IngestLimits, RecordDecoder, value_at};
+use eider_application::{
+    BodyFormat, DecodedBlock, Error, IdGenerator, IngestLimits, RecordDecoder, apply_merge_patch, value_at,
+};
 use eider_domain::{
     Condition, DataType, Filter, Operand, RECORD_FIELD_COUNT, RecordId, Schema, SchemaDefinition, Timestamp, Value,
     Violation,
@@ -18,6 +20,7 @@ use uuid::Uuid;
 /// Small, so that inputs reach them.
 const LIMITS: IngestLimits = IngestLimits {
     max_record_bytes: 4 << 10,
+    max_json_depth: 8,
     // More than the longest input has lines; columns reach it.
     max_records: 10_000,
     max_failures: 100,
@@ -190,6 +193,52 @@ fn check_written(schema: &Arc<Schema>, format: BodyFormat, decoded: &Decoded, ro
     }
     assert_eq!((&again.error, places(&again.failures)), (&None, Vec::new()));
     assert_eq!(again.rows(schema), rows);
+}
+
+/// A record before and after a patch, as JSON; `None` when one of them is refused. What is written of it is read again, as the
+/// same.
+pub fn patched(record: &[u8], patch: &[u8]) -> Option<(Json, Json)> {
+    let schema = schema();
+    let decoded = decode(&schema, BodyFormat::Ndjson, record, &[]);
+    let current = decoded.batches.first().filter(|batch| batch.num_rows() == 1)?;
+    let id = RecordId::new(Uuid::from_u128(1));
+    let after = apply_merge_patch(&schema, id, current, patch, &LIMITS, &Ids::default()).ok()?;
+    let written = ndjson(&after);
+    let again = decode(&schema, BodyFormat::Ndjson, &written, &[]);
+    let is_longer = again.failures.iter().any(|failure| failure.code.as_str() == "record_too_large");
+    assert!(is_longer || again.failures.is_empty(), "{:?} of {}", again.failures, String::from_utf8_lossy(&written));
+    let document = |text: &[u8]| serde_json::from_slice::<Json>(text).expect("what is written is JSON");
+    Some((document(&ndjson(current)), document(&written)))
+}
+
+/// The properties of a record, as a line.
+fn ndjson(record: &RecordBatch) -> Vec<u8> {
+    let properties: Vec<usize> = (RECORD_FIELD_COUNT..record.num_columns()).collect();
+    let shown = record.project(&properties).expect("columns of the schema");
+    let mut encoder = record_encoder(BodyFormat::Ndjson, &shown.schema()).expect("every format has every type");
+    let mut body = Vec::new();
+    encoder.begin(&mut body).expect("a beginning");
+    encoder.batch(&shown, &mut body).expect("a batch");
+    encoder.end(&mut body).expect("an end");
+    body
+}
+
+/// What a patch makes of a tree (RFC 7396, section 2).
+pub fn merged(target: Json, patch: &Json) -> Json {
+    let Json::Object(patch) = patch else { return patch.clone() };
+    let mut members = match target {
+        Json::Object(members) => members,
+        _ => serde_json::Map::new(),
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            members.remove(key);
+        } else {
+            let current = members.remove(key).unwrap_or(Json::Null);
+            members.insert(key.clone(), merged(current, value));
+        }
+    }
+    Json::Object(members)
 }
 
 /// The parameters of a conjunction; `None` where a list has a value that cannot stand between commas.
