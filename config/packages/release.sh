@@ -13,22 +13,24 @@ dist=$(cd "$dist" && pwd)
 
 say() { printf 'release: %s\n' "$*" >&2; }
 
-[ -x "$tools/bin/cargo-about" ] || cargo install --quiet --locked --root "$tools" --version 0.9.3 cargo-about
+[ -x "$tools/bin/cargo-about" ] || cargo install --quiet --locked --root "$tools" --version 0.9.3 --features cli cargo-about
 [ -x "$tools/bin/cargo-deb" ] || cargo install --quiet --locked --root "$tools" --version 3.8.0 cargo-deb
 [ -x "$tools/maturin/bin/maturin" ] ||
     { python3 -m venv "$tools/maturin" && "$tools/maturin/bin/pip" install --quiet maturin==1.16.0; }
 
-# libstdc++ and libgcc are linked in too: what is left to be found on a machine is the C library.
+# libstdc++ is linked in too: what is left to be found on a machine is the C library, and libgcc_s beside it.
 export EIDER_ENGINE=bundled CXXSTDLIB_STATIC=1
-export RUSTFLAGS="-C link-arg=-static-libgcc ${RUSTFLAGS:-}"
 
 say "the binary"
 ./dev build --release -p eider
 cp "$target/release/eider" "$dist/eider"
 
 say "the licences"
-"$tools/bin/cargo-about" generate --locked --config config/packages/about.toml --manifest-path crates/server/Cargo.toml \
+"$tools/bin/cargo-about" generate --frozen --config config/packages/about.toml --manifest-path crates/server/Cargo.toml \
     --output-file "$dist/THIRD_PARTY_LICENSES.html" config/packages/about.hbs
+
+# cargo-deb knows that directory, wherever it is.
+cp "$dist/THIRD_PARTY_LICENSES.html" "$target/release/"
 
 say "the wheel"
 package=$dist/.wheel

@@ -20,7 +20,9 @@ fn commit() -> String {
     }
     // What moves when a commit is made or checked out: HEAD, and the log that git keeps of it.
     for name in ["HEAD", "logs/HEAD"] {
-        if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).exists()) {
+        if let Some(path) =
+            git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).try_exists().unwrap_or(false))
+        {
             println!("cargo:rerun-if-changed={path}");
         }
     }

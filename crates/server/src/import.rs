@@ -228,7 +228,7 @@ fn pass_header(file: &mut impl BufRead) -> io::Result<String> {
             break;
         }
     }
-    let inner = own.iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
+    let inner = own.split(|byte| *byte == b'\n').count().saturating_sub(2);
     before.extend(std::iter::repeat_n('\n', inner));
     Ok(before)
 }

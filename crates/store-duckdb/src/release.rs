@@ -70,7 +70,8 @@ fn compare(linked: &EngineRelease, pinned: &EngineRelease) -> Result<(), StoreEr
     if linked == pinned {
         return Ok(());
     }
-    let message = format!("the engine is DuckDB {linked}, and this program needs {pinned}; link that one (`./dev engine`)");
+    let message =
+        format!("the engine is DuckDB {linked}, and this program needs {pinned}; link that one (`./dev engine`)");
     Err(StoreError::new(StoreErrorKind::Unsupported, message))
 }
 

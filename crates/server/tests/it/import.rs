@@ -65,9 +65,9 @@ async fn records_that_are_not_taken_are_named_and_the_others_stored() {
         "started_at renamed",
         "12002 records",
         "12000 stored, 2 not taken",
-        "line 12002: type_mismatch /Trip_No",
-        "line 12003: invalid_value /started_at",
-        "line 12003: type_mismatch /km",
+        "line 12003: type_mismatch /Trip_No",
+        "line 12004: invalid_value /started_at",
+        "line 12004: type_mismatch /km",
     ] {
         assert!(text.contains(line), "{line} is missing in {text}");
     }

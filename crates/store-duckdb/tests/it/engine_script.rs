@@ -1,6 +1,6 @@
 //! `engine/get.sh`, which finds the engine for `./dev`: what it takes, and what it says of what it cannot take.
 //!
-//! The engines here are libraries that only answer which release they are. PyPI is out of reach: the `python3` that is
+//! The engines here are libraries that only answer which release they are. No package can be fetched: the `python3` that is
 //! found has no pip.
 
 use std::fs;
