@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
@@ -146,6 +147,8 @@ fn execute(command: Command) -> Result<bool> {
             let telemetry = telemetry::init(&settings)?;
             let served = runtime.block_on(serve::serve(settings, sources, telemetry.log_filter()));
             telemetry.close();
+            // A thread that waits for a client, or for an engine that has stopped, does not keep the process.
+            runtime.shutdown_timeout(Duration::from_secs(5));
             served?;
         }
         Command::Health(arguments) => runtime.block_on(health::check(&arguments.sources().load()?))?,

@@ -151,11 +151,15 @@ pub(crate) async fn serve(settings: Settings, sources: Sources, log: LogFilter) 
     let mut reloader = Reloader::new(sources, settings, server.http.settings(), server.memory.clone(), log);
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let mut stop = Box::pin(stop_signal()?);
+    let store = server.store.clone();
+    let mut engine_stopped = Box::pin(store.engine_stopped());
     let mut running = Box::pin(server.run());
     loop {
         tokio::select! {
             result = &mut running => return result,
             () = &mut stop => break,
+            // Nothing that was acknowledged is lost: the next start reads the log. A supervisor makes it.
+            () = &mut engine_stopped => bail!("the engine stopped after a fatal error; start the server again"),
             _ = hangup.recv() => reloader.reload(),
         }
     }

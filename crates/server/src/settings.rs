@@ -83,6 +83,8 @@ pub struct Storage {
     pub record_cache: ByteSize,
     #[serde(with = "humantime_serde")]
     pub writer_wait: Duration,
+    #[serde(with = "humantime_serde")]
+    pub change_patience: Duration,
     pub scan_batch: ByteSize,
     pub scan_batch_rows: usize,
 }
@@ -236,6 +238,7 @@ impl Default for Storage {
             id_filter_bytes,
             record_cache_bytes,
             writer_wait,
+            change_patience,
             scan_batch,
             ..
         } = StoreSettings::new("", "");
@@ -250,6 +253,7 @@ impl Default for Storage {
             id_filter: ByteSize(id_filter_bytes as u64),
             record_cache: ByteSize(record_cache_bytes),
             writer_wait,
+            change_patience,
             scan_batch: ByteSize(scan_batch.bytes as u64),
             scan_batch_rows: scan_batch.rows,
         }

@@ -15,6 +15,9 @@ use crate::sql;
 /// Version of the layout of the file. A file with another is not opened.
 pub(crate) const FORMAT_VERSION: i32 = 4;
 
+/// The repair of files whose indexes may hold records that were deleted: see `docs/engine-faults.md`.
+const REBUILT_INDEXES: &str = "indexes made beside reads";
+
 /// How far the records of a schema have been written.
 ///
 /// Records have places in the order of commit, from 1, and a commit has the number of its last record's place. A
@@ -62,7 +65,9 @@ pub(crate) fn load(connection: &Connection) -> Result<Vec<(Schema, Counters)>, S
         create(connection)?;
         return Ok(Vec::new());
     }
-    let schemas = stored(connection)?.into_iter();
+    let schemas = stored(connection)?;
+    rebuild_indexes(connection, &schemas)?;
+    let schemas = schemas.into_iter();
     let ready = |stored: StoredSchema| {
         mend_indexes(connection, &stored.schema)?;
         let counters = counters(connection, &stored)?;
@@ -140,7 +145,9 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE TABLE {CATALOG}.versions (\"key\" VARCHAR NOT NULL, version UINTEGER NOT NULL, definition VARCHAR NOT NULL, since BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, last BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
+         CREATE TABLE {CATALOG}.repairs (\"name\" VARCHAR NOT NULL);
          INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
+         INSERT INTO {CATALOG}.repairs VALUES ('{REBUILT_INDEXES}');
          COMMIT;",
         records = ident::quoted(ident::RECORDS),
     );
@@ -204,6 +211,45 @@ pub(crate) fn versions(connection: &Connection, schema: &Schema) -> Result<Vec<S
         Ok(SchemaVersion { version, definition: parse(&definition)?, since: Timestamp::from_micros(since) })
     })
     .collect()
+}
+
+/// Makes every index anew in a file of a release that made indexes beside open reads; they may hold records that were
+/// deleted. Once for each file.
+fn rebuild_indexes(connection: &Connection, schemas: &[StoredSchema]) -> Result<(), StoreError> {
+    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    execute(&format!("CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL)"))?;
+    let done: i64 = connection
+        .query_row(&format!("SELECT count(*) FROM {CATALOG}.repairs WHERE \"name\" = ?"), [REBUILT_INDEXES], |row| {
+            row.get(0)
+        })
+        .map_err(store_error)?;
+    if done > 0 {
+        return Ok(());
+    }
+    for StoredSchema { schema, .. } in schemas {
+        for index in schema.indexes() {
+            let properties = listed(&index.fields);
+            tracing::info!(schema.name = %schema.name(), properties, "an index is made anew, once for this file");
+            // What the drop leaves undone after a failure is mended below, or by the next start.
+            execute(&sql::drop_index_if_there(schema, &index))?;
+            execute(&sql::create_index(schema, &index)).map_err(|error| {
+                let message = format!(
+                    "the index on {properties} of `{}` cannot be made anew: records share a value that should be unique; \
+                     run the release before, remove all but one of them, and start this one again",
+                    schema.name()
+                );
+                if error.kind() == StoreErrorKind::Conflict {
+                    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
+                } else {
+                    error
+                }
+            })?;
+        }
+    }
+    connection
+        .execute(&format!("INSERT INTO {CATALOG}.repairs VALUES (?)"), [REBUILT_INDEXES])
+        .map(|_| ())
+        .map_err(store_error)
 }
 
 /// Makes the indexes of a schema that are not there: a change of the schema that was cut short has taken them away.

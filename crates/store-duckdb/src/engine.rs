@@ -8,10 +8,9 @@ use eider_application::{StoreError, StoreErrorKind};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use crate::StoreSettings;
 use crate::error::store_error;
-use crate::release;
 use crate::settings::CONNECTION_STATEMENTS;
+use crate::{StoreSettings, checkpoint, release};
 
 /// Statements that a connection keeps prepared: some tens of kilobytes each, and half of what a small query takes.
 const PREPARED_STATEMENTS: usize = 64;
@@ -25,6 +24,7 @@ const INDEXES_ALWAYS: &str = "SET GLOBAL index_scan_percentage = 1.0; SET GLOBAL
 /// when the engine is not of the pinned release.
 pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
     release::check()?;
+    refuse_a_log_without_its_file(settings)?;
     fs::create_dir_all(&settings.temp_directory).map_err(StoreError::of_disk)?;
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
@@ -44,6 +44,21 @@ pub(crate) fn open_read_only(settings: &StoreSettings) -> Result<Connection, Sto
     connection.execute_batch(INDEXES_ALWAYS).map_err(store_error)?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
     Ok(connection)
+}
+
+/// The engine would begin a new file, and remove the log with what was acknowledged.
+fn refuse_a_log_without_its_file(settings: &StoreSettings) -> Result<(), StoreError> {
+    let bytes = checkpoint::log_bytes(settings);
+    let is_there = settings.path.try_exists().map_err(StoreError::of_disk)?;
+    if is_there || bytes == 0 {
+        return Ok(());
+    }
+    let path = settings.path.display();
+    let message = format!(
+        "{path} is gone, and its log of {bytes} bytes is there; put the file back or restore a copy, or move the log away to \
+         begin anew"
+    );
+    Err(StoreError::new(StoreErrorKind::Corrupt, message))
 }
 
 /// Whether a process has the file open as a store, other than this one.
@@ -73,7 +88,7 @@ pub(crate) fn connect(instance: &Connection) -> Result<Connection, StoreError> {
 fn open_error(path: &Path, error: duckdb::Error) -> StoreError {
     let text = error.to_string();
     let path = path.display();
-    if text.contains("lock") {
+    if text.contains("Could not set lock on file") {
         let message = format!("{path} is in use by another process; stop it, or choose another data directory");
         return StoreError::new(StoreErrorKind::Unavailable, message).with_source(error);
     }
@@ -148,6 +163,38 @@ mod tests {
             "SET enable_external_access = true".to_owned(),
         ] {
             connection.execute_batch(&sql).expect_err(&sql);
+        }
+    }
+
+    #[test]
+    fn a_log_without_its_file_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings_in(directory.path());
+        let log = directory.path().join("eider.duckdb.wal");
+        fs::write(&log, b"what was acknowledged").unwrap();
+        let error = open(&settings).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        assert!(error.to_string().contains("its log of 21 bytes"), "{error}");
+        assert_eq!(fs::read(&log).unwrap(), b"what was acknowledged");
+        assert!(!settings.path.try_exists().unwrap());
+        // An empty log has nothing to lose.
+        fs::write(&log, b"").unwrap();
+        open(&settings).unwrap();
+    }
+
+    #[test]
+    fn damage_is_not_taken_for_another_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings_in(directory.path());
+        drop(open(&settings).unwrap());
+        let whole = fs::read(&settings.path).unwrap();
+        for at in [0, 8, 12, 4_096, 4_100, 4_110, 8_192, 8_200, 8_210] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 2;
+            fs::write(&settings.path, damaged).unwrap();
+            if let Err(error) = open(&settings) {
+                assert!(!error.to_string().contains("in use"), "byte {at}: {error}");
+            }
         }
     }
 

@@ -2,10 +2,18 @@
 
 use eider_application::{StoreError, StoreErrorKind};
 
+/// The budget of failures of an engine that has stopped: nothing works until the file is opened again.
+pub(crate) const ENGINE_STOPPED: &str = "engine";
+
 /// Maps an engine error. The engine's own text goes along as the source, for the log alone.
 pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
     let text = error.to_string();
     let contains = |part: &str| text.contains(part);
+    // Such a text may have any other text inside.
+    if contains("FATAL Error") {
+        let message = "the engine stopped after a fatal error, and works again once the store is opened again";
+        return StoreError::unavailable(ENGINE_STOPPED, message).with_source(error);
+    }
     let (kind, message) = if contains("INTERRUPT Error") || contains("Interrupted!") {
         (StoreErrorKind::Cancelled, "the query was cancelled")
     } else if contains("No space left on device") || contains("max_temp_directory_size") {
@@ -29,8 +37,6 @@ pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
         || contains("Serialization Error")
     {
         (StoreErrorKind::Corrupt, "the file is damaged")
-    } else if contains("FATAL Error") {
-        (StoreErrorKind::Corrupt, "the engine stopped after a fatal error; restart the server")
     } else {
         (StoreErrorKind::Internal, "the engine failed")
     };
@@ -72,6 +78,18 @@ mod tests {
             store_error(duckdb::Error::DuckDBFailure(code, Some(text.to_owned()))).kind(),
             StoreErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn an_engine_that_has_stopped_is_told_from_damage() {
+        for text in [
+            "FATAL Error: Failed: database has been invalidated because of a previous fatal error. Original error: \
+             \"INTERNAL Error: Corrupt index\"",
+            "TransactionContext Error: Failed to commit: FATAL Error: Conflict on index",
+        ] {
+            let error = duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(text.to_owned()));
+            assert_eq!(store_error(error).budget(), Some(ENGINE_STOPPED), "{text}");
+        }
     }
 
     #[test]

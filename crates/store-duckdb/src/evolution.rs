@@ -20,8 +20,10 @@ use tokio::runtime::Handle;
 use crate::catalog;
 use crate::commit::ids_of;
 use crate::error::{schema_changed, store_error};
+use crate::ident::CATALOG;
+use crate::pool;
 use crate::scan::{port_batch, scan_schema};
-use crate::sql;
+use crate::sql::{self, Alteration};
 use crate::store::DuckDbStore;
 use crate::worker::{self, Decision, transaction};
 
@@ -136,22 +138,8 @@ impl Drop for Running<'_> {
 /// Changes a schema, or finds out what keeps it from being changed.
 pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
     let started = Instant::now();
-    let turn = store.shared.turn(&request.schema).await?;
-    let name = request.schema.name().clone();
-    let (inner, runtime, is_dry_run) = (store.clone(), Handle::current(), request.is_dry_run);
-    let outcome = worker::write(&store.shared.pool, move |connection| {
-        let _turn = turn;
-        let contradictions = contradictions(connection, &request)?;
-        if !contradictions.is_empty() {
-            return Ok(EvolutionOutcome::Contradicted(contradictions));
-        }
-        if request.is_dry_run {
-            return Ok(EvolutionOutcome::Possible);
-        }
-        let _runtime = runtime.enter();
-        apply(&inner, connection, &request).map(EvolutionOutcome::Evolved)
-    })
-    .await;
+    let (name, is_dry_run) = (request.schema.name().clone(), request.is_dry_run);
+    let outcome = change(store, request).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
     match &outcome {
         Ok(EvolutionOutcome::Evolved(schema)) => {
@@ -166,12 +154,57 @@ pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Re
     outcome
 }
 
-fn apply(store: &DuckDbStore, connection: &Connection, request: &EvolutionRequest) -> Result<Arc<Schema>, StoreError> {
+/// Looks at what is stored, waits for those that began before, and changes the table; all in the turn of a writer.
+async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+    let pool = &store.shared.pool;
+    let turn = store.shared.turn(&request.schema).await?;
+    let (turn, request, found) = worker::write(pool, move |connection| {
+        let found = contradictions(connection, &request)?;
+        Ok((turn, request, found))
+    })
+    .await?;
+    if !found.is_empty() {
+        return Ok(EvolutionOutcome::Contradicted(found));
+    }
+    if request.is_dry_run {
+        return Ok(EvolutionOutcome::Possible);
+    }
+    let (next, alteration) = next_of(&request);
+    if !alteration.is_empty() {
+        pool::uses(pool).wait_for_those_before(turn.deleted_before(), store.shared.settings.change_patience).await?;
+    }
+    let (inner, runtime) = (store.clone(), Handle::current());
+    worker::write(pool, move |connection| {
+        let _turn = turn;
+        // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is left
+        // of what those before have deleted.
+        transaction(connection, || {
+            connection.execute_batch(&format!("SELECT version FROM {CATALOG}.format")).map_err(store_error)?;
+            Ok(Decision::Commit(()))
+        })?;
+        let _runtime = runtime.enter();
+        apply(&inner, connection, &request, next, &alteration).map(EvolutionOutcome::Evolved)
+    })
+    .await
+}
+
+/// The schema that a change makes, and what makes its table.
+fn next_of(EvolutionRequest { schema: before, evolution, .. }: &EvolutionRequest) -> (Schema, Alteration) {
+    let next = Schema::new(evolution.next().clone(), before.version() + 1, before.created_at());
+    let alteration = sql::alteration(before, evolution, &next);
+    (next, alteration)
+}
+
+fn apply(
+    store: &DuckDbStore,
+    connection: &Connection,
+    request: &EvolutionRequest,
+    next: Schema,
+    alteration: &Alteration,
+) -> Result<Arc<Schema>, StoreError> {
     let before = &request.schema;
     let table = store.shared.table_of(before)?;
-    let next = Schema::new(request.evolution.next().clone(), before.version() + 1, before.created_at());
     let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
-    let alteration = sql::alteration(before, &request.evolution, &next);
     let running = Running::begin(&store.shared.evolutions, alteration.unindexed.len() + alteration.steps.len());
     let step = |sql: &str| {
         tracing::debug!(schema.name = %before.name(), statement = sql, "schema change");

@@ -18,7 +18,7 @@ use crate::changes::{apply, id_of};
 use crate::evolution::TableVersion;
 use crate::record_cache::Ids;
 use crate::shared::{Shared, Turn};
-use crate::worker;
+use crate::{pool, worker};
 
 /// How single changes share commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +148,9 @@ async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting
     let outcomes = worker::write(&shared.pool, move |connection| Ok(commit_on(connection, &schema, &changes, turn)));
     match outcomes.await {
         Ok(outcomes) => {
+            for outcome in &outcomes {
+                pool::observe(&shared.pool, outcome);
+            }
             let is_committed = |outcome: &Result<_, _>| matches!(outcome, Ok(ChangeOutcome::Committed { .. }));
             let committed = outcomes.iter().filter(|outcome| is_committed(outcome)).count();
             if committed > 0 {
@@ -181,12 +184,12 @@ fn commit_on(
 ) -> Vec<Result<ChangeOutcome, StoreError>> {
     let named = changes.iter().filter(|change| !matches!(change, Change::Create { .. })).map(id_of);
     let named: HashSet<Uuid> = named.collect();
-    let records = turn.records();
-    let _change = (!named.is_empty()).then(|| records.begin_change(Ids::Some(named)));
+    let (records, has_deletions) = (turn.records(), !named.is_empty());
+    let _change = has_deletions.then(|| records.begin_change(Ids::Some(named)));
     let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
         let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters(), turn.ids())?;
         if let Some(next) = next {
-            turn.advance(next);
+            if has_deletions { turn.advance_deleted(next) } else { turn.advance_appended(next) }
         }
         Ok(outcomes)
     };

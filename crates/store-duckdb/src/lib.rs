@@ -35,6 +35,7 @@ mod staging;
 mod statistics;
 mod store;
 mod suggestions;
+mod uses;
 mod validation;
 mod worker;
 mod writer;

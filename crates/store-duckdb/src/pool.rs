@@ -1,6 +1,7 @@
 //! A managed pool of connections, all cloned from one instance.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,12 +12,41 @@ use duckdb::Connection;
 use eider_application::recorder::{Recorder, SECONDS};
 use eider_application::timings::{Stage, timed};
 use eider_application::{ConnectionFigures, StoreError, StoreErrorKind, blocking};
+use tokio::sync::watch;
 
-use crate::error::{internal, store_error};
+use crate::error::{ENGINE_STOPPED, internal, store_error};
+use crate::uses::{Purpose, Stop, Use, Uses};
 use crate::{PoolSettings, engine};
 
 pub(crate) type Pool = managed::Pool<ConnectionSource>;
-pub(crate) type PooledConnection = Object<ConnectionSource>;
+
+/// A connection that is in use.
+pub(crate) struct PooledConnection {
+    // Ends before the connection goes back, so that it is never interrupted in other hands.
+    of_use: Use,
+    object: Object<ConnectionSource>,
+}
+
+impl PooledConnection {
+    /// Tells whether the use is to end.
+    pub(crate) fn stop(&self) -> Stop {
+        self.of_use.stop()
+    }
+}
+
+impl Deref for PooledConnection {
+    type Target = EngineConnection;
+
+    fn deref(&self) -> &EngineConnection {
+        &self.object
+    }
+}
+
+impl DerefMut for PooledConnection {
+    fn deref_mut(&mut self) -> &mut EngineConnection {
+        &mut self.object
+    }
+}
 
 /// A connection and whether the last use of it ended as it should.
 pub(crate) struct EngineConnection {
@@ -44,6 +74,9 @@ impl fmt::Debug for EngineConnection {
 pub(crate) struct ConnectionSource {
     instance: Arc<Mutex<Connection>>,
     settings: PoolSettings,
+    uses: Arc<Uses>,
+    /// Whether the engine has stopped.
+    stopped: watch::Sender<bool>,
     /// Held while it is decided whether a connection that comes back is one too many.
     surplus: Mutex<()>,
     waits: Recorder,
@@ -114,6 +147,8 @@ pub(crate) fn build(instance: Arc<Mutex<Connection>>, settings: &PoolSettings) -
     let source = ConnectionSource {
         instance,
         settings: PoolSettings { size: settings.size.max(1), ..settings.clone() },
+        uses: Arc::default(),
+        stopped: watch::Sender::new(false),
         surplus: Mutex::new(()),
         waits: Recorder::new(SECONDS),
         timeouts: AtomicU64::new(0),
@@ -134,10 +169,13 @@ pub(crate) fn build(instance: Arc<Mutex<Connection>>, settings: &PoolSettings) -
 ///
 /// # Errors
 /// `Unavailable` with the budget `pool` when none is free in time.
-pub(crate) async fn take(pool: &Pool) -> Result<PooledConnection, StoreError> {
+pub(crate) async fn take(pool: &Pool, purpose: Purpose) -> Result<PooledConnection, StoreError> {
     let started = Instant::now();
-    let taken = timed(Stage::Pool, pool.get()).await.map_err(pool_error);
     let source = pool.manager();
+    let taken = timed(Stage::Pool, pool.get()).await.map_err(pool_error).map(|object| {
+        let of_use = source.uses.begin(purpose, &object.lock());
+        PooledConnection { of_use, object }
+    });
     match &taken {
         Ok(_) => source.waits.record(started.elapsed().as_secs_f64()),
         Err(error) if error.budget().is_some() => count(&source.timeouts),
@@ -148,13 +186,37 @@ pub(crate) async fn take(pool: &Pool) -> Result<PooledConnection, StoreError> {
 
 /// Ends the use of a connection: it goes back to the pool, or is closed when the pool has more than it keeps.
 pub(crate) fn give_back(pooled: PooledConnection) {
-    let Some(pool) = Object::pool(&pooled) else { return };
+    let PooledConnection { of_use, object } = pooled;
+    drop(of_use);
+    let Some(pool) = Object::pool(&object) else { return };
     let source = pool.manager();
     let _deciding = source.surplus.lock().unwrap_or_else(PoisonError::into_inner);
     if source.settings.max_overflow > 0 && pool.status().size > source.settings.size {
         count(&source.closed_surplus);
-        drop(Object::take(pooled));
+        drop(Object::take(object));
     }
+}
+
+/// Takes note when the engine has stopped, which every later call tells as well.
+pub(crate) fn observe<T>(pool: &Pool, outcome: &Result<T, StoreError>) {
+    if let Err(error) = outcome
+        && error.budget() == Some(ENGINE_STOPPED)
+        && !pool.manager().stopped.send_replace(true)
+    {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, "the engine has stopped");
+    }
+}
+
+/// Ends when the engine has stopped.
+pub(crate) async fn engine_stopped(pool: &Pool) {
+    // The sender lives as long as the pool.
+    let _ = pool.manager().stopped.subscribe().wait_for(|stopped| *stopped).await;
+}
+
+/// Who uses the connections of the pool.
+pub(crate) fn uses(pool: &Pool) -> &Uses {
+    &pool.manager().uses
 }
 
 pub(crate) fn status(pool: &Pool) -> PoolStatus {

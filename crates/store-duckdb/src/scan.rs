@@ -14,7 +14,9 @@ use duckdb::{CachedStatement, Connection, params_from_iter};
 use eider_application::{POSITION_SEQUENCE, RecordStream, ScanRequest, StoreError, blocking, position_key};
 use eider_domain::Schema;
 use futures::StreamExt;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::Instrument;
 
 use crate::error::{arrow_error, store_error};
@@ -25,12 +27,39 @@ use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
 use crate::settings::ScanBatch;
 use crate::sql::Statement;
+use crate::uses::{Purpose, Stop, stopped};
 use crate::{sql, worker};
 
 /// Batches that wait for a slow reader.
 const WAITING_BATCHES: usize = 1;
 
-type Batches = mpsc::Sender<Result<RecordBatch, StoreError>>;
+/// Where a scan puts its batches.
+struct Batches {
+    sender: mpsc::Sender<RecordBatch>,
+    stop: Stop,
+    runtime: Handle,
+}
+
+impl Batches {
+    /// Waits for the reader; `false` when nobody reads any more.
+    ///
+    /// # Errors
+    /// When the scan is to end before the reader has room.
+    fn send(&self, batch: RecordBatch) -> Result<bool, StoreError> {
+        let batch = match self.sender.try_send(batch) {
+            Ok(()) => return Ok(true),
+            Err(TrySendError::Closed(_)) => return Ok(false),
+            Err(TrySendError::Full(batch)) => batch,
+        };
+        let mut stop = self.stop.clone();
+        self.runtime.block_on(async {
+            tokio::select! {
+                sent = self.sender.send(batch) => Ok(sent.is_ok()),
+                () = stop.requested() => Err(stopped()),
+            }
+        })
+    }
+}
 
 /// The columns of a scan.
 pub(crate) fn scan_schema(schema: &Schema, request: &ScanRequest) -> SchemaRef {
@@ -73,29 +102,33 @@ pub(crate) enum Source {
 /// Runs a scan and returns once its first batch is read.
 pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreError> {
     let schema = Arc::clone(&scan.columns);
-    let pooled = pool::take(pool).await?;
+    let pooled = pool::take(pool, Purpose::Read).await?;
     let (cancel, disarm) = cancellation(&pooled.lock());
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
-    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &scan, &sender));
+    let batches = Batches { sender, stop: pooled.stop(), runtime: Handle::current() };
+    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &scan, &batches));
     let query = tokio::spawn(blocking::run(work).in_current_span());
+    // How the query ended, which is known once the channel is closed; the thread may have panicked.
+    let pool = pool.clone();
+    let ended = async move {
+        let outcome = query.await.unwrap_or_else(|_| Ok(Ok(()))).flatten();
+        pool::observe(&pool, &outcome);
+        outcome
+    };
 
     let first = receiver.recv().await;
-    if let Some(Err(error)) = first {
-        return Err(error);
+    if first.is_none() {
+        ended.await?;
+        return Ok(RecordStream::new(schema, futures::stream::empty().boxed()));
     }
     let batches = stream! {
         let _cancel = cancel;
         let mut next = first;
         while let Some(batch) = next {
-            let is_last = batch.is_err();
-            yield batch;
-            if is_last {
-                return;
-            }
+            yield Ok(batch);
             next = receiver.recv().await;
         }
-        // The channel also closes when the thread panics.
-        if let Ok(Err(error)) = query.await {
+        if let Err(error) = ended.await {
             yield Err(error);
         }
     };
@@ -103,22 +136,23 @@ pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreE
 }
 
 /// Sends the result in batches until it ends, fails, or nobody listens any more.
-fn run(connection: &Connection, scan: &Scan, sender: &Batches) {
+fn run(connection: &Connection, scan: &Scan, batches: &Batches) -> Result<(), StoreError> {
     let started = Instant::now();
     let mut rows: u64 = 0;
-    let outcome = match send_all(connection, scan, sender, &mut rows) {
+    let sent = send_all(connection, scan, batches, &mut rows);
+    let outcome = match &sent {
         Ok(true) => "completed",
         Ok(false) => "abandoned",
-        Err(error) => {
-            // It may have failed for what another version of the table has not.
-            let error = if rows == 0 { scan.version.check().err().unwrap_or(error) } else { error };
-            // When nobody listens, nobody needs to know.
-            let _ = sender.blocking_send(Err(error));
-            "failed"
-        }
+        Err(_) => "failed",
     };
+    // It may have failed for what another version of the table has not.
+    let sent = sent.map_err(|error| {
+        let error = if rows == 0 { scan.version.check().err().unwrap_or(error) } else { error };
+        batches.stop.explain(error)
+    });
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
     tracing::info!(schema.name = %scan.schema.name(), scan.rows = rows, duration_ms, outcome, "store scan");
+    sent.map(|_| ())
 }
 
 fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
@@ -134,7 +168,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
                 if let Some((page, _)) = ranges.page(connection, schema, request, plain, *commit_seq)? {
                     version.check()?;
                     *rows = page.num_rows() as u64;
-                    return Ok(sender.blocking_send(Ok(page)).is_ok());
+                    return sender.send(page);
                 }
                 (Cow::Owned(statement), sql::cut(request))
             }
@@ -167,7 +201,7 @@ fn send_rows(
         *rows += batch.num_rows() as u64;
         for part in parts(&batch, most.bytes) {
             gathered.push(part);
-            if gathered.is_full(most) && sender.blocking_send(gathered.take(schema)).is_err() {
+            if gathered.is_full(most) && !sender.send(gathered.take(schema)?)? {
                 return Ok(false);
             }
         }
@@ -176,7 +210,7 @@ fn send_rows(
         }
     }
     if gathered.rows > 0 {
-        return Ok(sender.blocking_send(gathered.take(schema)).is_ok());
+        return sender.send(gathered.take(schema)?);
     }
     Ok(true)
 }

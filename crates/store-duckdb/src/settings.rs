@@ -30,6 +30,8 @@ pub struct StoreSettings {
     pub record_cache_bytes: u64,
     /// How long a write waits for its turn on a schema.
     pub writer_wait: Duration,
+    /// How long a change of a schema waits for reads, of any schema, that began before its last deletion; then it ends them.
+    pub change_patience: Duration,
     /// How much of a scan goes out at once.
     pub scan_batch: ScanBatch,
     /// Records of a schema from which on its sorted pages are first looked for within ranges of their first key.
@@ -95,6 +97,7 @@ impl StoreSettings {
             id_filter_bytes: 256 << 20,
             record_cache_bytes: 64 << 20,
             writer_wait: Duration::from_secs(30),
+            change_patience: Duration::from_secs(10),
             scan_batch: ScanBatch::default(),
             least_ranged_rows: 50_000,
             pool: PoolSettings::default(),

@@ -16,7 +16,7 @@ use crate::evolution::{EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observed};
 use crate::identity::{IdFilter, IdFilterGauge, StoredIds};
 use crate::lookups::Lookups;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
 use crate::record_cache::{CachedRecords, RecordCache};
 use crate::{StoreSettings, group, reads};
@@ -62,6 +62,8 @@ pub(crate) struct Table {
 pub(crate) struct Gate {
     counters: Counters,
     ids: StoredIds,
+    /// The first use of a connection that certainly began after the last deletion.
+    deleted_before: u64,
 }
 
 /// The other ends of a table's queues.
@@ -76,7 +78,7 @@ impl Table {
         let id_filter = Arc::<IdFilterGauge>::default();
         let (ids, id_filters) = StoredIds::new(shared.settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
-        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids }));
+        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids, deleted_before: 0 }));
         let (table, queues) = Self::of_version(schema, TableVersion::first(), (gate, id_filter, committed), shared);
         (table, queues, id_filters)
     }
@@ -116,6 +118,7 @@ pub(crate) struct Turn {
     records: Arc<CachedRecords>,
     committed: Arc<watch::Sender<u64>>,
     activity: Arc<WriteActivity>,
+    pool: Pool,
 }
 
 impl Turn {
@@ -133,8 +136,19 @@ impl Turn {
         Arc::clone(&self.records)
     }
 
-    /// Takes note of a commit that has succeeded.
-    pub(crate) fn advance(&mut self, next: Counters) {
+    /// The uses of connections that may see what was deleted from the table: those before this.
+    pub(crate) fn deleted_before(&self) -> u64 {
+        self.gate.deleted_before
+    }
+
+    /// Takes note of a commit that has succeeded, and has deleted or replaced records.
+    pub(crate) fn advance_deleted(&mut self, next: Counters) {
+        self.gate.deleted_before = pool::uses(&self.pool).mark();
+        self.advance_appended(next);
+    }
+
+    /// Takes note of a commit that has succeeded, and has only added records.
+    pub(crate) fn advance_appended(&mut self, next: Counters) {
         self.gate.counters = next;
         self.committed.send_replace(next.commit_seq());
         self.activity.wrote();
@@ -181,7 +195,8 @@ impl Shared {
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed or changed while this waited.
         self.table_of(schema)?;
-        Ok(Turn { gate, records, committed, activity: Arc::clone(&self.activity) })
+        let (activity, pool) = (Arc::clone(&self.activity), self.pool.clone());
+        Ok(Turn { gate, records, committed, activity, pool })
     }
 
     /// The turn to store records that were found valid under a version of a schema's table, and the schema that there is now.

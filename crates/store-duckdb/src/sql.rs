@@ -17,8 +17,8 @@ use eider_domain::{DataType, Schema, Value};
 
 pub(crate) use aggregate::aggregate;
 pub(crate) use changes::{delete_ids, holders, records, versions};
-pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_table};
-pub(crate) use evolution::{alteration, duplicates};
+pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_index_if_there, drop_table};
+pub(crate) use evolution::{Alteration, alteration, duplicates};
 pub(crate) use keys::{key, sharing};
 pub(crate) use profile::{figures, top};
 pub(crate) use quality::{

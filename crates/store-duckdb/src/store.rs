@@ -128,6 +128,11 @@ impl DuckDbStore {
         checkpointed
     }
 
+    /// Ends when the engine has stopped after a fatal error: nothing works until the file is opened again.
+    pub async fn engine_stopped(&self) {
+        pool::engine_stopped(&self.shared.pool).await;
+    }
+
     /// How long the last checkpoint took, if there was one that was not the engine's own.
     pub fn last_checkpoint(&self) -> Option<Duration> {
         self.shared.activity.last_checkpoint()
@@ -318,7 +323,7 @@ impl RecordStore for DuckDbStore {
                 Ok(Decision::Commit((rows, true)))
             })?;
             if is_committed {
-                turn.advance(next);
+                turn.advance_deleted(next);
                 return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq() }));
             }
             Ok(match rows {

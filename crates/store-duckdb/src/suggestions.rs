@@ -31,7 +31,7 @@ pub(crate) async fn apply(
         let (counters, records) = (turn.counters(), turn.records());
         let (written, next) = write(connection, &schema, &request, counters, &records)?;
         if let Some(next) = next {
-            turn.advance(next);
+            turn.advance_deleted(next);
         }
         Ok(match written {
             Written::Nothing => {

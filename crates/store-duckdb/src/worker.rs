@@ -6,15 +6,22 @@ use eider_application::{StoreError, blocking};
 use crate::evolution::TableVersion;
 use crate::interrupt::{CancelOnDrop, Disarm, cancellation};
 use crate::pool::{self, Pool, PooledConnection};
+use crate::uses::Purpose;
 
-/// Runs a query. Dropping the future interrupts it.
+/// Runs a query. Dropping the future interrupts it, and so may a change of a schema.
+///
+/// # Errors
+/// `Unavailable` with the budget `schema_change` when it was stopped for one, and whatever the query fails with.
 pub(crate) async fn read<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let pooled = pool::take(pool).await?;
+    let pooled = pool::take(pool, Purpose::Read).await?;
+    let stop = pooled.stop();
     let (_cancel, disarm): (CancelOnDrop, Disarm) = cancellation(&pooled.lock());
-    blocking::run(move || lend(pooled, disarm, work)).await?
+    let outcome = blocking::run(move || lend(pooled, disarm, work)).await?.map_err(|error| stop.explain(error));
+    pool::observe(pool, &outcome);
+    outcome
 }
 
 /// Runs a query on the table of a schema, as [`read`] does, and fails when the schema is changed meanwhile.
@@ -34,8 +41,10 @@ pub(crate) async fn write<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let pooled = pool::take(pool).await?;
-    blocking::run(move || lend(pooled, (), work)).await?
+    let pooled = pool::take(pool, Purpose::Write).await?;
+    let outcome = blocking::run(move || lend(pooled, (), work)).await?;
+    pool::observe(pool, &outcome);
+    outcome
 }
 
 /// Gives a connection to `work` on the thread that this is called on, and back to the pool afterwards; `ended` is

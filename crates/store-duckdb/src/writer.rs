@@ -68,7 +68,8 @@ impl BatchWriter for StagedWriter {
             let records = turn.records();
             let (outcome, next) = commit(connection, &request, staging, terms, counters, turn.ids(), &records)?;
             if let Some(next) = next {
-                turn.advance(next);
+                let has_deletions = matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.updated > 0);
+                if has_deletions { turn.advance_deleted(next) } else { turn.advance_appended(next) }
             }
             Ok(outcome)
         })

@@ -162,6 +162,7 @@ impl Settings {
             id_filter_bytes: bytes(storage.id_filter),
             record_cache_bytes: storage.record_cache.as_u64(),
             writer_wait: storage.writer_wait,
+            change_patience: storage.change_patience,
             scan_batch: ScanBatch { rows: storage.scan_batch_rows.max(1), bytes: bytes(storage.scan_batch).max(1) },
             pool: PoolSettings {
                 size: self.pool.size,

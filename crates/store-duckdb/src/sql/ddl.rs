@@ -41,8 +41,15 @@ pub(crate) fn create_index(schema: &Schema, index: &Index) -> String {
 
 /// Removes an index.
 pub(crate) fn drop_index(schema: &Schema, index: &Index) -> String {
-    let name = ident::index_name(schema.name(), index);
-    format!("DROP INDEX {}.{}", ident::quoted(ident::RECORDS), ident::quoted(&name))
+    format!("DROP INDEX {}", qualified(schema, index))
+}
+
+pub(crate) fn drop_index_if_there(schema: &Schema, index: &Index) -> String {
+    format!("DROP INDEX IF EXISTS {}", qualified(schema, index))
+}
+
+fn qualified(schema: &Schema, index: &Index) -> String {
+    format!("{}.{}", ident::quoted(ident::RECORDS), ident::quoted(&ident::index_name(schema.name(), index)))
 }
 
 /// Removes the table with its indexes.

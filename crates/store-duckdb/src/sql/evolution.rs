@@ -15,6 +15,13 @@ pub(crate) struct Alteration {
     pub(crate) steps: Vec<String>,
 }
 
+impl Alteration {
+    /// Whether the table stays as it is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unindexed.is_empty() && self.steps.is_empty()
+    }
+}
+
 /// What makes the table of `before` that of `after`.
 pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema) -> Alteration {
     let mut alteration = Alteration::default();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod backup;
+mod changes;
 mod contract;
 mod doctor;
 mod engine_script;
