@@ -84,6 +84,9 @@ is_pinned() {
 # One checksum over the files of a library, under whatever names its release gives them.
 sum_of() { (cd "$1" && cat libduckdb*) | sha256; }
 
+# Where the library of a way is kept.
+place_of() { echo "$store/$ENGINE_VERSION-$platform-$1"; }
+
 # Puts a library where later runs find it. Whole files appear under their names, so two runs at once do no harm.
 keep() {
     sum_of "$1" >"$work/sum" && mkdir -p "$2" && mv -f "$1"/libduckdb* "$2/" && mv -f "$work/sum" "$2/sha256" &&
@@ -131,12 +134,7 @@ reason() { grep -v '^ *$' "$work/log" | tail -1 | cut -c 1-160; }
 # --- The ways ---
 
 from_archive() {
-    into="$store/$ENGINE_VERSION-$platform-archive"
-    if is_kept "$into"; then
-        say "the official archive, fetched before: $into"
-        directory=$into
-        return
-    fi
+    into=$(place_of archive)
     case $platform in
         linux_x86_64) name=linux-amd64 ;;
         linux_aarch64) name=linux-arm64 ;;
@@ -181,12 +179,7 @@ from_archive() {
 }
 
 from_wheel() {
-    into="$store/$ENGINE_VERSION-$platform-wheel"
-    if is_kept "$into"; then
-        say "the PyPI package, fetched before: $into"
-        directory=$into
-        return
-    fi
+    into=$(place_of wheel)
     sum=$(pinned "ENGINE_WHEEL_SHA256_$platform")
     [ -n "$sum" ] || { say "wheel: there is none that can be linked on $platform"; return 1; }
     command -v python3 >/dev/null || { say "wheel: Python 3 is not here"; return 1; }
@@ -237,17 +230,16 @@ if [ -z "$way" ] && [ -n "${DUCKDB_LIB_DIR:-}" ]; then
     echo "$given"
     exit
 fi
-if [ -z "$way" ]; then
-    for kept in "$store/$ENGINE_VERSION-$platform-archive" "$store/$ENGINE_VERSION-$platform-wheel"; do
-        if is_kept "$kept"; then
-            say "DuckDB $release, fetched before: $kept"
-            echo "$kept"
-            exit
-        fi
-    done
-fi
-for one in archive wheel; do
-    [ -z "$way" ] || [ "$way" = "$one" ] || continue
+ways=${way:-archive wheel}
+for one in $ways; do
+    kept=$(place_of "$one")
+    if is_kept "$kept"; then
+        say "DuckDB $release, fetched before: $kept"
+        echo "$kept"
+        exit
+    fi
+done
+for one in $ways; do
     if "from_$one"; then
         echo "$directory"
         exit
