@@ -11,7 +11,9 @@ use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use arrow_select::filter::filter_record_batch;
 use duckdb::Connection;
-use eider_application::{CommitOutcome, CommitTerms, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest};
+use eider_application::{
+    CommitOutcome, CommitTerms, IdOrigin, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest,
+};
 use eider_domain::{RecordId, Schema, SystemField};
 use uuid::Uuid;
 
@@ -38,9 +40,10 @@ pub(crate) fn commit(
     let schema = &request.schema;
     let rows = staging.rows();
     let mut keys = keys_of(schema, staging.origins());
+    let has_given_ids = staging.origins().iter().any(IdOrigin::has_given);
     let mut batches = staging.seal()?;
     let mut suspects = None;
-    if matches!(keys.first().map(Vec::as_slice), Some([eider_domain::Field::System(_)])) {
+    if has_given_ids {
         ids.want(connection, schema, counters.commit_seq())?;
         if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
             suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
@@ -55,7 +58,7 @@ pub(crate) fn commit(
         let verdict = if keys.is_empty() {
             Verdict::default()
         } else {
-            let keys = Keys { keys: &keys, suspects: suspects.as_ref() };
+            let keys = Keys { keys: &keys, suspects: suspects.as_ref(), has_given_ids };
             keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut terms.conflicts)?
         };
         if verdict.refused > terms.max_refused {
@@ -148,7 +151,7 @@ fn accepted(
 ) -> Result<RecordBatch, StoreError> {
     let end = first + batch.num_rows() as u64;
     let batch =
-        if verdict.updated > 0 { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
+        if verdict.has_targets { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
     if verdict.excluded.is_empty() || verdict.excluded.range_cardinality(first..end) == 0 {
         return Ok(batch);
     }
@@ -170,7 +173,7 @@ fn replacing(batch: &RecordBatch, targets: &[keys::Target], first: u64) -> Resul
         match targets.next_if(|target| target.row == first + row as u64) {
             Some(target) => {
                 new_ids.append_value(target.id.as_bytes()).map_err(arrow_error)?;
-                created_at[row] = target.created_at;
+                created_at[row] = target.created_at.unwrap_or(created_at[row]);
                 versions[row] = target.version + 1;
             }
             None => new_ids.append_value(ids.value(row)).map_err(arrow_error)?,

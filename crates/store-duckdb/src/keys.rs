@@ -3,10 +3,13 @@
 //! The engine would refuse the write as a whole, late, and name one key. So the keys are appended to a temporary
 //! table and compared as sets, whatever their number. All of it runs in the write's own transaction.
 
+mod entangled;
+mod sequence;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
@@ -23,13 +26,17 @@ use crate::identity::StoredIds;
 use crate::staging::Sealed;
 use crate::{ident, sql};
 
-/// The values of the fields of keys, by row: `(n, "$0", "$1", …)`.
+/// The values of the fields of keys, by row, and whether a client gave the id of the row: `(n, given, "$0", "$1", …)`.
 const KEYS: &str = "$keys";
 const CONFLICTS: &str = "$conflicts";
 const SUPERSEDED: &str = "$superseded";
 const MATCHES: &str = "$matches";
-/// The stored records that rows replace: `(n, id, created_at, version)`.
+/// The records that rows replace: `(n, id, created_at, version)`; of a record that the write itself made, the time is null and
+/// the version 0.
 const TARGETS: &str = "$targets";
+
+/// In [`CONFLICTS`], instead of a row: several stored records.
+const SEVERAL: i64 = -1;
 
 /// What becomes of the rows of a write.
 #[derive(Debug, Default)]
@@ -40,22 +47,26 @@ pub(crate) struct Verdict {
     pub(crate) refused: u64,
     /// Rows passed over, each a part of `excluded`.
     pub(crate) ignored: u64,
-    /// Rows that replace a stored record; [`targets`] tells which.
+    /// Rows that replace a stored record.
     pub(crate) updated: u64,
+    /// Whether [`targets`] has any row: one that replaces a stored record, or one that the write itself made.
+    pub(crate) has_targets: bool,
 }
 
-/// A stored record that a row replaces.
+/// A record that a row replaces.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) row: u64,
     pub(crate) id: Uuid,
-    pub(crate) created_at: i64,
+    /// When it was created, in microseconds since 1970; with the row itself when `None`.
+    pub(crate) created_at: Option<i64>,
+    /// Its version, 0 of a record that the same write made.
     pub(crate) version: i64,
 }
 
 /// What must differ between records, each the fields of a key: the id where a client gave one, and what is unique.
 pub(crate) fn keys_of(schema: &Schema, origins: &[IdOrigin]) -> Vec<Vec<Field>> {
-    let id = origins.contains(&IdOrigin::Client).then(|| vec![Field::System(SystemField::Id)]);
+    let id = origins.iter().any(IdOrigin::has_given).then(|| vec![Field::System(SystemField::Id)]);
     let unique = schema.indexes().into_iter().filter(|index| index.is_unique);
     id.into_iter().chain(unique.map(|index| index.fields)).collect()
 }
@@ -67,6 +78,27 @@ pub(crate) struct Keys<'a> {
     pub(crate) keys: &'a [Vec<Field>],
     /// The only ids that have to be; all when `None`.
     pub(crate) suspects: Option<&'a HashSet<Uuid>>,
+    /// Whether a client gave any id of the write.
+    pub(crate) has_given_ids: bool,
+}
+
+impl Keys<'_> {
+    /// The place of the id among the keys.
+    fn id(&self) -> Option<usize> {
+        self.keys.iter().position(|fields| is_id(fields))
+    }
+
+    /// The key, if there is only one by which a row can find the record that it is about.
+    fn only(&self) -> Option<&[Field]> {
+        match self.keys {
+            [key] if is_id(key) || !self.has_given_ids => Some(key),
+            _ => None,
+        }
+    }
+}
+
+fn is_id(key: &[Field]) -> bool {
+    matches!(key, [Field::System(_)])
 }
 
 /// Most ids that [`suspects`] holds; a write with more is compared as a whole.
@@ -87,8 +119,8 @@ pub(crate) fn suspects(
     let mut seen = filter.sibling(usize::try_from(rows).unwrap_or(0));
     let mut suspects = HashSet::new();
     batches.for_each(|batch, origin| {
-        if origin == IdOrigin::Client && suspects.len() <= MOST_SUSPECTS {
-            for id in ids_of(&batch) {
+        if suspects.len() <= MOST_SUSPECTS {
+            for id in given_ids(&batch, origin) {
                 let hash = filter.hash(id.as_bytes());
                 if seen.insert(hash) || filter.may_contain(hash) {
                     suspects.insert(id);
@@ -115,8 +147,8 @@ pub(crate) fn confirmed(
     let stored = versions_of(connection, schema, &ids)?;
     let mut counts: HashMap<Uuid, u32> = HashMap::new();
     batches.for_each(|batch, origin| {
-        if origin == IdOrigin::Client {
-            ids_of(&batch).filter(|id| suspects.contains(id)).for_each(|id| *counts.entry(id).or_default() += 1);
+        for id in given_ids(&batch, origin).filter(|id| suspects.contains(id)) {
+            *counts.entry(id).or_default() += 1;
         }
         Ok(())
     })?;
@@ -124,11 +156,16 @@ pub(crate) fn confirmed(
     Ok(suspects)
 }
 
+/// The ids of a batch that a client gave.
+fn given_ids<'b>(batch: &'b RecordBatch, origin: &'b IdOrigin) -> impl Iterator<Item = Uuid> + 'b {
+    let ids = ids_of(batch).enumerate();
+    ids.filter(|(row, _)| origin.is_given(*row)).map(|(_, id)| id)
+}
+
 /// Decides on every row of a write by its keys, and tells `report` why rows are refused, ordered by row.
 ///
-/// A key that is stored already conflicts with every row that has it; else every row but the first conflicts with
-/// the first. Nulls do not conflict. Rows that replace leave their targets in a temporary table until
-/// [`clear`].
+/// Rows are judged one after the other, as [`eider_application::BatchWriter::commit`] says; nulls do not conflict. Rows that
+/// replace leave their targets in a temporary table until [`clear`].
 pub(crate) fn judge(
     connection: &Connection,
     schema: &Schema,
@@ -139,9 +176,10 @@ pub(crate) fn judge(
 ) -> Result<Verdict, StoreError> {
     create_keys(connection, keys.keys)?;
     append_keys(connection, keys, batches)?;
-    match on_conflict {
-        OnConflict::Error | OnConflict::Ignore => find_taken(connection, schema, keys.keys)?,
-        OnConflict::Replace => find_targets(connection, schema, keys.keys)?,
+    match (on_conflict, keys.keys, keys.only()) {
+        (OnConflict::Error | OnConflict::Ignore, [key], _) => find_taken(connection, schema, key)?,
+        (OnConflict::Replace, _, Some(key)) => find_targets(connection, schema, key)?,
+        _ => entangled::decide(connection, schema, keys, on_conflict, batches)?,
     }
     let mut verdict = Verdict::default();
     let conflicting = rows_of(connection, CONFLICTS)?;
@@ -158,9 +196,10 @@ pub(crate) fn judge(
         let superseded = rows_of(connection, SUPERSEDED)?;
         verdict.ignored = superseded.len();
         verdict.excluded |= superseded;
-        let count = format!("SELECT count(*) FROM {}", ident::quoted(TARGETS));
-        let updated: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)?;
-        verdict.updated = updated.unsigned_abs();
+        let count = format!("SELECT count(*) FILTER (version > 0), count(*) FROM {}", ident::quoted(TARGETS));
+        let counted = connection.query_row(&count, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        let (updated, targets) = counted.map_err(store_error)?;
+        (verdict.updated, verdict.has_targets) = (updated.unsigned_abs(), targets > 0);
     }
     Ok(verdict)
 }
@@ -181,7 +220,7 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
     let bounds = params![first.cast_signed(), end.cast_signed()];
     let rows = statement
         .query_map(bounds, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?, row.get::<_, i64>(3)?))
         })
         .map_err(store_error)?;
     rows.map(|row| {
@@ -234,9 +273,16 @@ struct KeyColumns(Vec<(String, String)>);
 impl KeyColumns {
     fn of(keys: &[Vec<Field>]) -> Vec<Self> {
         let parts = parts_of(keys);
+        keys.iter().map(|fields| Self::among(&parts, fields)).collect()
+    }
+
+    fn of_only(key: &[Field]) -> Self {
+        Self::among(&parts_of(&[key.to_vec()]), key)
+    }
+
+    fn among(parts: &[&Field], key: &[Field]) -> Self {
         let place = |field: &Field| parts.iter().position(|part| *part == field);
-        let columns = |field: &Field| Some((part(place(field)?), ident::column(field)));
-        keys.iter().map(|fields| Self(fields.iter().filter_map(columns).collect())).collect()
+        Self(key.iter().filter_map(|field| Some((part(place(field)?), ident::column(field)))).collect())
     }
 
     /// The columns of [`KEYS`].
@@ -274,39 +320,47 @@ fn create_keys(connection: &Connection, keys: &[Vec<Field>]) -> Result<(), Store
     let parts = parts_of(keys).into_iter().enumerate();
     let columns = parts.map(|(place, field)| format!(", {} {}", part(place), sql::column_type(field.data_type())));
     let columns: String = columns.collect();
-    execute(connection, &format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL{columns})", ident::quoted(KEYS)))
+    execute(
+        connection,
+        &format!("CREATE TEMP TABLE {} (n BIGINT NOT NULL, given BOOLEAN NOT NULL{columns})", ident::quoted(KEYS)),
+    )
 }
 
 fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -> Result<(), StoreError> {
     let number = ArrowField::new("n", ArrowType::Int64, false);
+    let given = ArrowField::new("given", ArrowType::Boolean, false);
     let parts = parts_of(keys.keys);
     let columns = parts.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
-    let arrow: SchemaRef = Arc::new(ArrowSchema::new([number].into_iter().chain(columns).collect::<Vec<_>>()));
+    let arrow: SchemaRef = Arc::new(ArrowSchema::new([number, given].into_iter().chain(columns).collect::<Vec<_>>()));
     let mut appender = connection.appender_to_catalog_and_db(KEYS, "temp", "main").map_err(store_error)?;
     let mut next_row: i64 = 0;
     batches.for_each(|batch, ids| {
         let rows = i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(next_row..next_row + rows));
         next_row += rows;
-        let is_suspect: Option<BooleanArray> =
-            keys.suspects.map(|suspects| ids_of(&batch).map(|id| Some(suspects.contains(&id))).collect());
-        let mut columns = vec![numbers];
-        for (field, engine) in parts.iter().zip(arrow.fields().iter().skip(1)) {
-            columns.push(match (field, &is_suspect) {
-                (Field::System(_), _) if ids == IdOrigin::Generated => {
-                    new_null_array(engine.data_type(), batch.num_rows())
-                }
-                (Field::System(_), Some(is_suspect)) => {
-                    let column = engine_array(batch.column(field.column()));
+        let given: BooleanArray = (0..batch.num_rows()).map(|row| Some(ids.is_given(row))).collect();
+        // Whether the id has to be compared.
+        let is_suspect: BooleanArray = match keys.suspects {
+            Some(suspects) => {
+                let ids = ids_of(&batch).zip(given.values());
+                ids.map(|(id, is_given)| Some(is_given && suspects.contains(&id))).collect()
+            }
+            None => given.clone(),
+        };
+        let mut columns: Vec<ArrayRef> = vec![numbers, Arc::new(given)];
+        for field in &parts {
+            let column = engine_array(batch.column(field.column()));
+            columns.push(match field {
+                Field::System(_) => {
                     let is_new = BooleanArray::new(!is_suspect.values(), None);
                     nullif(&column, &is_new).map_err(arrow_error)?
                 }
-                _ => engine_array(batch.column(field.column())),
+                _ => column,
             });
         }
         let mut rows = RecordBatch::try_new(Arc::clone(&arrow), columns).map_err(arrow_error)?;
-        if let (Some(is_suspect), [Field::System(_)]) = (&is_suspect, parts.as_slice()) {
-            rows = filter_record_batch(&rows, is_suspect).map_err(arrow_error)?;
+        if matches!(parts.as_slice(), [Field::System(_)]) {
+            rows = filter_record_batch(&rows, &is_suspect).map_err(arrow_error)?;
         }
         if rows.num_rows() == 0 {
             return Ok(());
@@ -316,74 +370,44 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
     appender.flush().map_err(store_error)
 }
 
-/// Finds the rows whose key is stored or comes earlier: (row, index of the key, first row with the key or null
+/// Finds the rows whose only key is stored or comes earlier: (row, index of the key, first row with the key or null
 /// where it is stored).
-fn find_taken(connection: &Connection, schema: &Schema, keys: &[Vec<Field>]) -> Result<(), StoreError> {
-    let (rows, table) = (ident::quoted(KEYS), ident::table(schema));
-    let selects = KeyColumns::of(keys).into_iter().enumerate().map(|(index, key)| {
-        let (listed, present, shared, stored) = (key.listed(), key.present(), key.shared(), key.stored());
-        format!(
-            "SELECT n, {index} AS key, NULL::BIGINT AS first FROM {rows} k \
-             WHERE EXISTS (SELECT 1 FROM {table} t WHERE {stored}) \
+fn find_taken(connection: &Connection, schema: &Schema, key: &[Field]) -> Result<(), StoreError> {
+    let (rows, conflicts, table) = (ident::quoted(KEYS), ident::quoted(CONFLICTS), ident::table(schema));
+    let key = KeyColumns::of_only(key);
+    let (listed, present, shared, stored) = (key.listed(), key.present(), key.shared(), key.stored());
+    let is_stored = format!("EXISTS (SELECT 1 FROM {table} t WHERE {stored})");
+    execute(
+        connection,
+        &format!(
+            "CREATE TEMP TABLE {conflicts} AS \
+             SELECT n, 0 AS key, NULL::BIGINT AS first FROM {rows} k WHERE {is_stored} \
              UNION ALL \
-             SELECT k.n, {index}, f.first FROM {rows} k \
+             SELECT k.n, 0, f.first FROM {rows} k \
              JOIN (SELECT {listed}, min(n) AS first FROM {rows} WHERE {present} \
                    GROUP BY {listed} HAVING count(*) > 1) f \
              ON {shared} AND k.n > f.first \
-             WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {stored})"
-        )
-    });
-    let selects: Vec<String> = selects.collect();
-    execute(connection, &format!("CREATE TEMP TABLE {} AS {}", ident::quoted(CONFLICTS), selects.join(" UNION ALL ")))
+             WHERE NOT {is_stored}"
+        ),
+    )
 }
 
-/// Finds the stored record that each row replaces, the rows that a later one makes pointless, and the rows that
-/// would replace several records at once.
-fn find_targets(connection: &Connection, schema: &Schema, keys: &[Vec<Field>]) -> Result<(), StoreError> {
-    let [rows, conflicts, superseded, matches, targets] =
-        [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS].map(ident::quoted);
+/// Finds the stored record that each row replaces by its only key, and the rows that a later one makes pointless.
+fn find_targets(connection: &Connection, schema: &Schema, key: &[Field]) -> Result<(), StoreError> {
+    let [rows, conflicts, superseded, targets] = [KEYS, CONFLICTS, SUPERSEDED, TARGETS].map(ident::quoted);
     let table = ident::table(schema);
-    let keys = KeyColumns::of(keys);
-    let later = keys.iter().map(|key| {
-        let (listed, present, shared) = (key.listed(), key.present(), key.shared());
-        format!(
-            "SELECT k.n FROM {rows} k \
+    let key = KeyColumns::of_only(key);
+    let (listed, present, shared, stored) = (key.listed(), key.present(), key.shared(), key.stored());
+    execute(
+        connection,
+        &format!(
+            "CREATE TEMP TABLE {superseded} AS SELECT k.n FROM {rows} k \
              JOIN (SELECT {listed}, max(n) AS last FROM {rows} WHERE {present} \
                    GROUP BY {listed} HAVING count(*) > 1) f \
-             ON {shared} AND k.n < f.last"
-        )
-    });
-    let later: Vec<String> = later.collect();
-    // UNION drops duplicates.
-    let later = later.join(" UNION ");
-    execute(connection, &format!("CREATE TEMP TABLE {superseded} AS SELECT DISTINCT n FROM ({later})"))?;
-    let found = keys.iter().enumerate().map(|(index, key)| {
-        format!(
-            "SELECT k.n, {index} AS key, t.id, t.created_at, t.version FROM {rows} k \
-             JOIN {table} t ON {} WHERE k.n NOT IN (SELECT n FROM {superseded})",
-            key.stored()
-        )
-    });
-    let found: Vec<String> = found.collect();
-    execute(connection, &format!("CREATE TEMP TABLE {matches} AS {}", found.join(" UNION ALL ")))?;
-    execute(
-        connection,
-        &format!(
-            "CREATE TEMP TABLE {conflicts} AS SELECT n, max(key) AS key, -1::BIGINT AS first FROM {matches} \
-             GROUP BY n HAVING count(DISTINCT id) > 1"
-        ),
-    )?;
-    // Rows that reach the same record by different keys: the last one has it.
-    execute(
-        connection,
-        &format!(
-            "CREATE TEMP TABLE {targets} AS \
-             WITH reached AS (SELECT DISTINCT n, id, created_at, version FROM {matches} \
-                              WHERE n NOT IN (SELECT n FROM {conflicts})) \
-             SELECT max(n) AS n, id, any_value(created_at) AS created_at, any_value(version) AS version \
-             FROM reached GROUP BY id; \
-             INSERT INTO {superseded} SELECT DISTINCT n FROM {matches} \
-             WHERE n NOT IN (SELECT n FROM {conflicts}) AND n NOT IN (SELECT n FROM {targets})"
+             ON {shared} AND k.n < f.last; \
+             CREATE TEMP TABLE {targets} AS SELECT k.n, t.id, t.created_at, t.version FROM {rows} k \
+             JOIN {table} t ON {stored} WHERE k.n NOT IN (SELECT n FROM {superseded}); \
+             CREATE TEMP TABLE {conflicts} (n BIGINT, key INTEGER, first BIGINT)"
         ),
     )
 }

@@ -119,17 +119,17 @@ impl Sealed {
     /// Hands out every batch in order.
     pub(crate) fn for_each(
         &mut self,
-        mut visit: impl FnMut(RecordBatch, IdOrigin) -> Result<(), StoreError>,
+        mut visit: impl FnMut(RecordBatch, &IdOrigin) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         match &mut self.batches {
             Batches::Held(batches) => {
-                batches.iter().zip(&self.origins).try_for_each(|(batch, ids)| visit(batch.clone(), *ids))
+                batches.iter().zip(&self.origins).try_for_each(|(batch, ids)| visit(batch.clone(), ids))
             }
             Batches::Spilled(file) => {
                 file.rewind().map_err(StoreError::of_disk)?;
                 let reader = StreamReader::try_new(BufReader::new(file), None).map_err(arrow_error)?;
                 for (batch, ids) in reader.zip(&self.origins) {
-                    visit(batch.map_err(arrow_error)?, *ids)?;
+                    visit(batch.map_err(arrow_error)?, ids)?;
                 }
                 Ok(())
             }
@@ -165,8 +165,8 @@ mod tests {
 
     fn read(sealed: &mut Sealed) -> Vec<(i64, IdOrigin)> {
         let mut read = Vec::new();
-        let visit = |batch: RecordBatch, ids| {
-            read.push((batch.column(0).as_primitive::<Int64Type>().value(0), ids));
+        let visit = |batch: RecordBatch, ids: &IdOrigin| {
+            read.push((batch.column(0).as_primitive::<Int64Type>().value(0), ids.clone()));
             Ok(())
         };
         sealed.for_each(visit).unwrap();

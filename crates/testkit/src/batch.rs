@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
-use eider_application::Clock;
+use arrow_array::cast::AsArray;
+use eider_application::{Clock, IdOrigin};
 use eider_domain::{
     DataType, Field, Incoming, RecordCheck, RecordId, RecordValidator, Schema, SchemaDefinition, Slot, SystemField,
     Timestamp, Value, ValueRef,
@@ -99,9 +100,17 @@ fn row(schema: &Schema, check: &mut RecordCheck<'_>, record: &Json) -> Vec<Value
 
 /// An id that no other call gives, distinct from those of [`crate::SequentialIds`].
 fn next_id() -> RecordId {
-    const FIRST: u128 = 0x019c_1392_fda0_7fff_8000_0000_0000_0000;
     static HANDED_OUT: AtomicU64 = AtomicU64::new(0);
-    RecordId::new(Uuid::from_u128(FIRST | u128::from(HANDED_OUT.fetch_add(1, Ordering::Relaxed))))
+    RecordId::new(Uuid::from_u128(FIRST_ID | u128::from(HANDED_OUT.fetch_add(1, Ordering::Relaxed))))
+}
+
+const FIRST_ID: u128 = 0x019c_1392_fda0_7fff_8000_0000_0000_0000;
+
+/// Where the ids of a batch came from: a record that was written without an id has one of the server's.
+pub(crate) fn id_origin(batch: &RecordBatch) -> IdOrigin {
+    let ids = batch.column(SystemField::Id as usize).as_fixed_size_binary();
+    let number = |id: &[u8]| id.try_into().map(u128::from_be_bytes);
+    IdOrigin::of(ids.iter().map(|id| id.and_then(|id| number(id).ok()).is_some_and(|id| id >> 48 != FIRST_ID >> 48)))
 }
 
 /// One record per number, with the number as the schema's first property, which must be an `integer`; the

@@ -124,6 +124,9 @@ macro_rules! record_store_contract {
                 a_replaced_record_keeps_its_id_and_creation_and_moves_to_the_end
                 of_replacing_rows_with_one_key_the_last_is_kept
                 a_row_that_would_replace_several_records_is_refused
+                a_row_is_stored_under_its_own_id_or_refused
+                a_row_that_is_not_stored_claims_nothing
+                a_write_leaves_what_its_rows_would_leave_one_by_one
                 a_replaced_value_is_free_for_later_writes
                 good_rows_are_stored_beside_refused_ones_where_allowed
                 more_refused_rows_than_allowed_store_nothing

@@ -34,7 +34,7 @@ impl CheckedRows {
         let Self { ids: given, columns: properties, .. } = self;
         let rows = given.len();
         let missing = given.iter().filter(|id| id.is_none()).count();
-        let ids = if missing == rows { IdOrigin::Generated } else { IdOrigin::Client };
+        let ids = IdOrigin::of(given.iter().map(Option::is_some));
         let mut generated = generator.next_ids(missing).into_iter();
         let mut id_bytes = Vec::with_capacity(rows * 16);
         for id in given {

@@ -145,7 +145,7 @@ impl IngestService {
         precondition: &Precondition,
     ) -> Result<StoredRecord, Error> {
         let decoded = self.decode_single(schema, body).await?;
-        if decoded.ids == crate::IdOrigin::Client && id_of(&decoded.records) != Some(id) {
+        if decoded.ids.has_given() && id_of(&decoded.records) != Some(id) {
             return Err(Error::RecordInvalid(vec![patch::other_id()]));
         }
         self.rewrite(schema, id, precondition, async |current| {

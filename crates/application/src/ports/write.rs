@@ -5,20 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use arrow_buffer::BooleanBuffer;
 use async_trait::async_trait;
 use eider_domain::{Field, RecordId, Schema, Timestamp};
 
 use crate::StoreError;
 
-/// What becomes of a record whose id or unique value is stored already, or comes twice in one write.
+/// What becomes of a record whose id or unique value another one has: one that was stored before, or by an earlier row of
+/// the same write. The rows of a write are judged one after the other, each by what those before it left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {
     /// It is refused.
     #[default]
     Error,
-    /// It is passed over; of several in one write the first is kept.
+    /// It is passed over.
     Ignore,
-    /// It replaces the stored record, whose id and time of creation stay; of several in one write the last is kept.
+    /// It replaces that record, whose id and time of creation stay. A row with an id of its own replaces the record of that
+    /// id and no other; one without replaces the record that has its unique values. A row is refused when another
+    /// record than the one that it replaces has a unique value of it, or when several records have them.
     Replace,
 }
 
@@ -42,23 +46,55 @@ impl WriteRequest {
     }
 }
 
-/// Whether the ids of a batch are unique by construction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the ids of a batch came from. One that came from the server's [`crate::IdGenerator`] is new and names no
+/// record; one that a client gave may be taken, and is never stored as another.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdOrigin {
-    /// Every id came from the server's [`crate::IdGenerator`]: no check is needed.
+    /// All from the server.
     Generated,
-    /// At least one id came from the client: every id of the batch is checked.
+    /// All from the client.
     Client,
+    /// From the client where the bit of the row is set, elsewhere from the server.
+    Mixed(BooleanBuffer),
+}
+
+impl IdOrigin {
+    /// Where the ids of rows came from, of which these are the client's.
+    pub fn of(given: impl IntoIterator<Item = bool>) -> Self {
+        let given: BooleanBuffer = given.into_iter().collect();
+        match given.count_set_bits() {
+            0 => Self::Generated,
+            rows if rows == given.len() => Self::Client,
+            _ => Self::Mixed(given),
+        }
+    }
+
+    /// Whether a client gave any of the ids.
+    pub fn has_given(&self) -> bool {
+        *self != Self::Generated
+    }
+
+    /// Whether a client gave the id of a row.
+    ///
+    /// # Panics
+    /// When the batch has no such row.
+    pub fn is_given(&self, row: usize) -> bool {
+        match self {
+            Self::Generated => false,
+            Self::Client => true,
+            Self::Mixed(given) => given.value(row),
+        }
+    }
 }
 
 /// The key that a row shares with another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictingKey {
-    /// A record of this key is stored already.
+    /// A record that was stored before.
     Stored,
-    /// The row with this number, counted as in [`KeyConflict::row`], comes first in the same write.
+    /// The row with this number, counted as in [`KeyConflict::row`], of the same write.
     Row(u64),
-    /// The row would replace several records at once.
+    /// Several records, which the row would replace at once.
     SeveralRecords,
 }
 
@@ -145,7 +181,7 @@ pub struct WriteReceipt {
     pub created: u64,
     /// Rows that replaced a record.
     pub updated: u64,
-    /// Rows passed over: their key was taken, or a later row of the write replaced them.
+    /// Rows passed over: their key was taken, or a later row of the write replaced what they stored.
     pub ignored: u64,
     /// Rows refused for their keys.
     pub refused: u64,
@@ -184,8 +220,10 @@ pub trait BatchWriter: fmt::Debug + Send {
     /// Checks the keys of all rows and makes those that are accepted visible and durable at once, or none.
     ///
     /// Rows of one write are neighbours in the order of commit, in the order in which they were appended; a
-    /// record that is replaced moves to the place of the row. A key that is stored refuses every row that has it;
-    /// otherwise the first row with a key claims it, even when it is itself refused for another.
+    /// record that is replaced moves to the place of the row. What is stored afterwards is what the rows would have left one
+    /// after the other, each in a write of its own: a row that is refused or passed over claims no key, and a record that
+    /// is replaced gives up the unique values that it had. Two things differ: a record that several rows replace
+    /// has the next version, not one for each; and a row counts as passed over when a later one replaces it.
     ///
     /// # Errors
     /// `NotFound` when the schema was removed meanwhile; nothing is stored after any error.

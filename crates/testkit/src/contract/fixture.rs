@@ -9,8 +9,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use eider_application::{
-    CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, IdOrigin, KeyConflict, RecordStore, RecordStream,
-    ScanRequest, SchemaCatalog, StoreError, WriteReceipt, WriteRequest,
+    CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, KeyConflict, RecordStore, RecordStream, ScanRequest,
+    SchemaCatalog, StoreError, WriteReceipt, WriteRequest,
 };
 use eider_domain::{Aggregation, Filter, RecordQuery, Schema};
 use futures::StreamExt;
@@ -58,13 +58,13 @@ impl Fixture {
         }
     }
 
-    /// Ends a write of batches, all of it or nothing, and hands out how and every conflict. Every id counts as the
-    /// client's.
+    /// Ends a write of batches, all of it or nothing, and hands out how and every conflict.
     pub async fn commit(&self, schema: &Arc<Schema>, batches: &[RecordBatch]) -> (CommitOutcome, Vec<KeyConflict>) {
         self.commit_as(WriteRequest::new(Arc::clone(schema)), batches, CommitTerms::all_or_nothing()).await
     }
 
-    /// Ends a write of batches as asked for, and hands out how and every conflict.
+    /// Ends a write of batches as asked for, and hands out how and every conflict. The ids that [`crate::batch()`] made
+    /// count as the server's.
     pub async fn commit_as(
         &self,
         request: WriteRequest,
@@ -73,7 +73,7 @@ impl Fixture {
     ) -> (CommitOutcome, Vec<KeyConflict>) {
         let mut writer = self.store.begin_write(request).await.expect("a write begins");
         for batch in batches {
-            writer.append(batch.clone(), IdOrigin::Client).await.expect("the batch is taken");
+            writer.append(batch.clone(), crate::batch::id_origin(batch)).await.expect("the batch is taken");
         }
         let conflicts = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&conflicts);

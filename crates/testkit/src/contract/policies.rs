@@ -1,14 +1,21 @@
 //! What becomes of records whose key is taken, and of the others beside them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use eider_application::{
-    AnswerToKeep, CommitOutcome, CommitTerms, ConflictingKey, KeyConflict, OnConflict, WriteReceipt, WriteRequest,
+    AnswerToKeep, Change, ChangeOutcome, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict,
+    WriteReceipt, WriteRequest,
 };
-use eider_domain::{Schema, Timestamp};
+use eider_domain::{Schema, Timestamp, Version};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestCaseResult};
 use serde_json::{Value as Json, json};
 
 use super::Fixture;
+use super::generated::for_all;
 use crate::{batch, created_at, values};
 
 async fn codes(fixture: &Fixture) -> Arc<Schema> {
@@ -93,14 +100,61 @@ pub async fn a_replaced_record_keeps_its_id_and_creation_and_moves_to_the_end(fi
     assert_eq!((&found[2]["id"], &found[2]["version"]), (&json!(id(1)), &json!(3)));
 }
 
-/// Of rows that share a key in one write, or reach the same record, the last is stored.
+/// Of rows that replace the same record, the last is stored; a unique value that a record gave up on the way is free.
 pub async fn of_replacing_rows_with_one_key_the_last_is_kept(fixture: Fixture) {
     let schema = codes(&fixture).await;
     fixture.write(&schema, json!([{"n": 0, "id": id(1), "code": "a"}])).await;
     let records = json!([{"n": 1, "id": id(1)}, {"n": 2, "code": "a"}, {"n": 3, "code": "b"}, {"n": 4, "code": "b"}]);
     let receipt = stored_as(&fixture, &schema, OnConflict::Replace, records).await;
-    assert_eq!(counts(&receipt), [1, 1, 2, 0]);
-    assert_eq!(values(&fixture.records(&schema).await, "n"), [2, 4]);
+    assert_eq!(counts(&receipt), [2, 1, 1, 0]);
+    let found = fixture.records(&schema).await;
+    assert_eq!((values(&found, "n"), &found[0]["id"]), (vec![json!(1), json!(2), json!(4)], &json!(id(1))));
+
+    let records = json!([{"n": 5, "id": id(1)}, {"n": 6, "code": "a"}, {"n": 7, "id": id(1), "code": "c"},
+        {"n": 8, "code": "c"}, {"n": 9, "id": id(2), "code": "d"}, {"n": 10, "code": "d"}]);
+    let receipt = stored_as(&fixture, &schema, OnConflict::Replace, records).await;
+    assert_eq!(counts(&receipt), [1, 2, 3, 0]);
+    let found = fixture.records(&schema).await;
+    assert_eq!(values(&found, "n"), [4, 6, 8, 10]);
+    assert_eq!((&found[2]["id"], &found[2]["version"]), (&json!(id(1)), &json!(3)));
+    assert_eq!((&found[3]["id"], &found[3]["version"]), (&json!(id(2)), &json!(1)));
+}
+
+/// A row with an id of its own replaces the record of that id, and is never stored under another's: where another record
+/// has its unique value, it is refused, unless a row before it made that record give the value up.
+pub async fn a_row_is_stored_under_its_own_id_or_refused(fixture: Fixture) {
+    let schema = codes(&fixture).await;
+    fixture.write(&schema, json!([{"n": 0, "id": id(1), "code": "a"}, {"n": 0, "id": id(2), "code": "b"}])).await;
+    let taken = json!([{"n": 1, "id": id(3), "code": "a"}, {"n": 1, "id": id(2), "code": "a"}]);
+    let (outcome, conflicts) = write_as(&fixture, &schema, OnConflict::Replace, taken).await;
+    assert_eq!(outcome, CommitOutcome::Refused { rows: 2 });
+    assert!(conflicts.iter().all(|conflict| conflict.with == ConflictingKey::Stored), "{conflicts:?}");
+
+    let moved = json!([{"n": 2, "id": id(1), "code": "c"}, {"n": 3, "id": id(3), "code": "a"}]);
+    let receipt = stored_as(&fixture, &schema, OnConflict::Replace, moved).await;
+    assert_eq!(counts(&receipt), [1, 1, 0, 0]);
+    let found = fixture.records(&schema).await;
+    assert_eq!(values(&found, "id"), [id(2), id(1), id(3)]);
+    assert_eq!(values(&found, "code"), ["b", "c", "a"]);
+}
+
+/// A row that is refused or passed over claims nothing, and leaves what was before it.
+pub async fn a_row_that_is_not_stored_claims_nothing(fixture: Fixture) {
+    for (on_conflict, expected) in
+        [(OnConflict::Error, [2, 0, 0, 1]), (OnConflict::Ignore, [2, 0, 1, 0]), (OnConflict::Replace, [2, 0, 0, 1])]
+    {
+        let schema = codes(&fixture).await;
+        fixture.write(&schema, json!([{"n": 0, "id": id(9), "code": "a"}])).await;
+        let records = json!([{"n": 1, "id": id(1), "mark": 1}, {"n": 2, "id": id(2), "code": "a", "mark": 2},
+            {"n": 3, "id": id(3), "mark": 2}]);
+        let request = WriteRequest { on_conflict, ..WriteRequest::new(Arc::clone(&schema)) };
+        let terms = CommitTerms { max_refused: u64::MAX, ..CommitTerms::all_or_nothing() };
+        let (outcome, _) = fixture.commit_as(request, &[batch(&schema, records)], terms).await;
+        let CommitOutcome::Committed(receipt) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(counts(&receipt), expected, "{on_conflict:?}");
+        assert_eq!(values(&fixture.records(&schema).await, "n"), [0, 1, 3], "{on_conflict:?}");
+        fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    }
 }
 
 /// A row whose keys are those of several records replaces none of them.
@@ -122,6 +176,128 @@ pub async fn a_replaced_value_is_free_for_later_writes(fixture: Fixture) {
     fixture.write(&schema, json!([{"n": 3, "code": "a"}])).await;
     fixture.refused(&schema, json!([{"n": 4, "code": "b"}])).await;
     assert_eq!(values(&fixture.records(&schema).await, "n"), [2, 3]);
+}
+
+/// Cases of [`a_write_leaves_what_its_rows_would_leave_one_by_one`] unless `PROPTEST_CASES` says otherwise.
+const CASES: u32 = 48;
+
+/// Generated writes leave what changes of single records leave: with each policy, over stored records, with ids, two
+/// unique values and a key of two properties from so small a range that most rows meet others.
+///
+/// Runs 48 cases, or as many as `PROPTEST_CASES` says.
+#[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
+pub async fn a_write_leaves_what_its_rows_would_leave_one_by_one(fixture: Fixture) {
+    let small = || prop_oneof![1 => Just(Json::Null), 3 => (0..5_i64).prop_map(Json::from)];
+    let own_id = prop_oneof![2 => Just(None), 3 => (0..6_u8).prop_map(Some)];
+    let record = (own_id, small(), small(), small()).prop_map(|(own_id, code, mark, day)| {
+        let mut record = json!({"code": code, "mark": mark, "day": day});
+        if let Some(number) = own_id {
+            record["id"] = id(number).into();
+        }
+        record
+    });
+    let policy = prop_oneof![
+        1 => Just(OnConflict::Error),
+        1 => Just(OnConflict::Ignore),
+        3 => Just(OnConflict::Replace),
+    ];
+    let write = (vec(vec(record, 1..6), 1..4), policy);
+    for_all(CASES, &vec(write, 1..4), async |writes| one_by_one(&fixture, writes).await);
+}
+
+async fn one_by_one(fixture: &Fixture, writes: Vec<(Vec<Vec<Json>>, OnConflict)>) -> TestCaseResult {
+    let definition = |name: &str| {
+        json!({"name": name, "unique": [{"properties": ["mark", "day"]}], "properties": [
+            {"name": "n", "type": "integer"}, {"name": "code", "type": "integer", "is_unique": true},
+            {"name": "mark", "type": "integer"}, {"name": "day", "type": "integer"}]})
+    };
+    let (whole, single) = (fixture.create(definition("whole")).await, fixture.create(definition("single")).await);
+    let mut outcome = Ok(());
+    let mut n = 0;
+    for (batches, on_conflict) in writes {
+        let mut number = |mut record: Json| {
+            n += 1;
+            record["n"] = n.into();
+            record
+        };
+        let batches: Vec<Vec<Json>> =
+            batches.into_iter().map(|rows| rows.into_iter().map(&mut number).collect()).collect();
+        let request = WriteRequest { on_conflict, ..WriteRequest::new(Arc::clone(&whole)) };
+        let terms = CommitTerms { max_refused: u64::MAX, ..CommitTerms::all_or_nothing() };
+        let written: Vec<RecordBatch> = batches.iter().map(|rows| batch(&whole, rows.clone().into())).collect();
+        let (committed, conflicts) = fixture.commit_as(request, &written, terms).await;
+        let CommitOutcome::Committed(receipt) = committed else { panic!("any number may be refused: {committed:?}") };
+
+        let rows: Vec<&Json> = batches.iter().flatten().collect();
+        let mut expected = BTreeSet::new();
+        for (row, record) in (0..).zip(&rows) {
+            if !change_one(fixture, &single, record, on_conflict).await {
+                expected.insert(row);
+            }
+        }
+        let passed_over = if on_conflict == OnConflict::Ignore { expected.len() as u64 } else { 0 };
+        let found: BTreeSet<u64> = conflicts.iter().map(|conflict| conflict.row).collect();
+        let named = if on_conflict == OnConflict::Ignore { BTreeSet::new() } else { expected };
+        let (left, right) = (comparable(fixture, &whole).await, comparable(fixture, &single).await);
+        let rest = receipt.created + receipt.updated + receipt.ignored + receipt.refused;
+        if left != right || found != named || rest != rows.len() as u64 || receipt.ignored < passed_over {
+            let told = format!("{on_conflict:?} {rows:?}\n{receipt:?} {conflicts:?}\n{left:#?}\n{right:#?}");
+            outcome = Err(TestCaseError::fail(told));
+            break;
+        }
+    }
+    for schema in [whole, single] {
+        fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    }
+    outcome
+}
+
+/// Stores one record as a client would that knows no bulk calls; whether it could.
+async fn change_one(fixture: &Fixture, schema: &Arc<Schema>, record: &Json, on_conflict: OnConflict) -> bool {
+    let stored = fixture.records(schema).await;
+    let is_same = |one: &Json, keys: &[&str]| keys.iter().all(|key| !one[*key].is_null() && one[*key] == record[*key]);
+    let by_value = |one: &&Json| is_same(one, &["code"]) || is_same(one, &["mark", "day"]);
+    let target = match (on_conflict, record.get("id")) {
+        (OnConflict::Replace, Some(own)) => stored.iter().find(|one| one["id"] == *own),
+        (OnConflict::Replace, None) => {
+            let holders: Vec<&Json> = stored.iter().filter(by_value).collect();
+            if holders.len() > 1 {
+                return false;
+            }
+            holders.first().copied()
+        }
+        _ => None,
+    };
+    let change = match target {
+        Some(target) => {
+            let version = target["version"].as_i64().expect("a version");
+            let mut successor = record.clone();
+            successor["id"] = target["id"].clone();
+            successor["version"] = (version + 1).into();
+            Change::Replace { record: batch(schema, json!([successor])), expected: Version::from_i64(version) }
+        }
+        None => {
+            let ids = IdOrigin::of([record.get("id").is_some()]);
+            Change::Create { record: batch(schema, json!([record])), ids, answer: None }
+        }
+    };
+    match fixture.store.change(schema, change).await.expect("the change ends") {
+        ChangeOutcome::Committed { .. } => true,
+        ChangeOutcome::Conflict(_) => false,
+        other => panic!("nobody else writes: {other:?}"),
+    }
+}
+
+/// The records without what the two ways may choose: ids of the server's, versions and times.
+async fn comparable(fixture: &Fixture, schema: &Arc<Schema>) -> Vec<Json> {
+    let mut records = fixture.sorted(schema, "n").await;
+    for record in &mut records {
+        let is_own = record["id"].as_str().is_some_and(|id| id.starts_with("00000000"));
+        let own_id = if is_own { record["id"].take() } else { Json::Null };
+        *record = json!({"id": own_id, "n": record["n"], "code": record["code"], "mark": record["mark"],
+            "day": record["day"]});
+    }
+    records
 }
 
 /// Where refused rows are allowed, the others are stored in their order and the refused ones are named.

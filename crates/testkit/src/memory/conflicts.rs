@@ -16,94 +16,136 @@ pub(super) struct Verdict {
     pub(super) refused: BTreeSet<u64>,
     /// Rows that are passed over.
     pub(super) ignored: BTreeSet<u64>,
-    /// The stored record, by its place in the table, that each of these rows replaces.
-    pub(super) targets: BTreeMap<u64, usize>,
+    /// What each of these rows replaces.
+    pub(super) targets: BTreeMap<u64, Target>,
 }
 
-/// Decides on every row of a write.
-pub(super) fn judge(table: &Table, rows: &[Vec<Value>], on_conflict: OnConflict) -> Verdict {
-    match on_conflict {
-        OnConflict::Replace => replacements(table, rows),
-        OnConflict::Error | OnConflict::Ignore => {
-            let conflicts = taken(table, rows);
-            let conflicting = conflicts.iter().map(|conflict| conflict.row).collect();
-            match on_conflict {
-                OnConflict::Ignore => Verdict { ignored: conflicting, ..Verdict::default() },
-                _ => Verdict { conflicts, refused: conflicting, ..Verdict::default() },
-            }
-        }
-    }
+/// What a row replaces.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target {
+    /// A stored record, by its place in the table.
+    Stored(usize),
+    /// The record that this row of the write made.
+    Row(u64),
 }
 
-/// The rows whose key is taken. A key that is stored already conflicts as stored with every row that has it; else
-/// every row but the first conflicts with the first.
-fn taken(table: &Table, rows: &[Vec<Value>]) -> Vec<KeyConflict> {
-    let mut conflicts = Vec::new();
-    for fields in unique_keys(&table.schema) {
-        let stored = stored_keys(table, &fields);
-        let mut first_rows = HashMap::new();
-        for (row, values) in (0..).zip(rows) {
-            let Some(key) = key(&fields, values) else { continue };
-            let with = if stored.contains_key(&key) {
-                ConflictingKey::Stored
-            } else {
-                match *first_rows.entry(key).or_insert(row) {
-                    first if first == row => continue,
-                    first => ConflictingKey::Row(first),
-                }
-            };
-            conflicts.push(KeyConflict { row, fields: fields.clone(), with });
-        }
-    }
-    conflicts.sort_by_key(|conflict| conflict.row);
-    conflicts
+/// A row of a write.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) values: Vec<Value>,
+    /// Whether a client gave its id.
+    pub(super) has_own_id: bool,
 }
 
-fn replacements(table: &Table, rows: &[Vec<Value>]) -> Verdict {
+/// The text of a key, none where a part of it is null.
+type Key = Option<Vec<String>>;
+
+/// A record while the rows of a write are applied.
+#[derive(Debug)]
+struct Record {
+    /// What it was made by.
+    origin: Target,
+    /// The row that it has its values from, unless it is as it was stored.
+    row: Option<u64>,
+    /// What it has for each key that is unique.
+    unique: Vec<Key>,
+}
+
+/// Decides on every row of a write: applies one after the other to a copy of what is stored.
+pub(super) fn judge(table: &Table, rows: &[Row], on_conflict: OnConflict) -> Verdict {
     let mut verdict = Verdict::default();
-    let keys: Vec<Vec<Field>> = unique_keys(&table.schema).collect();
-    for fields in &keys {
-        let mut last_rows = HashMap::new();
-        for (row, values) in (0..).zip(rows) {
-            if let Some(earlier) = key(fields, values).and_then(|key| last_rows.insert(key, row)) {
-                verdict.ignored.insert(earlier);
+    let mut records = Records::of(table);
+    for (number, row) in (0..).zip(rows) {
+        let own_id = key(&[ID], &row.values);
+        let unique: Vec<Key> = records.fields.iter().map(|fields| key(fields, &row.values)).collect();
+        let by_id = own_id.as_ref().and_then(|id| records.by_id.get(id)).copied();
+        let holders: Vec<Option<usize>> =
+            unique.iter().zip(&records.holders).map(|(key, holders)| holders.get(key.as_ref()?).copied()).collect();
+        let by_value: BTreeSet<usize> = holders.iter().flatten().copied().collect();
+        let is_several = on_conflict == OnConflict::Replace && !row.has_own_id && by_value.len() > 1;
+        let target = match on_conflict {
+            OnConflict::Replace if row.has_own_id => by_id,
+            OnConflict::Replace if by_value.len() == 1 => by_value.first().copied(),
+            _ => None,
+        };
+        let with = |record: usize| records.all[record].row.map_or(ConflictingKey::Stored, ConflictingKey::Row);
+        let mut conflicts = Vec::new();
+        if is_several {
+            let last = holders.iter().rposition(Option::is_some).unwrap_or_default();
+            conflicts.push((records.fields[last].clone(), ConflictingKey::SeveralRecords));
+        } else {
+            conflicts.extend(by_id.filter(|_| target.is_none()).map(|record| (vec![ID], with(record))));
+            for (fields, holder) in records.fields.iter().zip(&holders) {
+                conflicts.extend(holder.filter(|holder| Some(*holder) != target).map(|h| (fields.clone(), with(h))));
             }
         }
-    }
-    let stored: Vec<_> = keys.iter().map(|fields| stored_keys(table, fields)).collect();
-    let mut last_for = HashMap::new();
-    for (row, values) in (0..).zip(rows) {
-        if verdict.ignored.contains(&row) {
-            continue;
-        }
-        let matches = keys.iter().zip(&stored).enumerate();
-        let matches: Vec<(usize, usize)> = matches
-            .filter_map(|(index, (fields, stored))| Some((index, *stored.get(&key(fields, values)?)?)))
-            .collect();
-        let records: BTreeSet<usize> = matches.iter().map(|(_, record)| *record).collect();
-        match (records.len(), matches.last()) {
-            (0, _) | (_, None) => {}
-            (1, Some((_, record))) => {
-                verdict.targets.insert(row, *record);
-                if let Some(earlier) = last_for.insert(*record, row) {
-                    verdict.targets.remove(&earlier);
-                    verdict.ignored.insert(earlier);
-                }
-            }
-            (_, Some((index, _))) => {
-                verdict.refused.insert(row);
-                let (fields, with) = (keys[*index].clone(), ConflictingKey::SeveralRecords);
-                verdict.conflicts.push(KeyConflict { row, fields, with });
-            }
+        if conflicts.is_empty() {
+            records.apply(number, own_id, unique, target, &mut verdict);
+        } else if on_conflict == OnConflict::Ignore {
+            verdict.ignored.insert(number);
+        } else {
+            verdict.refused.insert(number);
+            let conflicts = conflicts.into_iter().map(|(fields, with)| KeyConflict { row: number, fields, with });
+            verdict.conflicts.extend(conflicts);
         }
     }
     verdict
 }
 
-/// The places of stored records by their key.
-fn stored_keys(table: &Table, fields: &[Field]) -> HashMap<Vec<String>, usize> {
-    let records = table.records.iter().enumerate();
-    records.filter_map(|(place, record)| Some((key(fields, &record.values)?, place))).collect()
+const ID: Field = Field::System(SystemField::Id);
+
+/// What is stored and what the rows of a write made of it so far.
+#[derive(Debug)]
+struct Records {
+    /// The keys that are unique, without the id.
+    fields: Vec<Vec<Field>>,
+    all: Vec<Record>,
+    by_id: HashMap<Vec<String>, usize>,
+    /// For each key who has which values.
+    holders: Vec<HashMap<Vec<String>, usize>>,
+}
+
+impl Records {
+    fn of(table: &Table) -> Self {
+        let fields: Vec<Vec<Field>> = unique_keys(&table.schema).skip(1).collect();
+        let holders = vec![HashMap::new(); fields.len()];
+        let mut records = Self { fields, all: Vec::new(), by_id: HashMap::new(), holders };
+        for (place, record) in table.records.iter().enumerate() {
+            let unique = records.fields.iter().map(|fields| key(fields, &record.values)).collect();
+            let record_made = Record { origin: Target::Stored(place), row: None, unique };
+            records.insert(key(&[ID], &record.values), record_made);
+        }
+        records
+    }
+
+    fn insert(&mut self, id: Key, record: Record) {
+        let place = self.all.len();
+        self.by_id.extend(id.map(|id| (id, place)));
+        for (holders, key) in self.holders.iter_mut().zip(&record.unique) {
+            holders.extend(key.clone().map(|key| (key, place)));
+        }
+        self.all.push(record);
+    }
+
+    /// Stores a row as a new record or in the place of another.
+    fn apply(&mut self, row: u64, id: Key, unique: Vec<Key>, target: Option<usize>, verdict: &mut Verdict) {
+        let Some(target) = target else {
+            return self.insert(id, Record { origin: Target::Row(row), row: Some(row), unique });
+        };
+        let record = &mut self.all[target];
+        for ((holders, old), new) in self.holders.iter_mut().zip(&record.unique).zip(&unique) {
+            if let Some(old) = old {
+                holders.remove(old);
+            }
+            holders.extend(new.clone().map(|new| (new, target)));
+        }
+        record.unique = unique;
+        if let Some(earlier) = record.row.replace(row) {
+            verdict.targets.remove(&earlier);
+            verdict.ignored.insert(earlier);
+        }
+        verdict.targets.insert(row, record.origin);
+    }
 }
 
 /// The id, the unique properties, and the keys of several.

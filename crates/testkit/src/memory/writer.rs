@@ -11,7 +11,7 @@ use eider_application::{
 };
 use eider_domain::{RecordId, Schema, SystemField, Value};
 
-use super::conflicts::{Verdict, judge, shared_keys};
+use super::conflicts::{Row, Target, Verdict, judge, shared_keys};
 use super::faults::Operation;
 use super::store::Shared;
 use super::table::Table;
@@ -23,17 +23,18 @@ pub(super) struct MemoryWriter {
     pub(super) request: WriteRequest,
     /// The table that the write began on.
     pub(super) incarnation: u64,
-    pub(super) rows: Vec<Vec<Value>>,
+    pub(super) rows: Vec<Row>,
     pub(super) is_lost: bool,
 }
 
 impl MemoryWriter {
-    fn stage(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+    fn stage(&mut self, batch: &RecordBatch, ids: &IdOrigin) -> Result<(), StoreError> {
         self.shared.faults.strike(Operation::Append)?;
         if batch.schema_ref() != self.request.schema.arrow() {
             return Err(StoreError::new(StoreErrorKind::InvalidInput, "the batch has other columns than the schema"));
         }
-        self.rows.extend(rows_of(batch));
+        let rows = rows_of(batch).into_iter().enumerate();
+        self.rows.extend(rows.map(|(row, values)| Row { values, has_own_id: ids.is_given(row) }));
         Ok(())
     }
 }
@@ -41,8 +42,8 @@ impl MemoryWriter {
 #[async_trait]
 impl BatchWriter for MemoryWriter {
     /// Checks every id at the commit, wherever it came from: the oracle trusts nobody.
-    async fn append(&mut self, batch: RecordBatch, _ids: IdOrigin) -> Result<(), StoreError> {
-        let staged = self.stage(&batch);
+    async fn append(&mut self, batch: RecordBatch, ids: IdOrigin) -> Result<(), StoreError> {
+        let staged = self.stage(&batch, &ids);
         self.is_lost |= staged.is_err();
         staged
     }
@@ -63,7 +64,7 @@ impl BatchWriter for MemoryWriter {
     }
 }
 
-fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Vec<Value>>, mut terms: CommitTerms) -> CommitOutcome {
+fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Row>, mut terms: CommitTerms) -> CommitOutcome {
     let Verdict { conflicts, refused, ignored, targets } = judge(table, &rows, request.on_conflict);
     conflicts.into_iter().for_each(&mut terms.conflicts);
     if refused.len() as u64 > terms.max_refused {
@@ -71,19 +72,28 @@ fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Vec<Value>>, mut t
     }
     let mut accepted = Vec::new();
     let mut replaced = BTreeSet::new();
-    for (row, mut values) in (0..).zip(rows) {
+    let ids: Vec<Value> = rows.iter().map(|row| row.values[SystemField::Id as usize].clone()).collect();
+    for (row, Row { mut values, .. }) in (0..).zip(rows) {
         if refused.contains(&row) || ignored.contains(&row) {
             continue;
         }
-        if let Some(target) = targets.get(&row) {
-            let stored = &table.records[*target].values;
-            for field in [SystemField::Id, SystemField::CreatedAt] {
-                values[field as usize] = stored[field as usize].clone();
+        match targets.get(&row) {
+            Some(Target::Stored(place)) => {
+                let stored = &table.records[*place].values;
+                for field in [SystemField::Id, SystemField::CreatedAt] {
+                    values[field as usize] = stored[field as usize].clone();
+                }
+                if let Value::Integer(version) = &stored[SystemField::Version as usize] {
+                    values[SystemField::Version as usize] = Value::Integer(version + 1);
+                }
+                replaced.insert(*place);
             }
-            if let Value::Integer(version) = &stored[SystemField::Version as usize] {
-                values[SystemField::Version as usize] = Value::Integer(version + 1);
+            Some(Target::Row(first)) => {
+                if let Some(id) = usize::try_from(*first).ok().and_then(|first| ids.get(first)) {
+                    values[SystemField::Id as usize] = id.clone();
+                }
             }
-            replaced.insert(*target);
+            None => {}
         }
         accepted.push(values);
     }

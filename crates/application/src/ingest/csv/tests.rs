@@ -189,7 +189,7 @@ fn a_header_alone_is_a_body_without_records() {
 fn ids_of_the_client_mark_their_batch() {
     let (_, batches, failures) = decode("id,carrier\n01890A5D-AC96-774b-bcce-b302099a8057,UA\n,AA\n7,DL\n");
     assert_eq!(report(&failures), [(4, "/id", ViolationCode::InvalidValue)]);
-    assert_eq!((batches[0].ids, batches[0].records.num_rows()), (IdOrigin::Client, 2));
+    assert_eq!((batches[0].ids.clone(), batches[0].records.num_rows()), (IdOrigin::of([true, false]), 2));
     let (_, batches, _) = decode("id,carrier\n,UA\n\"\",AA\n");
     assert_eq!(batches[0].ids, IdOrigin::Generated);
 }

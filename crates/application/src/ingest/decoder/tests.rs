@@ -216,7 +216,7 @@ fn batches_end_at_their_bounds() {
 fn an_id_of_the_client_marks_its_batch() {
     let body = "{\"carrier\":\"a\"}\n{\"carrier\":\"b\",\"id\":\"01890a5d-ac96-774b-bcce-b302099a8057\"}";
     let (_, batches, _) = decode(BodyFormat::Ndjson, body);
-    assert_eq!(batches[0].ids, IdOrigin::Client);
+    assert_eq!(batches[0].ids, IdOrigin::of([false, true]));
     let ids = batches[0].records.column(0).as_fixed_size_binary();
     assert_eq!(ids.value(1)[..4], [0x01, 0x89, 0x0a, 0x5d]);
     assert_eq!(ids.value(0)[6] >> 4, 7, "the other id is a UUIDv7");
