@@ -47,6 +47,7 @@ error_codes! {
     InvalidFilter = "invalid_filter", "A filter does not fit its property";
     InvalidAggregation = "invalid_aggregation", "A part of the aggregation does not fit its property";
     InvalidLimit = "invalid_limit", "The limit is not one that a page can have";
+    CommitLost = "commit_lost", "The commit was lost when the store was restored from a backup";
     InvalidCursor = "invalid_cursor", "The cursor does not belong to this query";
     QueryTooComplex = "query_too_complex", "The query has more parts than a query may have";
     Unauthorized = "unauthorized", "The request has no valid key";
@@ -277,6 +278,7 @@ impl Error {
                 StoreErrorKind::NotFound => ErrorCode::SchemaNotFound,
                 StoreErrorKind::Conflict => ErrorCode::WriteConflict,
                 StoreErrorKind::SchemaChanged => ErrorCode::SchemaChanged,
+                StoreErrorKind::CommitLost => ErrorCode::CommitLost,
                 StoreErrorKind::OutOfRange => ErrorCode::FigureOutOfRange,
                 StoreErrorKind::Unsupported => ErrorCode::Unsupported,
                 StoreErrorKind::Unavailable => ErrorCode::Overloaded,

@@ -25,6 +25,7 @@ mod sample;
 mod service;
 #[cfg(test)]
 mod test_support;
+mod turns;
 mod warnings;
 
 use arrow_schema::ArrowError;
@@ -38,7 +39,7 @@ pub use keyed::KeyedCreation;
 pub use patch::apply as apply_merge_patch;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use sample::infer_schema;
-pub use service::{IngestService, Precondition, StoredRecord};
+pub use service::{IngestService, StoredRecord};
 pub use warnings::WarningCount;
 
 use eider_domain::{Violation, ViolationCode};

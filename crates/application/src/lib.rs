@@ -23,6 +23,7 @@ mod read_log;
 pub mod recorder;
 mod schemas;
 mod system;
+mod tags;
 pub mod timings;
 mod validations;
 
@@ -36,8 +37,8 @@ pub use explain::{Advice, AdviceCode, Explanation};
 pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
     BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
-    DecodedChunk, IngestLimits, IngestService, KeyedCreation, Precondition, RecordDecoder, RowLines, StoredRecord,
-    WarningCount, apply_merge_patch, body_of, infer_schema,
+    DecodedChunk, IngestLimits, IngestService, KeyedCreation, RecordDecoder, RowLines, StoredRecord, WarningCount,
+    apply_merge_patch, body_of, infer_schema,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
@@ -58,6 +59,7 @@ pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, 
 pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};
 pub use schemas::{SchemaDescription, SchemaService};
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};
+pub use tags::{Preconditions, Tags, record_tag, schema_tag};
 pub use validations::{
     AppliedRules, Issues, ValidationFigures, ValidationJob, ValidationLimits, ValidationProgress, ValidationService,
     ValidationState,

@@ -8,8 +8,8 @@ use tracing::instrument;
 
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, Error, EvolutionOutcome, EvolutionRequest, RecordStore, SchemaCatalog, SchemaStatistics, SchemaVersion,
-    StoreError, StoreErrorKind,
+    Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, RecordStore, SchemaCatalog, SchemaStatistics,
+    SchemaVersion, StoreError, StoreErrorKind, schema_tag,
 };
 
 /// How often a change of a schema is tried while others come first.
@@ -83,7 +83,7 @@ impl SchemaService {
     }
 
     /// Changes a schema, or with `is_dry_run` only finds out whether it could be changed. The outcome is the schema as it is then, or
-    /// would be: `expected` is its version before, of any when `None`.
+    /// would be. `preconditions` are asked of the schema as it was before.
     ///
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::StaleSchema`], [`Error::SchemaInvalid`] with every violation of `document`,
@@ -93,25 +93,25 @@ impl SchemaService {
         &self,
         name: &SchemaName,
         document: &Json,
-        expected: Option<&[u32]>,
+        preconditions: &Preconditions,
         is_dry_run: bool,
     ) -> Result<Arc<Schema>, Error> {
         // Another change may come first, and this one is then made of what it left.
         for _ in 0..ATTEMPTS {
             let schema = self.get(name).await?;
-            if expected.is_some_and(|expected| !expected.contains(&schema.version())) {
+            if !preconditions.allow(&schema_tag(&schema)) {
                 return Err(Error::StaleSchema { version: schema.version() });
             }
             let evolution = Evolution::parse(schema.definition(), document).map_err(Error::SchemaInvalid)?;
             if evolution.is_nothing(schema.definition()) {
                 return Ok(schema);
             }
-            let next = evolution.next().clone();
+            let next = schema.evolved(&evolution);
             let request = EvolutionRequest { schema: Arc::clone(&schema), evolution, at: self.clock.now(), is_dry_run };
             match timed(Stage::Store, self.catalog.evolve(request)).await {
                 Ok(EvolutionOutcome::Evolved(schema)) => return Ok(schema),
                 Ok(EvolutionOutcome::Possible) => {
-                    return Ok(Arc::new(Schema::new(next, schema.version() + 1, schema.created_at())));
+                    return Ok(Arc::new(next));
                 }
                 Ok(EvolutionOutcome::Contradicted(found)) => return Err(Error::SchemaContradicted(found)),
                 Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
@@ -137,13 +137,24 @@ impl SchemaService {
         Ok(self.catalog.list().await?)
     }
 
-    /// Removes a schema with its table and records.
+    /// Removes a schema with its table and records, if it is as the preconditions say.
     ///
     /// # Errors
-    /// [`Error::SchemaNotFound`], [`Error::Store`].
+    /// [`Error::SchemaNotFound`], [`Error::StaleSchema`], [`Error::Store`].
     #[instrument(name = "schemas.remove", level = "debug", skip_all, fields(schema.name = %name))]
-    pub async fn remove(&self, name: &SchemaName) -> Result<(), Error> {
-        timed(Stage::Store, self.catalog.remove(name)).await.map_err(|error| not_found(error, name))
+    pub async fn remove(&self, name: &SchemaName, preconditions: &Preconditions) -> Result<(), Error> {
+        loop {
+            let schema = self.get(name).await?;
+            if !preconditions.allow(&schema_tag(&schema)) {
+                return Err(Error::StaleSchema { version: schema.version() });
+            }
+            let expected = if preconditions.ask_nothing() { None } else { Some(&schema) };
+            match timed(Stage::Store, self.catalog.remove(name, expected)).await {
+                // It is another version by now, which the preconditions may allow.
+                Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
+                removed => return removed.map_err(|error| not_found(error, name)),
+            }
+        }
     }
 }
 

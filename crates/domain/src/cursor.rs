@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Direction, Filter, Schema, SortKey, Value, ValueRef};
+use crate::{Direction, Field, Filter, Schema, SortKey, Value, ValueRef};
 
 /// The place of a record in the order of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,17 +18,26 @@ pub struct Position {
     pub sequence: i64,
 }
 
-/// What identifies a query for its cursors: 128 bits of SHA-256 over schema, filter and order.
+/// What identifies a query for its cursors: 128 bits of SHA-256 over schema, filter and order, and over which columns their names
+/// stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryFingerprint(String);
 
 impl QueryFingerprint {
-    /// The fingerprint of a filter and an order over a schema. A schema made anew under an old name differs.
+    /// The fingerprint of a filter and an order over a schema. A schema made anew under an old name differs, and so does a query
+    /// whose names have come to stand for other properties.
     pub(crate) fn of(schema: &Schema, filter: &Filter, sort: &[SortKey]) -> Self {
-        let mut text = format!("{} {} {filter}", schema.name().key(), schema.created_at().as_micros());
+        let mut text = format!("{} {filter}", schema.identity());
         for key in sort {
             let sign = if key.direction == Direction::Ascending { '+' } else { '-' };
             let _ = write!(text, " {sign}{} {}", key.field, key.field.data_type());
+        }
+        let mut fields: Vec<&Field> = filter.fields();
+        fields.extend(sort.iter().map(|key| &key.field));
+        for field in fields {
+            if let Field::Property { index, .. } = field {
+                let _ = write!(text, " {} {}", schema.names().get(*index).unwrap_or(&0), field.data_type());
+            }
         }
         Self(URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
     }
@@ -41,7 +50,9 @@ pub enum CursorError {
     #[error("the cursor is not one that this server made")]
     Malformed,
     /// The cursor belongs to a query with another schema, filter or sort.
-    #[error("the cursor belongs to another query; schema, filters and sort must stay as they were")]
+    #[error(
+        "the cursor belongs to another query; schema, filters and sort must stay as they were, in the store that made it"
+    )]
     OtherQuery,
 }
 

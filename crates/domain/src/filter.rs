@@ -270,6 +270,15 @@ impl Filter {
         }
     }
 
+    /// The fields that are compared, in the order of the tree, each as often as it is.
+    pub fn fields(&self) -> Vec<&Field> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::fields).collect(),
+            Self::Not(part) => part.fields(),
+            Self::Condition(condition) => vec![condition.field()],
+        }
+    }
+
     /// Number of conditions in the tree.
     pub fn condition_count(&self) -> usize {
         match self {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
+use uuid::Uuid;
+
 use crate::violation::abbreviate;
 use crate::{
-    Field, Index, Property, SchemaDefinition, SchemaName, Severity, SystemField, Timestamp, UniqueKey, UnknownField,
-    nearest,
+    Evolution, Field, Index, Property, SchemaDefinition, SchemaName, Severity, SystemField, Timestamp, UniqueKey,
+    UnknownField, nearest,
 };
 
 /// Columns of a record batch that come before the properties.
@@ -20,6 +22,10 @@ pub struct Schema {
     definition: SchemaDefinition,
     version: u32,
     created_at: Timestamp,
+    /// What tells the store from every other, and from itself before it was restored from a backup.
+    store: Uuid,
+    /// For each property the version since which its name has stood for its column.
+    named_since: Vec<u32>,
     arrow: SchemaRef,
     positions: HashMap<String, usize>,
 }
@@ -32,7 +38,45 @@ impl Schema {
         let columns = properties.map(|p| p.data_type.arrow_field(p.name.as_str(), !p.is_required));
         let arrow = Arc::new(ArrowSchema::new(system.into_iter().chain(columns).collect::<Vec<_>>()));
         let positions = definition.properties().iter().enumerate().map(|(i, p)| (p.name.key(), i)).collect();
-        Self { definition, version, created_at, arrow, positions }
+        let named_since = vec![1; definition.properties().len()];
+        Self { definition, version, created_at, store: Uuid::nil(), named_since, arrow, positions }
+    }
+
+    /// The same schema in a store of this identity.
+    #[must_use]
+    pub fn in_store(self, store: Uuid) -> Self {
+        Self { store, ..self }
+    }
+
+    /// The same schema, whose properties have had their names since these versions: one for each, in their order.
+    #[must_use]
+    pub fn named_since(self, versions: impl IntoIterator<Item = u32>) -> Self {
+        let mut versions = versions.into_iter();
+        let named_since = self.named_since.iter().map(|first| versions.next().unwrap_or(*first)).collect();
+        Self { named_since, ..self }
+    }
+
+    /// For each property the version since which its name has stood for its column. A name that comes back, or that another
+    /// property gave up, stands for another one.
+    pub fn names(&self) -> &[u32] {
+        &self.named_since
+    }
+
+    /// The next version of the schema, after a change of it.
+    #[must_use]
+    pub fn evolved(&self, evolution: &Evolution) -> Self {
+        let version = self.version + 1;
+        let since = evolution.properties(self).zip(evolution.origins()).map(|((property, was), origin)| {
+            let is_same = was.is_some_and(|was| was.name.key() == property.name.key());
+            origin.filter(|_| is_same).map_or(version, |origin| self.named_since[origin])
+        });
+        let since: Vec<u32> = since.collect();
+        Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).named_since(since)
+    }
+
+    /// A text that no other schema has: one made anew under an old name, or the one of a store that was restored, differs.
+    pub fn identity(&self) -> String {
+        format!("{} {} {}", self.store.simple(), self.name().key(), self.created_at.as_micros())
     }
 
     /// What its author wrote.

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, VARY};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,6 +19,7 @@ use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 
 use crate::accept::{self, Representation};
+use crate::conditional::is_known;
 use crate::error::ApiError;
 use crate::routes::represented;
 use crate::state::ApiState;
@@ -175,7 +176,7 @@ pub(crate) async fn answer(
     make: impl Future<Output = Result<Answer, ApiError>>,
 ) -> Result<HttpResponse, ApiError> {
     let tag = tag(question, state.services.query.commit_seq(question.schema).await?);
-    if is_current(request, &tag) {
+    if is_known(request, &tag)? {
         let mut response = HttpResponse::NotModified();
         response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
         if question.representation.is_some() {
@@ -192,17 +193,6 @@ pub(crate) async fn answer(
     Ok(response)
 }
 
-/// Whether `If-None-Match` names the representation that the client would get (RFC 9110, section 13.1.2).
-pub(crate) fn is_current(request: &HttpRequest, etag: &str) -> bool {
-    let known = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || opaque(tag) == opaque(etag))
-}
-
-fn opaque(tag: &str) -> &str {
-    tag.strip_prefix("W/").unwrap_or(tag)
-}
-
 /// The number of the commit, then 128 bits of SHA-256 over everything else. A weak tag: while a commit is becoming
 /// visible, an answer under the number before it may show it already.
 fn tag(question: Question<'_>, commit_seq: u64) -> String {
@@ -210,8 +200,7 @@ fn tag(question: Question<'_>, commit_seq: u64) -> String {
     let (format, compression) = representation.map_or(("", ""), |chosen| {
         (chosen.media_type.name, chosen.compression.map_or("", |compression| compression.name()))
     });
-    let (key, created_at) = (schema.name().key(), schema.created_at().as_micros());
-    let mut text = format!("{} {key} {created_at} {} ", env!("CARGO_PKG_VERSION"), schema.version());
+    let mut text = format!("{} {} {} ", env!("CARGO_PKG_VERSION"), schema.identity(), schema.version());
     let _ = write!(text, "{format} {compression} {query}");
     format!("W/\"{commit_seq}-{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
 }

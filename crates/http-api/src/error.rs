@@ -42,6 +42,7 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::SchemaExists
         | ErrorCode::SchemaChanged
+        | ErrorCode::CommitLost
         | ErrorCode::SchemaContradicted
         | ErrorCode::DuplicateId
         | ErrorCode::UniqueViolation

@@ -9,6 +9,7 @@ mod admission;
 mod answers;
 mod body;
 mod compress;
+mod conditional;
 mod connections;
 mod delivery;
 mod encode;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::HttpRequest;
-use actix_web::http::header::IF_MATCH;
 use eider_application::{
     BackupService, Error, ErrorCode, IngestService, KeyRing, MemoryGuard, QueryService, Reservation, SchemaService,
     ValidationService,
@@ -171,22 +169,6 @@ impl ApiState {
             Err(error) => Err(ApiError::not_a_schema(&error)),
         }
     }
-}
-
-/// What is within the quotes of the strong tags of `If-Match`; `None` when it asks for nothing (RFC 9110, section 13.1.1).
-pub(crate) fn if_match(request: &HttpRequest) -> Result<Option<Vec<String>>, ApiError> {
-    let mut tags: Option<Vec<String>> = None;
-    for value in request.headers().get_all(IF_MATCH) {
-        let value = value.to_str().map_err(|_| ApiError::new(ErrorCode::MalformedRequest, "`If-Match` is not text"))?;
-        for tag in value.split(',').map(str::trim) {
-            if tag == "*" {
-                return Ok(None);
-            }
-            let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            tags.get_or_insert_default().extend(opaque.map(str::to_owned));
-        }
-    }
-    Ok(tags)
 }
 
 /// The outcome of a query that takes no longer than `at_most`; after that it is interrupted.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use eider_application::DigestFile;
-use eider_store_duckdb::is_in_use;
+use eider_store_duckdb::{begin_anew, is_in_use};
 
 use crate::backup::{MANIFEST, Manifest, sync_directory};
 use crate::settings::DATABASE;
@@ -51,6 +51,8 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<()> {
         remove(&partial)?;
     }
     copied?;
+    // The records go on as of the backup, and nothing that was said of what came after it holds for what comes now.
+    begin_anew(&partial)?;
     if has_data {
         set_aside(&database, &log)?;
     }

@@ -1,6 +1,7 @@
 //! The catalog tables: which schemas there are, and how far each has been written.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use duckdb::{Connection, params};
 use eider_application::{
@@ -8,7 +9,10 @@ use eider_application::{
 };
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 
+use uuid::Uuid;
+
 use crate::error::store_error;
+use crate::history;
 use crate::ident::{self, CATALOG};
 use crate::sql;
 
@@ -60,20 +64,55 @@ pub(crate) struct StoredSchema {
 ///
 /// # Errors
 /// `Unsupported` for a DuckDB file that is not ours or of another format, `Corrupt` for a catalog that cannot be read.
-pub(crate) fn load(connection: &Connection) -> Result<Vec<(Schema, Counters)>, StoreError> {
+pub(crate) fn load(connection: &Connection) -> Result<Catalog, StoreError> {
     if !is_there(connection)? {
         create(connection)?;
-        return Ok(Vec::new());
     }
     let schemas = stored(connection)?;
+    let identity = history::ensure(connection)?;
+    ensure_names(connection)?;
     rebuild_indexes(connection, &schemas)?;
     let schemas = schemas.into_iter();
     let ready = |stored: StoredSchema| {
         mend_indexes(connection, &stored.schema)?;
         let counters = counters(connection, &stored)?;
-        Ok((stored.schema, counters))
+        let lost_commits = history::lost_commits(connection, &stored.schema)?;
+        let named_since = names(connection, &stored.schema)?;
+        Ok(LoadedSchema { schema: stored.schema.in_store(identity).named_since(named_since), counters, lost_commits })
     };
-    schemas.map(ready).collect()
+    Ok(Catalog { identity, schemas: schemas.map(ready).collect::<Result<_, StoreError>>()? })
+}
+
+/// What a file holds, ready to be written to.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    /// What tells the store from every other.
+    pub(crate) identity: Uuid,
+    pub(crate) schemas: Vec<LoadedSchema>,
+}
+
+/// A schema of a file that was opened.
+#[derive(Debug)]
+pub(crate) struct LoadedSchema {
+    pub(crate) schema: Schema,
+    pub(crate) counters: Counters,
+    pub(crate) lost_commits: Vec<RangeInclusive<u64>>,
+}
+
+/// The versions since which names of properties have stood for their columns: those that have changed.
+fn ensure_names(connection: &Connection) -> Result<(), StoreError> {
+    let table = format!(
+        "CREATE TABLE IF NOT EXISTS {CATALOG}.names \
+         (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, since UINTEGER NOT NULL)"
+    );
+    connection.execute_batch(&table).map_err(store_error)
+}
+
+fn names(connection: &Connection, schema: &Schema) -> Result<Vec<u32>, StoreError> {
+    let sql = format!("SELECT since FROM {CATALOG}.names WHERE \"key\" = ? ORDER BY place");
+    let mut statement = connection.prepare(&sql).map_err(store_error)?;
+    let names = statement.query_map([schema.name().key()], |row| row.get::<_, u32>(0)).map_err(store_error)?;
+    names.collect::<Result<_, _>>().map_err(store_error)
 }
 
 /// The schemas of a file that has a catalog.
@@ -194,6 +233,13 @@ pub(crate) fn replace(connection: &Connection, next: &Schema, since: Timestamp) 
             params![definition, next.version(), next.name().key()],
         )
         .map_err(store_error)?;
+    connection
+        .execute(&format!("DELETE FROM {CATALOG}.names WHERE \"key\" = ?"), [next.name().key()])
+        .map_err(store_error)?;
+    let insert = format!("INSERT INTO {CATALOG}.names VALUES (?, ?, ?)");
+    for (place, named_since) in (0_u32..).zip(next.names()) {
+        connection.execute(&insert, params![next.name().key(), place, named_since]).map_err(store_error)?;
+    }
     insert_version(connection, next, since)
 }
 
@@ -272,9 +318,14 @@ fn mend_indexes(connection: &Connection, schema: &Schema) -> Result<(), StoreErr
 pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
     let key = schema.name().key();
     connection.execute_batch(&sql::drop_table(schema)).map_err(store_error)?;
-    for (table, column) in
-        [("schemas", "\"key\""), ("versions", "\"key\""), ("counters", "\"key\""), ("answers", "schema_key")]
-    {
+    for (table, column) in [
+        ("schemas", "\"key\""),
+        ("versions", "\"key\""),
+        ("counters", "\"key\""),
+        ("names", "\"key\""),
+        ("lost_commits", "\"key\""),
+        ("answers", "schema_key"),
+    ] {
         let sql = format!("DELETE FROM {CATALOG}.{table} WHERE {column} = ?");
         connection.execute(&sql, params![key]).map_err(store_error)?;
     }

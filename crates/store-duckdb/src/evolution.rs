@@ -190,7 +190,7 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
 
 /// The schema that a change makes, and what makes its table.
 fn next_of(EvolutionRequest { schema: before, evolution, .. }: &EvolutionRequest) -> (Schema, Alteration) {
-    let next = Schema::new(evolution.next().clone(), before.version() + 1, before.created_at());
+    let next = before.evolved(evolution);
     let alteration = sql::alteration(before, evolution, &next);
     (next, alteration)
 }
@@ -242,7 +242,7 @@ fn apply(
 fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
     let EvolutionRequest { schema, evolution, .. } = request;
     let mut found = by_themselves(connection, request)?;
-    let next = Schema::new(evolution.next().clone(), schema.version() + 1, schema.created_at());
+    let next = schema.evolved(evolution);
     for key in evolution.new_keys(schema, &next) {
         // What is added has its default in every record.
         let properties: Vec<usize> = key.origins.iter().copied().flatten().collect();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use eider_application::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
+use uuid::Uuid;
 
 use crate::backup::Copies;
 use crate::catalog::Counters;
@@ -25,6 +27,8 @@ use crate::{StoreSettings, group, reads};
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) settings: StoreSettings,
+    /// What tells the store from every other, and from itself before it was restored.
+    pub(crate) identity: Uuid,
     /// The schemas by key. Writes to it hold `catalog_gate`.
     pub(crate) tables: RwLock<BTreeMap<String, Table>>,
     /// What a checkpoint has to be taken of.
@@ -54,6 +58,8 @@ pub(crate) struct Table {
     pub(crate) lookups: Arc<Lookups>,
     /// The number of the last commit.
     pub(crate) committed: Arc<watch::Sender<u64>>,
+    /// The numbers of commits that are not there any more.
+    pub(crate) lost_commits: Arc<[RangeInclusive<u64>]>,
     pub(crate) queue: group::Queue,
 }
 
@@ -72,26 +78,35 @@ pub(crate) struct Queues {
     pub(crate) reads: mpsc::Receiver<reads::Waiting>,
 }
 
+/// What every version of a table shares.
+type Lasting = (Arc<AsyncMutex<Gate>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>, Arc<[RangeInclusive<u64>]>);
+
 impl Table {
     /// The table of a schema that this process did not know, and the queue of wanted filters over its ids.
-    pub(crate) fn new(schema: Schema, counters: Counters, shared: &Shared) -> (Self, Queues, mpsc::Receiver<IdFilter>) {
+    pub(crate) fn new(
+        schema: Schema,
+        counters: Counters,
+        lost_commits: Vec<RangeInclusive<u64>>,
+        shared: &Shared,
+    ) -> (Self, Queues, mpsc::Receiver<IdFilter>) {
         let id_filter = Arc::<IdFilterGauge>::default();
         let (ids, id_filters) = StoredIds::new(shared.settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
         let gate = Arc::new(AsyncMutex::new(Gate { counters, ids, deleted_before: 0 }));
-        let (table, queues) = Self::of_version(schema, TableVersion::first(), (gate, id_filter, committed), shared);
+        let lasting = (gate, id_filter, committed, lost_commits.into());
+        let (table, queues) = Self::of_version(schema, TableVersion::first(), lasting, shared);
         (table, queues, id_filters)
     }
 
     /// The table of the next version of its schema. Who waits for the turn to write goes on waiting.
     pub(crate) fn evolved(self, next: Schema, version: TableVersion, shared: &Shared) -> (Self, Queues) {
-        Self::of_version(next, version, (self.gate, self.id_filter, self.committed), shared)
+        Self::of_version(next, version, (self.gate, self.id_filter, self.committed, self.lost_commits), shared)
     }
 
     fn of_version(
         schema: Schema,
         version: TableVersion,
-        (gate, id_filter, committed): (Arc<AsyncMutex<Gate>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>),
+        (gate, id_filter, committed, lost_commits): Lasting,
         shared: &Shared,
     ) -> (Self, Queues) {
         let schema = Arc::new(schema);
@@ -101,7 +116,10 @@ impl Table {
         let ranges = Arc::new(Ranges::new(shared.settings.least_ranged_rows));
         let lookups = Arc::default();
         let queues = Queues { changes, reads: waiting_reads };
-        (Self { schema, version, gate, id_filter, records, reads, ranges, lookups, committed, queue }, queues)
+        (
+            Self { schema, version, gate, id_filter, records, reads, ranges, lookups, committed, lost_commits, queue },
+            queues,
+        )
     }
 }
 

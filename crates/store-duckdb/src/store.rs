@@ -1,5 +1,6 @@
 //! The adapter: both ports on one instance.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::{Instrument, instrument};
 
-use crate::catalog::{self, Counters};
+use crate::catalog::{self, Counters, LoadedSchema};
 use crate::error::{internal, schema_removed, store_error};
 use crate::evolution::{self, EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observation, Observed};
@@ -51,11 +52,11 @@ impl DuckDbStore {
     #[instrument(name = "store.open", level = "debug", skip_all)]
     pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let opening = settings.clone();
-        let (connection, stored, observed) = blocking::run(move || {
+        let (connection, catalog, observed) = blocking::run(move || {
             let connection = engine::open(&opening)?;
-            let stored = catalog::load(&connection)?;
+            let catalog = catalog::load(&connection)?;
             let observed = Observed::new(engine::connect(&connection)?, &opening)?;
-            Ok::<_, StoreError>((connection, stored, observed))
+            Ok::<_, StoreError>((connection, catalog, observed))
         })
         .await??;
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
@@ -65,6 +66,7 @@ impl DuckDbStore {
         let shared = Shared {
             pool,
             settings,
+            identity: catalog.identity,
             tables: RwLock::default(),
             activity,
             catalog_gate,
@@ -78,15 +80,15 @@ impl DuckDbStore {
         let store = Self { shared: Arc::new(shared) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
         tokio::spawn(figures::run(Arc::downgrade(&store.shared)));
-        for (schema, counters) in stored {
-            store.add(schema, counters);
+        for LoadedSchema { schema, counters, lost_commits } in catalog.schemas {
+            store.add(schema, counters, lost_commits);
         }
         Ok(store)
     }
 
     /// Makes a schema of the file known, and begins to serve its queues.
-    fn add(&self, schema: Schema, counters: Counters) -> Arc<Schema> {
-        let (table, queues, id_filters) = Table::new(schema, counters, &self.shared);
+    fn add(&self, schema: Schema, counters: Counters, lost_commits: Vec<RangeInclusive<u64>>) -> Arc<Schema> {
+        let (table, queues, id_filters) = Table::new(schema, counters, lost_commits, &self.shared);
         tokio::spawn(identity::run(Arc::downgrade(&self.shared), Arc::clone(&table.schema), id_filters));
         self.serve(table, queues)
     }
@@ -170,10 +172,11 @@ impl SchemaCatalog for DuckDbStore {
             return Err(StoreError::new(StoreErrorKind::Conflict, "a schema of this name exists"));
         }
         let (store, runtime) = (self.clone(), Handle::current());
+        let schema = schema.in_store(self.shared.identity);
         worker::write(&self.shared.pool, move |connection| {
             transaction(connection, || catalog::insert(connection, &schema).map(Decision::Commit))?;
             let _runtime = runtime.enter();
-            Ok(store.add(schema, Counters::NEW))
+            Ok(store.add(schema, Counters::NEW, Vec::new()))
         })
         .await
     }
@@ -188,12 +191,15 @@ impl SchemaCatalog for DuckDbStore {
     }
 
     #[instrument(name = "store.remove_schema", level = "debug", skip_all, fields(schema.name = %name))]
-    async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {
+    async fn remove(&self, name: &SchemaName, expected: Option<&Arc<Schema>>) -> Result<(), StoreError> {
         let _one_at_a_time = self.shared.catalog_gate.lock().await;
         let (schema, turn) = loop {
-            let schema = self.shared.table(&name.key())?.schema;
+            let schema = match expected {
+                Some(expected) => Arc::clone(expected),
+                None => self.shared.table(&name.key())?.schema,
+            };
             match self.shared.turn(&schema).await {
-                Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
+                Err(error) if error.kind() == StoreErrorKind::SchemaChanged && expected.is_none() => {}
                 turn => break (schema, turn?),
             }
         };
@@ -361,7 +367,12 @@ impl RecordStore for DuckDbStore {
         commit_seq: u64,
         at_most: Duration,
     ) -> Result<(), StoreError> {
-        let mut committed = self.shared.table_of(schema)?.committed.subscribe();
+        let Table { committed, lost_commits, .. } = self.shared.table_of(schema)?;
+        if lost_commits.iter().any(|range| range.contains(&commit_seq)) {
+            let message = "the commit was lost when the store was restored";
+            return Err(StoreError::new(StoreErrorKind::CommitLost, message));
+        }
+        let mut committed = committed.subscribe();
         let reached = committed.wait_for(|last| *last >= commit_seq);
         match tokio::time::timeout(at_most, reached).await {
             Ok(Ok(_)) => Ok(()),

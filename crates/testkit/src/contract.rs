@@ -156,6 +156,7 @@ macro_rules! record_store_contract {
                 what_comes_twice_cannot_be_unique
                 indexes_come_and_go
                 names_can_be_swapped
+                cursors_belong_to_the_properties_of_their_query
                 versions_are_remembered
                 a_version_that_has_gone_is_told_so
                 a_scan_outlives_a_change_of_its_schema

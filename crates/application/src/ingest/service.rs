@@ -15,18 +15,18 @@ use tracing::instrument;
 use uuid::Uuid;
 
 use super::parquet::Spooling;
+use super::turns::{Rewrite, Turns};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
 use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
-    IdGenerator, KeyConflict, MemoryGuard, Principal, QueryService, RecordStore, ReportStream, StoreError, blocking,
+    IdGenerator, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, RecordStore, ReportStream,
+    StoreError, blocking, record_tag,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
 pub(super) const INLINE_BYTES: usize = 64 << 10;
-/// How often a change without a precondition begins again after another writer was first.
-const ATTEMPTS: usize = 16;
 
 /// A record as it is stored now.
 #[derive(Debug, Clone)]
@@ -47,25 +47,6 @@ impl StoredRecord {
     }
 }
 
-/// Which versions of a record a change may be based on.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Precondition {
-    /// Any.
-    #[default]
-    None,
-    /// One of these.
-    OneOf(Vec<Version>),
-}
-
-impl Precondition {
-    fn holds_for(&self, version: Version) -> bool {
-        match self {
-            Self::None => true,
-            Self::OneOf(versions) => versions.contains(&version),
-        }
-    }
-}
-
 /// Creates, changes and deletes records.
 #[derive(Debug, Clone)]
 pub struct IngestService {
@@ -80,6 +61,8 @@ pub struct IngestService {
     /// Where bodies wait that cannot be read as they arrive, and the memory for them.
     pub(super) spooling: Spooling,
     pub(super) query: QueryService,
+    /// The records that are being changed, and the changes that wait for them.
+    pub(super) turns: Turns,
 }
 
 impl IngestService {
@@ -92,7 +75,17 @@ impl IngestService {
         limits: IngestLimits,
     ) -> Self {
         let query = QueryService::new(Arc::clone(&store));
-        Self { store, clock, ids, limits, running: Arc::default(), reports, spooling: Spooling::default(), query }
+        Self {
+            store,
+            clock,
+            ids,
+            limits,
+            running: Arc::default(),
+            reports,
+            spooling: Spooling::default(),
+            query,
+            turns: Turns::default(),
+        }
     }
 
     /// The same service with a directory of its own for bodies that wait on disk, in files without names; the
@@ -142,16 +135,13 @@ impl IngestService {
         schema: &Arc<Schema>,
         id: RecordId,
         body: Bytes,
-        precondition: &Precondition,
+        preconditions: &Preconditions,
     ) -> Result<StoredRecord, Error> {
         let decoded = self.decode_single(schema, body).await?;
         if decoded.ids.has_given() && id_of(&decoded.records) != Some(id) {
             return Err(Error::RecordInvalid(vec![patch::other_id()]));
         }
-        self.rewrite(schema, id, precondition, async |current| {
-            Ok(patch::successor(&decoded.records, &current, self.clock.now())?)
-        })
-        .await
+        self.rewrite(schema, id, Rewrite::Replace(decoded.records), preconditions).await
     }
 
     /// Changes the properties that a JSON merge patch (RFC 7396) names: null empties one, an object is merged into
@@ -165,19 +155,9 @@ impl IngestService {
         schema: &Arc<Schema>,
         id: RecordId,
         body: Bytes,
-        precondition: &Precondition,
+        preconditions: &Preconditions,
     ) -> Result<StoredRecord, Error> {
-        self.rewrite(schema, id, precondition, async |current| {
-            let is_short = body.len() < INLINE_BYTES && current.get_array_memory_size() < INLINE_BYTES;
-            let (schema, body, ids) = (Arc::clone(schema), body.clone(), Arc::clone(&self.ids));
-            let (limits, now) = (self.limits, self.clock.now());
-            let apply = move || -> Result<RecordBatch, Error> {
-                let patched = patch::apply(&schema, id, &current, &body, &limits, &*ids)?;
-                Ok(patch::successor(&patched, &current, now)?)
-            };
-            if is_short { apply() } else { blocking::run(apply).await? }
-        })
-        .await
+        self.rewrite(schema, id, Rewrite::Patch(body), preconditions).await
     }
 
     /// Deletes a record.
@@ -185,19 +165,29 @@ impl IngestService {
     /// # Errors
     /// [`Error::RecordNotFound`], [`Error::StaleVersion`], [`Error::Store`].
     #[instrument(name = "records.delete", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn delete(&self, schema: &Arc<Schema>, id: RecordId, precondition: &Precondition) -> Result<u64, Error> {
-        for _ in 0..ATTEMPTS {
-            let expected = match precondition {
-                Precondition::None => None,
-                Precondition::OneOf(_) => Some(self.current(schema, id, precondition).await?.1),
+    pub async fn delete(
+        &self,
+        schema: &Arc<Schema>,
+        id: RecordId,
+        preconditions: &Preconditions,
+    ) -> Result<u64, Error> {
+        loop {
+            let expected = if preconditions.ask_nothing() {
+                None
+            } else {
+                let current = self.query.get(schema, id).await?;
+                if !preconditions.allow(&record_tag(schema, &current)) {
+                    return Err(Error::StaleVersion);
+                }
+                Some(version_of(&current))
             };
             match self.change(schema, Change::Delete { id, expected }).await? {
                 ChangeOutcome::Committed { commit_seq, .. } => return Ok(commit_seq),
                 ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
+                // It is another version by now, which the preconditions may allow.
                 ChangeOutcome::Stale | ChangeOutcome::Conflict(_) => {}
             }
         }
-        Err(Error::StaleVersion)
     }
 
     /// Deletes every matching record, or none when they are more than `max_affected`.
@@ -229,42 +219,8 @@ impl IngestService {
         report.map(|report| report.lines).ok_or(Error::ReportNotFound { import })
     }
 
-    /// Makes a new record of the current one and stores it in its place, again when another writer was first.
-    async fn rewrite(
-        &self,
-        schema: &Arc<Schema>,
-        id: RecordId,
-        precondition: &Precondition,
-        make: impl AsyncFn(RecordBatch) -> Result<RecordBatch, Error>,
-    ) -> Result<StoredRecord, Error> {
-        for _ in 0..ATTEMPTS {
-            let (current, expected) = self.current(schema, id, precondition).await?;
-            let record = make(current).await?;
-            match self.change(schema, Change::Replace { record: record.clone(), expected }).await? {
-                ChangeOutcome::Committed { commit_seq, shared } => {
-                    return Ok(StoredRecord::new(schema, record, commit_seq, &shared));
-                }
-                ChangeOutcome::Conflict(conflicts) => return Err(key_conflict(&conflicts)),
-                ChangeOutcome::Missing => return Err(Error::RecordNotFound { id }),
-                ChangeOutcome::Stale => {}
-            }
-        }
-        Err(Error::StaleVersion)
-    }
-
     pub(super) async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
         timed(Stage::Store, self.store.change(schema, change)).await
-    }
-
-    async fn current(
-        &self,
-        schema: &Arc<Schema>,
-        id: RecordId,
-        precondition: &Precondition,
-    ) -> Result<(RecordBatch, Version), Error> {
-        let record = self.query.get(schema, id).await?;
-        let version = version_of(&record);
-        if precondition.holds_for(version) { Ok((record, version)) } else { Err(Error::StaleVersion) }
     }
 
     pub(super) async fn decode_single(&self, schema: &Arc<Schema>, body: Bytes) -> Result<DecodedBatch, Error> {

@@ -44,11 +44,12 @@ pub trait SchemaCatalog: fmt::Debug + Send + Sync + 'static {
     /// `NotFound`.
     async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError>;
 
-    /// Removes a schema with its table, indexes and records: all or nothing. Scans that run keep their snapshot.
+    /// Removes a schema with its table, indexes and records: all or nothing. Scans that run keep their snapshot. With
+    /// `expected` exactly this version of it, as [`SchemaCatalog::get`] gave it.
     ///
     /// # Errors
-    /// `NotFound`.
-    async fn remove(&self, name: &SchemaName) -> Result<(), StoreError>;
+    /// `NotFound`; `SchemaChanged` when it is another version than `expected` by now.
+    async fn remove(&self, name: &SchemaName, expected: Option<&Arc<Schema>>) -> Result<(), StoreError>;
 }
 
 /// What a schema holds, as its store counts it.

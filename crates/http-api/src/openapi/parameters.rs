@@ -234,17 +234,17 @@ pub(crate) struct Once {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(crate) struct IfMatch {
-    /// The version that the record must have, as in its `ETag`.
+    /// The `ETag` that what is changed must have, or `*`: 412 if it has another.
     #[param(rename = "If-Match", nullable = false)]
     if_match: Option<String>,
 }
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-pub(crate) struct SchemaIfMatch {
-    /// The version that the schema must have, as in its `ETag`.
-    #[param(rename = "If-Match", nullable = false)]
-    if_match: Option<String>,
+pub(crate) struct UnlessMatch {
+    /// The `ETag` that what is changed must not have, or `*`: 412 if it has it.
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
 }
 
 #[derive(IntoParams)]

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use eider_application::ErrorCode::{
-    self, BackupNotFound, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress, IdempotencyMismatch,
-    Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter, MalformedJson,
-    MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited, RecordNotFound,
-    ReportNotFound, RequestTimeout, RulesInvalid, SchemaChanged, SchemaContradicted, SchemaExists, SchemaInvalid,
-    SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords, Unauthorized,
-    UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported, UnsupportedMediaType, UriTooLong,
-    ValidationFailed, ValidationNotFound, ValidationUnfinished, WriteConflict,
+    self, BackupNotFound, CommitLost, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress,
+    IdempotencyMismatch, Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter,
+    MalformedJson, MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited,
+    RecordNotFound, ReportNotFound, RequestTimeout, RulesInvalid, SchemaChanged, SchemaContradicted, SchemaExists,
+    SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords,
+    Unauthorized, UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported,
+    UnsupportedMediaType, UriTooLong, ValidationFailed, ValidationNotFound, ValidationUnfinished, WriteConflict,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -22,6 +22,8 @@ const EVERYWHERE: &[ErrorCode] =
     &[MalformedRequest, UnknownParameter, InvalidParameter, Internal, StoreCorrupt, Unsupported, Timeout];
 const BODY: &[ErrorCode] = &[MalformedJson, PayloadTooLarge, UnsupportedMediaType, RequestTimeout];
 const FILTERS: &[ErrorCode] = &[UnknownProperty, UnknownOperator, InvalidFilter, QueryTooComplex];
+/// Of every operation that reads records.
+const READ: &[ErrorCode] = &[SchemaNotFound, SchemaChanged, StaleVersion, CommitLost];
 const NEGOTIATED: &[ErrorCode] = &[NotAcceptable];
 const PAGED: &[ErrorCode] = &[InvalidLimit, InvalidCursor];
 const GROUPED: &[ErrorCode] = &[InvalidAggregation, FigureOutOfRange];
@@ -41,7 +43,8 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         "backup" => &[EVERYWHERE, &[StorageFull]],
         "backup_receipt" => &[EVERYWHERE, &[BackupNotFound]],
         "create_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]],
-        "describe_schema" | "advice" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged]],
+        "describe_schema" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, StaleVersion]],
+        "advice" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged]],
         "schema_versions" | "list_validations" => &[EVERYWHERE, &[SchemaNotFound]],
         "evolve_schema" => &[
             EVERYWHERE,
@@ -56,7 +59,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
                 StorageFull,
             ],
         ],
-        "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, WriteConflict, StorageFull]],
+        "remove_schema" => &[EVERYWHERE, &[SchemaNotFound, StaleVersion, WriteConflict, StorageFull]],
         "validate" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RulesInvalid, StorageFull], BODY],
         "validation" | "cancel_validation" => &[EVERYWHERE, &[SchemaNotFound, ValidationNotFound]],
         "validation_issues" => &[EVERYWHERE, &[SchemaNotFound, ValidationNotFound, ValidationUnfinished]],
@@ -68,19 +71,21 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
         ],
         "infer_schema" => &[EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]],
         "failures" => &[EVERYWHERE, &[ReportNotFound]],
-        "create_record" | "create_named_record" => &[EVERYWHERE, &[SchemaNotFound], BODY, WRITE, KEYS, NAMED_CALL],
+        "create_record" | "create_named_record" => {
+            &[EVERYWHERE, &[SchemaNotFound, StaleVersion], BODY, WRITE, KEYS, NAMED_CALL]
+        }
         "create_records" | "create_named_records" => {
-            &[EVERYWHERE, &[SchemaNotFound, TooManyRecords], BODY, WRITE, NAMED_CALL]
+            &[EVERYWHERE, &[SchemaNotFound, StaleVersion, TooManyRecords], BODY, WRITE, NAMED_CALL]
         }
-        "page" | "stream" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS, NEGOTIATED, PAGED],
-        "count" | "profile" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], FILTERS],
-        "query" | "query_by_post" | "stream_query" => {
-            &[EVERYWHERE, &[SchemaNotFound, SchemaChanged], BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
-        }
-        "remove_records" => {
-            &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, TooManyAffected, WriteConflict, StorageFull], FILTERS]
-        }
-        "record" => &[EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound]],
+        "page" | "stream" => &[EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED],
+        "count" | "profile" => &[EVERYWHERE, READ, FILTERS],
+        "query" | "query_by_post" | "stream_query" => &[EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED],
+        "remove_records" => &[
+            EVERYWHERE,
+            &[SchemaNotFound, SchemaChanged, StaleVersion, TooManyAffected, WriteConflict, StorageFull],
+            FILTERS,
+        ],
+        "record" => &[EVERYWHERE, READ, &[RecordNotFound]],
         "replace_record" | "patch_record" => {
             &[EVERYWHERE, &[SchemaNotFound, RecordNotFound, StaleVersion], BODY, WRITE, KEYS]
         }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::{bulk as bulk_route, records};
 use crate::access;
 use crate::body;
+use crate::conditional;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
@@ -66,6 +67,7 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
+    conditional::without_tag(&request)?;
     let settings = &state.settings();
     let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
     let Opened { schema_name, data } = open(body).await?;

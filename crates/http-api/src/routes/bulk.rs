@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::access;
 use crate::body;
+use crate::conditional;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
@@ -28,6 +29,7 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
 pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
     let known = ["mode", "on_conflict", "return", "dry_run", "max_errors"];
     let parameters = Parameters::parse(request.query_string(), &known, false)?;
+    conditional::without_tag(request)?;
     let mode = parameters.choice("mode", &[("atomic", BulkMode::Atomic), ("partial", BulkMode::Partial)])?;
     let policies = [("error", OnConflict::Error), ("ignore", OnConflict::Ignore), ("replace", OnConflict::Replace)];
     let max_errors = match parameters.control("max_errors") {

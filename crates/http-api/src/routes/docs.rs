@@ -11,7 +11,8 @@ use eider_application::{Error, ErrorCode, blocking};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-use crate::answers::{REVALIDATE, is_current};
+use crate::answers::REVALIDATE;
+use crate::conditional::is_known;
 use crate::error::ApiError;
 
 /// What the page may load and do: its own files, styles that it writes, images that it draws.
@@ -65,7 +66,7 @@ pub(super) async fn asset(request: HttpRequest, file: web::Path<String>) -> Resu
     let (name, content_type) =
         known.ok_or_else(|| ApiError::new(ErrorCode::RouteNotFound, "the page of the API has no such file"))?;
     let tag = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
-    let is_known = is_current(&request, &tag);
+    let is_known = is_known(&request, &tag)?;
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "public, max-age=3600"));
     if is_known {

@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 use super::BASE;
 use super::openapi::Routes;
 use crate::accept;
-use crate::answers::is_current;
+use crate::conditional::is_known;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
@@ -85,7 +85,7 @@ pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, ApiError
 )]
 pub(super) async fn icon(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let is_known = is_current(&request, &ICON_TAG);
+    let is_known = is_known(&request, &ICON_TAG)?;
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, ICON_TAG.as_str())).insert_header((CACHE_CONTROL, ICON_KEPT));
     if is_known {

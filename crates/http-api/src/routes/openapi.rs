@@ -12,7 +12,8 @@ use super::{
     records, schemas, stream, validations,
 };
 use crate::access;
-use crate::answers::{REVALIDATE, is_current};
+use crate::answers::REVALIDATE;
+use crate::conditional::is_known;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
@@ -105,7 +106,7 @@ pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -
     let mut schemas = state.services.schemas.list().await?;
     schemas.retain(|schema| reader.may(Verb::SchemasRead, schema.name()));
     let tag = openapi::tag(&schemas, &settings);
-    if is_current(&request, &tag) {
+    if is_known(&request, &tag)? {
         let mut response = HttpResponse::NotModified();
         return Ok(response
             .insert_header((ETAG, tag))

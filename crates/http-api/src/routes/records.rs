@@ -7,25 +7,24 @@ use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use bytes::Bytes;
 use eider_application::timings::{self, Stage};
-use eider_application::{BodyFormat, ErrorCode, KeyedCreation, Precondition, StoredRecord, WarningCount};
-use eider_domain::{RecordId, Schema, SystemField, Version};
+use eider_application::{BodyFormat, ErrorCode, KeyedCreation, Preconditions, StoredRecord, WarningCount, record_tag};
+use eider_domain::{RecordId, Schema, SystemField};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::BASE;
 use super::bulk::idempotency_key;
-use crate::answers::is_current;
 use crate::body;
+use crate::conditional::{self, is_known};
 use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::{Parameters, record_query};
 use crate::shape::Shape;
 use crate::slow;
-use crate::state::{ApiState, MIN_SEQ, if_match};
+use crate::state::{ApiState, MIN_SEQ};
 
 /// Name of the header with the number of the commit that a change was stored by.
 const COMMIT_SEQ: &str = "eider-commit-seq";
@@ -44,7 +43,7 @@ const WARNINGS: &str = "eider-warnings";
     params(openapi::InSchema, openapi::Once),
     request_body(content = openapi::NewRecord),
     responses(
-        (status = 201, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."), ("Location" = String, description = "Where it is."), ("Idempotent-Replayed" = String, description = "`true`: the call was answered before."))),
+        (status = 201, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The tag of the record as it is now."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."), ("Location" = String, description = "Where it is."), ("Idempotent-Replayed" = String, description = "`true`: the call was answered before."))),
     )
 )]
 pub(super) async fn create(
@@ -54,6 +53,7 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
+    conditional::without_tag(&request)?;
     // A schema that is not there is told before the body is read.
     state.schema(&name).await?;
     let settings = &state.settings();
@@ -124,10 +124,10 @@ enum Rewrite {
     path = "/api/v1/records/{schema}/{id}",
     operation_id = "replace_record",
     tag = "records",
-    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch),
+    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch, openapi::UnlessMatch),
     request_body(content = openapi::NewRecord),
     responses(
-        (status = 200, description = "The record as it is now.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."))),
+        (status = 200, description = "The record as it is now.", body = openapi::Record, headers(("ETag" = String, description = "The tag of the record as it is now."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."))),
     )
 )]
 pub(super) async fn replace(
@@ -145,10 +145,10 @@ pub(super) async fn replace(
     path = "/api/v1/records/{schema}/{id}",
     operation_id = "patch_record",
     tag = "records",
-    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch),
+    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch, openapi::UnlessMatch),
     request_body(content((openapi::RecordPatch = "application/merge-patch+json"), (openapi::RecordPatch = "application/json"))),
     responses(
-        (status = 200, description = "The record as it is now.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."))),
+        (status = 200, description = "The record as it is now.", body = openapi::Record, headers(("ETag" = String, description = "The tag of the record as it is now."), ("Eider-Commit-Seq" = String, description = "The commit that stored it."))),
     )
 )]
 pub(super) async fn patch(
@@ -167,7 +167,7 @@ async fn rewrite(
     payload: web::Payload,
     rewrite: Rewrite,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, id, precondition) = addressed(state, request, path).await?;
+    let (name, id, preconditions) = addressed(state, request, path).await?;
     let accepted = match rewrite {
         Rewrite::Replace => body::JSON,
         Rewrite::Patch => body::MERGE_PATCH,
@@ -179,8 +179,8 @@ async fn rewrite(
     let change = async |schema: Arc<Schema>| {
         slow::note(request, Shape::new("change", &schema));
         let stored = match rewrite {
-            Rewrite::Replace => ingest.replace(&schema, id, body.clone(), &precondition).await?,
-            Rewrite::Patch => ingest.patch(&schema, id, body.clone(), &precondition).await?,
+            Rewrite::Replace => ingest.replace(&schema, id, body.clone(), &preconditions).await?,
+            Rewrite::Patch => ingest.patch(&schema, id, body.clone(), &preconditions).await?,
         };
         Ok((schema, stored))
     };
@@ -194,21 +194,13 @@ async fn addressed(
     state: &ApiState,
     request: &HttpRequest,
     path: web::Path<(String, String)>,
-) -> Result<(String, RecordId, Precondition), ApiError> {
+) -> Result<(String, RecordId, Preconditions), ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let (name, id) = path.into_inner();
     // A schema that is not there is told before the body is read.
     state.schema(&name).await?;
     let id = parse_id(&id)?;
-    Ok((name, id, precondition(request)?))
-}
-
-/// What `If-Match` says (RFC 9110, section 13.1.1). A weak tag matches nothing.
-fn precondition(request: &HttpRequest) -> Result<Precondition, ApiError> {
-    // The version of the record, without that of its schema.
-    let version_of = |tag: String| tag.split('.').next()?.parse().ok().map(Version::from_i64);
-    let versions = if_match(request)?.map(|tags| tags.into_iter().filter_map(version_of).collect());
-    Ok(versions.map_or(Precondition::None, Precondition::OneOf))
+    Ok((name, id, conditional::preconditions(request)?))
 }
 
 /// Deletes the records that filters match, if they are no more than `max_affected`.
@@ -228,6 +220,7 @@ pub(super) async fn remove_matching(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["filters", "max_affected"], true)?;
+    conditional::without_tag(&request)?;
     let delete = async |schema: Arc<Schema>| {
         let filter = record_query(&parameters, &schema, &state.settings())?.filter;
         if filter.is_everything() {
@@ -252,7 +245,7 @@ pub(super) async fn remove_matching(
     tag = "records",
     params(openapi::InSchema, openapi::OfRecord, openapi::SeenFrom, openapi::IfNoneMatch),
     responses(
-        (status = 200, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The version of the record."))),
+        (status = 200, description = "The record.", body = openapi::Record, headers(("ETag" = String, description = "The tag of the record as it is now."))),
         openapi::NotModified,
     )
 )]
@@ -268,7 +261,7 @@ pub(super) async fn get(
         Ok((etag(&schema, &record), record))
     };
     let (etag, record) = state.with_schema_to_read(&name, &parameters, read).await?;
-    if is_current(&request, &etag) {
+    if is_known(&request, &etag)? {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
     }
     Ok(HttpResponse::Ok().insert_header((ETAG, etag)).content_type("application/json").body(document(&state, &record)))
@@ -280,7 +273,7 @@ pub(super) async fn get(
     path = "/api/v1/records/{schema}/{id}",
     operation_id = "remove_record",
     tag = "records",
-    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch),
+    params(openapi::InSchema, openapi::OfRecord, openapi::IfMatch, openapi::UnlessMatch),
     responses(
         (status = 204, description = "It is gone.", headers(("Eider-Commit-Seq" = String, description = "The commit that removed it."))),
     )
@@ -290,10 +283,10 @@ pub(super) async fn remove(
     request: HttpRequest,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, id, precondition) = addressed(&state, &request, path).await?;
+    let (name, id, preconditions) = addressed(&state, &request, path).await?;
     let delete = async |schema: Arc<Schema>| {
         slow::note(&request, Shape::new("change", &schema));
-        Ok(state.services.ingest.delete(&schema, id, &precondition).await?)
+        Ok(state.services.ingest.delete(&schema, id, &preconditions).await?)
     };
     let commit_seq = state.with_schema(&name, delete).await?;
     Ok(HttpResponse::NoContent().insert_header((COMMIT_SEQ, commit_seq.to_string())).finish())
@@ -306,13 +299,9 @@ fn parse_id(text: &str) -> Result<RecordId, ApiError> {
     })
 }
 
-/// A strong validator: the record's version, and that of its schema once it has changed.
+/// A strong validator.
 fn etag(schema: &Schema, record: &RecordBatch) -> String {
-    let version = record.column(SystemField::Version as usize).as_primitive::<Int64Type>().value(0);
-    match schema.version() {
-        1 => format!("\"{version}\""),
-        changed => format!("\"{version}.{changed}\""),
-    }
+    format!("\"{}\"", record_tag(schema, record))
 }
 
 fn document(state: &ApiState, record: &RecordBatch) -> Vec<u8> {

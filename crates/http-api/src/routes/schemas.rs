@@ -2,17 +2,18 @@
 
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{IdCheck, IdentityStatistics, SchemaDescription, SchemaVersion};
+use eider_application::{IdCheck, IdentityStatistics, SchemaDescription, SchemaVersion, schema_tag};
 use eider_domain::{Field, Schema, SchemaName, Verb};
 use serde_json::{Value as Json, json};
 
 use super::BASE;
 use crate::access;
 use crate::body;
+use crate::conditional::{self, is_known};
 use crate::error::ApiError;
 use crate::openapi;
 use crate::query_string::Parameters;
-use crate::state::{ApiState, if_match, within};
+use crate::state::{ApiState, within};
 
 /// The control that asks for what the schemas of a list hold.
 const STATISTICS: &str = "statistics";
@@ -25,7 +26,7 @@ const STATISTICS: &str = "statistics";
     tag = "schemas",
     request_body(content = openapi::SchemaDefinition),
     responses(
-        (status = 201, description = "The schema.", body = openapi::StoredSchema, headers(("Location" = String, description = "Where it is."), ("ETag" = String, description = "The version of the schema."))),
+        (status = 201, description = "The schema.", body = openapi::StoredSchema, headers(("Location" = String, description = "Where it is."), ("ETag" = String, description = "The tag of the schema as it is now."))),
     )
 )]
 pub(super) async fn create(
@@ -80,9 +81,10 @@ pub(super) async fn list(state: web::Data<ApiState>, request: HttpRequest) -> Re
     path = "/api/v1/schemas/{schema}",
     operation_id = "describe_schema",
     tag = "schemas",
-    params(openapi::InSchema),
+    params(openapi::InSchema, openapi::IfNoneMatch),
     responses(
-        (status = 200, description = "The schema.", body = openapi::SchemaDescription, headers(("ETag" = String, description = "The version of the schema."))),
+        (status = 200, description = "The schema.", body = openapi::SchemaDescription, headers(("ETag" = String, description = "The tag of the schema as it is now."))),
+        openapi::NotModified,
     )
 )]
 pub(super) async fn describe(
@@ -91,7 +93,14 @@ pub(super) async fn describe(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let SchemaDescription { schema, statistics } = state.services.schemas.describe(&parse(&name)?).await?;
+    let name = parse(&name)?;
+    // What it holds changes with every commit, and the tag does not: a client that knows the schema is told that it is the same.
+    let tag = etag(&*state.services.schemas.get(&name).await?);
+    if is_known(&request, &tag)? {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    let describe = async |_| Ok(state.services.schemas.describe(&name).await?);
+    let SchemaDescription { schema, statistics } = state.with_schema(name.as_str(), describe).await?;
     let indexes = statistics.indexes.iter().map(|index| {
         let properties: Vec<&str> = index.fields.iter().map(Field::name).collect();
         json!({"properties": properties, "unique": index.is_unique})
@@ -109,10 +118,10 @@ pub(super) async fn describe(
     path = "/api/v1/schemas/{schema}",
     operation_id = "evolve_schema",
     tag = "schemas",
-    params(openapi::InSchema, openapi::SchemaIfMatch, openapi::Trial),
+    params(openapi::InSchema, openapi::IfMatch, openapi::UnlessMatch, openapi::Trial),
     request_body(content = openapi::SchemaChange),
     responses(
-        (status = 200, description = "The schema as it is now, or after a dry run as it would be.", body = openapi::EvolvedSchema, headers(("ETag" = String, description = "The version of the schema; not of a dry run."))),
+        (status = 200, description = "The schema as it is now, or after a dry run as it would be.", body = openapi::EvolvedSchema, headers(("ETag" = String, description = "The tag of the schema as it is now; not of a dry run."))),
     )
 )]
 pub(super) async fn evolve(
@@ -123,11 +132,10 @@ pub(super) async fn evolve(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &["dry_run"], false)?;
     let is_dry_run = parameters.choice("dry_run", &[("false", false), ("true", true)])?;
-    let expected: Option<Vec<u32>> =
-        if_match(&request)?.map(|tags| tags.iter().filter_map(|tag| tag.parse().ok()).collect());
+    let preconditions = conditional::preconditions(&request)?;
     let name = parse(&name)?;
     let document = body::json(&request, payload, &state.settings()).await?;
-    let schema = state.services.schemas.evolve(&name, &document, expected.as_deref(), is_dry_run).await?;
+    let schema = state.services.schemas.evolve(&name, &document, &preconditions, is_dry_run).await?;
     let mut document = document_of(&schema);
     document["dry_run"] = is_dry_run.into();
     let mut response = HttpResponse::Ok();
@@ -171,7 +179,7 @@ pub(super) async fn versions(
     path = "/api/v1/schemas/{schema}",
     operation_id = "remove_schema",
     tag = "schemas",
-    params(openapi::InSchema),
+    params(openapi::InSchema, openapi::IfMatch, openapi::UnlessMatch),
     responses(
         (status = 204, description = "It is gone."),
     )
@@ -182,7 +190,8 @@ pub(super) async fn remove(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    state.services.schemas.remove(&parse(&name)?).await?;
+    let preconditions = conditional::preconditions(&request)?;
+    state.services.schemas.remove(&parse(&name)?, &preconditions).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -219,5 +228,5 @@ fn with_count(mut document: Json, record_count: u64) -> Json {
 }
 
 fn etag(schema: &Schema) -> String {
-    format!("\"{}\"", schema.version())
+    format!("\"{}\"", schema_tag(schema))
 }

@@ -10,6 +10,7 @@ mod bad_records;
 mod browsers;
 mod bulk;
 mod changes;
+mod conditional;
 mod delivery;
 mod encodings;
 mod explain;

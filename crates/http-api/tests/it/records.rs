@@ -14,7 +14,7 @@ async fn a_record_is_created_read_and_deleted() {
         json!({"carrier": "UA", "flight": 1, "time_hour": "2013-01-01T05:00:00-05:00", "extra": {"a": [1, null]}});
     let created = app.post("/api/v1/records/flights", &record).await;
     assert_eq!(created.status, 201, "{}", created.text);
-    assert_eq!(created.header("etag"), "\"1\"");
+    assert!(created.header("etag").starts_with("\"1-"), "{}", created.header("etag"));
     let document = created.json();
     let keys: Vec<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
     let order = [
@@ -50,9 +50,10 @@ async fn a_known_version_is_not_sent_again() {
     let app = TestApp::with_flights().await;
     app.post("/api/v1/records/flights", &json!({"id": ID, "carrier": "UA"})).await;
     let path = format!("/api/v1/records/flights/{ID}");
-    for known in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
-        let answer = app.send(app.request("GET", &path).header(IF_NONE_MATCH, known)).await;
-        assert_eq!((answer.status, answer.text.as_str(), answer.header("etag")), (304, "", "\"1\""), "{known}");
+    let tag = app.get(&path).await.header("etag").to_owned();
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"7\", {tag}"), "*".to_owned()] {
+        let answer = app.send(app.request("GET", &path).header(IF_NONE_MATCH, &known)).await;
+        assert_eq!((answer.status, answer.text.as_str(), answer.header("etag")), (304, "", tag.as_str()), "{known}");
     }
     let answer = app.send(app.request("GET", &path).header(IF_NONE_MATCH, "\"2\"")).await;
     assert_eq!(answer.status, 200);

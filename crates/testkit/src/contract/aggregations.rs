@@ -330,7 +330,7 @@ async fn agrees(fixture: &Fixture, records: Vec<Json>, asked: &[Aggregation]) ->
             break;
         }
     }
-    fixture.catalog.remove(tested.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(tested.name(), None).await.expect("the schema is removed");
     outcome
 }
 

@@ -57,9 +57,9 @@ pub async fn a_name_is_taken_in_any_case(fixture: Fixture) {
 /// What was never created is not found, and a schema that was removed is not found by any call.
 pub async fn what_does_not_exist_is_not_found(fixture: Fixture) {
     assert_eq!(kind(fixture.catalog.get(&name("flights")).await), StoreErrorKind::NotFound);
-    assert_eq!(kind(fixture.catalog.remove(&name("flights")).await), StoreErrorKind::NotFound);
+    assert_eq!(kind(fixture.catalog.remove(&name("flights"), None).await), StoreErrorKind::NotFound);
     let schema = fixture.create(numbers("flights")).await;
-    fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
     assert_eq!(kind(fixture.catalog.get(schema.name()).await), StoreErrorKind::NotFound);
     assert_records_are_not_found(&fixture, &schema).await;
 }
@@ -84,7 +84,7 @@ async fn assert_records_are_not_found(fixture: &Fixture, schema: &Arc<Schema>) {
 pub async fn a_removed_schema_takes_its_records_with_it(fixture: Fixture) {
     let first = fixture.create(numbers("flights")).await;
     fixture.write(&first, json!([{"n": 1}, {"n": 2}])).await;
-    fixture.catalog.remove(&name("FLIGHTS")).await.expect("the schema is removed");
+    fixture.catalog.remove(&name("FLIGHTS"), None).await.expect("the schema is removed");
     assert!(fixture.catalog.list().await.expect("a list").is_empty());
     let second = fixture.create(numbers("flights")).await;
     assert!(fixture.records(&second).await.is_empty());
@@ -95,7 +95,7 @@ pub async fn a_removed_schema_takes_its_records_with_it(fixture: Fixture) {
 /// Who still holds a schema that was removed does not reach the one that took its name.
 pub async fn a_schema_made_anew_is_another_schema(fixture: Fixture) {
     let first = fixture.create(numbers("flights")).await;
-    fixture.catalog.remove(first.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(first.name(), None).await.expect("the schema is removed");
     let later = Timestamp::from_micros(created_at().as_micros() + 1);
     let document = json!({"name": "flights", "properties": [{"name": "other", "type": "string"}]});
     let second = fixture.catalog.create(schema_created_at(&document, later)).await.expect("the name is free");
@@ -221,7 +221,7 @@ pub async fn the_records_of_several_schemas_are_counted_at_once(fixture: Fixture
     assert_eq!(counts(&schemas).await, [Some(1), Some(7), Some(0)]);
 
     evolve(&fixture, &schemas[1], json!({"add": [{"name": "m", "type": "integer", "default": 0}]})).await;
-    fixture.catalog.remove(schemas[0].name()).await.expect("the schema is removed");
+    fixture.catalog.remove(schemas[0].name(), None).await.expect("the schema is removed");
     assert_eq!(counts(&schemas).await, [None, Some(7), Some(0)]);
     let later = Timestamp::from_micros(created_at().as_micros() + 1);
     let anew = fixture.catalog.create(schema_created_at(&numbers("gone"), later)).await.expect("the name is free");

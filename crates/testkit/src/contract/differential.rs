@@ -99,7 +99,7 @@ async fn walks_agree(
             break;
         }
     }
-    fixture.catalog.remove(tested.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(tested.name(), None).await.expect("the schema is removed");
     outcome
 }
 
@@ -195,7 +195,7 @@ impl Side {
 async fn agrees(fixture: &Fixture, scenario: &Scenario) -> TestCaseResult {
     let tested = Side::new(fixture.clone(), &scenario.definition).await;
     let outcome = compare(&tested, scenario).await;
-    fixture.catalog.remove(tested.schema.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(tested.schema.name(), None).await.expect("the schema is removed");
     outcome
 }
 

@@ -254,7 +254,7 @@ pub async fn a_plan_says_how_many_records_a_read_yields(fixture: Fixture) {
         let plan = fixture.store.explain(&schema, &ReadRequest::Count(filter)).await.expect("a plan");
         assert_eq!((plan.returned, plan.records, plan.sorting), (1, 23, Sorting::Nothing));
     }
-    fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
     let gone = fixture.store.explain(&schema, &ReadRequest::Count(Filter::everything())).await.expect_err("no schema");
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
 }

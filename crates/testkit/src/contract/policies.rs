@@ -153,7 +153,7 @@ pub async fn a_row_that_is_not_stored_claims_nothing(fixture: Fixture) {
         let CommitOutcome::Committed(receipt) = outcome else { panic!("{outcome:?}") };
         assert_eq!(counts(&receipt), expected, "{on_conflict:?}");
         assert_eq!(values(&fixture.records(&schema).await, "n"), [0, 1, 3], "{on_conflict:?}");
-        fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
     }
 }
 
@@ -247,7 +247,7 @@ async fn one_by_one(fixture: &Fixture, writes: Vec<(Vec<Vec<Json>>, OnConflict)>
         }
     }
     for schema in [whole, single] {
-        fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
     }
     outcome
 }

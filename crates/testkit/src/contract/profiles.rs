@@ -243,7 +243,7 @@ pub async fn generated_profiles_agree_with_the_memory_store(fixture: Fixture) {
             &profile(&fixture, &tested, filter.clone()).await,
             &profile(&memory, &expected, filter.clone()).await,
         );
-        fixture.catalog.remove(tested.name()).await.expect("the schema is removed");
+        fixture.catalog.remove(tested.name(), None).await.expect("the schema is removed");
         outcome
     });
 }

@@ -213,7 +213,7 @@ async fn agrees(
         let mended = fixture.records(&schema).await;
         let again = issues(fixture, &schema, &suggesting).await;
         prop_assert!(again[1].iter().all(|issue| issue["suggested_value"].is_null()), "{again:?}");
-        fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
         found.push((broken, outcome, mended));
     }
     let (of_memory, of_store) = (found.pop(), found.pop());
@@ -402,7 +402,7 @@ pub async fn suggestions_that_the_schema_refuses_write_nothing(fixture: Fixture)
 pub async fn a_validation_of_a_removed_schema_is_not_found(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let rules = rules(&schema, json!([{"rule": "standardize", "property": "carrier", "trim": true}]));
-    fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
     let progress = Arc::new(|_| ());
     let request = ValidationRequest { rules: Arc::clone(&rules), at: created_at(), max_issue_bytes: 0, progress };
     let error = fixture.store.validate(&schema, request).await.expect_err("there is no such schema");

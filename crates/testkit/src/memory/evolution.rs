@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eider_application::{
     CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, SchemaVersion,
 };
-use eider_domain::{Field, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, Schema, SystemField, Value, widened};
+use eider_domain::{Field, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, SystemField, Value, widened};
 
 use super::conflicts::key_of;
 use super::scan;
@@ -21,7 +21,7 @@ pub(super) fn evolve(table: &mut Table, request: &EvolutionRequest) -> Evolution
     if *is_dry_run {
         return EvolutionOutcome::Possible;
     }
-    let next = Arc::new(Schema::new(evolution.next().clone(), schema.version() + 1, schema.created_at()));
+    let next = Arc::new(schema.evolved(&evolution));
     for record in &mut table.records {
         let values = record.values[..RECORD_FIELD_COUNT].iter().cloned();
         let properties = evolution.properties(schema).zip(evolution.origins()).map(|((next, before), origin)| {
@@ -49,7 +49,7 @@ fn contradictions(table: &Table, request: &EvolutionRequest) -> Vec<Contradictio
     let found = table.find(&everything);
     by_themselves.look_at(&scan::whole(schema, everything, &found));
     let mut contradictions = by_themselves.into_found();
-    let next = Schema::new(evolution.next().clone(), schema.version() + 1, schema.created_at());
+    let next = schema.evolved(evolution);
     for key in evolution.new_keys(schema, &next) {
         let part = |record: &StoredRecord, field: &Field, origin: &Option<usize>| match origin {
             Some(origin) => key_of(schema.properties()[*origin].data_type, &record.values[RECORD_FIELD_COUNT + origin]),

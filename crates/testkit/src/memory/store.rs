@@ -179,9 +179,15 @@ impl SchemaCatalog for MemoryStore {
         tables.by_key.get(&name.key()).map(|table| table.versions.clone()).ok_or_else(|| not_found(name))
     }
 
-    async fn remove(&self, name: &SchemaName) -> Result<(), StoreError> {
+    async fn remove(&self, name: &SchemaName, expected: Option<&Arc<Schema>>) -> Result<(), StoreError> {
         self.shared.faults.strike(Operation::RemoveSchema)?;
-        lock(&self.shared.tables).by_key.remove(&name.key()).map(drop).ok_or_else(|| not_found(name))
+        let mut tables = lock(&self.shared.tables);
+        let current = tables.by_key.get(&name.key()).ok_or_else(|| not_found(name))?;
+        if expected.is_some_and(|expected| !Arc::ptr_eq(expected, &current.schema)) {
+            return Err(StoreError::new(StoreErrorKind::SchemaChanged, "the schema changed meanwhile"));
+        }
+        tables.by_key.remove(&name.key());
+        Ok(())
     }
 }
 

@@ -129,7 +129,7 @@ fn ids_of_the_client_mark_their_batch() {
     for ids in text_columns(&[Some(uuid), None, Some("7")]) {
         let decoded = decode(&flights(), &[batch(vec![("ID", ids), names()])]);
         assert_eq!(decoded.report(), [(3, "/id", InvalidValue)]);
-        assert_eq!((decoded.batches[0].ids.clone(), decoded.rows()), (IdOrigin::Client, vec![2]));
+        assert_eq!((decoded.batches[0].ids.clone(), decoded.rows()), (IdOrigin::of([true, false]), vec![2]));
         assert_eq!(decoded.column("id").as_fixed_size_binary().value(0)[..4], [0x01, 0x89, 0x0a, 0x5d]);
         assert_eq!(decoded.column("id").as_fixed_size_binary().value(1)[6] >> 4, 7, "the other id is a UUIDv7");
     }
