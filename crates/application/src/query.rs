@@ -180,12 +180,10 @@ impl QueryService {
         let (limit, counts_total) = (request.limit, request.counts_total);
         let cursors = Cursors::new(schema, &request.query);
         let is_first = matches!(request.start, PageStart::Cursor(None));
-        let scan = page_scan(schema, request)?;
+        let scan = ScanRequest { counts_total, ..page_scan(schema, request)? };
         let filter = scan.query.filter.clone();
-        let total = if counts_total { Some(self.count(schema, &filter).await?) } else { None };
-
         let started = Instant::now();
-        let rows = self.collect(schema, scan).await?;
+        let (rows, total) = self.collect(schema, scan).await?;
         let elapsed = started.elapsed();
 
         let shown = rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -279,8 +277,13 @@ impl QueryService {
         Ok(self.store.check().await?)
     }
 
-    async fn collect(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordBatch, Error> {
-        let records = async { self.whole(self.store.scan(schema, request).await?).await };
+    /// The records of a scan, and how many its query matches if that was asked.
+    async fn collect(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<(RecordBatch, Option<u64>), Error> {
+        let records = async {
+            let stream = self.store.scan(schema, request).await?;
+            let total = stream.total();
+            Ok((self.whole(stream).await?, total))
+        };
         timed(Stage::Store, records).await
     }
 
@@ -328,12 +331,19 @@ fn in_range(groups: RecordBatch) -> Result<RecordBatch, StoreError> {
 pub(crate) fn page_scan(schema: &Schema, request: PageRequest) -> Result<ScanRequest, Error> {
     let (after, offset) = request.place(&Cursors::new(schema, &request.query))?;
     let PageRequest { query, limit, .. } = request;
-    Ok(ScanRequest { query, after, offset, limit: Some(limit.saturating_add(1)), with_positions: true })
+    Ok(ScanRequest {
+        query,
+        after,
+        offset,
+        limit: Some(limit.saturating_add(1)),
+        with_positions: true,
+        counts_total: false,
+    })
 }
 
 /// The scan of a stream.
 pub(crate) fn stream_scan(schema: &Schema, request: StreamRequest) -> Result<ScanRequest, Error> {
     let StreamRequest { query, resume, limit, with_cursors } = request;
     let after = resume.map(|cursor| Cursors::new(schema, &query).decode(&cursor)).transpose()?;
-    Ok(ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors })
+    Ok(ScanRequest { query, after, offset: 0, limit, with_positions: with_cursors, counts_total: false })
 }

@@ -1,7 +1,7 @@
 //! A scan: a query on a thread and a connection of its own, whose batches wait in a short channel.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arrow_array::cast::AsArray;
@@ -26,9 +26,10 @@ use crate::lookups::Lookups;
 use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
 use crate::settings::ScanBatch;
+use crate::sql;
 use crate::sql::Statement;
 use crate::uses::{Purpose, Stop, stopped};
-use crate::{sql, worker};
+use crate::worker::{self, Decision, transaction};
 
 /// Batches that wait for a slow reader.
 const WAITING_BATCHES: usize = 1;
@@ -36,6 +37,8 @@ const WAITING_BATCHES: usize = 1;
 /// Where a scan puts its batches.
 struct Batches {
     sender: mpsc::Sender<RecordBatch>,
+    /// How many records the query matches, before the first batch is sent, when it was asked.
+    total: Arc<OnceLock<u64>>,
     stop: Stop,
     runtime: Handle,
 }
@@ -105,7 +108,8 @@ pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreE
     let pooled = pool::take(pool, Purpose::Read).await?;
     let (cancel, disarm) = cancellation(&pooled.lock());
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
-    let batches = Batches { sender, stop: pooled.stop(), runtime: Handle::current() };
+    let total = Arc::new(OnceLock::new());
+    let batches = Batches { sender, total: Arc::clone(&total), stop: pooled.stop(), runtime: Handle::current() };
     let work = move || worker::lend(pooled, disarm, |connection| run(connection, &scan, &batches));
     let query = tokio::spawn(blocking::run(work).in_current_span());
     // How the query ended, which is known once the channel is closed; the thread may have panicked.
@@ -119,8 +123,9 @@ pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreE
     let first = receiver.recv().await;
     if first.is_none() {
         ended.await?;
-        return Ok(RecordStream::new(schema, futures::stream::empty().boxed()));
+        return Ok(RecordStream::new(schema, futures::stream::empty().boxed()).with_total(total.get().copied()));
     }
+    let total = total.get().copied();
     let batches = stream! {
         let _cancel = cancel;
         let mut next = first;
@@ -132,14 +137,14 @@ pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreE
             yield Err(error);
         }
     };
-    Ok(RecordStream::new(schema, batches.boxed()))
+    Ok(RecordStream::new(schema, batches.boxed()).with_total(total))
 }
 
 /// Sends the result in batches until it ends, fails, or nobody listens any more.
 fn run(connection: &Connection, scan: &Scan, batches: &Batches) -> Result<(), StoreError> {
     let started = Instant::now();
     let mut rows: u64 = 0;
-    let sent = send_all(connection, scan, batches, &mut rows);
+    let sent = send_counted(connection, scan, batches, &mut rows);
     let outcome = match &sent {
         Ok(true) => "completed",
         Ok(false) => "abandoned",
@@ -153,6 +158,21 @@ fn run(connection: &Connection, scan: &Scan, batches: &Batches) -> Result<(), St
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
     tracing::info!(schema.name = %scan.schema.name(), scan.rows = rows, duration_ms, outcome, "store scan");
     sent.map(|_| ())
+}
+
+/// Counts what the query matches, if that was asked, and sends its records from the same snapshot.
+fn send_counted(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
+    match &scan.source {
+        Source::Records { request, .. } if request.counts_total => transaction(connection, || {
+            let statement = sql::count(&scan.schema, &request.query.filter);
+            let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+            let total = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
+            scan.version.check()?;
+            let _ = sender.total.set(total.map_err(store_error)?);
+            Ok(Decision::Commit(send_all(connection, scan, sender, rows)?))
+        }),
+        Source::Records { .. } | Source::Groups(_) => send_all(connection, scan, sender, rows),
+    }
 }
 
 fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {

@@ -207,6 +207,7 @@ macro_rules! record_store_contract {
                 pages_after_positions_show_each_record_once
                 pages_in_the_order_of_commit_show_each_record_once
                 a_scan_goes_on_behind_the_cursor_of_any_record
+                a_total_is_of_the_snapshot_of_its_records
                 a_position_outlives_its_record
                 a_changed_record_is_where_its_keys_now_put_it
                 records_written_between_pages_do_not_move_the_others

@@ -17,13 +17,25 @@ use crate::StoreError;
 /// stops the query and frees its connection.
 pub struct RecordStream {
     schema: SchemaRef,
+    total: Option<u64>,
     batches: BoxStream<'static, Result<RecordBatch, StoreError>>,
 }
 
 impl RecordStream {
     /// A stream of batches that all have `schema`.
     pub fn new(schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch, StoreError>>) -> Self {
-        Self { schema, batches }
+        Self { schema, total: None, batches }
+    }
+
+    /// The same stream, of which it is known how many records the query matches.
+    #[must_use]
+    pub fn with_total(self, total: Option<u64>) -> Self {
+        Self { total, ..self }
+    }
+
+    /// How many records the query matches in the snapshot of the stream, when it was asked.
+    pub fn total(&self) -> Option<u64> {
+        self.total
     }
 
     /// The schema of every batch.

@@ -35,12 +35,14 @@ pub struct ScanRequest {
     pub limit: Option<u64>,
     /// Adds, behind the projected columns, [`position_key`] `0..n` for the sort keys and [`POSITION_SEQUENCE`].
     pub with_positions: bool,
+    /// Counts all that the query matches, in the snapshot of the records: [`RecordStream::total`].
+    pub counts_total: bool,
 }
 
 impl ScanRequest {
     /// Every record that a query matches.
     pub fn new(query: RecordQuery) -> Self {
-        Self { query, after: None, offset: 0, limit: None, with_positions: false }
+        Self { query, after: None, offset: 0, limit: None, with_positions: false, counts_total: false }
     }
 }
 

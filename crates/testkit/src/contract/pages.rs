@@ -1,6 +1,7 @@
 //! Offsets, limits, projections and positions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
 use eider_application::{
@@ -11,6 +12,7 @@ use eider_domain::{Filter, Position, RecordQuery, Schema, SortKey, Value};
 use serde_json::{Value as Json, json};
 
 use super::Fixture;
+use super::fixture::collect;
 use crate::column::rows_of;
 use crate::{condition, integers, projection, rows, sort, values};
 
@@ -202,6 +204,45 @@ pub async fn a_changed_record_is_where_its_keys_now_put_it(fixture: Fixture) {
         let rest = fixture.scan(&schema, ScanRequest { after, ..request }).await;
         assert_eq!(Json::from(values(&rows(&rest), "n")), expected, "{order}");
     }
+}
+
+/// What a query matches in all is counted in the snapshot of its records: while another writer adds and deletes records all
+/// the time, the total of a whole result is the number of its records.
+pub async fn a_total_is_of_the_snapshot_of_its_records(fixture: Fixture) {
+    let document = json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]});
+    let schema = fixture.create(document).await;
+    fixture.write(&schema, json!([{"n": 0}, {"n": 0}])).await;
+    let is_done = AtomicBool::new(false);
+    let write = async {
+        for n in 1.. {
+            let records: Json = (0..n % 5 + 1).map(|_| json!({"n": n})).collect();
+            fixture.write(&schema, records).await;
+            fixture.delete(&schema, &condition(&schema, "n", "eq", json!(n - 1))).await;
+            tokio::task::yield_now().await;
+            if is_done.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    };
+    let read = async {
+        for round in 0..100 {
+            let sort = sort(&schema, if round % 2 == 0 { "" } else { "-n" });
+            let query = RecordQuery { sort, ..RecordQuery::everything(&schema) };
+            let request = ScanRequest { counts_total: true, limit: Some(1_000), ..ScanRequest::new(query) };
+            let stream = fixture.store.scan(&schema, request).await.expect("the scan begins");
+            let total = stream.total().expect("the total was asked for");
+            let records = collect(stream).await.expect("the scan ends").num_rows() as u64;
+            assert_eq!(total, records, "round {round}");
+            tokio::task::yield_now().await;
+        }
+        is_done.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(write, read);
+    let nothing = condition(&schema, "n", "eq", json!(-1));
+    let query = RecordQuery { filter: nothing, ..RecordQuery::everything(&schema) };
+    let request = ScanRequest { counts_total: true, ..ScanRequest::new(query) };
+    let stream = fixture.store.scan(&schema, request).await.expect("the scan begins");
+    assert_eq!(stream.total(), Some(0));
 }
 
 /// A page may begin after a record that was deleted.

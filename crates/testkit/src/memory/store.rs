@@ -195,10 +195,15 @@ impl SchemaCatalog for MemoryStore {
 impl RecordStore for MemoryStore {
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
         self.shared.faults.strike(Operation::Scan)?;
-        let found = self.shared.with_table(schema, |table| table.find(&request))?;
+        let find = |table: &mut Table| {
+            let total = request.counts_total.then(|| table.count(&request.query.filter));
+            (table.find(&request), total)
+        };
+        let (found, total) = self.shared.with_table(schema, find)?;
         let fault = self.shared.faults.next_scan();
         let open = OpenScan::new(&self.shared.open_scans);
-        Scan::new(schema, request, found, self.batch_rows, fault, open).into_stream().await
+        let stream = Scan::new(schema, request, found, self.batch_rows, fault, open).into_stream().await?;
+        Ok(stream.with_total(total))
     }
 
     async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
