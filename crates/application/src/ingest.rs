@@ -34,7 +34,7 @@ pub use body::{BodyError, body_of};
 pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
-pub use framing::BodyFormat;
+pub use framing::{BYTE_ORDER_MARK, BodyFormat};
 pub use keyed::KeyedCreation;
 pub use patch::apply as apply_merge_patch;
 pub use receipt::{BulkOutcome, BulkReceipt};

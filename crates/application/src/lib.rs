@@ -36,9 +36,9 @@ pub use error::{Error, ErrorCode};
 pub use explain::{Advice, AdviceCode, Explanation};
 pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
-    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch, DecodedBlock,
-    DecodedChunk, IngestLimits, IngestService, KeyedCreation, RecordDecoder, RowLines, StoredRecord, WarningCount,
-    apply_merge_patch, body_of, infer_schema,
+    BYTE_ORDER_MARK, BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch,
+    DecodedBlock, DecodedChunk, IngestLimits, IngestService, KeyedCreation, RecordDecoder, RowLines, StoredRecord,
+    WarningCount, apply_merge_patch, body_of, infer_schema,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};

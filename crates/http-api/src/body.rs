@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use async_stream::stream;
 use bytes::{Buf, Bytes, BytesMut};
-use eider_application::{BodyError, BodyFormat, Error, ErrorCode, blocking};
+use eider_application::{BYTE_ORDER_MARK, BodyError, BodyFormat, Error, ErrorCode, blocking};
 use eider_domain::{JsonFault, Violation, ViolationCode, check_json, parse_json};
 use futures::{Stream, StreamExt};
 use serde::de::IgnoredAny;
@@ -168,8 +168,6 @@ pub(crate) const JSON: &[&str] = &["application/json"];
 /// The media types of a change: a merge patch (RFC 7396), also under the name of any JSON.
 pub(crate) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
-/// What a text of UTF-8 may begin with.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes of a document that is read on the event loop; a longer one goes to a thread that may block.
 pub(crate) const INLINE_BYTES: usize = 64 << 10;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Metadata, Provider, Source};
 
@@ -66,6 +66,18 @@ impl Sources {
     pub fn load(&self) -> Result<Settings> {
         load(self.file.as_deref(), &self.flags)
     }
+
+    /// Reads the settings once more.
+    ///
+    /// # Errors
+    /// As [`load`], and when they came from a pipe, which has nothing more to say.
+    pub(crate) fn load_again(&self) -> Result<Settings> {
+        if let Some(path) = &self.file {
+            let metadata = fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?;
+            ensure!(metadata.is_file(), "{} is no file that can be read again", path.display());
+        }
+        self.load()
+    }
 }
 
 /// A key, the value that is in force, and the layer that it comes from.
@@ -127,7 +139,7 @@ fn layers(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Figment> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
         check_file(path, &text, &known)?;
-        layers = layers.merge(Toml::file_exact(PathBuf::from(path)));
+        layers = layers.merge(FileText { path, text: &text });
     }
     check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()), &known)?;
     for key in &known {
@@ -162,6 +174,22 @@ impl<P: Provider> Provider for Named<P> {
 
     fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
         self.1.data()
+    }
+}
+
+/// A file that was read already: a pipe gives what it has once.
+struct FileText<'f> {
+    path: &'f Path,
+    text: &'f str,
+}
+
+impl Provider for FileText<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("TOML file", self.path)
+    }
+
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+        Toml::string(self.text).data()
     }
 }
 
@@ -251,6 +279,20 @@ mod tests {
             assert_eq!(settings.store().memory_limit_bytes, 300 << 20);
             assert_eq!(settings.server.listen.port(), 2);
             assert_eq!(settings.limits.conditions, Settings::default().limits.conditions);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_file_that_can_be_read_once_only_is_read_once() {
+        Jail::expect_with(|jail| {
+            let pipe = jail.directory().join("eider.toml");
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            let sources = Sources { file: Some(pipe.clone()), flags: Vec::new() };
+            let writer = std::thread::spawn(move || fs::write(pipe, "[pool]\nsize = 3\n").unwrap());
+            assert_eq!(sources.load().unwrap().pool.size, 3);
+            writer.join().unwrap();
+            assert!(sources.load_again().unwrap_err().to_string().contains("no file that can be read again"));
             Ok(())
         });
     }

@@ -1,20 +1,22 @@
 //! `eider import`: a file of records, loaded into a running server.
 
-use std::fs::File;
+mod input;
+
 use std::io::{self, BufRead, BufReader, Cursor, Read, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use eider_application::{
-    BodyFormat, Choice, InferenceOptions, IngestLimits, Proposal, blocking, body_of, infer_schema,
+    BYTE_ORDER_MARK, BodyFormat, Choice, InferenceOptions, IngestLimits, Proposal, blocking, body_of, infer_schema,
 };
 use eider_domain::SchemaName;
-use eider_http_api::{Compression, inflated};
+use eider_http_api::inflated;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value as Json;
-use tempfile::NamedTempFile;
+
+use self::input::Input;
 
 /// Characters of a refusal that are shown.
 const SHOWN: usize = 500;
@@ -22,7 +24,7 @@ const SHOWN: usize = 500;
 /// What to load, and where.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// The file of records, perhaps compressed (`.gz`, `.zst`); `-` reads standard input.
+    /// The file of records, or a pipe, perhaps compressed by gzip or zstd; `-` reads standard input.
     file: PathBuf,
     /// The schema that the records are of.
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
@@ -112,73 +114,60 @@ pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
     }
     let request = server.post(&format!("/records/{schema}/bulk?mode=partial"));
     let request = request.header(CONTENT_TYPE, source.format.media_type());
-    let request = match source.compression {
+    let request = match source.input.compression() {
         Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
         None => request,
     };
-    let response = server.send(request.body(Body::wrap_stream(body_of(source.read(header)?)))).await?;
+    let response = server.send(request.body(Body::wrap_stream(body_of(source.read(header)?)))).await;
+    // A body that breaks off has the server store nothing.
+    if let Some(failure) = source.input.failure() {
+        bail!("nothing was stored: {failure}");
+    }
+    let response = response?;
     let (status, text) = (response.status(), response.text().await.context("the answer broke off")?);
     let receipt: Json = serde_json::from_str(&text).unwrap_or_default();
-    let (Some(received), Some(failed)) = (receipt["received"].as_u64(), receipt["failed"].as_u64()) else {
+    let of = |count: &str| receipt[count].as_u64();
+    let (Some(received), Some(created), Some(failed)) = (of("received"), of("created"), of("failed")) else {
         bail!("the server answered {status}: {}", text.chars().take(SHOWN).collect::<String>());
     };
-    writeln!(stdout(), "{received} records of {}: {} stored, {failed} not taken", source.name, received - failed)?;
+    writeln!(stdout(), "{received} records of {}: {created} stored, {failed} not taken", source.input.name())?;
     server.show_failures(&receipt).await?;
-    Ok(failed == 0)
+    Ok(created == received)
 }
 
-/// What a text of UTF-8 may begin with.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// A file of records.
+/// Records, and how they are held.
 struct Source {
-    name: String,
-    path: PathBuf,
+    input: Input,
     format: Format,
-    compression: Option<Compression>,
-    /// What standard input was written to.
-    _spooled: Option<NamedTempFile>,
 }
 
 impl Source {
     fn open(file: &Path, format: Option<Format>) -> Result<Self> {
-        if file == Path::new("-") {
-            let format = format.context("say with --format what standard input holds")?;
-            let mut spooled = NamedTempFile::new().context("cannot create a temporary file")?;
-            io::copy(&mut io::stdin().lock(), &mut spooled).context("cannot read standard input")?;
-            let (name, path) = ("standard input".to_owned(), spooled.path().to_owned());
-            return Ok(Self { name, path, format, compression: None, _spooled: Some(spooled) });
-        }
-        let name = file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        let (plain, compression) = match name.rsplit_once('.') {
-            Some((plain, "gz")) => (plain, Some(Compression::Gzip)),
-            Some((plain, "zst")) => (plain, Some(Compression::Zstd)),
-            _ => (name.as_str(), None),
+        let format = match format {
+            Some(format) => format,
+            None if file == Path::new("-") => bail!("say with --format what standard input holds"),
+            None => format_of_name(file).with_context(|| {
+                format!("{} does not say by its end what it holds; say so with --format", file.display())
+            })?,
         };
-        let of_ending = || Format::of_ending(plain.rsplit_once('.')?.1);
-        let format = format.or_else(of_ending).with_context(|| {
-            format!("{} does not say by its end what it holds; say so with --format", file.display())
-        })?;
-        File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-        Ok(Self { name: file.display().to_string(), path: file.to_owned(), format, compression, _spooled: None })
-    }
-
-    fn file(&self) -> Result<File> {
-        File::open(&self.path).with_context(|| format!("cannot open {}", self.name))
+        Ok(Self { input: Input::open(file)?, format })
     }
 
     /// What the first records lead to.
     async fn infer(&self, options: &InferenceOptions) -> Result<Proposal> {
         let (format, limits, spool) = (self.format.body(), IngestLimits::default(), std::env::temp_dir());
-        let body = body_of(self.file()?);
-        let proposal = match self.compression {
+        let body = body_of(self.input.sample()?);
+        let proposal = match self.input.compression() {
             None => infer_schema(format, options, limits, spool, body).await,
             Some(compression) => {
                 let body = Box::pin(inflated(body, compression, u64::MAX));
                 infer_schema(format, options, limits, spool, body).await
             }
         };
-        proposal.with_context(|| format!("no schema can be made of {}", self.name))
+        if let Some(failure) = self.input.failure() {
+            bail!("no schema can be made of {failure}");
+        }
+        proposal.with_context(|| format!("no schema can be made of {}", self.input.name()))
     }
 
     /// The header row that the file needs in the place of its own, where its columns are called otherwise than properties
@@ -192,20 +181,27 @@ impl Source {
             return Ok(None);
         }
         ensure!(
-            self.format == Format::Csv && self.compression.is_none(),
+            self.format == Format::Csv && self.input.compression().is_none(),
             "some names are none that a property can have, and only those of plain CSV are changed on the way; rename {}",
             renamed.join(", ")
         );
         Ok(Some(format!("{}\r\n", proposal.fields.join(","))))
     }
 
-    /// The bytes of the file, with another header row if one is given.
+    /// All bytes, with another header row if one is given.
     fn read(&self, header: Option<String>) -> Result<Box<dyn Read + Send>> {
-        let mut file = BufReader::new(self.file()?);
-        let Some(header) = header else { return Ok(Box::new(file)) };
-        let before = pass_header(&mut file).with_context(|| format!("cannot read {}", self.name))?;
-        Ok(Box::new(Cursor::new(before + &header).chain(file)))
+        let mut whole = BufReader::new(self.input.whole()?);
+        let Some(header) = header else { return Ok(Box::new(whole)) };
+        let before = pass_header(&mut whole).with_context(|| format!("cannot read {}", self.input.name()))?;
+        Ok(Box::new(Cursor::new(before + &header).chain(whole)))
     }
+}
+
+/// The format that the name of a file ends with, before that of its compression.
+fn format_of_name(file: &Path) -> Option<Format> {
+    let name = file.file_name()?.to_string_lossy().to_ascii_lowercase();
+    let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    Format::of_ending(plain.rsplit_once('.')?.1)
 }
 
 /// Passes over the header row of CSV, and over a byte order mark and the blank lines in front of it: the lines that take their

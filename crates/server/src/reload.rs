@@ -76,7 +76,7 @@ impl Reloader {
     }
 
     fn apply(&mut self) -> Result<()> {
-        let Reload { settings, applied, waiting } = difference(&self.settings, &self.sources.load()?)?;
+        let Reload { settings, applied, waiting } = difference(&self.settings, &self.sources.load_again()?)?;
         self.log.set(&settings.log.filter)?;
         self.http.replace(settings.http());
         self.memory.configure(settings.memory_guard());

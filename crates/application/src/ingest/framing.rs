@@ -47,7 +47,10 @@ impl From<FramingError> for Error {
     }
 }
 
-/// The byte order mark that a body of UTF-8 may begin with, which is passed over.
+/// The byte order mark that a text of UTF-8 may begin with, which is passed over.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Looks for a byte order mark in front of a body.
 #[derive(Debug)]
 pub(super) struct Mark {
     /// Bytes of it that have been met; `None` when its place is past.
@@ -55,8 +58,6 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    const BYTES: &'static [u8] = b"\xef\xbb\xbf";
-
     /// A mark whose place is in front.
     pub(super) fn new() -> Self {
         Self { met: Some(0) }
@@ -66,7 +67,7 @@ impl Mark {
     /// of something else, and those of the piece.
     pub(super) fn behind<'p>(&mut self, piece: &'p [u8]) -> [&'p [u8]; 2] {
         let Some(met) = self.met else { return [&[], piece] };
-        let expected = &Self::BYTES[met..];
+        let expected = &BYTE_ORDER_MARK[met..];
         let further = piece.iter().zip(expected).take_while(|(byte, expected)| byte == expected).count();
         if further == expected.len() {
             self.met = None;
@@ -76,13 +77,13 @@ impl Mark {
             [&[], &[]]
         } else {
             self.met = None;
-            [&Self::BYTES[..met], piece]
+            [&BYTE_ORDER_MARK[..met], piece]
         }
     }
 
     /// What was met of it when the body ends.
     pub(super) fn end(&mut self) -> &'static [u8] {
-        &Self::BYTES[..self.met.take().unwrap_or_default()]
+        &BYTE_ORDER_MARK[..self.met.take().unwrap_or_default()]
     }
 }
 

@@ -1,9 +1,12 @@
 //! `eider import`, as a person runs it.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::json;
 
@@ -98,4 +101,121 @@ async fn a_file_that_cannot_be_loaded_says_why() {
     let (code, text) = import(&server, &[&write("e.csv", "a\n1\n"), "--schema", "nowhere"], None).await;
     assert_eq!(code, Some(1));
     assert!(text.contains("404 Not Found") && text.contains("schema_not_found"), "{text}");
+}
+
+/// Runs a command of the shell that has the program in `$eider` and the server in `$url`; its exit code, and what it wrote.
+async fn shell(server: &Server, directory: &Path, script: &str) -> (Option<i32>, String) {
+    let mut command = Command::new("bash");
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("eider", env!("CARGO_BIN_EXE_eider")).env("url", &server.base);
+    command.current_dir(directory).stdin(Stdio::null()).args(["-c", script]);
+    let output = eider_application::blocking::run(move || command.output().unwrap()).await.unwrap();
+    let Output { status, stdout, stderr } = output;
+    (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+/// Whatever gives its bytes once only is stored whole, also where a schema is made of its beginning.
+#[tokio::test]
+async fn what_can_be_read_once_only_is_read_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    let mut schemas = 0;
+    for records in [0, 1, 500, 30_000] {
+        let mut lines = String::new();
+        for n in 0..records {
+            writeln!(lines, "{{\"n\":{n},\"s\":\"abc{n}\"}}").unwrap();
+        }
+        fs::write(directory.path().join("f.ndjson"), lines).unwrap();
+        for (begins, ends) in [
+            ("", "<(cat f.ndjson) --format ndjson"),
+            ("cat f.ndjson |", "/dev/stdin --format ndjson"),
+            ("cat f.ndjson |", "/proc/self/fd/0 --format ndjson"),
+            ("cat f.ndjson |", "- --format ndjson"),
+            ("gzip -c f.ndjson |", "- --format ndjson"),
+            ("(gzip -c f.ndjson; printf '' | gzip -c) |", "- --format ndjson"),
+            ("", "<(gzip -c f.ndjson) --format ndjson"),
+            ("rm -f p.ndjson; mkfifo p.ndjson; cat f.ndjson >p.ndjson &", "p.ndjson"),
+            ("rm -f p.ndjson.gz; mkfifo p.ndjson.gz; gzip -c f.ndjson >p.ndjson.gz &", "p.ndjson.gz"),
+            // A name that promises too much.
+            ("cp f.ndjson g.ndjson.gz;", "g.ndjson.gz"),
+            // Standard input that is a file, and was read from.
+            ("(read -r _; echo >&2; ", "- --format ndjson) < <(echo; cat f.ndjson)"),
+            ("", "- --format ndjson <f.ndjson"),
+            ("", "/dev/stdin --format ndjson <f.ndjson"),
+        ] {
+            for created in [true, false] {
+                schemas += 1;
+                let schema = format!("s{schemas}");
+                let create = if created { "--create" } else { "" };
+                if !created {
+                    let schema = json!({"name": schema, "properties": [
+                        {"name": "n", "type": "integer"}, {"name": "s", "type": "string"}]});
+                    json_of(server.post("/api/v1/schemas", "application/json", schema.to_string()), 201).await;
+                }
+                let what = |file: &str| format!("$eider import {create} --schema {schema} --url $url {file}");
+                let script = format!("{begins} {}", what(ends));
+                let (code, text) = shell(&server, directory.path(), &script).await;
+                if records == 0 && created {
+                    assert_eq!(code, Some(1), "{script}: {text}");
+                    assert!(text.contains("no schema can be made of"), "{script}: {text}");
+                    continue;
+                }
+                assert_eq!(code, Some(0), "{script}: {text}");
+                assert!(text.contains(&format!("{records} stored, 0 not taken")), "{script}: {text}");
+                let count = json_of(server.get(&format!("/api/v1/records/{schema}/count")), 200).await;
+                assert_eq!(count, json!({"count": records}), "{script}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn compressed_data_that_is_cut_off_stores_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    let schema = json!({"name": "cut", "properties": [{"name": "n", "type": "integer"}]});
+    json_of(server.post("/api/v1/schemas", "application/json", schema.to_string()), 201).await;
+    let make = "for n in $(seq 20000); do echo \"{\\\"n\\\":$n}\"; done | gzip -c >f.gz; size=$(stat -c %s f.gz)";
+    let (code, text) = shell(&server, directory.path(), make).await;
+    assert_eq!(code, Some(0), "{text}");
+    for cut in ["1", "4", "20", "$((size / 2))", "$((size - 9))", "$((size - 1))"] {
+        let import = format!("{make}; head -c {cut} f.gz | $eider import - --format ndjson --schema cut --url $url");
+        let (code, text) = shell(&server, directory.path(), &import).await;
+        assert_eq!(code, Some(1), "{cut}: {text}");
+    }
+    let count = json_of(server.get("/api/v1/records/cut/count"), 200).await;
+    assert_eq!(count, json!({"count": 0}));
+}
+
+/// A file that is cut or grows while it is sent does not end as a body should, so that the server stores nothing.
+#[test]
+fn a_file_that_changes_while_it_is_sent_is_no_whole_body() {
+    const BYTES: u64 = 64 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.ndjson");
+    for becomes in [100, BYTES / 2, BYTES + 8] {
+        fs::write(&path, "{\"n\":1}\n".repeat(usize::try_from(BYTES / 8).unwrap())).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let arguments = ["import", path.to_str().unwrap(), "--schema", "s", "--url", &url];
+        let importing = eider(&arguments).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let changed = path.clone();
+        let server = thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut begun = vec![0; 100_000];
+            connection.read_exact(&mut begun).unwrap();
+            let file = OpenOptions::new().write(true).open(&changed).unwrap();
+            file.set_len(becomes).unwrap();
+            file.sync_all().unwrap();
+            let mut body = Vec::new();
+            connection.read_to_end(&mut body).unwrap_or_default();
+            assert!(!body.ends_with(b"0\r\n\r\n"), "the body ended as if it were whole");
+            // Its peer is gone.
+            let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        });
+        let Output { status, stderr, .. } = importing.wait_with_output().unwrap();
+        server.join().unwrap();
+        let text = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(1), "{text}");
+        assert!(text.contains("nothing was stored") && text.contains("written to while it was read"), "{text}");
+    }
 }
