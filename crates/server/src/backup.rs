@@ -1,8 +1,9 @@
 //! `eider backup`: a copy of a store in a directory of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,12 +14,15 @@ use eider_store_duckdb::{DuckDbStore, StoreSettings, contents};
 use reqwest::{Client, Response};
 use serde::{Deserialize, Serialize};
 
+use crate::files::{claim, remove_cut_off, sync_directory};
 use crate::settings::{DATABASE, Settings};
 
 /// What a backup holds. Written last: without it a backup is not whole.
 pub(crate) const MANIFEST: &str = "backup.json";
 /// The file of the records until it is whole.
 const PARTIAL: &str = "eider.duckdb.partial";
+/// What becomes `backup.json` once the file of the records has its name.
+const MANIFEST_PARTIAL: &str = "backup.json.partial";
 /// The header that has the id of a backup.
 const ID: &str = "Eider-Backup-Id";
 /// Characters of a refusal that are shown.
@@ -27,7 +31,7 @@ const SHOWN: usize = 500;
 /// Where from, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArguments {
-    /// A new or empty directory for the copy.
+    /// A new or empty directory for the copy, or that of a backup that was cut off.
     directory: PathBuf,
     /// The running server that is asked for it.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -70,16 +74,24 @@ pub(crate) struct ManifestSchema {
 
 /// Takes a backup and says what it holds.
 pub(crate) async fn run(arguments: BackupArguments) -> Result<()> {
-    let directory = prepare(arguments.directory)?;
-    let receipt = match arguments.data_dir {
-        Some(data_dir) => copy_closed(data_dir, &directory).await?,
-        None => download(&arguments.url, arguments.key.as_deref(), &directory).await?,
+    let directory = arguments.directory;
+    fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    let _claim = claim(&directory)?;
+    prepare(&directory)?;
+    let copied = match arguments.data_dir {
+        Some(data_dir) => copy_closed(data_dir, &directory).await,
+        None => download(&arguments.url, arguments.key.as_deref(), &directory).await,
     };
+    if copied.is_err() {
+        // What went wrong with the copy says more than what goes wrong with its rest, which the next backup removes.
+        let _ = remove_cut_off(&directory.join(PARTIAL));
+    }
+    let receipt = copied?;
     let manifest = blocking::run(move || finish(&directory, receipt).map(|manifest| (manifest, directory))).await?;
     let (manifest, directory) = manifest?;
     let records: u64 = manifest.schemas.iter().map(|schema| schema.records).sum();
     writeln!(
-        std::io::stdout(),
+        io::stdout(),
         "{}: {} bytes, {} schemas, {records} records; writes were held for {} ms",
         directory.display(),
         manifest.bytes,
@@ -89,11 +101,43 @@ pub(crate) async fn run(arguments: BackupArguments) -> Result<()> {
     Ok(())
 }
 
-fn prepare(directory: PathBuf) -> Result<PathBuf> {
-    fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let mut entries = fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
-    ensure!(entries.next().is_none(), "{} is not empty; a backup wants a directory of its own", directory.display());
-    Ok(directory)
+/// Removes what a backup that was cut off has left in a directory, which holds nothing else.
+fn prepare(directory: &Path) -> Result<()> {
+    let names =
+        || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>();
+    let names: BTreeSet<OsString> = names().with_context(|| format!("cannot read {}", directory.display()))?;
+    let has = |name: &str| names.contains(OsStr::new(name));
+    let (whole, manifest) = (directory.join(DATABASE), directory.join(MANIFEST_PARTIAL));
+    let own: BTreeSet<OsString> = [PARTIAL, MANIFEST_PARTIAL, DATABASE].map(OsString::from).into();
+    // Cut off between the names of the two files, a copy is told from data by the manifest that describes it.
+    let is_own = names.is_subset(&own)
+        && (!has(DATABASE) || has(MANIFEST_PARTIAL) && is_described(&whole, &manifest)?)
+        && (!has(MANIFEST_PARTIAL) || is_begun(&manifest)?);
+    ensure!(is_own, "{} is not empty; a backup wants a directory of its own", directory.display());
+    for copy in [directory.join(PARTIAL), whole] {
+        remove_cut_off(&copy)?;
+    }
+    if has(MANIFEST_PARTIAL) {
+        fs::remove_file(&manifest).with_context(|| format!("cannot remove {}", manifest.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether a file is the one that a manifest describes.
+fn is_described(file: &Path, manifest: &Path) -> Result<bool> {
+    let text = fs::read(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&text) else { return Ok(false) };
+    let metadata = fs::symlink_metadata(file).with_context(|| format!("cannot look at {}", file.display()))?;
+    Ok(metadata.is_file() && metadata.len() == manifest.bytes)
+}
+
+/// Whether a file is a manifest, as far as it goes.
+fn is_begun(manifest: &Path) -> Result<bool> {
+    let text = fs::read(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+    Ok(match serde_json::from_slice::<Manifest>(&text) {
+        Ok(_) => true,
+        Err(error) => error.is_eof(),
+    })
 }
 
 /// The copy that a running server sends.
@@ -170,17 +214,80 @@ fn finish(directory: &Path, receipt: BackupReceipt) -> Result<Manifest> {
         writes_held_ms: receipt.writes_held_ms,
         schemas: schemas.collect(),
     };
-    fs::rename(&partial, &whole).context("cannot name the copy")?;
-    let mut file = tempfile::NamedTempFile::new_in(directory).context("cannot create the manifest")?;
+    let described = directory.join(MANIFEST_PARTIAL);
+    let mut file = File::create(&described).context("cannot create the manifest")?;
     serde_json::to_writer_pretty(&mut file, &manifest).context("cannot write the manifest")?;
-    file.as_file().sync_all().context("cannot write the manifest")?;
-    file.persist(directory.join(MANIFEST)).context("cannot write the manifest")?;
+    file.sync_all().context("cannot write the manifest")?;
+    fs::rename(&partial, &whole).context("cannot name the copy")?;
+    fs::rename(&described, directory.join(MANIFEST)).context("cannot name the manifest")?;
     sync_directory(directory)?;
     Ok(manifest)
 }
 
-/// Makes the names in a directory durable.
-pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
-    let synced = File::open(directory).and_then(|directory| directory.sync_all());
-    synced.with_context(|| format!("cannot write {}", directory.display()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COPY: &[u8] = b"checksumDUCK and more";
+
+    fn manifest() -> Vec<u8> {
+        let manifest = Manifest {
+            version: "1".to_owned(),
+            taken_at: "2026-01-31T00:00:00Z".to_owned(),
+            bytes: COPY.len() as u64,
+            sha256: String::new(),
+            writes_held_ms: 0,
+            schemas: vec![ManifestSchema { name: "s".to_owned(), commit_seq: 1, records: 1 }],
+        };
+        serde_json::to_vec_pretty(&manifest).unwrap()
+    }
+
+    fn directory_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            fs::write(directory.path().join(name), bytes).unwrap();
+        }
+        directory
+    }
+
+    fn names(directory: &Path) -> usize {
+        fs::read_dir(directory).unwrap().count()
+    }
+
+    #[test]
+    fn a_backup_that_was_cut_off_at_any_moment_makes_way_for_the_next() {
+        let manifest = manifest();
+        let mut left: Vec<Vec<(&str, &[u8])>> = vec![vec![]];
+        left.extend((0..=COPY.len()).map(|bytes| vec![(PARTIAL, &COPY[..bytes])]));
+        left.extend((0..=manifest.len()).map(|bytes| vec![(PARTIAL, COPY), (MANIFEST_PARTIAL, &manifest[..bytes])]));
+        left.push(vec![(DATABASE, COPY), (MANIFEST_PARTIAL, &manifest)]);
+        for files in left {
+            let directory = directory_of(&files);
+            prepare(directory.path()).unwrap();
+            assert_eq!(names(directory.path()), 0, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_backup_has_left_stays() {
+        let whole = manifest();
+        for files in [
+            &[("notes.txt", &b""[..])][..],
+            &[(PARTIAL, COPY), ("notes.txt", b"")],
+            &[(PARTIAL, b"what a person wrote")],
+            &[(DATABASE, COPY)],
+            &[(DATABASE, COPY), ("eider.duckdb.wal", b"x")],
+            &[(DATABASE, COPY), (MANIFEST, &whole)],
+            &[(DATABASE, b"checksumDUCK but longer than that"), (MANIFEST_PARTIAL, &whole)],
+            &[(DATABASE, COPY), (MANIFEST_PARTIAL, &whole[..9])],
+            &[(PARTIAL, COPY), (MANIFEST_PARTIAL, b"notes")],
+            &[(MANIFEST_PARTIAL, b"{\"a\": 1}")],
+        ] {
+            let directory = directory_of(files);
+            prepare(directory.path()).unwrap_err();
+            for (name, bytes) in files {
+                assert_eq!(fs::read(directory.path().join(name)).unwrap(), *bytes, "{files:?}");
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod command_line;
 pub mod configuration;
 mod demo;
 mod doctor;
+mod files;
 mod health;
 mod import;
 mod keys;

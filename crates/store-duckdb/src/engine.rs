@@ -61,19 +61,30 @@ fn refuse_a_log_without_its_file(settings: &StoreSettings) -> Result<(), StoreEr
     Err(StoreError::new(StoreErrorKind::Corrupt, message))
 }
 
-/// Whether a process has the file open as a store, other than this one.
-///
-/// # Errors
-/// When the file cannot be opened.
-pub fn is_in_use(path: &Path) -> Result<bool, StoreError> {
-    let file = match fs::OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        file => file.map_err(StoreError::of_disk)?,
-    };
-    match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(false),
-        Err(Errno::AGAIN | Errno::ACCESS) => Ok(true),
-        Err(error) => Err(StoreError::of_disk(error.into())),
+/// Keeps every process from opening a file as a store, until it is dropped. A file that is not there needs none.
+#[derive(Debug)]
+pub struct FileHold {
+    _file: Option<fs::File>,
+}
+
+impl FileHold {
+    /// Takes a file that no other process has open as a store.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process has it; when it cannot be opened.
+    pub fn take(path: &Path) -> Result<Self, StoreError> {
+        let file = match fs::OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self { _file: None }),
+            file => file.map_err(StoreError::of_disk)?,
+        };
+        match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: Some(file) }),
+            Err(Errno::AGAIN | Errno::ACCESS) => {
+                let message = format!("a server has {} open; stop it first", path.display());
+                Err(StoreError::new(StoreErrorKind::Unavailable, message))
+            }
+            Err(error) => Err(StoreError::of_disk(error.into())),
+        }
     }
 }
 

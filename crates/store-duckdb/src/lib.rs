@@ -42,7 +42,7 @@ mod worker;
 mod writer;
 
 pub use doctor::{Content, Finding, contents, examine};
-pub use engine::is_in_use;
+pub use engine::FileHold;
 pub use group::GroupSettings;
 pub use history::begin_anew;
 pub use identity::IdFilterStatus;

@@ -237,7 +237,8 @@ async fn restoring_replaces_data_only_when_told_to_and_keeps_it() {
     assert!(fails(&arguments).contains("a server has"));
     assert_eq!(server.stop("KILL"), None);
     let replaced = fs::read(data_dir.join("eider.duckdb")).unwrap();
-    output_of(&arguments);
+    let text = output_of(&arguments);
+    assert!(text.contains("kept as eider.duckdb.replaced, eider.duckdb.wal.replaced"), "{text}");
     assert_eq!(fs::read(data_dir.join("eider.duckdb.replaced")).unwrap(), replaced);
     assert_eq!(Server::start(&data_dir).count().await, FLIGHTS.lines().count());
 }
@@ -325,6 +326,90 @@ async fn what_was_told_before_a_restore_is_not_taken_after_it() {
     assert_eq!(waited_for(&server, lost[0]).await, json!([409, "commit_lost"]));
 }
 
+/// However often data is replaced, each state that was is still there, under a name of its own, and can be served.
+#[tokio::test]
+async fn what_was_replaced_is_kept_whenever_something_else_is() {
+    const STATES: usize = 4;
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, to) = (directory.path().join("data"), directory.path().join("backup"));
+    let server = Server::with_flights(&data_dir).await;
+    back_up(&server, &to);
+    let mut server = Some(server);
+    let arguments = ["restore", to.to_str().unwrap(), "--data-dir", data_dir.to_str().unwrap(), "--force"];
+    let mut states = Vec::new();
+    for state in 1..=STATES {
+        let running = server.take().unwrap_or_else(|| Server::start(&data_dir));
+        // Every other state has its latest records in the log.
+        for _ in 0..state {
+            json_of(running.post("/api/v1/records/flights/bulk", "application/x-ndjson", FLIGHTS), 201).await;
+        }
+        running.stop(if state % 2 == 0 { "TERM" } else { "KILL" });
+        let text = output_of(&arguments);
+        let kept = text.lines().find_map(|line| line.strip_prefix("what was there is kept as ")).unwrap();
+        states.push(kept.split(", ").map(str::to_owned).collect::<Vec<_>>());
+    }
+    // Replaced by itself, with nothing in between.
+    output_of(&arguments);
+    for (state, names) in (1..).zip(&states) {
+        let looked_at = directory.path().join(format!("state-{state}"));
+        fs::create_dir(&looked_at).unwrap();
+        for name in names {
+            let (own, _) = name.split_once(".replaced").unwrap();
+            fs::rename(data_dir.join(name), looked_at.join(own)).unwrap();
+        }
+        assert_eq!(Server::start(&looked_at).count().await, FLIGHTS.lines().count() * (state + 1), "{names:?}");
+    }
+    assert_eq!(Server::start(&data_dir).count().await, FLIGHTS.lines().count());
+}
+
+/// Cut off between two of its steps, a restore has lost nothing, and is done by the next.
+#[tokio::test]
+async fn a_restore_that_was_cut_off_can_be_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, to) = (directory.path().join("data"), directory.path().join("backup"));
+    let server = Server::with_flights(&data_dir).await;
+    back_up(&server, &to);
+    json_of(server.post("/api/v1/records/flights/bulk", "application/x-ndjson", FLIGHTS), 201).await;
+    assert_eq!(server.stop("KILL"), None);
+    let live: Vec<(PathBuf, Vec<u8>)> = files_of(&data_dir);
+    let file = |name: &str| data_dir.join(name);
+    let arguments = ["restore", to.to_str().unwrap(), "--data-dir", data_dir.to_str().unwrap(), "--force"];
+    let copy = fs::read(to.join("eider.duckdb")).unwrap();
+    for step in 0..5 {
+        for (path, _) in files_of(&data_dir) {
+            fs::remove_file(path).unwrap();
+        }
+        for (path, bytes) in &live {
+            fs::write(path, bytes).unwrap();
+        }
+        let whole = if step == 0 { &copy[..copy.len() / 2] } else { &copy };
+        fs::write(file("eider.duckdb.restoring"), whole).unwrap();
+        if step > 1 {
+            fs::hard_link(file("eider.duckdb"), file("eider.duckdb.replaced")).unwrap();
+        }
+        if step > 2 {
+            fs::hard_link(file("eider.duckdb.wal"), file("eider.duckdb.wal.replaced")).unwrap();
+        }
+        if step > 3 {
+            fs::rename(file("eider.duckdb.restoring"), file("eider.duckdb")).unwrap();
+        }
+        output_of(&arguments);
+        let now = files_of(&data_dir);
+        for (path, bytes) in live.iter().filter(|(path, _)| !path.ends_with(".lock")) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let kept = now.iter().filter(|(path, _)| path.file_name().unwrap().to_str().unwrap().starts_with(name));
+            assert!(kept.clone().any(|(_, kept)| kept == bytes), "step {step}: {name} is gone");
+        }
+        assert!(!file("eider.duckdb.restoring").try_exists().unwrap());
+        let server = Server::start(&data_dir);
+        assert_eq!(server.count().await, FLIGHTS.lines().count(), "step {step}");
+        assert_eq!(server.stop("TERM"), Some(0));
+    }
+    fs::write(file("eider.duckdb.restoring"), "what a person wrote").unwrap();
+    assert!(fails(&arguments).contains("move it away"));
+    assert_eq!(fs::read(file("eider.duckdb.restoring")).unwrap(), b"what a person wrote");
+}
+
 #[tokio::test]
 async fn a_backup_that_is_damaged_or_not_whole_is_not_restored() {
     let directory = tempfile::tempdir().unwrap();
@@ -358,6 +443,38 @@ async fn a_server_killed_in_the_middle_of_a_backup_leaves_its_data_whole_and_no_
     let (is_well, report) = examined(&data_dir);
     assert!(is_well, "{report:#}");
     assert_eq!(Server::start(&data_dir).count().await, FLIGHTS.lines().count() * 2);
+}
+
+/// Cut off by a limit of its file, by a signal or by its server, a backup is taken again by the same command.
+#[tokio::test]
+async fn a_backup_that_was_cut_off_is_taken_by_the_same_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, to) = (directory.path().join("data"), directory.path().join("backup"));
+    let server = Server::with_flights(&data_dir).await;
+    let arguments = ["backup", to.to_str().unwrap(), "--url", &server.base];
+    for kilobytes in [1, 100, 700] {
+        // With the signal ignored the write fails; without, the process ends at once.
+        for begins in ["trap '' XFSZ;", ""] {
+            let script = format!("{begins} ulimit -f {kilobytes}; exec \"$0\" \"$@\"");
+            let mut command = std::process::Command::new("bash");
+            command.env_clear().args(["-c", &script, env!("CARGO_BIN_EXE_eider")]).args(arguments);
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            assert!(!output.status.success());
+            assert!(!to.join("backup.json").try_exists().unwrap());
+            if !begins.is_empty() {
+                assert_eq!(files_of(&to), [], "what was cut off in order is removed");
+            }
+        }
+        assert_eq!(files_of(&to).len(), 1);
+    }
+    output_of(&arguments);
+    assert_eq!(files_of(&to).len(), 2);
+    assert!(fails(&arguments).contains("is not empty"));
+    let data_arguments = ["backup", data_dir.to_str().unwrap(), "--url", &server.base];
+    assert!(fails(&data_arguments).contains("is not empty"));
+    let restored = directory.path().join("restored");
+    restore(&to, &restored);
+    assert_eq!(Server::start(&restored).count().await, FLIGHTS.lines().count());
 }
 
 #[tokio::test]
