@@ -180,6 +180,10 @@ async fn copy_closed(data_dir: PathBuf, directory: &Path) -> Result<BackupReceip
     ensure!(is_there, "there is no {}", settings.path.display());
     let store =
         DuckDbStore::open(settings).await.context("cannot open the store; of a running server ask with --url")?;
+    if let Some(cut) = store.cut_log() {
+        let copy = cut.copy.as_ref().map_or_else(String::new, |copy| format!(", and kept as {}", copy.display()));
+        writeln!(io::stderr(), "eider: {}{copy}", cut.told())?;
+    }
     let service = BackupService::new(Arc::new(store.clone()), Arc::new(SystemClock), Arc::new(UuidV7Generator));
     let receipt = service.write_to(directory.join(PARTIAL)).await?;
     store.close().await.context("the store did not close as it should")?;

@@ -8,7 +8,7 @@ use eider_application::{CheckpointFigures, StoreError, StoreErrorKind};
 
 use crate::error::store_error;
 use crate::shared::Shared;
-use crate::{StoreSettings, figures, worker};
+use crate::{StoreSettings, figures, wal, worker};
 
 /// What has been written since the last checkpoint and when, and what became of checkpoints.
 #[derive(Debug)]
@@ -146,7 +146,6 @@ async fn run_alone(shared: &Arc<Shared>) -> Result<Duration, StoreError> {
 
 /// The size of the write-ahead log.
 pub(crate) fn log_bytes(settings: &StoreSettings) -> u64 {
-    let mut path = settings.path.clone().into_os_string();
-    path.push(".wal");
+    let path = wal::path_of(settings);
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

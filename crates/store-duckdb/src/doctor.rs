@@ -4,6 +4,7 @@
 
 mod tables;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +16,7 @@ use eider_application::{StoreError, StoreErrorKind};
 use crate::catalog::{self, StoredSchema};
 use crate::checkpoint::{SPARE_BYTES, log_bytes};
 use crate::error::store_error;
-use crate::{StoreSettings, engine, figures, ident, sql};
+use crate::{StoreSettings, engine, figures, ident, sql, wal};
 
 /// A check and how it came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,16 +69,15 @@ pub fn examine(settings: &StoreSettings, scratch: &Path, all_keys: bool) -> Vec<
     findings.push(disk(settings));
     findings.push(temporary(&settings.temp_directory));
     let reading = StoreSettings { temp_directory: scratch.to_owned(), ..settings.clone() };
-    let connection = match engine::open_read_only(&reading) {
+    let connection = match open(&reading) {
         Ok(connection) => connection,
         Err(error) => {
             findings.push(Finding::of("open", None, Err((told(&error), advice(&error)))));
             return findings;
         }
     };
-    let log = log_bytes(settings);
-    let log = if log == 0 { "no log".to_owned() } else { format!("a log of {log} bytes, which replays") };
-    findings.push(Finding::of("open", None, Ok(format!("opened for reading, with {log}"))));
+    findings.push(Finding::of("open", None, Ok("opened for reading".to_owned())));
+    findings.push(Finding::of("log", None, log(settings).map_err(|error| (told(&error), advice(&error)))));
     let schemas = match schemas(&connection) {
         Ok(schemas) => schemas,
         Err(error) => {
@@ -97,7 +97,7 @@ pub fn examine(settings: &StoreSettings, scratch: &Path, all_keys: bool) -> Vec<
 /// # Errors
 /// As [`crate::DuckDbStore::open`]; nothing is made or changed.
 pub fn contents(settings: &StoreSettings) -> Result<Vec<Content>, StoreError> {
-    let connection = engine::open_read_only(settings)?;
+    let connection = open(settings)?;
     let content = |stored: StoredSchema| {
         let count = format!("SELECT count(*) FROM {}", ident::table(&stored.schema));
         let records: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)?;
@@ -105,6 +105,13 @@ pub fn contents(settings: &StoreSettings) -> Result<Vec<Content>, StoreError> {
         Ok(Content { name: stored.schema.name().to_string(), commit_seq, records: records.unsigned_abs() })
     };
     schemas(&connection)?.into_iter().map(content).collect()
+}
+
+/// Opens the file to look at it. Of a damaged log the engine replays what it can, and says nothing: it is refused.
+fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
+    let connection = engine::open_read_only(settings)?;
+    wal::look(settings)?;
+    Ok(connection)
 }
 
 fn schemas(connection: &Connection) -> Result<Vec<StoredSchema>, StoreError> {
@@ -147,6 +154,29 @@ fn file(path: &Path) -> Finding {
         Err(error) => Err((format!("{shown}: {error}"), "name the directory of the data with --data-dir")),
     };
     Finding::of("file", None, outcome)
+}
+
+/// What the log holds. One that ends within a commit is what a server leaves that was killed.
+fn log(settings: &StoreSettings) -> Result<String, StoreError> {
+    let path = wal::path_of(settings);
+    let mut said = match (wal::look(settings)?, wal::read(&path).map_err(StoreError::of_disk)?) {
+        (Some(cut), _) => format!("{} at the next start, which keeps a copy", cut.told()),
+        (None, Some(log)) => format!("{} bytes with {} commits, all whole", log.bytes, log.commits),
+        (None, None) if wal::is_empty(&path).map_err(StoreError::of_disk)? => wal::EMPTY.to_owned(),
+        (None, None) => "no log".to_owned(),
+    };
+    for copy in wal::copies(&path).map_err(StoreError::of_disk)? {
+        let name = copy.file_name().unwrap_or_default().to_string_lossy();
+        let of = match wal::read(&copy).map_err(StoreError::of_disk)? {
+            Some(wal::Log { bytes, commits, whole_bytes, .. }) if commits > 0 => {
+                format!("{commits} whole commits, and {} bytes that were cut off", bytes - whole_bytes)
+            }
+            _ => "bytes that were cut off".to_owned(),
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(said, "; {name} of an earlier start: {of}");
+    }
+    Ok(said)
 }
 
 fn disk(settings: &StoreSettings) -> Finding {

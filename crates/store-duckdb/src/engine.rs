@@ -103,18 +103,24 @@ fn open_error(path: &Path, error: duckdb::Error) -> StoreError {
         let message = format!("{path} is in use by another process; stop it, or choose another data directory");
         return StoreError::new(StoreErrorKind::Unavailable, message).with_source(error);
     }
-    if text.contains("not a valid DuckDB database")
-        || text.contains("Corrupt")
-        || text.contains("checksum")
-        || text.contains("storage version")
-        || text.contains("Serialization")
-    {
-        let message = format!(
-            "{path} is damaged, or was not written by this version; it was left as it is: move it away to begin anew, or restore a copy"
-        );
-        return StoreError::new(StoreErrorKind::Corrupt, message).with_source(error);
+    let is_of = |part: &str| text.contains(part);
+    if ["Permission denied", "Is a directory", "No space left", "Out of Memory"].into_iter().any(is_of) {
+        return StoreError::new(StoreErrorKind::Internal, format!("{path} cannot be opened")).with_source(error);
     }
-    StoreError::new(StoreErrorKind::Internal, format!("{path} cannot be opened")).with_source(error)
+    let message = if is_of("WAL was created for") || is_of("WAL does not match") {
+        format!(
+            "the log beside {path} belongs to another file, or to another state of it; both were left as they are: put back \
+             the file that it belongs to, or move the log away to go on without it"
+        )
+    } else if is_of("replaying WAL") {
+        format!("the log beside {path} cannot be replayed; both were left as they are: restore a copy")
+    } else {
+        format!(
+            "{path} is damaged, or was not written by this version; it was left as it is: move it away to begin anew, or \
+             restore a copy"
+        )
+    };
+    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
         || contains("checksum")
         || contains("not a valid DuckDB database")
         || contains("Serialization Error")
+        || contains("Could not read enough bytes")
     {
         (StoreErrorKind::Corrupt, "the file is damaged")
     } else {

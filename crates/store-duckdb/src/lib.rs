@@ -38,6 +38,7 @@ mod store;
 mod suggestions;
 mod uses;
 mod validation;
+mod wal;
 mod worker;
 mod writer;
 
@@ -53,3 +54,4 @@ pub use settings::{PoolSettings, ScanBatch, StoreSettings};
 #[doc(hidden)]
 pub use sql::scan_text;
 pub use store::DuckDbStore;
+pub use wal::CutLog;

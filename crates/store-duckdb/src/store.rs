@@ -30,17 +30,20 @@ use crate::record_cache::{Ids, RecordCache};
 use crate::scan::{Scan, Source, scan_schema};
 use crate::shared::{Queues, Shared, Table};
 use crate::statistics::{record_counts, statistics};
+use crate::wal::CutLog;
 use crate::worker::{Decision, transaction};
 use crate::writer::StagedWriter;
 use crate::{
-    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, identity, pool, profile, reads,
-    scan, sql, suggestions, validation, worker,
+    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, ident, identity, pool, profile,
+    reads, scan, sql, suggestions, validation, wal, worker,
 };
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
 pub struct DuckDbStore {
     pub(crate) shared: Arc<Shared>,
+    /// What was cut off the log when the file was opened.
+    cut_log: Option<Arc<CutLog>>,
 }
 
 impl DuckDbStore {
@@ -48,15 +51,17 @@ impl DuckDbStore {
     ///
     /// # Errors
     /// `Unavailable` when another process has the file, `Corrupt` when it is damaged, `Unsupported` when it belongs to
-    /// another program or version. Nothing is ever recreated.
+    /// another program or version. Nothing is ever recreated. A log that ends within a commit is copied before it is cut.
     #[instrument(name = "store.open", level = "debug", skip_all)]
     pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let opening = settings.clone();
-        let (connection, catalog, observed) = blocking::run(move || {
+        let (connection, catalog, observed, cut_log) = blocking::run(move || {
+            let cut_log = wal::prepare(&opening)?;
             let connection = engine::open(&opening)?;
             let catalog = catalog::load(&connection)?;
+            tell_of(cut_log.as_ref(), &catalog.schemas);
             let observed = Observed::new(engine::connect(&connection)?, &opening)?;
-            Ok::<_, StoreError>((connection, catalog, observed))
+            Ok::<_, StoreError>((connection, catalog, observed, cut_log))
         })
         .await??;
         let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
@@ -77,7 +82,7 @@ impl DuckDbStore {
             observed,
             copies: Arc::default(),
         };
-        let store = Self { shared: Arc::new(shared) };
+        let store = Self { shared: Arc::new(shared), cut_log: cut_log.map(Arc::new) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
         tokio::spawn(figures::run(Arc::downgrade(&store.shared)));
         for LoadedSchema { schema, counters, lost_commits } in catalog.schemas {
@@ -130,6 +135,11 @@ impl DuckDbStore {
         checkpointed
     }
 
+    /// What was cut off the log when the file was opened: a commit that was not finished, or one that was damaged.
+    pub fn cut_log(&self) -> Option<&CutLog> {
+        self.cut_log.as_deref()
+    }
+
     /// Ends when the engine has stopped after a fatal error: nothing works until the file is opened again.
     pub async fn engine_stopped(&self) {
         pool::engine_stopped(&self.shared.pool).await;
@@ -160,6 +170,22 @@ impl DuckDbStore {
     pub fn pool_status(&self) -> PoolStatus {
         pool::status(&self.shared.pool)
     }
+}
+
+/// Says what was cut off the log, and up to which commits its schemas go.
+fn tell_of(cut_log: Option<&CutLog>, schemas: &[LoadedSchema]) {
+    let Some(cut) = cut_log else { return };
+    let is_named = |loaded: &&LoadedSchema| cut.schemas.contains(&ident::table_name(loaded.schema.name()));
+    let last = schemas.iter().filter(is_named);
+    let last = last.map(|loaded| format!("{} {}", loaded.schema.name(), loaded.counters.commit_seq()));
+    tracing::warn!(
+        wal.cut_bytes = cut.bytes,
+        wal.whole_commits = cut.commits,
+        wal.last_commits = ?last.collect::<Vec<_>>(),
+        wal.copy = cut.copy.as_ref().map(|copy| copy.display().to_string()),
+        "{}; the log as it was is kept. What was acknowledged is there, unless the log was damaged after it was written",
+        cut.told()
+    );
 }
 
 #[async_trait]

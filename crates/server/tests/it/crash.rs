@@ -4,6 +4,7 @@
 //! `CRASH_ROUNDS` says how often it is killed; `just crash` does so 20 times.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -12,7 +13,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
-use crate::process::{Server, json_of};
+use crate::process::{Server, eider, json_of};
 
 const RECORDS: &str = "/api/v1/records/events";
 /// Records of one bulk call.
@@ -226,4 +227,52 @@ async fn every_acknowledged_write_survives_a_kill() {
         let strangers = strangers.filter(|record| !known_ids.contains(&record["id"].as_str().unwrap().to_owned()));
         assert_eq!(strangers.count(), 0, "records that nobody sent (seed {seed})");
     }
+}
+
+/// A log that ends within a commit is what a kill leaves, or damage: what is cut off is said and kept.
+#[tokio::test]
+async fn a_log_that_was_cut_says_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    json_of(server.post("/api/v1/schemas", "application/json", schema().to_string()), 201).await;
+    for n in 0..10 {
+        let record = json!({"key": n.to_string(), "bucket": n, "value": n});
+        json_of(server.post(RECORDS, "application/json", record.to_string()), 201).await;
+    }
+    assert_eq!(server.stop("KILL"), None);
+    let log = directory.path().join("eider.duckdb.wal");
+    let cut = |bytes: u64| {
+        let file = fs::OpenOptions::new().write(true).open(&log).unwrap();
+        file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
+        fs::read(&log).unwrap()
+    };
+    let data_dir = directory.path().to_str().unwrap();
+    let doctor = || String::from_utf8(eider(&["doctor", "--data-dir", data_dir]).output().unwrap().stdout).unwrap();
+
+    let as_it_was = cut(3);
+    let said = doctor();
+    assert!(said.contains("the log ends within a commit to `events`: "), "{said}");
+    let server = Server::start(directory.path());
+    let warned = server.logged_before().iter().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+    let warned: Vec<Json> = warned.filter(|line| !line["wal.cut_bytes"].is_null()).collect();
+    let [warned] = &warned[..] else { panic!("one line of the log: {:?}", server.logged_before()) };
+    assert_eq!(warned["level"], 40, "a warning");
+    assert_eq!(warned["wal.last_commits"], "[\"events 9\"]", "{warned}");
+    assert!(warned["wal.copy"].as_str().unwrap().ends_with("eider.duckdb.wal.torn"), "{warned}");
+    assert_eq!(json_of(server.get(&format!("{RECORDS}/count")), 200).await, json!({"count": 9}));
+    assert_eq!(server.stop("KILL"), None);
+    assert!(fs::read(directory.path().join("eider.duckdb.wal.torn")).unwrap() == as_it_was);
+
+    // So does a copy that is taken of data that no server has open.
+    let server = Server::start(directory.path());
+    let record = json!({"key": "last", "bucket": 0, "value": 0});
+    json_of(server.post(RECORDS, "application/json", record.to_string()), 201).await;
+    assert_eq!(server.stop("KILL"), None);
+    cut(1);
+    let backup = tempfile::tempdir().unwrap();
+    let arguments = ["backup", backup.path().to_str().unwrap(), "--data-dir", data_dir];
+    let output = eider(&arguments).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.contains("the log ends within a commit to `events`"), "{stderr}");
+    assert!(doctor().contains("eider.duckdb.wal.torn-2 of an earlier start"));
 }

@@ -4,6 +4,7 @@
 mod backup;
 mod changes;
 mod contract;
+mod damage;
 mod doctor;
 mod engine_script;
 mod figures;
