@@ -1,7 +1,8 @@
-//! A change of a schema: its table, its indexes and the catalog, all in one transaction.
+//! A change of a schema: its table, its indexes and the catalog, in one transaction.
 //!
 //! The writer's turn is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
-//! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so.
+//! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so. Indexes
+//! that they must not see are made in a transaction behind it, once they have ended.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,13 +17,15 @@ use eider_application::{
 };
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use crate::catalog;
 use crate::commit::ids_of;
-use crate::error::{schema_changed, store_error};
+use crate::error::{internal, schema_changed, store_error};
 use crate::ident::CATALOG;
 use crate::pool;
 use crate::scan::{port_batch, scan_schema};
+use crate::shared::Turn;
 use crate::sql::{self, Alteration};
 use crate::store::DuckDbStore;
 use crate::worker::{self, Decision, transaction};
@@ -110,7 +113,8 @@ impl EvolutionRecorders {
 /// A change that runs, among the figures until it is dropped.
 struct Running<'r> {
     recorders: &'r EvolutionRecorders,
-    began: Instant,
+    /// `None` for the rest of a change that is timed already.
+    began: Option<Instant>,
     steps: u64,
     done: Cell<u64>,
 }
@@ -118,7 +122,13 @@ struct Running<'r> {
 impl<'r> Running<'r> {
     fn begin(recorders: &'r EvolutionRecorders, steps: usize) -> Self {
         recorders.steps.fetch_add(steps as u64, Ordering::Relaxed);
-        Self { recorders, began: Instant::now(), steps: steps as u64, done: Cell::new(0) }
+        Self { recorders, began: Some(Instant::now()), steps: steps as u64, done: Cell::new(0) }
+    }
+
+    fn begin_rest(recorders: &'r EvolutionRecorders, steps: usize) -> Self {
+        let mut running = Self::begin(recorders, steps);
+        running.began = None;
+        running
     }
 
     fn step(&self) {
@@ -131,7 +141,9 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.recorders.steps.fetch_sub(self.steps, Ordering::Relaxed);
         self.recorders.steps_done.fetch_sub(self.done.get(), Ordering::Relaxed);
-        self.recorders.seconds.record(self.began.elapsed().as_secs_f64());
+        if let Some(began) = self.began {
+            self.recorders.seconds.record(began.elapsed().as_secs_f64());
+        }
     }
 }
 
@@ -173,9 +185,22 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     if !alteration.is_empty() {
         pool::uses(pool).wait_for_those_before(turn.deleted_before(), store.shared.settings.change_patience).await?;
     }
+    // To its end, also when nobody waits for it any more: what the first transaction leaves to the second is done.
+    let changed = tokio::spawn(carry_out(store.clone(), turn, request, next, alteration).in_current_span());
+    changed.await.map_err(|error| internal("the change did not end").with_source(error))?.map(EvolutionOutcome::Evolved)
+}
+
+/// Changes the table, and makes the indexes that reads of the table as it was must not see.
+async fn carry_out(
+    store: DuckDbStore,
+    turn: Turn,
+    request: EvolutionRequest,
+    next: Schema,
+    alteration: Alteration,
+) -> Result<Arc<Schema>, StoreError> {
+    let pool = &store.shared.pool;
     let (inner, runtime) = (store.clone(), Handle::current());
-    worker::write(pool, move |connection| {
-        let _turn = turn;
+    let (turn, schema, late) = worker::write(pool, move |connection| {
         // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is left
         // of what those before have deleted.
         transaction(connection, || {
@@ -183,9 +208,32 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
             Ok(Decision::Commit(()))
         })?;
         let _runtime = runtime.enter();
-        apply(&inner, connection, &request, next, &alteration).map(EvolutionOutcome::Evolved)
+        let schema = apply(&inner, connection, &request, next, &alteration)?;
+        Ok((turn, schema, alteration.late))
     })
-    .await
+    .await?;
+    if late.is_empty() {
+        return Ok(schema);
+    }
+    let (uses, patience) = (pool::uses(pool), store.shared.settings.change_patience);
+    let mark = uses.mark();
+    while let Err(error) = uses.wait_for_those_before(mark, patience).await {
+        tracing::warn!(schema.name = %schema.name(), %error, "an index still waits to be made");
+    }
+    let (inner, name) = (store.clone(), schema.name().clone());
+    let made = worker::write(pool, move |connection| {
+        let _turn = turn;
+        let running = Running::begin_rest(&inner.shared.evolutions, late.len());
+        late.iter().try_for_each(|sql| {
+            tracing::debug!(schema.name = %name, statement = sql, "schema change");
+            connection.execute_batch(sql).map_err(store_error).inspect(|()| running.step())
+        })
+    });
+    if let Err(error) = made.await {
+        // The change is made; what is not there is made again when the file is opened.
+        tracing::error!(schema.name = %schema.name(), %error, "an index could not be made; the next start makes it");
+    }
+    Ok(schema)
 }
 
 /// The schema that a change makes, and what makes its table.

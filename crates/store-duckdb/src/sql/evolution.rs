@@ -13,12 +13,15 @@ pub(crate) struct Alteration {
     pub(crate) unindexed: Vec<(String, String)>,
     /// Everything else, for one transaction.
     pub(crate) steps: Vec<String>,
+    /// Indexes on columns that come, have moved or are of another type. The engine knows columns by their places, and shows an
+    /// index to reads that see the table as it was: for a transaction of its own, once there is no such read.
+    pub(crate) late: Vec<String>,
 }
 
 impl Alteration {
     /// Whether the table stays as it is.
     pub(crate) fn is_empty(&self) -> bool {
-        self.unindexed.is_empty() && self.steps.is_empty()
+        self.unindexed.is_empty() && self.steps.is_empty() && self.late.is_empty()
     }
 }
 
@@ -45,12 +48,13 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
         let origins = is.places().into_iter().map(|place| evolution.origins()[place]);
         was.is_unique == is.is_unique && was.places().into_iter().map(Some).eq(origins)
     };
+    // Whether a column is at its place, and of its type, in both.
+    let is_in_place = |place: &usize| {
+        let is_of_type = |is: &Property| is.data_type == before.properties()[*place].data_type;
+        *place < first_dropped && successor(*place).is_some_and(is_of_type)
+    };
     for was in &were {
         let drop = drop_index(before, was);
-        let is_in_place = |place: &usize| {
-            let is_of_type = |is: &Property| is.data_type == before.properties()[*place].data_type;
-            *place < first_dropped && successor(*place).is_some_and(is_of_type)
-        };
         if !was.places().iter().all(is_in_place) {
             alteration.unindexed.push((drop, create_index(before, was)));
         } else if is_structural || !are.iter().any(|is| is_same(was, is)) {
@@ -93,7 +97,12 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
         }
     }
     let stands = |is: &Index| !is_structural && were.iter().any(|was| is_same(was, is));
-    steps.extend(are.iter().filter(|is| !stands(is)).map(|is| create_index(after, is)));
+    for is in are.iter().filter(|is| !stands(is)) {
+        let has_columns =
+            is.places().into_iter().all(|place| evolution.origins()[place].is_some_and(|was| is_in_place(&was)));
+        let made = if has_columns { &mut *steps } else { &mut alteration.late };
+        made.push(create_index(after, is));
+    }
     alteration
 }
 

@@ -2,13 +2,14 @@
 //! stop (docs/engine-faults.md).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use eider_application::{
     EvolutionOutcome, EvolutionRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, StoreErrorKind,
 };
 use eider_domain::{Evolution, RecordQuery, Schema, Timestamp};
-use eider_store_duckdb::{DuckDbStore, StoreSettings};
+use eider_store_duckdb::{DuckDbStore, StoreSettings, examine};
 use eider_testkit::condition;
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
@@ -141,4 +142,126 @@ async fn a_change_that_no_stream_can_harm_does_not_wait() {
     assert_eq!(store.delete(&schema, &condition(&schema, "n", "eq", json!(8)), 10).await.unwrap().deleted(), 1);
     evolve(&store, &schema, json!({"description": "numbers"})).await;
     assert!(later.next().await.unwrap().is_ok());
+}
+
+/// The engine puts an index among those of the table before its transaction has ended. A read that does not see the column
+/// which it is on would stop the engine, so an index on what is added is made once no such read is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_index_on_what_is_added_stops_no_engine_beside_reads() {
+    const CHANGES: i64 = 12;
+    let directory = tempfile::tempdir().unwrap();
+    let (store, schema) = numbers_store(settings(directory.path())).await;
+    write_numbers(&store, &schema, 0..20_000, 1).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|reader| {
+            let (store, name, is_over) = (store.clone(), schema.name().clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let mut reads = 0;
+                while !is_over.load(Ordering::SeqCst) {
+                    let schema = store.get(&name).await.unwrap();
+                    let filter = condition(&schema, "m", "eq", json!(reader));
+                    let request = ScanRequest::new(RecordQuery { filter, ..RecordQuery::everything(&schema) });
+                    match store.scan(&schema, request).await {
+                        Ok(mut stream) => {
+                            while let Some(batch) = stream.next().await {
+                                batch.unwrap();
+                            }
+                            reads += 1;
+                        }
+                        Err(error) => assert_eq!(error.kind(), StoreErrorKind::SchemaChanged, "{error:?}"),
+                    }
+                }
+                reads
+            })
+        })
+        .collect();
+    let mut schema = schema;
+    for change in 0..CHANGES {
+        let (kind, is_unique) = if change % 3 == 0 { ("string", change % 2 == 0) } else { ("integer", false) };
+        let property = json!({"name": format!("x{change}"), "type": kind, "is_indexed": true, "is_unique": is_unique});
+        schema = evolve(&store, &schema, json!({"add": [property]})).await;
+        assert_eq!(count(&store, &schema, change).await, 1);
+    }
+    is_over.store(true, Ordering::SeqCst);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let scratch = tempfile::tempdir().unwrap();
+    let findings = examine(&settings(directory.path()), scratch.path(), true);
+    let indexes = findings.iter().filter(|finding| finding.check == "index");
+    assert_eq!(i64::try_from(indexes.count()).unwrap(), CHANGES + 1);
+    assert!(findings.iter().all(|finding| finding.is_ok), "{findings:#?}");
+}
+
+/// What began before a property comes with an index is waited for, and in the end told to make way; what begins while the
+/// index waits is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_on_what_is_added_waits_for_what_began_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, schema) = numbers_store(patient(settings(directory.path()), Duration::from_millis(50))).await;
+    let others = second_schema(&store).await;
+    write_numbers(&store, &schema, 0..100, 1).await;
+    let mut stream = open_stream(&store, &others).await;
+    let plain = evolve(&store, &schema, json!({"add": [{"name": "x", "type": "integer"}]})).await;
+    assert!(stream.next().await.unwrap().is_ok());
+    let indexed = evolve(&store, &plain, json!({"add": [{"name": "y", "type": "integer", "is_indexed": true}]})).await;
+    let failure = loop {
+        match stream.next().await.expect("a stream that is cut says so") {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((failure.kind(), failure.budget()), (StoreErrorKind::Unavailable, Some("schema_change")));
+    assert_eq!(count(&store, &indexed, 5).await, 1);
+}
+
+/// When a column goes, those behind it move up, and so do their indexes. A read of the table as it was must not take the
+/// index on another column for that on its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_read_takes_an_index_that_moved_for_another() {
+    const ROUNDS: usize = 4;
+    for _ in 0..ROUNDS {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, schema) = numbers_store(settings(directory.path())).await;
+        write_numbers(&store, &schema, 0..20_000, 1).await;
+        let added: Vec<Json> = (0..4)
+            .map(|place| json!({"name": format!("z{place}"), "type": "integer", "is_indexed": true, "default": place}))
+            .collect();
+        let schema = evolve(&store, &schema, json!({"drop": ["text"]})).await;
+        let schema = evolve(&store, &schema, json!({"change": {"m": {"is_indexed": true}}, "add": added})).await;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let readers: Vec<_> = (0..4_i64)
+            .map(|n| {
+                let (store, name, is_over) = (store.clone(), schema.name().clone(), Arc::clone(&is_over));
+                tokio::spawn(async move {
+                    let (mut reads, m) = (0, n * 7_919);
+                    while !is_over.load(Ordering::SeqCst) {
+                        let schema = store.get(&name).await.unwrap();
+                        let filter = condition(&schema, "m", "eq", json!(m));
+                        let request = ScanRequest::new(RecordQuery { filter, ..RecordQuery::everything(&schema) });
+                        match store.scan(&schema, request).await {
+                            Ok(mut stream) => {
+                                let mut found = 0;
+                                while let Some(batch) = stream.next().await {
+                                    found += batch.unwrap().num_rows();
+                                }
+                                assert_eq!(found, 1, "m = {m}");
+                                reads += 1;
+                            }
+                            Err(error) => assert_eq!(error.kind(), StoreErrorKind::SchemaChanged, "{error:?}"),
+                        }
+                    }
+                    reads
+                })
+            })
+            .collect();
+        evolve(&store, &schema, json!({"drop": ["n"]})).await;
+        is_over.store(true, Ordering::SeqCst);
+        for reader in readers {
+            reader.await.unwrap();
+        }
+    }
 }
