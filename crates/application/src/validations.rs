@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode, listed};
+use eider_domain::{RuleSet, Schema, Violation, listed};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
@@ -90,12 +90,6 @@ impl ValidationService {
     #[instrument(name = "validations.start", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn start(&self, schema: &Arc<Schema>, document: Option<&Json>) -> Result<Arc<ValidationJob>, Error> {
         let rules = rules_of(schema, document)?;
-        let unreadable = timed(Stage::Store, self.store.unreadable_patterns(rules.rules())).await?;
-        if !unreadable.is_empty() {
-            return Err(Error::RulesInvalid(
-                unreadable.into_iter().map(|place| unreadable_at(place, &rules)).collect(),
-            ));
-        }
         let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
         let now = self.clock.now();
         let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, document.cloned(), now));
@@ -235,10 +229,4 @@ async fn remove_later(jobs: Weak<Jobs>, clock: Arc<dyn Clock>) {
 fn rules_of(schema: &Schema, document: Option<&Json>) -> Result<RuleSet, Error> {
     let Some(document) = document else { return Ok(RuleSet::of(schema)) };
     RuleSet::parse(document, schema).map_err(Error::RulesInvalid)
-}
-
-fn unreadable_at(place: usize, rules: &RuleSet) -> Violation {
-    let name = rules.rules().get(place).map_or("", Rule::name);
-    let detail = format!("the store does not read the pattern of the rule `{name}`");
-    Violation::new(format!("/rules/{place}/pattern"), ViolationCode::InvalidConstraint, detail)
 }

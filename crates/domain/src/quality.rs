@@ -83,7 +83,7 @@ pub enum Check {
     },
     /// The text has no other characters.
     Characters(CharacterSet),
-    /// The text matches somewhere. Read by Rust's `regex` here, and by the store in its own dialect.
+    /// The text matches somewhere: read by Rust's `regex`, whatever the store, as the constraints of schemas are.
     Pattern(Regex),
     /// The value lies within limits of the property's type, inclusive; at least one of the two.
     Range {
@@ -220,16 +220,28 @@ impl Rule {
                 let standard = form.of(text);
                 (standard != text).then(|| Finding { suggestion: Some(Value::Text(standard.into_owned().into())) })
             }
-            Check::Length { min, max } => {
-                let chars = text.chars().count() as u64;
-                broken(min.is_some_and(|least| chars < least) || max.is_some_and(|most| chars > most))
-            }
-            Check::Characters(allowed) => broken(!text.chars().all(|character| allowed.contains(character))),
-            Check::Pattern(pattern) => broken(!pattern.is_match(text)),
+            Check::Length { .. } | Check::Characters(_) | Check::Pattern(_) => broken(self.is_broken_by_text(text)),
             Check::Range { minimum, maximum } => {
                 broken(minimum.as_ref().is_some_and(is_below) || maximum.as_ref().is_some_and(is_above))
             }
             Check::Freshness(_) => broken(self.oldest(now).as_ref().is_some_and(is_below)),
+        }
+    }
+
+    /// Whether a text of its field breaks it, of a rule that looks at texts one by one: the same as [`Rule::finding`].
+    pub fn is_broken_by_text(&self, text: &str) -> bool {
+        match &self.check {
+            Check::Characters(allowed) => !text.chars().all(|character| allowed.contains(character)),
+            Check::Pattern(pattern) => !pattern.is_match(text),
+            Check::Standardize(form) => form.of(text) != text,
+            Check::Length { min, max } => {
+                let chars = text.chars().count() as u64;
+                min.is_some_and(|least| chars < least) || max.is_some_and(|most| chars > most)
+            }
+            Check::Values(allowed) => {
+                !allowed.iter().any(|value| matches!(value, ValueRef::Text(value) if value == text))
+            }
+            Check::Required | Check::Range { .. } | Check::Duplicate | Check::Freshness(_) => false,
         }
     }
 

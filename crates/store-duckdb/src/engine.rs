@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::error::store_error;
 use crate::settings::CONNECTION_STATEMENTS;
-use crate::{StoreSettings, checkpoint, release};
+use crate::{StoreSettings, checkpoint, functions, release};
 
 /// Statements that a connection keeps prepared: some tens of kilobytes each, and half of what a small query takes.
 const PREPARED_STATEMENTS: usize = 64;
@@ -27,6 +27,7 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
     refuse_a_log_without_its_file(settings)?;
     fs::create_dir_all(&settings.temp_directory).map_err(StoreError::of_disk)?;
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
+    functions::register(&connection)?;
     connection.execute_batch(&settings.statements()).map_err(store_error)?;
     Ok(connection)
 }

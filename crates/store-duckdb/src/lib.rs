@@ -14,6 +14,7 @@ mod error;
 mod evolution;
 mod explain;
 mod figures;
+mod functions;
 mod group;
 mod history;
 mod ident;

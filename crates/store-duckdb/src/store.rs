@@ -14,7 +14,7 @@ use eider_application::{
     StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
     WriteRequest, blocking,
 };
-use eider_domain::{Aggregation, Filter, RecordId, Rule, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::{Instrument, instrument};
@@ -426,11 +426,6 @@ impl RecordStore for DuckDbStore {
     async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
         let (shared, schemas) = (Arc::clone(&self.shared), schemas.to_vec());
         worker::read(&self.shared.pool, move |connection| record_counts(connection, &shared, &schemas)).await
-    }
-
-    async fn unreadable_patterns(&self, rules: &[Rule]) -> Result<Vec<usize>, StoreError> {
-        let rules = rules.to_vec();
-        worker::read(&self.shared.pool, move |connection| validation::unreadable_patterns(connection, &rules)).await
     }
 
     #[instrument(name = "store.validate", level = "debug", skip_all, fields(schema.name = %schema.name()))]

@@ -7,10 +7,11 @@ use arrow_array::Array;
 use arrow_schema::SchemaRef;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
-use eider_domain::{Check, Rule, Schema};
+use eider_domain::{Rule, Schema};
 
 use crate::error::store_error;
 use crate::evolution::TableVersion;
+use crate::functions::CalledRule;
 use crate::issues::IssueWriter;
 use crate::scan::port_batch;
 use crate::sql::{self, Statement};
@@ -53,7 +54,8 @@ fn check(
     caller: &Caller,
 ) -> Result<RuleOutcome, StoreError> {
     let started = Instant::now();
-    let Statement { sql, values } = sql::issues(schema, rule, request.at);
+    let called = CalledRule::new(rule);
+    let Statement { sql, values } = sql::issues(schema, rule, called.number(), request.at);
     let columns = issue_columns(rule);
     let (mut found, mut suggestions) = (0, 0);
     let mut section = issues.begin(SchemaRef::clone(&columns));
@@ -78,19 +80,4 @@ fn ask_for(caller: &Caller) -> Result<(), StoreError> {
         return Err(StoreError::new(StoreErrorKind::Cancelled, "the validation was cancelled"));
     }
     Ok(())
-}
-
-/// The places of rules whose pattern the engine cannot read.
-pub(crate) fn unreadable_patterns(connection: &Connection, rules: &[Rule]) -> Result<Vec<usize>, StoreError> {
-    let mut unreadable = Vec::new();
-    for (place, rule) in rules.iter().enumerate() {
-        let Check::Pattern(pattern) = rule.check() else { continue };
-        let Statement { sql, values } = sql::matches(pattern.as_str());
-        match connection.query_row(&sql, params_from_iter(values.iter()), |_| Ok(())) {
-            Ok(()) => {}
-            Err(error) if error.to_string().contains("Invalid Input Error") => unreadable.push(place),
-            Err(error) => return Err(store_error(error)),
-        }
-    }
-    Ok(unreadable)
 }

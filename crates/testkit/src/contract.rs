@@ -252,6 +252,7 @@ macro_rules! record_store_contract {
                 every_rule_finds_what_breaks_it
                 rules_look_at_values_of_every_type
                 rules_find_what_the_memory_store_finds
+                a_pattern_means_what_it_means_in_a_schema
                 duplicates_are_all_but_the_first
                 issues_beyond_the_room_are_counted
                 a_validation_is_one_snapshot

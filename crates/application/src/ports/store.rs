@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Rule, Schema, Timestamp};
+use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema, Timestamp};
 
 use crate::{
     Backup, BatchWriter, Change, ChangeOutcome, DataProfile, DeleteOutcome, KeptAnswer, ProfileRequest, ReadPlan,
@@ -181,12 +181,6 @@ pub trait RecordStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable` when no connection is free in time.
     async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError>;
-
-    /// Of some rules the places of those whose pattern this store does not read.
-    ///
-    /// # Errors
-    /// As [`RecordStore::scan`].
-    async fn unreadable_patterns(&self, rules: &[Rule]) -> Result<Vec<usize>, StoreError>;
 
     /// Checks rules against every record, in one snapshot, and keeps the issues. Cancel-safe: dropping the future stops
     /// the check and frees its connection.

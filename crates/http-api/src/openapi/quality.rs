@@ -74,7 +74,7 @@ pub(crate) struct QualityRule {
     /// Of `characters`: characters, and ranges of them.
     #[schema(nullable = false, example = "A-Z0-9")]
     allowed: Option<String>,
-    /// Of `pattern`: matches anywhere; the syntax of RE2.
+    /// Of `pattern`: matches anywhere; the syntax of Rust's `regex`, as in constraints.
     #[schema(nullable = false)]
     pattern: Option<String>,
     /// Of `range`.

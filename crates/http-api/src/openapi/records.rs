@@ -165,13 +165,31 @@ fn decimal_pattern(precision: u8, scale: u8) -> String {
     format!(r"^[+-]?{whole}(\.{fraction})?$")
 }
 
-/// Whether a pattern means the same in the dialect of JSON Schema (ECMA-262) as in Rust's.
+/// Whether a pattern means the same in the dialect of JSON Schema (ECMA-262) as in Rust's, whose classes have an algebra and
+/// whose `\d`, `\w`, `\s` and `\b` know Unicode.
 fn is_everywhere_the_same(pattern: &str) -> bool {
     let own = [
-        "(?i", "(?s", "(?m", "(?x", "(?u", "(?U", "(?R", "(?-", "(?P", r"\A", r"\z", r"\<", r"\>", "[[", "&&", "--",
-        "~~", r"\x{", r"\p", r"\P", r"\Q",
+        "(?i", "(?s", "(?m", "(?x", "(?u", "(?U", "(?R", "(?-", "(?P", r"\A", r"\z", r"\<", r"\>", "&&", "--", "~~",
+        r"\x{", r"\u{", r"\U", r"\a", r"\p", r"\P", r"\Q", r"\b", r"\B", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S",
+        "[]", "[^]",
     ];
-    !own.iter().any(|own| pattern.contains(own))
+    !own.iter().any(|own| pattern.contains(own)) && !has_nested_class(pattern)
+}
+
+/// Whether a class is within another, which is a bracket like any character elsewhere.
+fn has_nested_class(pattern: &str) -> bool {
+    let (mut is_within, mut is_escaped) = (false, false);
+    for character in pattern.chars() {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '[' if is_within => return true,
+            '[' => is_within = true,
+            ']' => is_within = false,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn described_by(mut described: Json, description: Option<&str>) -> Json {
@@ -188,4 +206,31 @@ fn nullable(mut described: Json) -> Json {
         allowed.push(Json::Null);
     }
     described
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_described_as_such_where_it_means_the_same_elsewhere() {
+        for pattern in ["^[A-Z0-9]+$", "a|b", r"^\[x\]$", "[a-c]x[d]", "x{2,3}", r"[\[\]]"] {
+            assert!(is_everywhere_the_same(pattern), "{pattern}");
+        }
+        for pattern in [
+            "[[a-c]x]",
+            "[a[bc]]",
+            "[a&&b]",
+            "[a--b]",
+            "[a~~b]",
+            r"\<a",
+            r"\b{start}",
+            r"\bx",
+            r"^\d+$",
+            "[]a]",
+            r"\pL",
+        ] {
+            assert!(!is_everywhere_the_same(pattern), "{pattern}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use eider_domain::{
 };
 
 use super::{Statement, column_type, engine_value, key};
+use crate::functions::IS_BROKEN;
 use crate::ident::{self, CATALOG, SEQUENCE};
 
 /// The temporary table of records as suggestions have them.
@@ -31,18 +32,9 @@ pub(crate) fn snapshot(schema: &Schema) -> Statement {
     statement
 }
 
-/// Whether a text matches a pattern. Fails when the engine cannot read the pattern.
-pub(crate) fn matches(pattern: &str) -> Statement {
-    let mut statement = Statement::default();
-    statement.push("SELECT regexp_matches('', ");
-    statement.bind(DataType::String, &Value::Text(pattern.to_owned().into()));
-    statement.push(")");
-    statement
-}
-
 /// The values that break a rule: the record's id, the values of the rule's fields, and of a rule that suggests what it
-/// suggests, or null.
-pub(crate) fn issues(schema: &Schema, rule: &Rule, now: Timestamp) -> Statement {
+/// suggests, or null. The rule is [called](crate::functions::CalledRule) by its number.
+pub(crate) fn issues(schema: &Schema, rule: &Rule, number: i64, now: Timestamp) -> Statement {
     let table = ident::table(schema);
     let id = ident::column(&Field::System(SystemField::Id));
     let columns: Vec<String> = rule.fields().iter().map(ident::column).collect();
@@ -78,14 +70,14 @@ pub(crate) fn issues(schema: &Schema, rule: &Rule, now: Timestamp) -> Statement 
         }
         _ => {
             statement.push(&format!("SELECT {id}, {column} FROM {table} WHERE "));
-            push_broken(&mut statement, rule, &column, now);
+            push_broken(&mut statement, rule, number, &column, now);
         }
     }
     statement
 }
 
 /// Appends the condition that a value breaks a rule that looks at one value and suggests nothing.
-fn push_broken(statement: &mut Statement, rule: &Rule, column: &str, now: Timestamp) {
+fn push_broken(statement: &mut Statement, rule: &Rule, number: i64, column: &str, now: Timestamp) {
     match rule.check() {
         Check::Length { min, max } => {
             let limit = |length: Option<u64>| length.map(|length| Value::Integer(length.cast_signed()));
@@ -93,18 +85,7 @@ fn push_broken(statement: &mut Statement, rule: &Rule, column: &str, now: Timest
             let limits = (least.as_ref(), most.as_ref());
             push_outside(statement, &format!("length({column})"), DataType::Integer, limits);
         }
-        Check::Characters(allowed) => {
-            let range = |(first, last): &(char, char)| format!("{}-{}", escaped(*first), escaped(*last));
-            let others: String = allowed.ranges().iter().map(range).collect();
-            statement.push(&format!("regexp_matches({column}, "));
-            statement.bind(DataType::String, &Value::Text(format!("[^{others}]").into()));
-            statement.push(")");
-        }
-        Check::Pattern(pattern) => {
-            statement.push(&format!("NOT regexp_matches({column}, "));
-            statement.bind(DataType::String, &Value::Text(pattern.as_str().to_owned().into()));
-            statement.push(")");
-        }
+        Check::Characters(_) | Check::Pattern(_) => statement.push(&format!("{IS_BROKEN}({number}, {column})")),
         Check::Range { minimum, maximum } => {
             push_outside(statement, column, data_type_of(rule), (minimum.as_ref(), maximum.as_ref()));
         }

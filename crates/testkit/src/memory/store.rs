@@ -13,7 +13,7 @@ use eider_application::{
     RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError,
     StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
-use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Rule, Schema, SchemaName, Timestamp};
+use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
@@ -302,11 +302,6 @@ impl RecordStore for MemoryStore {
             Ok(Err(_)) => Err(not_found(schema.name())),
             Err(_) => Err(StoreError::new(StoreErrorKind::Timeout, "the commit did not come in time")),
         }
-    }
-
-    /// Patterns are those of Rust.
-    async fn unreadable_patterns(&self, _rules: &[Rule]) -> Result<Vec<usize>, StoreError> {
-        Ok(Vec::new())
     }
 
     /// Takes the fault that was planted for the next scan before it begins, and is an open scan until it ends.

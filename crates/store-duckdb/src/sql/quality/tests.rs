@@ -40,7 +40,10 @@ fn every_rule_binds_what_its_author_wrote() {
         {"rule": "range", "property": "fare", "maximum": "9.99"},
         {"rule": "duplicate", "properties": ["carrier", "at"]},
         {"rule": "freshness", "property": "updated_at", "max_age": "1s"}]));
-    let statements = rules.iter().map(|rule| shown(&issues(&schema(), rule, Timestamp::from_micros(5_000_000))));
+    let statements = rules
+        .iter()
+        .zip(1..)
+        .map(|(rule, number)| shown(&issues(&schema(), rule, number, Timestamp::from_micros(5_000_000))));
     assert_snapshot!(statements.collect::<Vec<_>>().join("\n"));
 }
 
@@ -50,12 +53,12 @@ fn white_space_is_named_by_its_code_points() {
     else {
         panic!("one rule")
     };
-    let statement = issues(&schema(), rule, Timestamp::from_micros(0));
+    let statement = issues(&schema(), rule, 1, Timestamp::from_micros(0));
     assert!(statement.values.is_empty() && statement.sql.contains(r"[\x{9}\x{a}\x{b}\x{c}\x{d}\x{20}\x{85}\x{a0}"));
     let [rule] = &rules(&json!([{"rule": "standardize", "property": "carrier", "trim": true}]))[..] else {
         panic!("one")
     };
-    let statement = issues(&schema(), rule, Timestamp::from_micros(0));
+    let statement = issues(&schema(), rule, 1, Timestamp::from_micros(0));
     assert!(statement.sql.contains("trim(\"$value\", '\t\n\u{b}\u{c}\r \u{85}\u{a0}"));
 }
 
