@@ -9,6 +9,9 @@ use crate::{SchemaDefinition, Violation, ViolationCode};
 
 const KEYS: [&str; 5] = ["description", "drop", "change", "add", "unique"];
 
+/// The pointer of a property that a change does not speak of.
+const UNSPOKEN: &str = "/change";
+
 /// A property of the next definition on its way there.
 struct Candidate {
     document: Json,
@@ -33,8 +36,7 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
             }
             continue;
         }
-        // Another may be renamed to the name of one that stays.
-        let mut pointer = "/change".to_owned();
+        let mut pointer = UNSPOKEN.to_owned();
         if let Some((_, at, change)) = change {
             merge_property(&mut document, change);
             pointer = at;
@@ -50,13 +52,15 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
         None => keep_keys(&mut report, current, &drop, &candidates, &mut next),
     }
     let origins: Vec<Option<usize>> = candidates.iter().map(|candidate| candidate.origin).collect();
+    let names: Vec<Option<String>> =
+        candidates.iter().map(|candidate| candidate.document["name"].as_str().map(str::to_ascii_lowercase)).collect();
     let (documents, pointers): (Vec<Json>, Vec<String>) =
         candidates.into_iter().map(|candidate| (candidate.document, candidate.pointer)).unzip();
     next["properties"] = documents.into();
     let next = match SchemaDefinition::parse(&next) {
         Ok(next) => next,
         Err(violations) => {
-            report.extend(violations.into_iter().map(|violation| addressed(violation, &pointers)));
+            report.extend(violations.into_iter().map(|violation| addressed(violation, &pointers, &names)));
             return Err(report.into_violations());
         }
     };
@@ -95,14 +99,24 @@ fn keep_keys(
     next["unique"] = documents;
 }
 
-/// A violation of the next definition, at the place in the change that brought it about.
-fn addressed(mut violation: Violation, pointers: &[String]) -> Violation {
+/// A violation of the next definition, at the place in the change that brought it about. Of two properties with one name that is the
+/// one that the change speaks of.
+fn addressed(mut violation: Violation, pointers: &[String], names: &[Option<String>]) -> Violation {
     let Some(rest) = violation.pointer.strip_prefix("/properties") else { return violation };
     let (index, rest) = rest
         .trim_start_matches('/')
         .split_once('/')
         .map_or_else(|| (rest.trim_start_matches('/'), String::new()), |(index, rest)| (index, format!("/{rest}")));
-    violation.pointer = match index.parse::<usize>().ok().and_then(|index| pointers.get(index)) {
+    let spoken_of = |index: usize| {
+        let pointer = pointers.get(index)?;
+        if pointer != UNSPOKEN {
+            return Some(pointer);
+        }
+        let name = names.get(index)?.as_ref()?;
+        let others = names.iter().zip(pointers).filter(|(other, _)| other.as_ref() == Some(name));
+        others.map(|(_, pointer)| pointer).find(|pointer| *pointer != UNSPOKEN).or(Some(pointer))
+    };
+    violation.pointer = match index.parse::<usize>().ok().and_then(spoken_of) {
         Some(pointer) => format!("{pointer}{rest}"),
         None => "/drop".to_owned(),
     };

@@ -92,6 +92,11 @@ fn a_change_may_not_contradict_itself() {
     assert_eq!(twice[0].1, ViolationCode::ContradictoryChange);
     let taken = codes(&json!({"change": {"day": {"name": "Flight"}}}));
     assert_eq!(taken, [("/change/day/name".to_owned(), ViolationCode::DuplicateName)]);
+    // Whichever of the two stands first.
+    for (name, other) in [("carrier", "day"), ("day", "carrier"), ("flight", "FARE")] {
+        let taken = codes(&json!({"change": {name: {"name": other}}}));
+        assert_eq!(taken, [(format!("/change/{name}/name"), ViolationCode::DuplicateName)]);
+    }
     let taken = codes(&json!({"add": [{"name": "day", "type": "date"}]}));
     assert_eq!(taken, [("/add/0/name".to_owned(), ViolationCode::DuplicateName)]);
     let none = codes(&json!({"drop": ["carrier", "flight", "fare", "day"]}));

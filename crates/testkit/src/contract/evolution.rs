@@ -360,10 +360,11 @@ pub async fn a_version_that_has_gone_is_told_so(fixture: Fixture) {
     assert_eq!(rows(&record)[0]["flight"], 1545);
 }
 
-/// A scan that has begun goes on with its snapshot and its schema.
+/// A scan that has begun goes on with its snapshot and its schema, also when an index goes with its property.
 pub async fn a_scan_outlives_a_change_of_its_schema(fixture: Fixture) {
     const ROWS: i64 = 200_000;
-    let definition = json!({"name": "s", "properties": [{"name": "n", "type": "integer", "is_indexed": true}]});
+    let definition = json!({"name": "s", "properties": [
+        {"name": "n", "type": "integer"}, {"name": "last", "type": "integer", "is_indexed": true}]});
     let schema = fixture.create(definition).await;
     fixture.write_batch(&schema, integers(&schema, 0..ROWS)).await;
     let scan = || fixture.store.scan(&schema, ScanRequest::new(RecordQuery::everything(&schema)));
@@ -376,7 +377,7 @@ pub async fn a_scan_outlives_a_change_of_its_schema(fixture: Fixture) {
         json!({"change": {"n": {"type": "number"}}, "add": [{"name": "m", "type": "integer", "default": 1}]}),
     )
     .await;
-    let next = evolve(&fixture, &next, json!({"drop": ["n"]})).await;
+    let next = evolve(&fixture, &next, json!({"drop": ["n", "last"]})).await;
     fixture.write(&next, json!([{"m": 2}])).await;
     let mut seen = first.num_rows() as u64;
     while let Some(batch) = begun.next().await {
