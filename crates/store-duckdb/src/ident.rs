@@ -22,6 +22,13 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A text of a client as an expression, where it cannot be bound: a statement ends at its first U+0000, so none may stand
+/// in it.
+pub(crate) fn text(text: &str) -> String {
+    let parts: Vec<String> = text.split('\0').map(literal).collect();
+    if parts.len() == 1 { parts.concat() } else { format!("concat({})", parts.join(", chr(0), ")) }
+}
+
 /// The bare name of the table of a schema, below [`RECORDS`].
 pub(crate) fn table_name(name: &SchemaName) -> String {
     name.key()
@@ -54,5 +61,7 @@ mod tests {
     fn quotes_cannot_end_what_is_quoted() {
         assert_eq!(quoted("a\"; DROP TABLE b; --"), "\"a\"\"; DROP TABLE b; --\"");
         assert_eq!(literal("a'b"), "'a''b'");
+        assert_eq!(text("a'b"), "'a''b'");
+        assert_eq!(text("\0'\0"), "concat('', chr(0), '''', chr(0), '')");
     }
 }

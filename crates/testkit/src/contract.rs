@@ -150,6 +150,7 @@ macro_rules! record_store_contract {
                 properties_come_go_and_change_their_names
                 a_required_property_comes_beside_an_index
                 types_widen_with_their_values
+                a_change_does_what_its_dry_run_promised
                 a_value_that_would_be_lost_contradicts
                 what_records_lack_cannot_be_required
                 stored_values_can_contradict_a_constraint

@@ -38,7 +38,8 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     let is_altered = |was: &Property, is: &Property| {
         was.name.as_str() != is.name.as_str() || was.data_type != is.data_type || was.is_required != is.is_required
     };
-    let is_added_required = evolution.properties(before).any(|(is, was)| was.is_none() && is.is_required);
+    let is_added_required =
+        evolution.properties(before).any(|(is, was)| was.is_none() && (is.is_required || is_computed(is)));
     // While there is any index, columns that may be null can be added, and nothing else.
     let is_structural =
         is_added_required || kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
@@ -73,10 +74,8 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     for (was, is) in &kept {
         let column = ident::quoted(is.name.as_str());
         if was.data_type != is.data_type {
-            let data_type = column_type(is.data_type);
-            steps.push(on_table(format!(
-                "ALTER COLUMN {column} SET DATA TYPE {data_type} USING CAST({column} AS {data_type})"
-            )));
+            let (data_type, converted) = (column_type(is.data_type), conversion(&column, was.data_type, is.data_type));
+            steps.push(on_table(format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING {converted}")));
         }
         if was.is_required != is.is_required {
             let verb = if is.is_required { "SET" } else { "DROP" };
@@ -85,12 +84,21 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     }
     for (property, _) in evolution.properties(before).filter(|(_, origin)| origin.is_none()) {
         let column = ident::quoted(property.name.as_str());
-        let default = property.default.as_ref().map(|value| literal(property.data_type, value));
-        let filled = default.as_ref().map_or_else(String::new, |literal| format!(" DEFAULT {literal}"));
-        steps.push(on_table(format!("ADD COLUMN {column} {}{filled}", column_type(property.data_type))));
-        if default.is_some() {
-            // The default of later records is given to them before they come here.
-            steps.push(on_table(format!("ALTER COLUMN {column} DROP DEFAULT")));
+        let (data_type, default) = (column_type(property.data_type), &property.default);
+        let default = default.as_ref().map(|value| literal(property.data_type, value));
+        // The default of later records is given to them before they come here.
+        match default {
+            // A default that is computed is an update of every record to the engine, which then refuses to say that none is
+            // null and to make an index in one transaction.
+            Some(default) if property.is_required || is_computed(property) => steps.extend([
+                on_table(format!("ADD COLUMN {column} {data_type}")),
+                on_table(format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING {default}")),
+            ]),
+            Some(default) => steps.extend([
+                on_table(format!("ADD COLUMN {column} {data_type} DEFAULT {default}")),
+                on_table(format!("ALTER COLUMN {column} DROP DEFAULT")),
+            ]),
+            None => steps.push(on_table(format!("ADD COLUMN {column} {data_type}"))),
         }
         if property.is_required {
             steps.push(on_table(format!("ALTER COLUMN {column} SET NOT NULL")));
@@ -123,11 +131,34 @@ fn renames(kept: &[(&Property, &Property)]) -> Vec<(String, String)> {
 /// A value of a type as an expression; statements of this kind take no parameters.
 fn literal(data_type: DataType, value: &Value) -> String {
     match value {
-        Value::Datetime(micros) => format!("make_timestamp({micros})"),
+        Value::Datetime(micros) => {
+            let text = Value::Datetime(*micros).text(data_type).unwrap_or_default();
+            // In UTC, as the engine has no time zones.
+            format!("CAST({} AS TIMESTAMP)", ident::literal(&text.replace('T', " ").replace('Z', "")))
+        }
         value => {
             let text = value.text(data_type).unwrap_or_default();
-            format!("CAST({} AS {})", ident::literal(&text), column_type(data_type))
+            format!("CAST({} AS {})", ident::text(&text), column_type(data_type))
         }
+    }
+}
+
+/// Whether the literal of a default is computed, and no constant to the engine.
+fn is_computed(property: &Property) -> bool {
+    matches!(&property.default, Some(Value::Text(text)) if text.contains('\0'))
+}
+
+/// A stored value of one type as one of another, as [`eider_domain::widened`] has it. The engine has texts of its own for
+/// decimals without whole digits (`.5`) and for days of the year 0000 (`0001-01-01 (BC)`).
+fn conversion(column: &str, from: DataType, to: DataType) -> String {
+    match (from, to) {
+        (DataType::Date, DataType::String) => {
+            format!("printf('%04d-%02d-%02d', year({column}), month({column}), day({column}))")
+        }
+        (DataType::Decimal { precision, scale }, DataType::String) if precision == scale => {
+            format!("regexp_replace(CAST({column} AS VARCHAR), '^(-?)\\.', '\\10.')")
+        }
+        _ => format!("CAST({column} AS {})", column_type(to)),
     }
 }
 

@@ -8,17 +8,24 @@ use eider_application::{
     ScanRequest, StoreError, StoreErrorKind, WriteRequest,
 };
 use eider_domain::{
-    Cursor, Evolution, Filter, Position, RecordId, RecordQuery, Schema, Timestamp, Value, ViolationCode,
+    Cursor, DataType, Evolution, Filter, Position, RecordId, RecordQuery, Schema, Timestamp, Value, ViolationCode,
 };
 use futures::StreamExt;
 use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use super::Fixture;
 use super::fixture::collect;
 use super::generated::for_all;
-use crate::{integers, rows, values};
+use crate::strategies::{data_type, value};
+use crate::{MemoryStore, integers, rows, values};
+
+/// Cases unless `PROPTEST_CASES` says otherwise.
+const CASES: u32 = 48;
 
 fn request(schema: &Arc<Schema>, change: &Json) -> EvolutionRequest {
     let evolution = Evolution::parse(schema.definition(), change).expect("the change is valid");
@@ -154,6 +161,116 @@ pub async fn types_widen_with_their_values(fixture: Fixture) {
     assert_eq!(indexes(&fixture, &schema).await, [("a".to_owned(), false), ("e".to_owned(), true)]);
     let found = fixture.matching(&schema, crate::condition(&schema, "a", "eq", json!(-7.0))).await;
     assert_eq!(found.len(), 1);
+}
+
+/// A generated change is possible exactly when its dry run says so, and leaves what it leaves in the memory store, whatever
+/// the types, values and defaults.
+///
+/// Runs 48 cases of up to 5 records each, or as many as `PROPTEST_CASES` says.
+#[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
+pub async fn a_change_does_what_its_dry_run_promised(fixture: Fixture) {
+    let types = (data_type(), data_type(), any::<bool>());
+    let types = types.prop_map(|(was, other, is_same)| (was, if is_same { was } else { widening(was, other) }));
+    let values =
+        types.prop_flat_map(|(was, is)| (Just((was, is)), vec(option::of(value(was)), 0..5), option::of(value(is))));
+    let added = data_type().prop_flat_map(|added| (Just(added), option::of(value(added))));
+    let flags = (any::<[bool; 5]>(), any::<[bool; 3]>());
+    for_all(CASES, &(values, added, flags), async |(values, added, flags)| {
+        promised_is_done(&fixture, values, added, flags).await
+    });
+}
+
+/// A type that values of another may be had as: the one that was drawn, or text.
+fn widening(was: DataType, other: DataType) -> DataType {
+    match (was, other) {
+        (DataType::Integer, DataType::Number | DataType::Decimal { .. }) | (DataType::Date, DataType::Datetime) => {
+            other
+        }
+        (DataType::Decimal { precision, scale }, DataType::Integer) => {
+            DataType::Decimal { precision: (precision + 3).min(38), scale }
+        }
+        _ => DataType::String,
+    }
+}
+
+fn described(name: &str, data_type: DataType) -> Json {
+    let mut document = json!({"name": name, "type": data_type.name()});
+    if let DataType::Decimal { precision, scale } = data_type {
+        document["precision"] = precision.into();
+        document["scale"] = scale.into();
+    }
+    document
+}
+
+async fn promised_is_done(
+    fixture: &Fixture,
+    ((was, is), stored, allowed): ((DataType, DataType), Vec<Option<Value>>, Option<Value>),
+    (added, default): (DataType, Option<Value>),
+    ([is_required, is_unique, is_renamed, is_indexed, was_indexed], [adds, adds_required, adds_unique]): (
+        [bool; 5],
+        [bool; 3],
+    ),
+) -> TestCaseResult {
+    let mut before = described("a", was);
+    before["is_indexed"] = (was_indexed && was.is_comparable()).into();
+    let mut change = described("a", is);
+    change["required"] = is_required.into();
+    change["is_unique"] = (is_unique && is.is_comparable()).into();
+    change["is_indexed"] = (is_indexed && is.is_comparable()).into();
+    if is_renamed {
+        change["name"] = "c".into();
+    }
+    if let Some(least) = allowed.filter(|_| is.is_ordered() && !matches!(is, DataType::String | DataType::Uuid)) {
+        change["constraints"] = json!({"minimum": least.to_json(is)});
+    }
+    let mut change = json!({"change": {"a": change}});
+    if adds {
+        let mut property = described("b", added);
+        property["required"] = adds_required.into();
+        property["is_unique"] = (adds_unique && added.is_comparable()).into();
+        property["default"] = default.as_ref().map_or(Json::Null, |value| value.to_json(added));
+        change["add"] = json!([property]);
+    }
+    let before = json!({"name": "s", "properties": [before, {"name": "z", "type": "integer"}]});
+    let record = |(number, value): (u128, &Option<Value>)| {
+        let value = value.as_ref().map_or(Json::Null, |value| value.to_json(was));
+        json!({"id": Uuid::from_u128(number), "a": value, "z": 1})
+    };
+    let records: Json = (0..).zip(&stored).map(record).collect();
+    let memory = Fixture::new(Arc::new(MemoryStore::new()));
+    let mut outcomes = Vec::new();
+    for fixture in [fixture, &memory] {
+        let schema = fixture.create(before.clone()).await;
+        if !stored.is_empty() {
+            fixture.write(&schema, records.clone()).await;
+        }
+        let Ok(evolution) = Evolution::parse(schema.definition(), &change) else {
+            fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+            return Ok(());
+        };
+        let run = |is_dry_run| {
+            let (schema, evolution) = (Arc::clone(&schema), evolution.clone());
+            fixture.catalog.evolve(EvolutionRequest { schema, evolution, at: Timestamp::from_micros(7), is_dry_run })
+        };
+        let (tried, done) = (run(true).await, run(false).await);
+        let found = match &done {
+            Ok(EvolutionOutcome::Evolved(schema)) => properties(fixture, schema).await,
+            _ => Vec::new(),
+        };
+        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+        outcomes.push(match (tried, done) {
+            (Ok(EvolutionOutcome::Possible), Ok(EvolutionOutcome::Evolved(_))) => Ok(found),
+            (Ok(EvolutionOutcome::Contradicted(tried)), Ok(EvolutionOutcome::Contradicted(mut found))) => {
+                prop_assert_eq!(&tried, &found);
+                // Which of many are named first is up to the store.
+                found.iter_mut().for_each(|contradiction| contradiction.sample.sort_unstable());
+                Err(found)
+            }
+            (tried, done) => return Err(TestCaseError::fail(format!("{change}: tried {tried:?}, done {done:?}"))),
+        });
+    }
+    prop_assert_eq!(&outcomes[0], &outcomes[1], "{}", change);
+    Ok(())
 }
 
 /// A value that the wider type cannot hold keeps the schema as it is.
