@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use eider_store_duckdb::{Finding, StoreSettings, examine};
+use eider_domain::{DEFAULT_JSON_DEPTH, MAX_JSON_DEPTH};
+use eider_store_duckdb::{Finding, StoreSettings, Thoroughness, examine};
 use serde_json::json;
 
 use crate::backup::settings_in;
@@ -16,18 +17,27 @@ pub(crate) struct DoctorArguments {
     /// Directory of the data, which no server may have open, or of a backup.
     #[arg(long, value_name = "DIR", default_value = "./data", env = "EIDER_DATA_DIR")]
     data_dir: PathBuf,
-    /// Looks up every key of every index, not a thousand of each.
+    /// Looks up every key of every index and two near it, not a thousand of each.
     #[arg(long)]
     full: bool,
+    /// How deep objects and arrays may be nested in values, as `limits.json_depth` says it to the server.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_JSON_DEPTH, env = "EIDER_LIMITS_JSON_DEPTH", value_parser = parse_depth)]
+    json_depth: usize,
     /// Prints a JSON document instead of lines.
     #[arg(long)]
     json: bool,
 }
 
+fn parse_depth(text: &str) -> Result<usize, String> {
+    let depth = text.parse().ok().filter(|depth| (1..=MAX_JSON_DEPTH).contains(depth));
+    depth.ok_or_else(|| format!("it must be from 1 to {MAX_JSON_DEPTH}"))
+}
+
 /// Prints what was found; whether everything is as it should be.
 pub(crate) fn run(arguments: &DoctorArguments) -> Result<bool> {
     let settings = settings_in(arguments.data_dir.clone());
-    let findings = look(&settings, arguments.full)?;
+    let how = Thoroughness { all_keys: arguments.full, json_depth: arguments.json_depth };
+    let findings = look(&settings, how)?;
     let is_ok = findings.iter().all(|finding| finding.is_ok);
     let mut out = stdout().lock();
     if arguments.json {
@@ -46,10 +56,10 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<bool> {
     Ok(is_ok)
 }
 
-fn look(settings: &StoreSettings, is_full: bool) -> Result<Vec<Finding>> {
+fn look(settings: &StoreSettings, how: Thoroughness) -> Result<Vec<Finding>> {
     // The engine's own temporary files go elsewhere: nothing is written beside the data.
     let temporary = tempfile::tempdir()?;
-    Ok(examine(settings, temporary.path(), is_full))
+    Ok(examine(settings, temporary.path(), how))
 }
 
 fn document(finding: &Finding) -> serde_json::Value {

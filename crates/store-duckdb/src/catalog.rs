@@ -259,17 +259,27 @@ pub(crate) fn versions(connection: &Connection, schema: &Schema) -> Result<Vec<S
     .collect()
 }
 
+/// Whether no index of a file is of a release that made indexes beside open reads.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub(crate) fn is_repaired(connection: &Connection) -> Result<bool, StoreError> {
+    let one = |sql: &str, values: &[&str]| -> Result<i64, StoreError> {
+        connection.query_row(sql, duckdb::params_from_iter(values), |row| row.get(0)).map_err(store_error)
+    };
+    let sql = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = 'repairs'";
+    if one(sql, &[CATALOG.trim_matches('"')])? == 0 {
+        return Ok(false);
+    }
+    Ok(one(&format!("SELECT count(*) FROM {CATALOG}.repairs WHERE \"name\" = ?"), &[REBUILT_INDEXES])? > 0)
+}
+
 /// Makes every index anew in a file of a release that made indexes beside open reads; they may hold records that were
 /// deleted. Once for each file.
 fn rebuild_indexes(connection: &Connection, schemas: &[StoredSchema]) -> Result<(), StoreError> {
     let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
     execute(&format!("CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL)"))?;
-    let done: i64 = connection
-        .query_row(&format!("SELECT count(*) FROM {CATALOG}.repairs WHERE \"name\" = ?"), [REBUILT_INDEXES], |row| {
-            row.get(0)
-        })
-        .map_err(store_error)?;
-    if done > 0 {
+    if is_repaired(connection)? {
         return Ok(());
     }
     for StoredSchema { schema, .. } in schemas {

@@ -2,6 +2,8 @@
 //!
 //! The file is opened read-only; a write-ahead log beside it is replayed in memory alone.
 
+mod indexes;
+mod nested;
 mod tables;
 
 use std::fmt::Write as _;
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
 use eider_application::{StoreError, StoreErrorKind};
+use eider_domain::DEFAULT_JSON_DEPTH;
 
 use crate::catalog::{self, StoredSchema};
 use crate::checkpoint::{SPARE_BYTES, log_bytes};
@@ -57,11 +60,27 @@ impl Finding {
     }
 }
 
-/// Checks the file of the settings, and every table of it. Of each index a thousand keys are looked up, or all of them.
+/// How closely a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thoroughness {
+    /// Whether all keys of each index are looked up, or a thousand.
+    pub all_keys: bool,
+    /// How deep objects and arrays may be nested in values.
+    pub json_depth: usize,
+}
+
+impl Thoroughness {
+    /// A thousand keys of each index, and values nested as deep as where nothing else is configured.
+    pub const QUICK: Self = Self { all_keys: false, json_depth: DEFAULT_JSON_DEPTH };
+    /// All keys, else as the quick one.
+    pub const FULL: Self = Self { all_keys: true, ..Self::QUICK };
+}
+
+/// Checks the file of the settings, and every table of it.
 /// What does not fit into memory goes to files in `scratch`.
 ///
 /// Blocks: a pass over all records for each check, and a lookup for each key.
-pub fn examine(settings: &StoreSettings, scratch: &Path, all_keys: bool) -> Vec<Finding> {
+pub fn examine(settings: &StoreSettings, scratch: &Path, how: Thoroughness) -> Vec<Finding> {
     let mut findings = vec![file(&settings.path)];
     if findings.iter().any(|finding| !finding.is_ok) {
         return findings;
@@ -87,7 +106,7 @@ pub fn examine(settings: &StoreSettings, scratch: &Path, all_keys: bool) -> Vec<
     };
     findings.push(Finding::of("catalog", None, catalog(&connection, &schemas)));
     for stored in &schemas {
-        findings.extend(tables::examine(&connection, stored, all_keys));
+        findings.extend(tables::examine(&connection, stored, how));
     }
     findings
 }
@@ -217,7 +236,14 @@ fn catalog(connection: &Connection, schemas: &[StoredSchema]) -> Result<String, 
     let is_known = |table: &&String| schemas.iter().any(|stored| &ident::table_name(stored.schema.name()) == *table);
     match tables.iter().find(|table| !is_known(table)) {
         Some(table) => Err((format!("the table `{table}` belongs to no schema"), RESTORE)),
-        None => Ok(format!("{} schemas, format {}", schemas.len(), catalog::FORMAT_VERSION)),
+        None => {
+            let repairs = if catalog::is_repaired(connection).map_err(|error| (told(&error), RESTORE))? {
+                ""
+            } else {
+                "; its indexes may be wrong, and are made anew at the next start"
+            };
+            Ok(format!("{} schemas, format {}{repairs}", schemas.len(), catalog::FORMAT_VERSION))
+        }
     }
 }
 

@@ -43,7 +43,7 @@ mod wal;
 mod worker;
 mod writer;
 
-pub use doctor::{Content, Finding, contents, examine};
+pub use doctor::{Content, Finding, Thoroughness, contents, examine};
 pub use engine::FileHold;
 pub use group::GroupSettings;
 pub use history::begin_anew;

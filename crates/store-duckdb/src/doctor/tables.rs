@@ -2,20 +2,19 @@
 
 use duckdb::Connection;
 use eider_application::StoreError;
-use eider_domain::{Field, Index, Schema, SystemField};
+use eider_domain::{DataType, Field, Schema, SystemField};
 
-use super::{Finding, REBUILD, RESTORE, columns, told};
+use super::indexes::index;
+use super::nested::nested;
+use super::{Finding, REBUILD, RESTORE, Thoroughness, columns, told};
 use crate::catalog::{self, StoredSchema};
 use crate::error::store_error;
-use crate::{engine, ident, sql};
+use crate::{ident, sql};
 
-/// Keys of an index that are looked up when not all are.
-const SAMPLE: u64 = 1_000;
-
-type Outcome = Result<String, (String, &'static str)>;
+pub(super) type Outcome = Result<String, (String, &'static str)>;
 
 /// The findings of one schema. After a table that is not as it should be nothing else of it is looked at.
-pub(super) fn examine(connection: &Connection, stored: &StoredSchema, all_keys: bool) -> Vec<Finding> {
+pub(super) fn examine(connection: &Connection, stored: &StoredSchema, how: Thoroughness) -> Vec<Finding> {
     let schema = &stored.schema;
     let name = schema.name().to_string();
     let told_as = |error: &StoreError| (told(error), RESTORE);
@@ -37,7 +36,13 @@ pub(super) fn examine(connection: &Connection, stored: &StoredSchema, all_keys: 
         if asked.is_unique {
             check("unique", &subject, unique(connection, schema, &asked.fields));
         }
-        check("index", &subject, index(connection, schema, &asked, all_keys));
+        check("index", &subject, index(connection, schema, &asked, how.all_keys));
+    }
+    for property in schema.properties() {
+        if matches!(property.data_type, DataType::Object | DataType::Array) {
+            let subject = format!("{name}.{}", property.name.as_str());
+            check("nested", &subject, nested(connection, schema, property, how.json_depth));
+        }
     }
     findings
 }
@@ -133,83 +138,6 @@ fn versions(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreEr
     })
 }
 
-/// Whether the index finds as many records of a key as a scan does.
-fn index(connection: &Connection, schema: &Schema, index: &Index, all_keys: bool) -> Result<Outcome, StoreError> {
-    let existing = "SELECT count(*) FROM duckdb_indexes() WHERE schema_name = ? AND index_name = ? AND is_unique = ?";
-    let expected = (ident::RECORDS, ident::index_name(schema.name(), index), index.is_unique);
-    let found: i64 = connection
-        .query_row(existing, duckdb::params![expected.0, expected.1, expected.2], |row| row.get(0))
-        .map_err(store_error)?;
-    if found == 0 {
-        return Ok(Err(("there is no such index".to_owned(), REBUILD)));
-    }
-    let [field] = index.fields.as_slice() else {
-        return Ok(Ok("there; the engine looks nothing up in an index on several columns".to_owned()));
-    };
-    let (column, table) = (ident::column(field), ident::table(schema));
-    let sampled = if all_keys { String::new() } else { format!(" ORDER BY hash(k) LIMIT {SAMPLE}") };
-    let keys = format!(
-        "SELECT k, n FROM (SELECT {column}::VARCHAR AS k, count(*) AS n FROM {table} WHERE {column} IS NOT NULL \
-         GROUP BY ALL){sampled}"
-    );
-    // Lookups run while the keys are read.
-    let lookups = engine::connect(connection)?;
-    let mut lookup = lookups.prepare(&lookup(schema, field)).map_err(store_error)?;
-    let mut statement = connection.prepare(&keys).map_err(store_error)?;
-    let mut scanned = statement.query([]).map_err(store_error)?;
-    let (mut keys, mut differing) = (0_u64, 0_u64);
-    while let Some(row) = scanned.next().map_err(store_error)? {
-        let (key, rows): (String, i64) =
-            row.get(0).and_then(|key| row.get(1).map(|rows| (key, rows))).map_err(store_error)?;
-        let found: i64 = lookup.query_row([key], |row| row.get(0)).map_err(store_error)?;
-        keys += 1;
-        differing += u64::from(found != rows);
-    }
-    Ok(match differing {
-        0 => Ok(format!("{keys} keys looked up, each as a scan finds it")),
-        _ => Err((format!("{differing} of {keys} keys are found otherwise than by a scan"), REBUILD)),
-    })
-}
-
-/// How many records have a key, which is bound as text.
-fn lookup(schema: &Schema, field: &Field) -> String {
-    let column = ident::column(field);
-    format!("SELECT count(*) FROM {} WHERE {column} = ?::{}", ident::table(schema), sql::column_type(field.data_type()))
-}
-
-fn count(connection: &Connection, statement: &str) -> Result<i64, StoreError> {
+pub(super) fn count(connection: &Connection, statement: &str) -> Result<i64, StoreError> {
     connection.query_row(statement, [], |row| row.get(0)).map_err(store_error)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::StoreSettings;
-
-    #[test]
-    fn a_lookup_goes_through_the_index_also_when_many_records_have_the_key() {
-        let directory = tempfile::tempdir().unwrap();
-        let settings = StoreSettings::new(directory.path().join("eider.duckdb"), directory.path().join("tmp"));
-        let properties = json!([
-            {"name": "bucket", "type": "integer", "is_indexed": true},
-            {"name": "price", "type": "decimal", "precision": 10, "scale": 2, "is_indexed": true}]);
-        let schema = eider_testkit::schema(json!({"name": "numbers", "properties": properties}));
-        let connection = engine::open(&settings).unwrap();
-        catalog::load(&connection).unwrap();
-        catalog::insert(&connection, &schema).unwrap();
-        let rows = format!(
-            "INSERT INTO {} SELECT range + 1, uuid(), now()::TIMESTAMP, now()::TIMESTAMP, 1, range % 2, range % 3 FROM range(50000)",
-            ident::table(&schema)
-        );
-        connection.execute_batch(&rows).unwrap();
-        drop(connection);
-        let connection = engine::open_read_only(&settings).unwrap();
-        for index in schema.indexes() {
-            let explained = format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", lookup(&schema, &index.fields[0]));
-            let plan: String = connection.query_row(&explained, ["1"], |row| row.get(1)).unwrap();
-            assert!(plan.contains("Index Scan"), "{plan}");
-        }
-    }
 }

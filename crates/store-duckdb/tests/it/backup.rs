@@ -46,7 +46,8 @@ async fn what_is_written_and_deleted_after_a_copy_began_is_not_in_it() {
     let content = Content { name: "numbers".to_owned(), commit_seq, records: 100_000 };
     assert_eq!(held(other.path(), &bytes), [content]);
     let scratch = tempfile::tempdir().unwrap();
-    let findings = eider_store_duckdb::examine(&settings(other.path()), scratch.path(), false);
+    let findings =
+        eider_store_duckdb::examine(&settings(other.path()), scratch.path(), eider_store_duckdb::Thoroughness::QUICK);
     assert!(findings.iter().all(|finding| finding.is_ok), "{findings:#?}");
 }
 

@@ -9,7 +9,7 @@ use eider_application::{
     EvolutionOutcome, EvolutionRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, StoreErrorKind,
 };
 use eider_domain::{Evolution, RecordQuery, Schema, Timestamp};
-use eider_store_duckdb::{DuckDbStore, StoreSettings, examine};
+use eider_store_duckdb::{DuckDbStore, StoreSettings, Thoroughness, examine};
 use eider_testkit::condition;
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
@@ -190,7 +190,7 @@ async fn an_index_on_what_is_added_stops_no_engine_beside_reads() {
     store.close().await.unwrap();
     drop(store);
     let scratch = tempfile::tempdir().unwrap();
-    let findings = examine(&settings(directory.path()), scratch.path(), true);
+    let findings = examine(&settings(directory.path()), scratch.path(), Thoroughness::FULL);
     let indexes = findings.iter().filter(|finding| finding.check == "index");
     assert_eq!(i64::try_from(indexes.count()).unwrap(), CHANGES + 1);
     assert!(findings.iter().all(|finding| finding.is_ok), "{findings:#?}");

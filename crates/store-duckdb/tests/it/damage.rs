@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use eider_application::{RecordStore, ScanRequest, SchemaCatalog, StoreError, StoreErrorKind};
 use eider_domain::{RecordQuery, SchemaName};
-use eider_store_duckdb::{DuckDbStore, Finding, StoreSettings, examine};
+use eider_store_duckdb::{DuckDbStore, Finding, StoreSettings, Thoroughness, examine};
 use eider_testkit::{condition, projection};
 use futures::StreamExt;
 use proptest::prelude::*;
@@ -100,7 +100,7 @@ async fn opened(directory: &Path) -> Result<(Vec<i64>, Option<String>), StoreErr
 /// What the doctor says in a check.
 fn examined(directory: &Path, check: &str) -> Vec<(bool, String)> {
     let scratch = tempfile::tempdir().unwrap();
-    let findings = examine(&settings(directory), scratch.path(), true).into_iter();
+    let findings = examine(&settings(directory), scratch.path(), Thoroughness::FULL).into_iter();
     findings.filter(|finding| finding.check == check).map(|Finding { is_ok, detail, .. }| (is_ok, detail)).collect()
 }
 
