@@ -14,7 +14,8 @@ test-fast *args:
 bundled *args:
     EIDER_ENGINE=bundled ./dev test {{ args }}
 
-# Kills the server under mixed writes so many times and checks every record and index after each; fills a small disk.
+# Kills the server under mixed writes, changes of the schema and open reads so many times, and checks every record and index
+# after each; fills a small disk.
 crash rounds="20":
     CRASH_ROUNDS={{ rounds }} ./dev test --test it -- crash:: disk_full::
 

@@ -1,5 +1,6 @@
 //! Killed at any moment under mixed writes, the server has every write that it acknowledged, and no half of another.
-//! Some clients hang up before they are answered: what they sent is there whole or not at all.
+//! Some clients hang up before they are answered: what they sent is there whole or not at all. Meanwhile the schema changes in
+//! every way that leaves what they send valid, and slow readers keep old snapshots open.
 //!
 //! `CRASH_ROUNDS` says how often it is killed; `just crash` does so 20 times.
 
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use crate::process::{Server, eider, json_of};
 
 const RECORDS: &str = "/api/v1/records/events";
+const SCHEMA: &str = "/api/v1/schemas/events";
 /// Records of one bulk call.
 const BATCH: u64 = 3_000;
 /// Values of the indexed property.
@@ -114,7 +116,9 @@ async fn write_singles(caller: Caller, mut known: Known, writer: u32, seed: u64)
                     return known;
                 }
             }
-            Some(_) => return known,
+            // A change of the schema may tell a write to come back; whether it was made is looked up.
+            Some(Ok(response)) => check_refusal(response).await,
+            Some(Err(_)) => return known,
         }
     }
 }
@@ -132,7 +136,80 @@ async fn write_batches(caller: Caller, mut batches: Batches, seed: u64) -> Batch
             Some(Ok(response)) if response.status() == StatusCode::CREATED => {
                 batches.insert(batch, true);
             }
-            Some(_) => return batches,
+            Some(Ok(response)) => check_refusal(response).await,
+            Some(Err(_)) => return batches,
+        }
+    }
+}
+
+async fn check_refusal(response: Response) {
+    let status = response.status();
+    let is_told_to_come_back = matches!(status, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE);
+    // The body may be cut off by the kill.
+    assert!(is_told_to_come_back, "{status} {}", response.text().await.unwrap_or_default());
+}
+
+/// Changes the schema, one thing after the other, until the server is gone; how many changes were made.
+async fn evolve(caller: Caller, seed: u64) -> u64 {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut changes = 0;
+    loop {
+        let response = match caller.client.get(format!("{}{SCHEMA}", caller.base)).send().await {
+            Ok(response) => response.json::<Json>().await,
+            Err(error) => Err(error),
+        };
+        let Ok(schema) = response else { return changes };
+        let properties = schema["properties"].as_array().unwrap();
+        let added: Vec<&Json> = properties.iter().filter(|property| is_added(property)).collect();
+        let name = format!("x{:08x}", random.random::<u32>());
+        let chosen = |random: &mut StdRng| added[random.random_range(0..added.len())]["name"].as_str().unwrap();
+        let change = match random.random_range(0..8) {
+            kind if added.is_empty() || (kind < 3 && added.len() < 6) => {
+                let properties = [
+                    json!({"name": name, "type": "integer", "default": 7}),
+                    json!({"name": name, "type": "integer", "default": 7, "is_indexed": true}),
+                    json!({"name": name, "type": "datetime", "is_indexed": true}),
+                    json!({"name": name, "type": "string", "default": "y", "required": true, "is_indexed": true}),
+                ];
+                json!({"add": [properties[random.random_range(0..properties.len())]]})
+            }
+            0..4 => json!({"drop": [chosen(&mut random)]}),
+            4 => {
+                let is_indexed =
+                    properties.iter().any(|property| property["name"] == "value" && property["is_indexed"] == true);
+                json!({"change": {"value": {"is_indexed": !is_indexed}}})
+            }
+            5 => json!({"change": {chosen(&mut random): {"name": name}}}),
+            6 => json!({"change": {chosen(&mut random): {"is_indexed": random.random::<bool>()}}}),
+            _ => {
+                let has_key = schema["unique"].as_array().is_some_and(|keys| !keys.is_empty());
+                json!({"unique": if has_key { json!([]) } else { json!([{"properties": ["bucket", "key"]}]) }})
+            }
+        };
+        match caller.request(Method::PATCH, SCHEMA, &change).send().await {
+            Ok(response) if response.status() == StatusCode::OK => changes += 1,
+            Ok(response) => check_refusal(response).await,
+            Err(_) => return changes,
+        }
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..150))).await;
+    }
+}
+
+fn is_added(property: &Json) -> bool {
+    property["name"].as_str().unwrap().starts_with('x')
+}
+
+/// Opens streams and reads little of each until the server is gone.
+async fn read_slowly(caller: Caller) {
+    loop {
+        let Ok(mut response) = caller.client.get(format!("{}{RECORDS}/stream", caller.base)).send().await else {
+            return;
+        };
+        for _ in 0..4 {
+            if !matches!(response.chunk().await, Ok(Some(_))) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(60)).await;
         }
     }
 }
@@ -172,6 +249,20 @@ fn check_batches(batches: &mut Batches, records: &[Json]) {
 
 /// Lookups by index find exactly what a scan finds.
 async fn check_indexes(server: &Server, records: &[Json]) {
+    let schema = json_of(server.get(SCHEMA), 200).await;
+    let indexed = schema["properties"].as_array().unwrap().iter().filter(|property| property["is_indexed"] == true);
+    for name in indexed.map(|property| property["name"].as_str().unwrap()) {
+        for value in [json!(7), json!("y"), json!(0), json!(1), json!(2)] {
+            let scanned = records.iter().filter(|record| record[name] == value).count();
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let response = server.get(&format!("{RECORDS}/count?{name}.eq={text}")).send().await.unwrap();
+            // A value of another type is refused.
+            if response.status() == StatusCode::OK {
+                let found: Json = response.json().await.unwrap();
+                assert_eq!(found["count"], scanned, "{name} {value}");
+            }
+        }
+    }
     for bucket in 0..BUCKETS {
         let scanned = records.iter().filter(|record| record["bucket"] == bucket).count();
         let found = json_of(server.get(&format!("{RECORDS}/count?bucket.eq={bucket}")), 200).await;
@@ -190,7 +281,7 @@ async fn every_acknowledged_write_survives_a_kill() {
     let mut server = Server::start(directory.path());
     json_of(server.post("/api/v1/schemas", "application/json", schema().to_string()), 201).await;
     let mut known: Vec<Known> = (0..WRITERS).map(|_| Known::default()).collect();
-    let mut batches = Batches::new();
+    let (mut batches, mut changes) = (Batches::new(), 0);
     let seed = rand::random::<u64>();
     let mut random = StdRng::seed_from_u64(seed);
 
@@ -200,6 +291,8 @@ async fn every_acknowledged_write_survives_a_kill() {
             .zip(known.drain(..))
             .map(|(writer, known)| tokio::spawn(write_singles(caller.clone(), known, writer, random.random())))
             .collect();
+        let evolver = tokio::spawn(evolve(caller.clone(), random.random()));
+        let reader = tokio::spawn(read_slowly(caller.clone()));
         let bulk = tokio::spawn(write_batches(caller, std::mem::take(&mut batches), random.random()));
         tokio::time::sleep(Duration::from_millis(random.random_range(300..1_500))).await;
         assert_eq!(server.stop("KILL"), None);
@@ -207,6 +300,8 @@ async fn every_acknowledged_write_survives_a_kill() {
             known.push(single.await.unwrap());
         }
         batches = bulk.await.unwrap();
+        changes += evolver.await.unwrap();
+        reader.await.unwrap();
 
         server = Server::start(directory.path());
         let records = stored(&server).await;
@@ -227,6 +322,10 @@ async fn every_acknowledged_write_survives_a_kill() {
         let strangers = strangers.filter(|record| !known_ids.contains(&record["id"].as_str().unwrap().to_owned()));
         assert_eq!(strangers.count(), 0, "records that nobody sent (seed {seed})");
     }
+    assert!(changes > 0, "no schema was changed");
+    assert_eq!(server.stop("TERM"), Some(0));
+    let doctor = eider(&["doctor", "--data-dir", directory.path().to_str().unwrap()]).output().unwrap();
+    assert!(doctor.status.success(), "{} (seed {seed})", String::from_utf8_lossy(&doctor.stdout));
 }
 
 /// A log that ends within a commit is what a kill leaves, or damage: what is cut off is said and kept.
