@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use eider_application::DigestFile;
+use eider_application::{Clock, DigestFile, SystemClock};
 use eider_store_duckdb::{FileHold, begin_anew};
 
 use crate::backup::{MANIFEST, Manifest};
@@ -93,7 +93,7 @@ fn place(from: &Path, data_dir: &Path, there: &[&str], manifest: &Manifest) -> R
     }
     copy_verified(from, &partial, manifest)?;
     // The records go on as of the backup, and nothing that was said of what came after it holds for what comes now.
-    begin_anew(&partial)?;
+    begin_anew(&partial, SystemClock.now())?;
     let _hold = FileHold::take(&partial)?;
     let mut kept = Vec::new();
     if !there.is_empty() {

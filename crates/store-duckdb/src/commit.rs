@@ -58,7 +58,7 @@ pub(crate) fn commit(
         let verdict = if keys.is_empty() {
             Verdict::default()
         } else {
-            let keys = Keys { keys: &keys, suspects: suspects.as_ref(), has_given_ids };
+            let keys = Keys { all: &keys, suspects: suspects.as_ref(), has_given_ids };
             keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut terms.conflicts)?
         };
         if verdict.refused > terms.max_refused {

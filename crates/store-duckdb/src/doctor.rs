@@ -234,17 +234,15 @@ fn catalog(connection: &Connection, schemas: &[StoredSchema]) -> Result<String, 
     };
     let tables = tables().map_err(|error| (told(&error), RESTORE))?;
     let is_known = |table: &&String| schemas.iter().any(|stored| &ident::table_name(stored.schema.name()) == *table);
-    match tables.iter().find(|table| !is_known(table)) {
-        Some(table) => Err((format!("the table `{table}` belongs to no schema"), RESTORE)),
-        None => {
-            let repairs = if catalog::is_repaired(connection).map_err(|error| (told(&error), RESTORE))? {
-                ""
-            } else {
-                "; its indexes may be wrong, and are made anew at the next start"
-            };
-            Ok(format!("{} schemas, format {}{repairs}", schemas.len(), catalog::FORMAT_VERSION))
-        }
+    if let Some(table) = tables.iter().find(|table| !is_known(table)) {
+        return Err((format!("the table `{table}` belongs to no schema"), RESTORE));
     }
+    let repairs = if catalog::is_repaired(connection).map_err(|error| (told(&error), RESTORE))? {
+        ""
+    } else {
+        "; its indexes may be wrong, and are made anew at the next start"
+    };
+    Ok(format!("{} schemas, format {}{repairs}", schemas.len(), catalog::FORMAT_VERSION))
 }
 
 /// The columns that the table of a schema should have: name, type, whether it may be null.

@@ -8,11 +8,10 @@
 
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use duckdb::{Connection, params};
 use eider_application::StoreError;
-use eider_domain::Schema;
+use eider_domain::{Schema, Timestamp};
 use uuid::Uuid;
 
 use crate::catalog;
@@ -49,16 +48,16 @@ pub(crate) fn lost_commits(connection: &Connection, schema: &Schema) -> Result<V
 }
 
 /// Gives the store of a file, which nobody has open, another identity, and its commits numbers that were never handed out.
+/// `at` is now.
 ///
 /// # Errors
 /// As those of opening the file.
-pub fn begin_anew(path: &Path) -> Result<(), StoreError> {
+pub fn begin_anew(path: &Path, at: Timestamp) -> Result<(), StoreError> {
     let connection = Connection::open(path).map_err(store_error)?;
     if !catalog::is_there(&connection)? {
         return Err(internal("the file is no store"));
     }
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX);
+    let now = at.as_micros();
     ensure(&connection)?;
     let identity = format!("UPDATE {CATALOG}.identity SET identity = ?");
     let lost = format!("INSERT INTO {CATALOG}.lost_commits VALUES (?, ?, ?)");
@@ -67,10 +66,10 @@ pub fn begin_anew(path: &Path) -> Result<(), StoreError> {
     execute("BEGIN TRANSACTION", &[])?;
     execute(&identity, params![Uuid::new_v4().to_string()])?;
     for stored in catalog::stored(&connection)? {
-        let last = catalog::counters(&connection, &stored)?.commit_seq().cast_signed();
-        if last < now {
+        let reached = catalog::counters(&connection, &stored)?.commit_seq().cast_signed();
+        if reached < now {
             let key = stored.schema.name().key();
-            execute(&lost, params![key, last + 1, now])?;
+            execute(&lost, params![key, reached + 1, now])?;
             execute(&next, params![now, key])?;
         }
     }

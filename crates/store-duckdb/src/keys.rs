@@ -75,7 +75,7 @@ pub(crate) fn keys_of(schema: &Schema, origins: &[IdOrigin]) -> Vec<Vec<Field>> 
 #[derive(Debug)]
 pub(crate) struct Keys<'a> {
     /// As [`keys_of`] names them.
-    pub(crate) keys: &'a [Vec<Field>],
+    pub(crate) all: &'a [Vec<Field>],
     /// The only ids that have to be; all when `None`.
     pub(crate) suspects: Option<&'a HashSet<Uuid>>,
     /// Whether a client gave any id of the write.
@@ -85,12 +85,12 @@ pub(crate) struct Keys<'a> {
 impl Keys<'_> {
     /// The place of the id among the keys.
     fn id(&self) -> Option<usize> {
-        self.keys.iter().position(|fields| is_id(fields))
+        self.all.iter().position(|fields| is_id(fields))
     }
 
     /// The key, if there is only one by which a row can find the record that it is about.
     fn only(&self) -> Option<&[Field]> {
-        match self.keys {
+        match self.all {
             [key] if is_id(key) || !self.has_given_ids => Some(key),
             _ => None,
         }
@@ -174,9 +174,9 @@ pub(crate) fn judge(
     batches: &mut Sealed,
     report: &mut dyn FnMut(KeyConflict),
 ) -> Result<Verdict, StoreError> {
-    create_keys(connection, keys.keys)?;
+    create_keys(connection, keys.all)?;
     append_keys(connection, keys, batches)?;
-    match (on_conflict, keys.keys, keys.only()) {
+    match (on_conflict, keys.all, keys.only()) {
         (OnConflict::Error | OnConflict::Ignore, [key], _) => find_taken(connection, schema, key)?,
         (OnConflict::Replace, _, Some(key)) => find_targets(connection, schema, key)?,
         _ => entangled::decide(connection, schema, keys, on_conflict, batches)?,
@@ -188,7 +188,7 @@ pub(crate) fn judge(
     } else {
         verdict.refused = conflicting.len();
         if verdict.refused > 0 {
-            report_conflicts(connection, keys.keys, report)?;
+            report_conflicts(connection, keys.all, report)?;
         }
     }
     verdict.excluded = conflicting;
@@ -329,7 +329,7 @@ fn create_keys(connection: &Connection, keys: &[Vec<Field>]) -> Result<(), Store
 fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -> Result<(), StoreError> {
     let number = ArrowField::new("n", ArrowType::Int64, false);
     let given = ArrowField::new("given", ArrowType::Boolean, false);
-    let parts = parts_of(keys.keys);
+    let parts = parts_of(keys.all);
     let columns = parts.iter().map(|field| engine_field(&field.data_type().arrow_field(field.name(), true)));
     let arrow: SchemaRef = Arc::new(ArrowSchema::new([number, given].into_iter().chain(columns).collect::<Vec<_>>()));
     let mut appender = connection.appender_to_catalog_and_db(KEYS, "temp", "main").map_err(store_error)?;

@@ -54,8 +54,8 @@ fn check(
     caller: &Caller,
 ) -> Result<RuleOutcome, StoreError> {
     let started = Instant::now();
-    let called = CalledRule::new(rule);
-    let Statement { sql, values } = sql::issues(schema, rule, called.number(), request.at);
+    let held = CalledRule::new(rule);
+    let Statement { sql, values } = sql::issues(schema, rule, held.number(), request.at);
     let columns = issue_columns(rule);
     let (mut found, mut suggestions) = (0, 0);
     let mut section = issues.begin(SchemaRef::clone(&columns));

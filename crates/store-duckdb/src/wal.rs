@@ -407,7 +407,7 @@ impl Checksum {
         }
     }
 
-    /// Of fewer than eight bytes (MurmurHash64A).
+    /// Of fewer than eight bytes (`MurmurHash64A`).
     fn of_rest(rest: &[u8]) -> u64 {
         const M: u64 = 0xc6a4_a793_5bd1_e995;
         let mut hash = 0xe17a_1465 ^ (rest.len() as u64).wrapping_mul(M);

@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod changes;
 pub mod concurrency;
 pub mod conflicts;
+pub mod cursors;
 pub mod differential;
 pub mod evolution;
 pub mod filters;
@@ -146,6 +147,9 @@ macro_rules! record_store_contract {
                 a_commit_can_be_waited_for
                 an_answer_is_kept_with_a_creation
             ]
+            cursors: [
+                cursors_belong_to_the_properties_of_their_query
+            ]
             evolution: [
                 properties_come_go_and_change_their_names
                 a_required_property_comes_beside_an_index
@@ -157,7 +161,6 @@ macro_rules! record_store_contract {
                 what_comes_twice_cannot_be_unique
                 indexes_come_and_go
                 names_can_be_swapped
-                cursors_belong_to_the_properties_of_their_query
                 versions_are_remembered
                 a_version_that_has_gone_is_told_so
                 a_scan_outlives_a_change_of_its_schema

@@ -11,8 +11,10 @@ use eider_domain::{Field, RecordId, Schema, Timestamp};
 
 use crate::StoreError;
 
-/// What becomes of a record whose id or unique value another one has: one that was stored before, or by an earlier row of
-/// the same write. The rows of a write are judged one after the other, each by what those before it left.
+/// What becomes of a record whose id or unique value another one has.
+///
+/// The other was stored before, or by an earlier row of the same write: the rows of a write are judged one after the other,
+/// each by what those before it left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {
     /// It is refused.

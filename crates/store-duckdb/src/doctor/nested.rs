@@ -36,13 +36,11 @@ pub(super) fn nested(
             named.push(format!("{id}{detail}"));
         }
     }
-    Ok(match wrong {
-        0 => Ok(format!("{values} values, each with one meaning")),
-        _ => {
-            let more = if wrong > NAMED as u64 { "; …" } else { "" };
-            Err((format!("{wrong} of {values} values cannot be stored any more: {}{more}", named.join("; ")), MEND))
-        }
-    })
+    if wrong == 0 {
+        return Ok(Ok(format!("{values} values, each with one meaning")));
+    }
+    let more = if wrong > NAMED as u64 { "; …" } else { "" };
+    Ok(Err((format!("{wrong} of {values} values cannot be stored any more: {}{more}", named.join("; ")), MEND)))
 }
 
 /// What is wrong with a value, and where.

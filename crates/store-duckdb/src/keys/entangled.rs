@@ -67,13 +67,13 @@ fn find(connection: &Connection, schema: &Schema, keys: &Keys<'_>, on_conflict: 
     let [rows, conflicts, superseded, matches, targets, entangled, reached] =
         [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS, ENTANGLED, REACHED].map(ident::quoted);
     let table = ident::table(schema);
-    let columns = KeyColumns::of(keys.keys);
-    let matched = columns.iter().enumerate().map(|(index, key)| {
+    let columns = KeyColumns::of(keys.all);
+    let joins = columns.iter().enumerate().map(|(index, key)| {
         let stored = key.stored();
         format!("SELECT k.n, {index} AS key, t.id, t.created_at, t.version FROM {rows} k JOIN {table} t ON {stored}")
     });
-    let matched = matched.collect::<Vec<_>>().join(" UNION ALL ");
-    execute(connection, &format!("CREATE TEMP TABLE {matches} AS {matched}"))?;
+    let joins = joins.collect::<Vec<_>>().join(" UNION ALL ");
+    execute(connection, &format!("CREATE TEMP TABLE {matches} AS {joins}"))?;
     let mut found: Vec<String> = columns
         .iter()
         .map(|key| {
@@ -129,7 +129,7 @@ fn apply(
     batches: &mut Sealed,
 ) -> Result<(), StoreError> {
     let cells = cells_of(keys);
-    let mut sequence = Sequence::new(on_conflict, keys.id(), keys.keys.len(), reached);
+    let mut sequence = Sequence::new(on_conflict, keys.id(), keys.all.len(), reached);
     visit(connection, &cells, |_, _, cells| cells.iter().for_each(|cell| sequence.held(*cell)))?;
     let mut conflicts = Vec::new();
     let mut superseded = RoaringTreemap::new();
@@ -160,7 +160,7 @@ fn apply(
 /// The values of the entangled rows, by row and key: `(n, key, given, v, r)`. Equal values of a key have the same number.
 fn cells_of(keys: &Keys<'_>) -> String {
     let [rows, matches, entangled, reached] = [KEYS, MATCHES, ENTANGLED, REACHED].map(ident::quoted);
-    let columns = KeyColumns::of(keys.keys);
+    let columns = KeyColumns::of(keys.all);
     let cells = columns.iter().enumerate().map(|(index, key)| {
         let (listed, present) = (key.listed(), key.present());
         format!(

@@ -96,7 +96,7 @@ impl Sequence {
         } else {
             let first = by_value.next();
             if by_value.any(|other| Some(other) != first) {
-                let last = cells.iter().filter(|cell| holder(cell).is_some()).next_back();
+                let last = cells.iter().rfind(|cell| holder(cell).is_some());
                 let key = last.map_or(0, |cell| cell.key);
                 return Effect::Conflict(vec![(key, ConflictingKey::SeveralRecords)]);
             }
@@ -108,21 +108,20 @@ impl Sequence {
         if !conflicts.is_empty() {
             return Effect::Conflict(conflicts);
         }
-        match target {
-            Some(target) => {
-                self.give_up_values(target);
-                cells.iter().for_each(|cell| self.claim(target, cell.key, cell.value));
-                let record = &mut self.records[target as usize];
-                Effect::Replace { target: record.origin, superseded: record.row.replace(row) }
-            }
-            None => {
-                let record = u32::try_from(self.records.len()).unwrap_or(NOBODY);
-                self.records.push(Record { origin: Replaced::MadeBy(row), row: Some(row) });
-                self.values.extend(std::iter::repeat_n(NOBODY, self.keys));
-                cells.iter().for_each(|cell| self.claim(record, cell.key, cell.value));
-                Effect::Create
-            }
+        let (record, effect) = if let Some(target) = target {
+            self.give_up_values(target);
+            let record = &mut self.records[target as usize];
+            (target, Effect::Replace { target: record.origin, superseded: record.row.replace(row) })
+        } else {
+            let record = u32::try_from(self.records.len()).unwrap_or(NOBODY);
+            self.records.push(Record { origin: Replaced::MadeBy(row), row: Some(row) });
+            self.values.extend(std::iter::repeat_n(NOBODY, self.keys));
+            (record, Effect::Create)
+        };
+        for cell in cells {
+            self.claim(record, cell.key, cell.value);
         }
+        effect
     }
 
     fn claim(&mut self, record: u32, key: usize, value: u32) {

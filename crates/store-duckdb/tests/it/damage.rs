@@ -86,7 +86,7 @@ fn directory_of(file: &[u8], log: &[u8]) -> tempfile::TempDir {
 /// The records of a directory, in their order, and what was said of the log.
 async fn opened(directory: &Path) -> Result<(Vec<i64>, Option<String>), StoreError> {
     let store = DuckDbStore::open(settings(directory)).await?;
-    let said = store.cut_log().map(|cut| cut.told());
+    let said = store.cut_log().map(eider_store_duckdb::CutLog::told);
     let schema = store.get(&SchemaName::parse("numbers").unwrap()).await?;
     let query = RecordQuery { projection: projection(&schema, &["n"]), ..RecordQuery::everything(&schema) };
     let mut stream = store.scan(&schema, ScanRequest::new(query)).await?;

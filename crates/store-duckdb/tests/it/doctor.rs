@@ -83,7 +83,7 @@ async fn nested_values_that_are_stored_wrongly_are_found() {
         ("[1]", ": it is no object"),
         ("{", ": it is no JSON"),
     ];
-    let good = [r#"{}"#, r#"{"a":"\ud83d\ude00","b":[1e308,-0.0,{"c":null}],"":1}"#, r#"{"\\ud800":1}"#];
+    let good = ["{}", r#"{"a":"\ud83d\ude00","b":[1e308,-0.0,{"c":null}],"":1}"#, r#"{"\\ud800":1}"#];
     let mut row = 0;
     let mut insert = |object: Option<&str>, array: Option<&str>| {
         row += 1;

@@ -1,15 +1,13 @@
 //! Schemas change with their tables, and nobody sees half of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eider_application::{
-    Change, CommitOutcome, CommitTerms, Contradiction, Cursors, EvolutionOutcome, EvolutionRequest, IdOrigin,
-    ScanRequest, StoreError, StoreErrorKind, WriteRequest,
+    Change, CommitOutcome, CommitTerms, Contradiction, EvolutionOutcome, EvolutionRequest, IdOrigin, ScanRequest,
+    StoreError, StoreErrorKind, WriteRequest,
 };
-use eider_domain::{
-    Cursor, DataType, Evolution, Filter, Position, RecordId, RecordQuery, Schema, Timestamp, Value, ViolationCode,
-};
+use eider_domain::{DataType, Evolution, Filter, RecordId, RecordQuery, Schema, Timestamp, Value, ViolationCode};
 use futures::StreamExt;
 use proptest::collection::vec;
 use proptest::option;
@@ -263,7 +261,9 @@ async fn promised_is_done(
             (Ok(EvolutionOutcome::Contradicted(tried)), Ok(EvolutionOutcome::Contradicted(mut found))) => {
                 prop_assert_eq!(&tried, &found);
                 // Which of many are named first is up to the store.
-                found.iter_mut().for_each(|contradiction| contradiction.sample.sort_unstable());
+                for contradiction in &mut found {
+                    contradiction.sample.sort_unstable();
+                }
                 Err(found)
             }
             (tried, done) => return Err(TestCaseError::fail(format!("{change}: tried {tried:?}, done {done:?}"))),
@@ -349,92 +349,6 @@ pub async fn names_can_be_swapped(fixture: Fixture) {
     let schema = evolve(&fixture, &schema, swap).await;
     let first = json!({"tailnum": "UA", "flight": 1545, "Carrier": "N14228", "DAY": "2013-01-01"});
     assert_eq!(properties(&fixture, &schema).await[0], first);
-}
-
-/// A cursor is taken as long as the names of its query have stood for their properties without a break: whatever is renamed,
-/// swapped, swapped back, dropped and added again, with another type or the same.
-///
-/// Runs 24 cases, or as many as `PROPTEST_CASES` says.
-#[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
-pub async fn cursors_belong_to_the_properties_of_their_query(fixture: Fixture) {
-    let name = || proptest::sample::select(&NAMES[..]);
-    let step = (0..4_u8, name(), name());
-    for_all(24, &vec(step, 1..6), async |steps| cursors_follow(&fixture, &steps).await);
-}
-
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-
-async fn cursors_follow(fixture: &Fixture, steps: &[(u8, &str, &str)]) -> TestCaseResult {
-    let property = |name: &str, data_type: &str| json!({"name": name, "type": data_type});
-    let mut schema =
-        fixture.create(json!({"name": "s", "properties": [property("a", "integer"), property("b", "integer")]})).await;
-    // What each name stands for: a number for each time that it was given, and the type.
-    let mut properties: BTreeMap<&str, (usize, &str)> = [("a", (0, "integer")), ("b", (1, "integer"))].into();
-    let mut next = 2;
-    let mut cursors: Vec<(&str, bool, (usize, &str), String)> = Vec::new();
-    let mut outcome = Ok(());
-    for (kind, one, other) in steps {
-        for (name, stands_for) in &properties {
-            for is_sorted in [true, false] {
-                let cursor = cursor_of(&schema, name, is_sorted);
-                cursors.push((name, is_sorted, *stands_for, cursor));
-            }
-        }
-        let change = match (kind, properties.get(one).copied(), properties.get(other).copied()) {
-            (0, Some((_, data_type)), None) => {
-                properties.remove(one);
-                properties.insert(other, (next, data_type));
-                next += 1;
-                json!({"change": {*one: {"name": other}}})
-            }
-            (1, Some((_, left)), Some((_, right))) if one != other => {
-                properties.insert(one, (next, right));
-                properties.insert(other, (next + 1, left));
-                next += 2;
-                json!({"change": {*one: {"name": other}, *other: {"name": one}}})
-            }
-            (2, Some(_), _) if properties.len() > 1 => {
-                properties.remove(one);
-                json!({"drop": [one]})
-            }
-            (_, None, _) => {
-                let data_type = if *kind == 3 { "string" } else { "integer" };
-                properties.insert(one, (next, data_type));
-                next += 1;
-                json!({"add": [property(one, data_type)]})
-            }
-            _ => json!({"description": format!("{next}")}),
-        };
-        schema = evolve(fixture, &schema, change).await;
-        for (name, is_sorted, stood_for, cursor) in &cursors {
-            let stands = properties.get(name);
-            if stands.is_none() {
-                continue;
-            }
-            let taken = Cursors::new(&schema, &query_of(&schema, name, *is_sorted)).decode(cursor).is_ok();
-            if taken != (stands == Some(stood_for)) {
-                outcome = Err(TestCaseError::fail(format!("{name}: taken {taken}, {stood_for:?} is {stands:?}")));
-            }
-        }
-    }
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
-    outcome
-}
-
-/// A query that is sorted by a property, or has a condition on it.
-fn query_of(schema: &Schema, name: &str, is_sorted: bool) -> RecordQuery {
-    let everything = RecordQuery::everything(schema);
-    if is_sorted {
-        RecordQuery { sort: crate::sort(schema, name), ..everything }
-    } else {
-        RecordQuery { filter: crate::condition(schema, name, "is_null", Json::Null), ..everything }
-    }
-}
-
-fn cursor_of(schema: &Schema, name: &str, is_sorted: bool) -> String {
-    let query = query_of(schema, name, is_sorted);
-    let keys = query.sort.iter().map(|_| Value::Null).collect();
-    Cursor::encode(&query.fingerprint(schema), &query.sort, &Position { keys, sequence: 1 })
 }
 
 /// Versions are kept with the time from which they held.

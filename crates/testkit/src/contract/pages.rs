@@ -215,7 +215,7 @@ pub async fn a_total_is_of_the_snapshot_of_its_records(fixture: Fixture) {
     let is_done = AtomicBool::new(false);
     let write = async {
         for n in 1.. {
-            let records: Json = (0..n % 5 + 1).map(|_| json!({"n": n})).collect();
+            let records: Json = (0..=n % 5).map(|_| json!({"n": n})).collect();
             fixture.write(&schema, records).await;
             fixture.delete(&schema, &condition(&schema, "n", "eq", json!(n - 1))).await;
             tokio::task::yield_now().await;

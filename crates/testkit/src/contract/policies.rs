@@ -120,8 +120,9 @@ pub async fn of_replacing_rows_with_one_key_the_last_is_kept(fixture: Fixture) {
     assert_eq!((&found[3]["id"], &found[3]["version"]), (&json!(id(2)), &json!(1)));
 }
 
-/// A row with an id of its own replaces the record of that id, and is never stored under another's: where another record
-/// has its unique value, it is refused, unless a row before it made that record give the value up.
+/// A row with an id of its own replaces the record of that id, and is never stored under another's.
+///
+/// Where another record has its unique value, it is refused, unless a row before it made that record give the value up.
 pub async fn a_row_is_stored_under_its_own_id_or_refused(fixture: Fixture) {
     let schema = codes(&fixture).await;
     fixture.write(&schema, json!([{"n": 0, "id": id(1), "code": "a"}, {"n": 0, "id": id(2), "code": "b"}])).await;
@@ -181,8 +182,10 @@ pub async fn a_replaced_value_is_free_for_later_writes(fixture: Fixture) {
 /// Cases of [`a_write_leaves_what_its_rows_would_leave_one_by_one`] unless `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 48;
 
-/// Generated writes leave what changes of single records leave: with each policy, over stored records, with ids, two
-/// unique values and a key of two properties from so small a range that most rows meet others.
+/// Generated writes leave what changes of single records leave.
+///
+/// With each policy, over stored records, with ids, unique values and a key of two properties from so small a range that most
+/// rows meet others.
 ///
 /// Runs 48 cases, or as many as `PROPTEST_CASES` says.
 #[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
@@ -268,18 +271,15 @@ async fn change_one(fixture: &Fixture, schema: &Arc<Schema>, record: &Json, on_c
         }
         _ => None,
     };
-    let change = match target {
-        Some(target) => {
-            let version = target["version"].as_i64().expect("a version");
-            let mut successor = record.clone();
-            successor["id"] = target["id"].clone();
-            successor["version"] = (version + 1).into();
-            Change::Replace { record: batch(schema, json!([successor])), expected: Version::from_i64(version) }
-        }
-        None => {
-            let ids = IdOrigin::of([record.get("id").is_some()]);
-            Change::Create { record: batch(schema, json!([record])), ids, answer: None }
-        }
+    let change = if let Some(target) = target {
+        let version = target["version"].as_i64().expect("a version");
+        let mut successor = record.clone();
+        successor["id"] = target["id"].clone();
+        successor["version"] = (version + 1).into();
+        Change::Replace { record: batch(schema, json!([successor])), expected: Version::from_i64(version) }
+    } else {
+        let ids = IdOrigin::of([record.get("id").is_some()]);
+        Change::Create { record: batch(schema, json!([record])), ids, answer: None }
     };
     match fixture.store.change(schema, change).await.expect("the change ends") {
         ChangeOutcome::Committed { .. } => true,

@@ -21,7 +21,7 @@ pub(super) fn evolve(table: &mut Table, request: &EvolutionRequest) -> Evolution
     if *is_dry_run {
         return EvolutionOutcome::Possible;
     }
-    let next = Arc::new(schema.evolved(&evolution));
+    let next = Arc::new(schema.evolved(evolution));
     for record in &mut table.records {
         let values = record.values[..RECORD_FIELD_COUNT].iter().cloned();
         let properties = evolution.properties(schema).zip(evolution.origins()).map(|((next, before), origin)| {
