@@ -82,13 +82,28 @@ impl Turns {
             }
         }
     }
+}
 
-    /// What waits for a record and was decided under one version of its schema. The queue goes when it is empty.
-    fn take(&self, place: &Place) -> Option<VecDeque<Waiting>> {
-        let mut queues = self.lock();
-        let queue = queues.get_mut(place)?;
+/// Serves a queue; dropped before the queue is empty, it lets go of those who wait, so that nobody waits for ever.
+struct Served {
+    turns: Turns,
+    place: Place,
+    /// Whether the queue is gone: one of its place is then another's.
+    is_over: bool,
+}
+
+impl Served {
+    fn new(turns: Turns, place: Place) -> Self {
+        Self { turns, place, is_over: false }
+    }
+
+    /// What waits for the record and was decided under one version of its schema. The queue goes when it is empty.
+    fn take(&mut self) -> Option<VecDeque<Waiting>> {
+        let mut queues = self.turns.lock();
+        let queue = queues.get_mut(&self.place)?;
         let Some(schema) = queue.front().map(|first| Arc::clone(&first.schema)) else {
-            queues.remove(place);
+            queues.remove(&self.place);
+            self.is_over = true;
             return None;
         };
         let alike = queue.iter().take(MOST_IN_A_COMMIT).take_while(|one| Arc::ptr_eq(&one.schema, &schema)).count();
@@ -96,15 +111,11 @@ impl Turns {
     }
 }
 
-/// Serves a queue; dropped before the queue is empty, it lets go of those who wait, so that nobody waits for ever.
-struct Served {
-    turns: Turns,
-    place: Place,
-}
-
 impl Drop for Served {
     fn drop(&mut self) {
-        self.turns.lock().remove(&self.place);
+        if !self.is_over {
+            self.turns.lock().remove(&self.place);
+        }
     }
 }
 
@@ -123,14 +134,14 @@ impl IngestService {
         let waiting = Waiting { schema, rewrite, preconditions, since: Instant::now(), answer };
         if self.turns.push(&place, waiting)? {
             // Not the caller's own task: who goes away must not leave the others waiting.
-            tokio::spawn(self.clone().serve(Served { turns: self.turns.clone(), place }).in_current_span());
+            tokio::spawn(self.clone().serve(Served::new(self.turns.clone(), place)).in_current_span());
         }
         let lost = || StoreError::new(StoreErrorKind::Cancelled, "the changes of a record were cut short");
         timed(Stage::Store, outcome).await.unwrap_or_else(|_| Err(lost().into()))
     }
 
-    async fn serve(self, served: Served) {
-        while let Some(waiting) = served.turns.take(&served.place) {
+    async fn serve(self, mut served: Served) {
+        while let Some(waiting) = served.take() {
             self.make_all(served.place.1, waiting).await;
         }
     }
@@ -257,4 +268,51 @@ fn has_same_keys(schema: &Schema, one: &RecordBatch, other: &RecordBatch) -> boo
     let unique = schema.indexes().into_iter().filter(|index| index.is_unique).flat_map(|index| index.fields);
     let mut fields = unique.chain(schema.wished_keys().into_iter().flatten());
     fields.all(|field: Field| one.column(field.column()) == other.column(field.column()))
+}
+
+#[cfg(test)]
+mod tests {
+    use eider_domain::{SchemaDefinition, Timestamp};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn waiting() -> (Waiting, oneshot::Receiver<Result<StoredRecord, Error>>) {
+        let document = json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]});
+        let schema = Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0));
+        let (answer, outcome) = oneshot::channel();
+        let rewrite = Rewrite::Patch(Bytes::new());
+        let preconditions = Preconditions::default();
+        (Waiting { schema: Arc::new(schema), rewrite, preconditions, since: Instant::now(), answer }, outcome)
+    }
+
+    fn place() -> Place {
+        ("s".to_owned(), RecordId::new(Uuid::nil()))
+    }
+
+    #[test]
+    fn the_end_of_a_queue_takes_nothing_of_the_next_one() {
+        let turns = Turns::default();
+        assert!(turns.push(&place(), waiting().0).unwrap());
+        let mut served = Served::new(turns.clone(), place());
+        assert_eq!(served.take().unwrap().len(), 1);
+        assert!(served.take().is_none());
+        // Another change comes before the task has ended that served the first.
+        let (next, mut outcome) = waiting();
+        assert!(turns.push(&place(), next).unwrap());
+        drop(served);
+        assert_eq!(outcome.try_recv().unwrap_err(), oneshot::error::TryRecvError::Empty, "it still waits");
+        assert_eq!(Served::new(turns, place()).take().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn who_waits_is_let_go_when_a_queue_is_served_no_more() {
+        let turns = Turns::default();
+        let (first, mut outcome) = waiting();
+        assert!(turns.push(&place(), first).unwrap());
+        drop(Served::new(turns.clone(), place()));
+        assert_eq!(outcome.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+        assert!(turns.push(&place(), waiting().0).unwrap());
+    }
 }
