@@ -199,7 +199,7 @@ fn refuse_by_unique_values(
     changes: &[Change],
     refusals: &mut [Option<ChangeOutcome>],
 ) -> Result<(), StoreError> {
-    let keys = keys_of(schema, &[]);
+    let keys = keys_of(schema, false);
     if keys.is_empty() {
         return Ok(());
     }

@@ -39,8 +39,8 @@ pub(crate) fn commit(
 ) -> Result<(CommitOutcome, Option<Counters>), StoreError> {
     let schema = &request.schema;
     let rows = staging.rows();
-    let mut keys = keys_of(schema, staging.origins());
     let has_given_ids = staging.origins().iter().any(IdOrigin::has_given);
+    let mut keys = keys_of(schema, has_given_ids);
     let mut batches = staging.seal()?;
     let mut suspects = None;
     if has_given_ids {

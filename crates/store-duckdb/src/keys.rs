@@ -64,9 +64,9 @@ pub(crate) struct Target {
     pub(crate) version: i64,
 }
 
-/// What must differ between records, each the fields of a key: the id where a client gave one, and what is unique.
-pub(crate) fn keys_of(schema: &Schema, origins: &[IdOrigin]) -> Vec<Vec<Field>> {
-    let id = origins.iter().any(IdOrigin::has_given).then(|| vec![Field::System(SystemField::Id)]);
+/// What must differ between records, each the fields of a key: the id where a client gave any, and what is unique.
+pub(crate) fn keys_of(schema: &Schema, has_given_ids: bool) -> Vec<Vec<Field>> {
+    let id = has_given_ids.then(|| vec![Field::System(SystemField::Id)]);
     let unique = schema.indexes().into_iter().filter(|index| index.is_unique);
     id.into_iter().chain(unique.map(|index| index.fields)).collect()
 }
@@ -246,7 +246,7 @@ pub(crate) fn shared(connection: &Connection, schema: &Schema, first: i64) -> Re
 
 /// Drops the temporary tables of a write.
 pub(crate) fn clear(connection: &Connection) -> Result<(), StoreError> {
-    for table in [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS] {
+    for table in [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS].into_iter().chain(entangled::TABLES) {
         execute(connection, &format!("DROP TABLE IF EXISTS temp.main.{}", ident::quoted(table)))?;
     }
     Ok(())

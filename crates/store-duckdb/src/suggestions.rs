@@ -79,7 +79,7 @@ fn write(
                 return Ok(Decision::RollBack((Written::Some(outcome), None)));
             }
         }
-        for fields in keys_of(schema, &[]) {
+        for fields in keys_of(schema, false) {
             let is_changed = fields.iter().any(|field| changed_fields.contains(field));
             if is_changed && is_shared(connection, schema, &fields)? {
                 return Ok(Decision::RollBack((Written::Some(SuggestionOutcome::NotUnique(fields)), None)));

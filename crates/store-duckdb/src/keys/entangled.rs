@@ -28,6 +28,8 @@ const ENTANGLED: &str = "$entangled";
 const REACHED: &str = "$reached";
 /// What they replace of those: `(n, r)`.
 const REPLACED: &str = "$replaced";
+/// The tables that are left behind.
+pub(super) const TABLES: [&str; 3] = [ENTANGLED, REACHED, REPLACED];
 
 /// Most rows of a write that are decided in their order, some 60 bytes of memory each.
 const MOST_ENTANGLED: i64 = 1 << 22;
@@ -55,9 +57,6 @@ pub(super) fn decide(
     if entangled > 0 {
         let reached = u32::try_from(count(REACHED)?).map_err(|_| internal("a write reaches too many records"))?;
         apply(connection, keys, on_conflict, reached, batches)?;
-    }
-    for table in [ENTANGLED, REACHED] {
-        execute(connection, &format!("DROP TABLE {}", ident::quoted(table)))?;
     }
     Ok(())
 }
@@ -128,13 +127,11 @@ fn apply(
     reached: u32,
     batches: &mut Sealed,
 ) -> Result<(), StoreError> {
-    let cells = cells_of(keys);
     let mut sequence = Sequence::new(on_conflict, keys.id(), keys.all.len(), reached);
-    visit(connection, &cells, |_, _, cells| cells.iter().for_each(|cell| sequence.held(*cell)))?;
     let mut conflicts = Vec::new();
     let mut superseded = RoaringTreemap::new();
     let mut targets: HashMap<u64, Replaced> = HashMap::new();
-    visit(connection, &cells, |row, has_own_id, cells| match sequence.apply(row, has_own_id, cells) {
+    visit(connection, &cells_of(keys), |row, has_own_id, cells| match sequence.apply(row, has_own_id, cells) {
         Effect::Conflict(found) => conflicts.extend(found.into_iter().map(|(key, with)| (row, key, with))),
         Effect::Create => {}
         Effect::Replace { target, superseded: earlier } => {
@@ -247,10 +244,7 @@ fn append_targets(
     let [targets, replaced, reached] = [TARGETS, REPLACED, REACHED].map(ident::quoted);
     execute(
         connection,
-        &format!(
-            "INSERT INTO {targets} SELECT n, id, created_at, version FROM {replaced} JOIN {reached} USING (r); \
-             DROP TABLE {replaced}"
-        ),
+        &format!("INSERT INTO {targets} SELECT n, id, created_at, version FROM {replaced} JOIN {reached} USING (r)"),
     )?;
     let ids = ids_at(batches, &made.iter().map(|(_, first)| *first).collect())?;
     let time = ArrowField::new("created_at", ArrowType::Timestamp(arrow_schema::TimeUnit::Microsecond, None), true);

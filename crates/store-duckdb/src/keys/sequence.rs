@@ -14,7 +14,7 @@ pub(super) struct Cell {
     pub(super) key: usize,
     /// The number of the value among those of the key.
     pub(super) value: u32,
-    /// The number of the stored record that has the value, if one has.
+    /// The number of the stored record that had the value before the first row, if one had.
     pub(super) record: Option<u32>,
 }
 
@@ -68,25 +68,22 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// Nothing applied yet, with as many stored records, of which none has a value as long as [`Sequence::held`] does
-    /// not say so.
+    /// Nothing applied yet, with as many stored records. What they have is learnt from the rows that have it too.
     pub(super) fn new(on_conflict: OnConflict, id: Option<usize>, keys: usize, stored: u32) -> Self {
         let records = (0..stored).map(|number| Record { origin: Replaced::Stored(number), row: None }).collect();
         let values = vec![NOBODY; keys * stored as usize];
         Self { on_conflict, id, keys, holders: vec![Vec::new(); keys], records, values }
     }
 
-    /// Notes which stored record has a value before the first row.
-    pub(super) fn held(&mut self, cell: Cell) {
-        if let Some(record) = cell.record {
-            self.claim(record, cell.key, cell.value);
-        }
-    }
-
     /// Applies the next row.
     pub(super) fn apply(&mut self, row: u64, has_own_id: bool, cells: &[Cell]) -> Effect {
-        let holder = |cell: &Cell| self.holders[cell.key].get(cell.value as usize).copied().filter(|h| *h != NOBODY);
         let is_id = |cell: &Cell| Some(cell.key) == self.id;
+        // A stored record that no row has replaced has what it had; its id it keeps.
+        let still_has = |cell: &Cell, record: u32| is_id(cell) || self.records[record as usize].row.is_none();
+        let holder = |cell: &Cell| {
+            let claimed = self.holders[cell.key].get(cell.value as usize).copied().filter(|holder| *holder != NOBODY);
+            claimed.or_else(|| cell.record.filter(|record| still_has(cell, *record)))
+        };
         let by_id = cells.iter().find(|cell| is_id(cell)).and_then(holder);
         let mut by_value = cells.iter().filter(|cell| !is_id(cell)).filter_map(holder);
         let target = if self.on_conflict != OnConflict::Replace {
@@ -151,17 +148,14 @@ mod tests {
     const ID: usize = 0;
     const UNIQUE: usize = 1;
 
+    /// The stored record 0 has the id 0 and the unique value 0.
     fn cell(key: usize, value: u32) -> Cell {
-        Cell { key, value, record: None }
+        Cell { key, value, record: (value == 0).then_some(0) }
     }
 
-    /// Two keys, the id and a unique value; the stored record 0 has the id 0 and the value 0.
+    /// Two keys, the id and a unique value, and one stored record.
     fn sequence(on_conflict: OnConflict) -> Sequence {
-        let mut sequence = Sequence::new(on_conflict, Some(ID), 2, 1);
-        for key in [ID, UNIQUE] {
-            sequence.held(Cell { key, value: 0, record: Some(0) });
-        }
-        sequence
+        Sequence::new(on_conflict, Some(ID), 2, 1)
     }
 
     #[test]
