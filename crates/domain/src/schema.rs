@@ -48,9 +48,10 @@ impl Schema {
         Self { store, ..self }
     }
 
-    /// The same schema, whose properties have had their names since these versions: one for each, in their order.
+    /// The same schema, whose properties have had their names since these versions: one for each, in their order; since the
+    /// first version those that have none.
     #[must_use]
-    pub fn named_since(self, versions: impl IntoIterator<Item = u32>) -> Self {
+    pub fn with_named_since(self, versions: impl IntoIterator<Item = u32>) -> Self {
         let mut versions = versions.into_iter();
         let named_since = self.named_since.iter().map(|first| versions.next().unwrap_or(*first)).collect();
         Self { named_since, ..self }
@@ -58,7 +59,7 @@ impl Schema {
 
     /// For each property the version since which its name has stood for its column. A name that comes back, or that another
     /// property gave up, stands for another one.
-    pub fn names(&self) -> &[u32] {
+    pub fn named_since(&self) -> &[u32] {
         &self.named_since
     }
 
@@ -71,7 +72,7 @@ impl Schema {
             origin.filter(|_| is_same).map_or(version, |origin| self.named_since[origin])
         });
         let since: Vec<u32> = since.collect();
-        Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).named_since(since)
+        Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).with_named_since(since)
     }
 
     /// A text that no other schema has: one made anew under an old name, or the one of a store that was restored, differs.

@@ -8,7 +8,6 @@ use eider_application::{
     ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind, WriteReceipt,
 };
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
-
 use uuid::Uuid;
 
 use crate::error::store_error;
@@ -65,20 +64,26 @@ pub(crate) struct StoredSchema {
 /// # Errors
 /// `Unsupported` for a DuckDB file that is not ours or of another format, `Corrupt` for a catalog that cannot be read.
 pub(crate) fn load(connection: &Connection) -> Result<Catalog, StoreError> {
-    if !is_there(connection)? {
+    let is_new = !is_there(connection)?;
+    if is_new {
         create(connection)?;
     }
     let schemas = stored(connection)?;
-    let identity = history::ensure(connection)?;
-    ensure_names(connection)?;
-    rebuild_indexes(connection, &schemas)?;
+    add_tables(connection)?;
+    let identity = history::identity(connection)?;
+    if is_new {
+        note_rebuilt(connection)?;
+    } else {
+        rebuild_indexes(connection, &schemas)?;
+    }
     let schemas = schemas.into_iter();
     let ready = |stored: StoredSchema| {
         mend_indexes(connection, &stored.schema)?;
         let counters = counters(connection, &stored)?;
         let lost_commits = history::lost_commits(connection, &stored.schema)?;
-        let named_since = names(connection, &stored.schema)?;
-        Ok(LoadedSchema { schema: stored.schema.in_store(identity).named_since(named_since), counters, lost_commits })
+        let named_since = named_since(connection, &stored.schema)?;
+        let schema = stored.schema.in_store(identity).with_named_since(named_since);
+        Ok(LoadedSchema { schema, counters, lost_commits })
     };
     Ok(Catalog { identity, schemas: schemas.map(ready).collect::<Result<_, StoreError>>()? })
 }
@@ -99,20 +104,24 @@ pub(crate) struct LoadedSchema {
     pub(crate) lost_commits: Vec<RangeInclusive<u64>>,
 }
 
-/// The versions since which names of properties have stood for their columns: those that have changed.
-fn ensure_names(connection: &Connection) -> Result<(), StoreError> {
-    let table = format!(
-        "CREATE TABLE IF NOT EXISTS {CATALOG}.names \
-         (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, since UINTEGER NOT NULL)"
+/// Makes the tables of the catalog that files of an earlier release lack.
+pub(crate) fn add_tables(connection: &Connection) -> Result<(), StoreError> {
+    let tables = format!(
+        "CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL);
+         CREATE TABLE IF NOT EXISTS {CATALOG}.identity (identity VARCHAR NOT NULL);
+         CREATE TABLE IF NOT EXISTS {CATALOG}.lost_commits (\"key\" VARCHAR NOT NULL, \"first\" BIGINT NOT NULL, last BIGINT NOT NULL);
+         CREATE TABLE IF NOT EXISTS {CATALOG}.names (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, since UINTEGER NOT NULL);"
     );
-    connection.execute_batch(&table).map_err(store_error)
+    connection.execute_batch(&tables).map_err(store_error)
 }
 
-fn names(connection: &Connection, schema: &Schema) -> Result<Vec<u32>, StoreError> {
+/// The versions since which the names of the properties have stood for their columns, in their order; none of a schema that
+/// was never changed.
+fn named_since(connection: &Connection, schema: &Schema) -> Result<Vec<u32>, StoreError> {
     let sql = format!("SELECT since FROM {CATALOG}.names WHERE \"key\" = ? ORDER BY place");
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
-    let names = statement.query_map([schema.name().key()], |row| row.get::<_, u32>(0)).map_err(store_error)?;
-    names.collect::<Result<_, _>>().map_err(store_error)
+    let versions = statement.query_map([schema.name().key()], |row| row.get::<_, u32>(0)).map_err(store_error)?;
+    versions.collect::<Result<_, _>>().map_err(store_error)
 }
 
 /// The schemas of a file that has a catalog.
@@ -184,9 +193,7 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE TABLE {CATALOG}.versions (\"key\" VARCHAR NOT NULL, version UINTEGER NOT NULL, definition VARCHAR NOT NULL, since BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, last BIGINT NOT NULL);
          CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
-         CREATE TABLE {CATALOG}.repairs (\"name\" VARCHAR NOT NULL);
          INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
-         INSERT INTO {CATALOG}.repairs VALUES ('{REBUILT_INDEXES}');
          COMMIT;",
         records = ident::quoted(ident::RECORDS),
     );
@@ -236,10 +243,13 @@ pub(crate) fn replace(connection: &Connection, next: &Schema, since: Timestamp) 
     connection
         .execute(&format!("DELETE FROM {CATALOG}.names WHERE \"key\" = ?"), [next.name().key()])
         .map_err(store_error)?;
-    let insert = format!("INSERT INTO {CATALOG}.names VALUES (?, ?, ?)");
-    for (place, named_since) in (0_u32..).zip(next.names()) {
-        connection.execute(&insert, params![next.name().key(), place, named_since]).map_err(store_error)?;
-    }
+    let places: Vec<String> =
+        next.named_since().iter().enumerate().map(|(place, since)| format!("({place}, {since})")).collect();
+    let insert = format!(
+        "INSERT INTO {CATALOG}.names SELECT ?, place, since FROM (VALUES {}) t(place, since)",
+        places.join(", ")
+    );
+    connection.execute(&insert, [next.name().key()]).map_err(store_error)?;
     insert_version(connection, next, since)
 }
 
@@ -278,7 +288,6 @@ pub(crate) fn is_repaired(connection: &Connection) -> Result<bool, StoreError> {
 /// deleted. Once for each file.
 fn rebuild_indexes(connection: &Connection, schemas: &[StoredSchema]) -> Result<(), StoreError> {
     let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
-    execute(&format!("CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL)"))?;
     if is_repaired(connection)? {
         return Ok(());
     }
@@ -302,6 +311,11 @@ fn rebuild_indexes(connection: &Connection, schemas: &[StoredSchema]) -> Result<
             })?;
         }
     }
+    note_rebuilt(connection)
+}
+
+/// Takes note that no index of the file has to be made anew.
+fn note_rebuilt(connection: &Connection) -> Result<(), StoreError> {
     connection
         .execute(&format!("INSERT INTO {CATALOG}.repairs VALUES (?)"), [REBUILT_INDEXES])
         .map(|_| ())

@@ -18,13 +18,8 @@ use crate::catalog;
 use crate::error::{internal, store_error};
 use crate::ident::CATALOG;
 
-/// Makes the tables of the history in a file that has none, and gives a store that has no identity one.
-pub(crate) fn ensure(connection: &Connection) -> Result<Uuid, StoreError> {
-    let tables = format!(
-        "CREATE TABLE IF NOT EXISTS {CATALOG}.identity (identity VARCHAR NOT NULL);
-         CREATE TABLE IF NOT EXISTS {CATALOG}.lost_commits (\"key\" VARCHAR NOT NULL, \"first\" BIGINT NOT NULL, last BIGINT NOT NULL);"
-    );
-    connection.execute_batch(&tables).map_err(store_error)?;
+/// The identity of a store; one that has none gets one.
+pub(crate) fn identity(connection: &Connection) -> Result<Uuid, StoreError> {
     let sql = format!("INSERT INTO {CATALOG}.identity SELECT ? WHERE NOT EXISTS (FROM {CATALOG}.identity)");
     connection.execute(&sql, [Uuid::new_v4().to_string()]).map_err(store_error)?;
     let sql = format!("SELECT identity FROM {CATALOG}.identity");
@@ -58,13 +53,14 @@ pub fn begin_anew(path: &Path, at: Timestamp) -> Result<(), StoreError> {
         return Err(internal("the file is no store"));
     }
     let now = at.as_micros();
-    ensure(&connection)?;
-    let identity = format!("UPDATE {CATALOG}.identity SET identity = ?");
+    catalog::add_tables(&connection)?;
+    identity(&connection)?;
+    let renamed = format!("UPDATE {CATALOG}.identity SET identity = ?");
     let lost = format!("INSERT INTO {CATALOG}.lost_commits VALUES (?, ?, ?)");
     let next = format!("UPDATE {CATALOG}.counters SET last = ? WHERE \"key\" = ?");
     let execute = |sql: &str, values: &[&dyn duckdb::ToSql]| connection.execute(sql, values).map_err(store_error);
     execute("BEGIN TRANSACTION", &[])?;
-    execute(&identity, params![Uuid::new_v4().to_string()])?;
+    execute(&renamed, params![Uuid::new_v4().to_string()])?;
     for stored in catalog::stored(&connection)? {
         let reached = catalog::counters(&connection, &stored)?.commit_seq().cast_signed();
         if reached < now {
