@@ -57,7 +57,7 @@ pub use ports::{
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};
-pub use schemas::{SchemaDescription, SchemaService};
+pub use schemas::SchemaService;
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};
 pub use tags::{Preconditions, Tags, record_tag, schema_tag};
 pub use validations::{

@@ -15,15 +15,6 @@ use crate::{
 /// How often a change of a schema is tried while others come first.
 const ATTEMPTS: usize = 16;
 
-/// A schema and what it holds.
-#[derive(Debug, Clone)]
-pub struct SchemaDescription {
-    /// The schema.
-    pub schema: Arc<Schema>,
-    /// What it holds.
-    pub statistics: SchemaStatistics,
-}
-
 /// Defines, shows and removes schemas.
 #[derive(Debug, Clone)]
 pub struct SchemaService {
@@ -61,16 +52,13 @@ impl SchemaService {
         self.catalog.get(name).await.map_err(|error| not_found(error, name))
     }
 
-    /// A schema with its record count, size and indexes.
+    /// The record count, size and indexes of a schema.
     ///
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::Store`].
-    #[instrument(name = "schemas.describe", level = "debug", skip_all, fields(schema.name = %name))]
-    pub async fn describe(&self, name: &SchemaName) -> Result<SchemaDescription, Error> {
-        let schema = self.get(name).await?;
-        let statistics =
-            timed(Stage::Store, self.store.statistics(&schema)).await.map_err(|error| not_found(error, name))?;
-        Ok(SchemaDescription { schema, statistics })
+    #[instrument(name = "schemas.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
+    pub async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, Error> {
+        timed(Stage::Store, self.store.statistics(schema)).await.map_err(|error| not_found(error, schema.name()))
     }
 
     /// How many records each of some schemas has, in their order; `None` of one that was removed meanwhile.
@@ -99,7 +87,7 @@ impl SchemaService {
         // Another change may come first, and this one is then made of what it left.
         for _ in 0..ATTEMPTS {
             let schema = self.get(name).await?;
-            if !preconditions.allow(&schema_tag(&schema)) {
+            if !preconditions.allow(|| schema_tag(&schema)) {
                 return Err(Error::StaleSchema { version: schema.version() });
             }
             let evolution = Evolution::parse(schema.definition(), document).map_err(Error::SchemaInvalid)?;
@@ -145,7 +133,7 @@ impl SchemaService {
     pub async fn remove(&self, name: &SchemaName, preconditions: &Preconditions) -> Result<(), Error> {
         loop {
             let schema = self.get(name).await?;
-            if !preconditions.allow(&schema_tag(&schema)) {
+            if !preconditions.allow(|| schema_tag(&schema)) {
                 return Err(Error::StaleSchema { version: schema.version() });
             }
             let expected = if preconditions.ask_nothing() { None } else { Some(&schema) };

@@ -63,10 +63,14 @@ pub struct Preconditions {
 }
 
 impl Preconditions {
-    /// Whether what has this tag may be changed.
-    pub fn allow(&self, tag: &str) -> bool {
-        self.if_match.as_ref().is_none_or(|tags| tags.include(tag))
-            && self.if_none_match.as_ref().is_none_or(|tags| !tags.include(tag))
+    /// Whether what has a tag may be changed. The tag is made only when one is asked for.
+    pub fn allow(&self, tag: impl FnOnce() -> String) -> bool {
+        if self.ask_nothing() {
+            return true;
+        }
+        let tag = tag();
+        self.if_match.as_ref().is_none_or(|tags| tags.include(&tag))
+            && self.if_none_match.as_ref().is_none_or(|tags| !tags.include(&tag))
     }
 
     /// Whether nothing is asked that a tag could decide.

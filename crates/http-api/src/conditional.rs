@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110, section 13): what a request asks of what it is about.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{EntityTag, Header, IF_MATCH, IF_NONE_MATCH, IfMatch, IfNoneMatch};
+use actix_web::http::header::{EntityTag, HeaderName, IF_MATCH, IF_NONE_MATCH, from_comma_delimited};
 use eider_application::{ErrorCode, Preconditions, Tags};
 
 use crate::error::ApiError;
@@ -11,20 +11,16 @@ use crate::error::ApiError;
 /// # Errors
 /// 400 where a header is there and names no tag.
 pub(crate) fn preconditions(request: &HttpRequest) -> Result<Preconditions, ApiError> {
-    let if_match = match if_match(request)? {
-        None => None,
-        Some(IfMatch::Any) => Some(Tags::Any),
-        Some(IfMatch::Items(tags)) => {
-            let strong = tags.into_iter().filter(|tag| !tag.weak);
-            Some(Tags::OneOf(strong.map(|tag| tag.tag().to_owned()).collect()))
+    let tags = |named: Named, is_meant: fn(&EntityTag) -> bool| match named {
+        Named::Any => Tags::Any,
+        Named::Tags(tags) => {
+            Tags::OneOf(tags.iter().filter(|tag| is_meant(tag)).map(|tag| tag.tag().to_owned()).collect())
         }
     };
-    let if_none_match = match if_none_match(request)? {
-        None => None,
-        Some(IfNoneMatch::Any) => Some(Tags::Any),
-        Some(IfNoneMatch::Items(tags)) => Some(Tags::OneOf(tags.into_iter().map(|tag| tag.tag().to_owned()).collect())),
-    };
-    Ok(Preconditions { if_match, if_none_match })
+    Ok(Preconditions {
+        if_match: named(request, &IF_MATCH)?.map(|named| tags(named, |tag| !tag.weak)),
+        if_none_match: named(request, &IF_NONE_MATCH)?.map(|named| tags(named, |_| true)),
+    })
 }
 
 /// Whether the client has what a request reads, which has this tag, so that the answer is 304.
@@ -35,13 +31,13 @@ pub(crate) fn preconditions(request: &HttpRequest) -> Result<Preconditions, ApiE
 pub(crate) fn is_known(request: &HttpRequest, current: &str) -> Result<bool, ApiError> {
     let current: EntityTag =
         current.parse().map_err(|_| ApiError::new(ErrorCode::Internal, "the tag of what is read is not one"))?;
-    match if_match(request)? {
-        Some(IfMatch::Items(tags)) if !tags.iter().any(|tag| tag.strong_eq(&current)) => return Err(stale()),
+    match named(request, &IF_MATCH)? {
+        Some(Named::Tags(tags)) if !tags.iter().any(|tag| tag.strong_eq(&current)) => return Err(stale()),
         _ => {}
     }
-    Ok(match if_none_match(request) {
-        Ok(Some(IfNoneMatch::Any)) => true,
-        Ok(Some(IfNoneMatch::Items(tags))) => tags.iter().any(|tag| tag.weak_eq(&current)),
+    Ok(match named(request, &IF_NONE_MATCH) {
+        Ok(Some(Named::Any)) => true,
+        Ok(Some(Named::Tags(tags))) => tags.iter().any(|tag| tag.weak_eq(&current)),
         Ok(None) | Err(_) => false,
     })
 }
@@ -52,37 +48,35 @@ pub(crate) fn is_known(request: &HttpRequest, current: &str) -> Result<bool, Api
 /// # Errors
 /// 412; 400 as [`preconditions`].
 pub(crate) fn without_tag(request: &HttpRequest) -> Result<(), ApiError> {
-    match if_match(request)? {
-        None | Some(IfMatch::Any) => Ok(()),
-        Some(IfMatch::Items(_)) => Err(stale()),
+    match named(request, &IF_MATCH)? {
+        None | Some(Named::Any) => Ok(()),
+        Some(Named::Tags(_)) => Err(stale()),
+    }
+}
+
+/// What a header names.
+enum Named {
+    /// `*`: whatever there is.
+    Any,
+    /// These tags, at least one.
+    Tags(Vec<EntityTag>),
+}
+
+fn named(request: &HttpRequest, header: &HeaderName) -> Result<Option<Named>, ApiError> {
+    let Some(first) = request.headers().get(header) else { return Ok(None) };
+    if first.to_str().is_ok_and(|text| text.trim() == "*") {
+        return Ok(Some(Named::Any));
+    }
+    match from_comma_delimited(request.headers().get_all(header)) {
+        Ok(tags) if !tags.is_empty() => Ok(Some(Named::Tags(tags))),
+        Ok(_) | Err(_) => {
+            let name = if *header == IF_MATCH { "If-Match" } else { "If-None-Match" };
+            let detail = format!("`{name}` takes tags in quotes, as `ETag` has them, or `*`");
+            Err(ApiError::new(ErrorCode::MalformedRequest, detail))
+        }
     }
 }
 
 fn stale() -> ApiError {
     ApiError::new(ErrorCode::StaleVersion, "`If-Match` names another tag than that of what the request is about")
-}
-
-fn if_match(request: &HttpRequest) -> Result<Option<IfMatch>, ApiError> {
-    if !request.headers().contains_key(IF_MATCH) {
-        return Ok(None);
-    }
-    match IfMatch::parse(request) {
-        Ok(IfMatch::Items(tags)) if tags.is_empty() => Err(no_tag("If-Match")),
-        parsed => parsed.map(Some).map_err(|_| no_tag("If-Match")),
-    }
-}
-
-fn if_none_match(request: &HttpRequest) -> Result<Option<IfNoneMatch>, ApiError> {
-    if !request.headers().contains_key(IF_NONE_MATCH) {
-        return Ok(None);
-    }
-    match IfNoneMatch::parse(request) {
-        Ok(IfNoneMatch::Items(tags)) if tags.is_empty() => Err(no_tag("If-None-Match")),
-        parsed => parsed.map(Some).map_err(|_| no_tag("If-None-Match")),
-    }
-}
-
-fn no_tag(header: &str) -> ApiError {
-    let detail = format!("`{header}` takes tags in quotes, as `ETag` has them, or `*`");
-    ApiError::new(ErrorCode::MalformedRequest, detail)
 }

@@ -176,7 +176,7 @@ impl IngestService {
                 None
             } else {
                 let current = self.query.get(schema, id).await?;
-                if !preconditions.allow(&record_tag(schema, &current)) {
+                if !preconditions.allow(|| record_tag(schema, &current)) {
                     return Err(Error::StaleVersion);
                 }
                 Some(version_of(&current))

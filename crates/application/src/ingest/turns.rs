@@ -202,7 +202,7 @@ impl IngestService {
         while made.len() < at_most
             && let Some(one) = waiting.pop_front()
         {
-            if !one.preconditions.allow(&record_tag(schema, &current)) {
+            if !one.preconditions.allow(|| record_tag(schema, &current)) {
                 one.answer(Err(Error::StaleVersion));
                 continue;
             }

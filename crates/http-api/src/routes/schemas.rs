@@ -1,8 +1,10 @@
 //! `/schemas`.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{IdCheck, IdentityStatistics, SchemaDescription, SchemaVersion, schema_tag};
+use eider_application::{IdCheck, IdentityStatistics, SchemaVersion, schema_tag};
 use eider_domain::{Field, Schema, SchemaName, Verb};
 use serde_json::{Value as Json, json};
 
@@ -93,14 +95,17 @@ pub(super) async fn describe(
     name: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let name = parse(&name)?;
-    // What it holds changes with every commit, and the tag does not: a client that knows the schema is told that it is the same.
-    let tag = etag(&*state.services.schemas.get(&name).await?);
-    if is_known(&request, &tag)? {
-        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
-    }
-    let describe = async |_| Ok(state.services.schemas.describe(&name).await?);
-    let SchemaDescription { schema, statistics } = state.with_schema(name.as_str(), describe).await?;
+    let describe = async |schema: Arc<Schema>| {
+        // What it holds changes with every commit, and the tag does not: a client that knows the schema is told that it is
+        // the same.
+        let is_known = is_known(&request, &etag(&schema))?;
+        let statistics = if is_known { None } else { Some(state.services.schemas.statistics(&schema).await?) };
+        Ok((schema, statistics))
+    };
+    let (schema, statistics) = state.with_schema(&name, describe).await?;
+    let Some(statistics) = statistics else {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, etag(&schema))).finish());
+    };
     let indexes = statistics.indexes.iter().map(|index| {
         let properties: Vec<&str> = index.fields.iter().map(Field::name).collect();
         json!({"properties": properties, "unique": index.is_unique})
