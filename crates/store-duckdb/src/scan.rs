@@ -26,8 +26,7 @@ use crate::lookups::Lookups;
 use crate::pool::{self, Pool};
 use crate::ranges::Ranges;
 use crate::settings::ScanBatch;
-use crate::sql;
-use crate::sql::Statement;
+use crate::sql::{self, Statement};
 use crate::uses::{Purpose, Stop, stopped};
 use crate::worker::{self, Decision, transaction};
 
