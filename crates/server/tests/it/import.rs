@@ -16,6 +16,11 @@ use crate::process::{FLIGHTS, Server, eider, json_of};
 async fn import(server: &Server, arguments: &[&str], input: Option<&Path>) -> (Option<i32>, String) {
     let mut command = eider(&[&["import", "--url", &server.base], arguments].concat());
     command.stdin(input.map_or_else(Stdio::null, |path| fs::File::open(path).unwrap().into()));
+    outcome(command).await
+}
+
+/// Runs a command to its end; its exit code, and what it wrote.
+async fn outcome(mut command: Command) -> (Option<i32>, String) {
     let output = eider_application::blocking::run(move || command.output().unwrap()).await.unwrap();
     let Output { status, stdout, stderr } = output;
     (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
@@ -108,9 +113,7 @@ async fn shell(server: &Server, directory: &Path, script: &str) -> (Option<i32>,
     let mut command = Command::new("bash");
     command.env_clear().env("PATH", "/usr/bin:/bin").env("eider", env!("CARGO_BIN_EXE_eider")).env("url", &server.base);
     command.current_dir(directory).stdin(Stdio::null()).args(["-c", script]);
-    let output = eider_application::blocking::run(move || command.output().unwrap()).await.unwrap();
-    let Output { status, stdout, stderr } = output;
-    (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
+    outcome(command).await
 }
 
 /// Whatever gives its bytes once only is stored whole, also where a schema is made of its beginning.

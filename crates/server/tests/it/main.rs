@@ -18,6 +18,7 @@ mod operation;
 mod process;
 mod profile;
 mod reload;
+mod restore;
 mod sample;
 mod streams;
 mod traces;
