@@ -2,7 +2,7 @@
 //!
 //! The writer's turn is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
 //! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so. Indexes
-//! that they must not see are made in a transaction behind it, once they have ended.
+//! that they must not see are made in a transaction behind it, once they have ended or given their first rows.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::scan::{port_batch, scan_schema};
 use crate::shared::Turn;
 use crate::sql::{self, Alteration};
 use crate::store::DuckDbStore;
+use crate::uses::Waiting;
 use crate::worker::{self, Decision, transaction};
 
 /// Tells a version of a schema's table from those before and after it.
@@ -183,7 +184,9 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     }
     let (next, alteration) = next_of(&request);
     if !alteration.is_empty() {
-        pool::uses(pool).wait_for_those_before(turn.deleted_before(), store.shared.settings.change_patience).await?;
+        pool::uses(pool)
+            .wait_for_those_before(turn.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
+            .await?;
     }
     // To its end, also when nobody waits for it any more: what the first transaction leaves to the second is done.
     let changed = tokio::spawn(carry_out(store.clone(), turn, request, next, alteration).in_current_span());
@@ -217,7 +220,7 @@ async fn carry_out(
     }
     let (uses, patience) = (pool::uses(pool), store.shared.settings.change_patience);
     let mark = uses.mark();
-    while let Err(error) = uses.wait_for_those_before(mark, patience).await {
+    while let Err(error) = uses.wait_for_those_before(mark, Waiting::ForUnopened, patience).await {
         tracing::warn!(schema.name = %schema.name(), %error, "an index still waits to be made");
     }
     let (inner, name) = (store.clone(), schema.name().clone());

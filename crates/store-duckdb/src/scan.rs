@@ -215,6 +215,9 @@ fn send_rows(
     let mut gathered = Gathered::default();
     for batch in stream {
         let mut batch = port_batch(&batch.map_err(store_error)?, schema)?;
+        if *rows == 0 {
+            sender.stop.opened();
+        }
         let left = usize::try_from(most_rows.map_or(u64::MAX, |most| most - *rows)).unwrap_or(usize::MAX);
         batch = batch.slice(0, batch.num_rows().min(left));
         *rows += batch.num_rows() as u64;

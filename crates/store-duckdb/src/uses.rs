@@ -28,6 +28,15 @@ pub(crate) enum Purpose {
     Write,
 }
 
+/// What a change waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Everything that may see what was deleted.
+    ForAll,
+    /// What may still look for the indexes of its tables: not a query that has given its first rows.
+    ForUnopened,
+}
+
 /// The uses of an instance that run.
 #[derive(Default)]
 pub(crate) struct Uses {
@@ -46,6 +55,14 @@ struct Running {
     purpose: Purpose,
     interrupt: Arc<InterruptHandle>,
     stop: watch::Sender<bool>,
+    /// Whether it runs one query, which has given its first rows.
+    is_opened: bool,
+}
+
+impl Running {
+    fn holds(&self, waiting: Waiting) -> bool {
+        waiting == Waiting::ForAll || !self.is_opened
+    }
 }
 
 /// One use, from when the connection was taken until this is dropped.
@@ -55,9 +72,13 @@ pub(crate) struct Use {
     stop: Stop,
 }
 
-/// Tells a use that it is to end.
+/// Tells a use that it is to end, and is told how far it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Stop(watch::Receiver<bool>);
+pub(crate) struct Stop {
+    requested: watch::Receiver<bool>,
+    uses: Arc<Uses>,
+    number: u64,
+}
 
 impl Uses {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -70,8 +91,10 @@ impl Uses {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
-        state.running.insert(number, Running { purpose, interrupt: connection.interrupt_handle(), stop });
-        Use { uses: Arc::clone(self), number, stop: Stop(stopped) }
+        let interrupt = connection.interrupt_handle();
+        state.running.insert(number, Running { purpose, interrupt, stop, is_opened: false });
+        let stop = Stop { requested: stopped, uses: Arc::clone(self), number };
+        Use { uses: Arc::clone(self), number, stop }
     }
 
     /// The number of the next use.
@@ -84,12 +107,17 @@ impl Uses {
     ///
     /// # Errors
     /// `Unavailable` with the budget `schema_change` when some have not ended even then.
-    pub(crate) async fn wait_for_those_before(&self, mark: u64, patience: Duration) -> Result<(), StoreError> {
-        if timeout(patience, self.none_before(mark)).await.is_ok() {
+    pub(crate) async fn wait_for_those_before(
+        &self,
+        mark: u64,
+        waiting: Waiting,
+        patience: Duration,
+    ) -> Result<(), StoreError> {
+        if timeout(patience, self.none_before(mark, waiting)).await.is_ok() {
             return Ok(());
         }
         let stopped = async {
-            while self.stop_reads_before(mark) {
+            while self.stop_reads_before(mark, waiting) {
                 // Whether one has ended or not: there may be more.
                 let _ = timeout(INTERRUPT_EVERY, self.ended.notified()).await;
             }
@@ -98,34 +126,37 @@ impl Uses {
         timeout(patience.max(Duration::from_secs(1)), stopped).await.map_err(late)
     }
 
-    async fn none_before(&self, mark: u64) {
+    async fn none_before(&self, mark: u64, waiting: Waiting) {
         loop {
             let ended = self.ended.notified();
             tokio::pin!(ended);
             // From here on an end is not missed.
             ended.as_mut().enable();
-            if !self.runs_before(mark) {
+            if !self.runs_before(mark, waiting) {
                 return;
             }
             ended.await;
         }
     }
 
-    fn runs_before(&self, mark: u64) -> bool {
-        self.state().running.range(..mark).next().is_some()
+    fn runs_before(&self, mark: u64, waiting: Waiting) -> bool {
+        self.state().running.range(..mark).any(|(_, running)| running.holds(waiting))
     }
 
     /// Whether any use runs that began before.
-    fn stop_reads_before(&self, mark: u64) -> bool {
+    fn stop_reads_before(&self, mark: u64, waiting: Waiting) -> bool {
         let state = self.state();
-        for running in state.running.range(..mark).map(|(_, running)| running) {
+        let mut runs = false;
+        for running in state.running.range(..mark).map(|(_, running)| running).filter(|running| running.holds(waiting))
+        {
+            runs = true;
             if running.purpose == Purpose::Read {
                 running.stop.send_replace(true);
                 // The lock is held, so the connection cannot be in other hands.
                 running.interrupt.interrupt();
             }
         }
-        state.running.range(..mark).next().is_some()
+        runs
     }
 }
 
@@ -145,14 +176,22 @@ impl Drop for Use {
 impl Stop {
     /// Waits for it; for ever when the use ends by itself.
     pub(crate) async fn requested(&mut self) {
-        if self.0.wait_for(|stop| *stop).await.is_err() {
+        if self.requested.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
+    /// Takes note that the query which is all that the use is for has given its first rows: it has found its indexes.
+    pub(crate) fn opened(&self) {
+        if let Some(running) = self.uses.state().running.get_mut(&self.number) {
+            running.is_opened = true;
+        }
+        self.uses.ended.notify_waiters();
+    }
+
     /// What a read that was stopped fails with; any other failure as it is.
     pub(crate) fn explain(&self, error: StoreError) -> StoreError {
-        if *self.0.borrow() { stopped().with_source(error) } else { error }
+        if *self.requested.borrow() { stopped().with_source(error) } else { error }
     }
 }
 
@@ -185,7 +224,7 @@ mod tests {
         let mark = uses.mark();
         let waiting = tokio::spawn({
             let uses = Arc::clone(&uses);
-            async move { uses.wait_for_those_before(mark, LONG).await }
+            async move { uses.wait_for_those_before(mark, Waiting::ForAll, LONG).await }
         });
         tokio::task::yield_now().await;
         let _after = uses.begin(Purpose::Write, &connection);
@@ -204,13 +243,35 @@ mod tests {
             drop(read);
             stop
         });
-        uses.wait_for_those_before(uses.mark(), SOON).await.unwrap();
+        uses.wait_for_those_before(uses.mark(), Waiting::ForAll, SOON).await.unwrap();
         let stop = reading.await.unwrap();
         assert_eq!(stop.explain(crate::error::internal("interrupted")).budget(), Some("schema_change"));
 
         let write = uses.begin(Purpose::Write, &connection);
-        let error = uses.wait_for_those_before(uses.mark(), SOON).await.unwrap_err();
+        let error = uses.wait_for_those_before(uses.mark(), Waiting::ForAll, SOON).await.unwrap_err();
         assert_eq!(error.budget(), Some("schema_change"));
-        assert!(!*write.stop().0.borrow());
+        assert!(!*write.stop().requested.borrow());
+    }
+
+    #[tokio::test]
+    async fn a_query_that_has_given_rows_is_waited_for_by_those_who_say_so() {
+        let (uses, connection) = uses();
+        let read = uses.begin(Purpose::Read, &connection);
+        let mark = uses.mark();
+        let waiting = tokio::spawn({
+            let uses = Arc::clone(&uses);
+            async move { uses.wait_for_those_before(mark, Waiting::ForUnopened, LONG).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        read.stop().opened();
+        waiting.await.unwrap().unwrap();
+        assert!(!*read.stop().requested.borrow());
+        let ended = tokio::spawn(async move {
+            read.stop().requested().await;
+            drop(read);
+        });
+        uses.wait_for_those_before(mark, Waiting::ForAll, SOON).await.unwrap();
+        ended.await.unwrap();
     }
 }
