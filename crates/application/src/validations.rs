@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use eider_domain::{RuleSet, Schema, Violation, listed};
+use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode, listed};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
@@ -92,7 +92,7 @@ impl ValidationService {
         let rules = rules_of(schema, document)?;
         let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
         let now = self.clock.now();
-        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, document.cloned(), now));
+        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, now));
         self.jobs.begin(&job, now)?;
         tokio::spawn(self.clone().run(Arc::clone(&job)).in_current_span());
         // A job that takes longer is answered as it is.
@@ -170,7 +170,7 @@ impl ValidationService {
     ///
     /// # Errors
     /// [`Error::ValidationUnfinished`] unless the validation is done, [`Error::RulesInvalid`] when a name is that of no
-    /// rule that suggests, or the schema has changed so that the rules do not fit it. [`Error::KeyConflict`] and
+    /// rule that suggests, a property of a rule was changed since it was checked, or rules undo each other. [`Error::KeyConflict`] and
     /// [`Error::RecordInvalid`] when the schema does not allow a suggestion; nothing is written then.
     #[instrument(name = "validations.apply", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn apply(
@@ -181,14 +181,23 @@ impl ValidationService {
     ) -> Result<AppliedRules, Error> {
         let started = Instant::now();
         job.validation()?;
-        let anew = if Arc::ptr_eq(schema, job.schema()) { None } else { Some(rules_of(schema, job.document())?) };
-        let rules = anew.as_ref().unwrap_or(job.rules()).suggesting(names).map_err(Error::RulesInvalid)?;
+        let rules = job.rules().suggesting(names).map_err(Error::RulesInvalid)?;
+        let rules = if Arc::ptr_eq(schema, job.schema()) { rules } else { rebound(rules, job.schema(), schema)? };
         let (receipt, changed) = if rules.is_empty() {
             (CommitReceipt { rows: 0, commit_seq: self.store.commit_seq(schema).await? }, Vec::new())
         } else {
             let request = SuggestionRequest { rules: rules.clone().into(), at: self.clock.now() };
             match timed(Stage::Store, self.store.apply_suggestions(schema, request)).await? {
                 SuggestionOutcome::Written { receipt, changed } => (receipt, changed),
+                SuggestionOutcome::Unsettled(places) => {
+                    let names: Vec<&str> = places.iter().map(|place| rules[*place].name()).collect();
+                    let detail = format!("the rules {} undo each other; nothing was written", names.join(", "));
+                    return Err(Error::RulesInvalid(vec![Violation::new(
+                        "/rules",
+                        ViolationCode::ContradictoryChange,
+                        detail,
+                    )]));
+                }
                 SuggestionOutcome::NotUnique(fields) => {
                     let detail = format!("two records would have the same {}; nothing was written", listed(&fields));
                     return Err(Error::KeyConflict(vec![Violation::of_key(&fields, detail)]));
@@ -224,6 +233,24 @@ async fn remove_later(jobs: Weak<Jobs>, clock: Arc<dyn Clock>) {
     if let Some(jobs) = jobs.upgrade() {
         jobs.remove_old(clock.now());
     }
+}
+
+/// The rules on the properties that were checked, whatever their names have become.
+fn rebound(rules: Vec<Rule>, before: &Schema, after: &Schema) -> Result<Vec<Rule>, Error> {
+    let (mut rebound, mut violations) = (Vec::new(), Vec::new());
+    for rule in rules {
+        match rule.rebound(before, after) {
+            Ok(rule) => rebound.push(rule),
+            Err(property) => {
+                let detail = format!(
+                    "the property `{property}` of the rule `{}` was changed or dropped since it was checked; validate again",
+                    rule.name()
+                );
+                violations.push(Violation::new("/rules", ViolationCode::ContradictoryChange, detail));
+            }
+        }
+    }
+    if violations.is_empty() { Ok(rebound) } else { Err(Error::RulesInvalid(violations)) }
 }
 
 fn rules_of(schema: &Schema, document: Option<&Json>) -> Result<RuleSet, Error> {

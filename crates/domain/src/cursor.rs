@@ -36,7 +36,7 @@ impl QueryFingerprint {
         fields.extend(sort.iter().map(|key| &key.field));
         for field in fields {
             if let Field::Property { index, .. } = field {
-                let _ = write!(text, " {} {}", schema.named_since().get(*index).unwrap_or(&0), field.data_type());
+                let _ = write!(text, " {} {}", schema.property_ids()[*index], field.data_type());
             }
         }
         Self(URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))

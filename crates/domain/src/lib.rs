@@ -43,7 +43,8 @@ pub use name::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
 pub use nested::{DEFAULT_JSON_DEPTH, JsonFault, MAX_JSON_DEPTH, check_json, compacted, parse_json};
 pub use property::{Property, Warnings};
 pub use quality::{
-    Category, CharacterSet, Check, Finding, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, WHITE_SPACE, refusal,
+    Category, CharacterSet, Check, Finding, LetterCase, MAX_RULES, Mended, Rule, RuleSet, StandardForm, WHITE_SPACE,
+    chains, mended, refusal,
 };
 pub use query::{Direction, Projection, RecordQuery, SortKey};
 pub use record::{RecordId, RecordIdError, Timestamp, Version};

@@ -65,6 +65,15 @@ impl Property {
         }
     }
 
+    /// Whether it asks the same of its values as another: neither names nor indexes nor defaults count.
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        self.data_type == other.data_type
+            && self.is_required == other.is_required
+            && self.is_unique == other.is_unique
+            && self.constraints == other.constraints
+            && self.warnings == other.warnings
+    }
+
     /// Whether there is an index on it alone.
     pub fn has_index(&self) -> bool {
         self.is_indexed || self.is_unique

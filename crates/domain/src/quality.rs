@@ -3,16 +3,22 @@
 //! What is said here of one value is what every store says of all of them; a store may find out in a way of its own.
 
 mod characters;
+mod folding;
+mod mend;
 mod parse;
 mod standard;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use regex::Regex;
 use serde_json::Value as Json;
 
+use self::standard::ListedTexts;
 pub use characters::CharacterSet;
+pub use mend::{Mended, chains, mended};
 pub use standard::{LetterCase, StandardForm, WHITE_SPACE};
 
 use crate::violation::abbreviate;
@@ -105,6 +111,8 @@ pub struct Rule {
     severity: Severity,
     fields: Vec<Field>,
     check: Check,
+    /// Of [`Check::Values`], once they are asked for.
+    listed: OnceLock<ListedTexts>,
 }
 
 /// A value breaks a rule.
@@ -115,6 +123,10 @@ pub struct Finding {
 }
 
 impl Rule {
+    fn new(name: String, severity: Severity, fields: Vec<Field>, check: Check) -> Self {
+        Self { name, severity, fields, check, listed: OnceLock::new() }
+    }
+
     /// Unique among the rules that are checked together, without regard to case: letters, digits, `_` and `-`.
     pub fn name(&self) -> &str {
         &self.name
@@ -215,11 +227,8 @@ impl Rule {
             {
                 None
             }
-            Check::Values(allowed) => Some(Finding { suggestion: standard::only_like(text, allowed) }),
-            Check::Standardize(form) => {
-                let standard = form.of(text);
-                (standard != text).then(|| Finding { suggestion: Some(Value::Text(standard.into_owned().into())) })
-            }
+            Check::Values(_) => Some(Finding { suggestion: self.suggested_value(text) }),
+            Check::Standardize(_) => self.suggested_value(text).map(|standard| Finding { suggestion: Some(standard) }),
             Check::Length { .. } | Check::Characters(_) | Check::Pattern(_) => broken(self.is_broken_by_text(text)),
             Check::Range { minimum, maximum } => {
                 broken(minimum.as_ref().is_some_and(is_below) || maximum.as_ref().is_some_and(is_above))
@@ -228,21 +237,52 @@ impl Rule {
         }
     }
 
-    /// Whether a text of its field breaks it, of a rule that looks at texts one by one: the same as [`Rule::finding`].
+    /// What it suggests for a text of its field; `None` when nothing. The same as that of [`Rule::finding`].
+    pub fn suggestion<'t>(&'t self, text: &'t str) -> Option<Cow<'t, str>> {
+        match &self.check {
+            Check::Standardize(form) => Some(form.of(text)).filter(|standard| standard != text),
+            Check::Values(allowed) if self.suggests() => {
+                let listed = self.listed.get_or_init(|| ListedTexts::new(allowed));
+                if listed.contains(text) { None } else { listed.only_like(text).map(Cow::Borrowed) }
+            }
+            _ => None,
+        }
+    }
+
+    fn suggested_value(&self, text: &str) -> Option<Value> {
+        self.suggestion(text).map(|suggestion| Value::Text(suggestion.into_owned().into()))
+    }
+
+    /// Whether a text of its field breaks it, of a rule on its length, its characters or a pattern.
     pub fn is_broken_by_text(&self, text: &str) -> bool {
         match &self.check {
             Check::Characters(allowed) => !text.chars().all(|character| allowed.contains(character)),
             Check::Pattern(pattern) => !pattern.is_match(text),
-            Check::Standardize(form) => form.of(text) != text,
             Check::Length { min, max } => {
                 let chars = text.chars().count() as u64;
                 min.is_some_and(|least| chars < least) || max.is_some_and(|most| chars > most)
             }
-            Check::Values(allowed) => {
-                !allowed.iter().any(|value| matches!(value, ValueRef::Text(value) if value == text))
-            }
-            Check::Required | Check::Range { .. } | Check::Duplicate | Check::Freshness(_) => false,
+            _ => false,
         }
+    }
+
+    /// The same rule on the properties that its own have become in another version of their schema.
+    ///
+    /// # Errors
+    /// The name of a property that is gone, or of which something else than its name and its description has changed.
+    pub fn rebound(&self, before: &Schema, after: &Schema) -> Result<Self, String> {
+        let rebound = |field: &Field| match field {
+            Field::Property { index, name, .. } => {
+                let is = after.property_of_id(before.property_ids()[*index]).filter(|place| {
+                    let (was, is) = (&before.properties()[*index], &after.properties()[*place]);
+                    is.asks_the_same_as(was)
+                });
+                is.map(|place| after.property_field(place)).ok_or_else(|| name.as_str().to_owned())
+            }
+            other => Ok(other.clone()),
+        };
+        let fields = self.fields.iter().map(rebound).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { fields, ..self.clone() })
     }
 
     /// The type of its first field.
@@ -278,13 +318,13 @@ impl RuleSet {
             for (severity, check) in asked.chain(wished.into_iter().map(|check| (Severity::Warning, check))) {
                 let fields = vec![field.clone()];
                 let name = default_name(check.kind(), &fields, &mut names);
-                rules.push(Rule { name, severity, fields, check });
+                rules.push(Rule::new(name, severity, fields, check));
             }
         }
         for key in schema.definition().unique_keys() {
             let fields = schema.fields_of(key);
             let name = default_name(Check::Duplicate.kind(), &fields, &mut names);
-            rules.push(Rule { name, severity: key.severity, fields, check: Check::Duplicate });
+            rules.push(Rule::new(name, key.severity, fields, Check::Duplicate));
         }
         Self(rules)
     }

@@ -24,8 +24,7 @@ pub struct Schema {
     created_at: Timestamp,
     /// What tells the store from every other, and from itself before it was restored from a backup.
     store: Uuid,
-    /// For each property the version since which its name has stood for its column.
-    named_since: Vec<u32>,
+    property_ids: Vec<u64>,
     arrow: SchemaRef,
     positions: HashMap<String, usize>,
 }
@@ -38,8 +37,8 @@ impl Schema {
         let columns = properties.map(|p| p.data_type.arrow_field(p.name.as_str(), !p.is_required));
         let arrow = Arc::new(ArrowSchema::new(system.into_iter().chain(columns).collect::<Vec<_>>()));
         let positions = definition.properties().iter().enumerate().map(|(i, p)| (p.name.key(), i)).collect();
-        let named_since = vec![1; definition.properties().len()];
-        Self { definition, version, created_at, store: Uuid::nil(), named_since, arrow, positions }
+        let property_ids = (0..).take(definition.properties().len()).collect();
+        Self { definition, version, created_at, store: Uuid::nil(), property_ids, arrow, positions }
     }
 
     /// The same schema in a store of this identity.
@@ -48,31 +47,32 @@ impl Schema {
         Self { store, ..self }
     }
 
-    /// The same schema, whose properties have had their names since these versions: one for each, in their order; since the
-    /// first version those that have none.
+    /// The same schema, whose properties have these ids, in their order; without any they keep those of a first version.
     #[must_use]
-    pub fn with_named_since(self, versions: impl IntoIterator<Item = u32>) -> Self {
-        let mut versions = versions.into_iter();
-        let named_since = self.named_since.iter().map(|first| versions.next().unwrap_or(*first)).collect();
-        Self { named_since, ..self }
+    pub fn with_property_ids(self, ids: Vec<u64>) -> Self {
+        if ids.is_empty() { self } else { Self { property_ids: ids, ..self } }
     }
 
-    /// For each property the version since which its name has stood for its column. A name that comes back, or that another
-    /// property gave up, stands for another one.
-    pub fn named_since(&self) -> &[u32] {
-        &self.named_since
-    }
-
-    /// The next version of the schema, after a change of it.
+    /// The next version of the schema, after a change of it. Properties stay the same ones, whatever becomes of their names
+    /// and places.
     #[must_use]
     pub fn evolved(&self, evolution: &Evolution) -> Self {
         let version = self.version + 1;
-        let since = evolution.properties(self).zip(evolution.origins()).map(|((property, was), origin)| {
-            let is_same = was.is_some_and(|was| was.name.key() == property.name.key());
-            origin.filter(|_| is_same).map_or(version, |origin| self.named_since[origin])
-        });
-        let since: Vec<u32> = since.collect();
-        Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).with_named_since(since)
+        let ids = evolution.origins().iter().zip(0_u64..);
+        let ids = ids.map(|(origin, place)| origin.map_or(u64::from(version) << 32 | place, |was| self.property_ids[was]));
+        let ids = ids.collect();
+        Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).with_property_ids(ids)
+    }
+
+    /// What tells each property from all others that the schema has had, in the order of the properties: in the upper half the
+    /// version that added it, 0 for one of the first, and below it its place then.
+    pub fn property_ids(&self) -> &[u64] {
+        &self.property_ids
+    }
+
+    /// The place of the property of an id.
+    pub fn property_of_id(&self, id: u64) -> Option<usize> {
+        self.property_ids.iter().position(|known| *known == id)
     }
 
     /// A text that no other schema has: one made anew under an old name, or the one of a store that was restored, differs.
@@ -181,7 +181,7 @@ impl Schema {
         self.definition.unique_keys().iter().filter(move |key| key.severity == severity)
     }
 
-    fn property_field(&self, index: usize) -> Field {
+    pub(crate) fn property_field(&self, index: usize) -> Field {
         let property = &self.properties()[index];
         Field::Property { name: property.name.clone(), data_type: property.data_type, index }
     }

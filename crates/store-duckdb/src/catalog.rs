@@ -81,8 +81,8 @@ pub(crate) fn load(connection: &Connection) -> Result<Catalog, StoreError> {
         mend_indexes(connection, &stored.schema)?;
         let counters = counters(connection, &stored)?;
         let lost_commits = history::lost_commits(connection, &stored.schema)?;
-        let named_since = named_since(connection, &stored.schema)?;
-        let schema = stored.schema.in_store(identity).with_named_since(named_since);
+        let property_ids = property_ids(connection, &stored.schema)?;
+        let schema = stored.schema.in_store(identity).with_property_ids(property_ids);
         Ok(LoadedSchema { schema, counters, lost_commits })
     };
     Ok(Catalog { identity, schemas: schemas.map(ready).collect::<Result<_, StoreError>>()? })
@@ -110,18 +110,17 @@ pub(crate) fn add_tables(connection: &Connection) -> Result<(), StoreError> {
         "CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL);
          CREATE TABLE IF NOT EXISTS {CATALOG}.identity (identity VARCHAR NOT NULL);
          CREATE TABLE IF NOT EXISTS {CATALOG}.lost_commits (\"key\" VARCHAR NOT NULL, \"first\" BIGINT NOT NULL, last BIGINT NOT NULL);
-         CREATE TABLE IF NOT EXISTS {CATALOG}.names (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, since UINTEGER NOT NULL);"
+         CREATE TABLE IF NOT EXISTS {CATALOG}.properties (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, id UBIGINT NOT NULL);"
     );
     connection.execute_batch(&tables).map_err(store_error)
 }
 
-/// The versions since which the names of the properties have stood for their columns, in their order; none of a schema that
-/// was never changed.
-fn named_since(connection: &Connection, schema: &Schema) -> Result<Vec<u32>, StoreError> {
-    let sql = format!("SELECT since FROM {CATALOG}.names WHERE \"key\" = ? ORDER BY place");
+/// The ids of the properties, in their order; none of a schema that was not changed since ids are kept.
+fn property_ids(connection: &Connection, schema: &Schema) -> Result<Vec<u64>, StoreError> {
+    let sql = format!("SELECT id FROM {CATALOG}.properties WHERE \"key\" = ? ORDER BY place");
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
-    let versions = statement.query_map([schema.name().key()], |row| row.get::<_, u32>(0)).map_err(store_error)?;
-    versions.collect::<Result<_, _>>().map_err(store_error)
+    let ids = statement.query_map([schema.name().key()], |row| row.get::<_, u64>(0)).map_err(store_error)?;
+    ids.collect::<Result<_, _>>().map_err(store_error)
 }
 
 /// The schemas of a file that has a catalog.
@@ -241,13 +240,13 @@ pub(crate) fn replace(connection: &Connection, next: &Schema, since: Timestamp) 
         )
         .map_err(store_error)?;
     connection
-        .execute(&format!("DELETE FROM {CATALOG}.names WHERE \"key\" = ?"), [next.name().key()])
+        .execute(&format!("DELETE FROM {CATALOG}.properties WHERE \"key\" = ?"), [next.name().key()])
         .map_err(store_error)?;
-    let places: Vec<String> =
-        next.named_since().iter().enumerate().map(|(place, since)| format!("({place}, {since})")).collect();
+    let rows: Vec<String> =
+        next.property_ids().iter().enumerate().map(|(place, id)| format!("({place}, {id})")).collect();
     let insert = format!(
-        "INSERT INTO {CATALOG}.names SELECT ?, place, since FROM (VALUES {}) t(place, since)",
-        places.join(", ")
+        "INSERT INTO {CATALOG}.properties SELECT ?, place, id FROM (VALUES {}) t(place, id)",
+        rows.join(", ")
     );
     connection.execute(&insert, [next.name().key()]).map_err(store_error)?;
     insert_version(connection, next, since)
@@ -346,7 +345,7 @@ pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), Sto
         ("schemas", "\"key\""),
         ("versions", "\"key\""),
         ("counters", "\"key\""),
-        ("names", "\"key\""),
+        ("properties", "\"key\""),
         ("lost_commits", "\"key\""),
         ("answers", "schema_key"),
     ] {

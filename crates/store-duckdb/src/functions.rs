@@ -3,6 +3,7 @@
 //! The engine has patterns, cases and white space of its own, which are nearly those of the domain. What is nearly the same
 //! calls good values bad, and takes bad ones for good.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,30 +11,55 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::DataType as ArrowType;
 use duckdb::Connection;
 use duckdb::vscalar::{ArrowFunctionSignature, VArrowScalar};
 use eider_application::StoreError;
-use eider_domain::Rule;
+use eider_domain::{Mended, Rule, mended};
 
 use crate::error::{internal, store_error};
 
 /// Whether a text breaks the rule of a number; null of a null.
 pub(crate) const IS_BROKEN: &str = "\"$is_broken\"";
+/// What the rule of a number suggests for a text; null where that is nothing.
+pub(crate) const SUGGESTION: &str = "\"$suggestion_of\"";
+/// What the rules of a number make of a text together; null where they leave it as it is, or come to no end.
+pub(crate) const MENDED: &str = "\"$mended\"";
+/// The places of those of them that change it, between spaces, behind [`UNSETTLED`] where they come to no end; null where they
+/// leave it as it is.
+pub(crate) const CHANGED_BY: &str = "\"$changed_by\"";
+/// The mark of rules that come to no end.
+pub(crate) const UNSETTLED: char = '!';
 
-/// The rules that statements call by number. Numbers are never given twice, whatever instance a statement runs on.
-static CALLED: LazyLock<RwLock<HashMap<i64, Arc<Rule>>>> = LazyLock::new(RwLock::default);
+/// The rules that statements call by number, and the places of those that are meant. Numbers are never given twice,
+/// whatever instance a statement runs on.
+static CALLED: LazyLock<RwLock<HashMap<i64, Arc<Called>>>> = LazyLock::new(RwLock::default);
 static NEXT_NUMBER: AtomicI64 = AtomicI64::new(1);
 
-/// A rule that statements can call by its number, as long as this is held.
 #[derive(Debug)]
-pub(crate) struct CalledRule(i64);
+struct Called {
+    rules: Arc<[Rule]>,
+    places: Vec<usize>,
+}
 
-impl CalledRule {
-    pub(crate) fn new(rule: &Rule) -> Self {
+impl Called {
+    /// The first rule, which is the only one of functions of one.
+    fn rule(&self) -> &Rule {
+        &self.rules[self.places[0]]
+    }
+}
+
+/// Rules that statements can call by a number, as long as this is held.
+#[derive(Debug)]
+pub(crate) struct CalledRules(i64);
+
+impl CalledRules {
+    /// Of some rules those at these places, of which there is at least one.
+    pub(crate) fn new(rules: &Arc<[Rule]>, places: Vec<usize>) -> Self {
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-        CALLED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(rule.clone()));
+        let called = Called { rules: Arc::clone(rules), places };
+        CALLED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(called));
         Self(number)
     }
 
@@ -42,7 +68,7 @@ impl CalledRule {
     }
 }
 
-impl Drop for CalledRule {
+impl Drop for CalledRules {
     fn drop(&mut self) {
         CALLED.write().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
     }
@@ -51,19 +77,28 @@ impl Drop for CalledRule {
 /// Makes the functions known to every connection of an instance. Nothing of them is in its file.
 pub(crate) fn register(connection: &Connection) -> Result<(), StoreError> {
     let name = |quoted: &'static str| quoted.trim_matches('"');
-    connection.register_scalar_function::<IsBroken>(name(IS_BROKEN)).map_err(store_error)
+    connection.register_scalar_function::<IsBroken>(name(IS_BROKEN)).map_err(store_error)?;
+    connection.register_scalar_function::<SuggestionOf>(name(SUGGESTION)).map_err(store_error)?;
+    connection.register_scalar_function::<MendedText>(name(MENDED)).map_err(store_error)?;
+    connection.register_scalar_function::<ChangedBy>(name(CHANGED_BY)).map_err(store_error)
 }
 
-/// The rule that a batch of `(number, text)` calls; `None` of an empty batch. A statement calls one.
-fn called(input: &RecordBatch) -> Result<Option<Arc<Rule>>, StoreError> {
-    let numbers = input.column(0).as_primitive::<Int64Type>();
-    let Some(number) = numbers.values().first() else { return Ok(None) };
+/// The rules that a batch of `(number, text)` calls, all of its rows the same.
+fn called(input: &RecordBatch) -> Result<Arc<Called>, StoreError> {
+    let number = input.column(0).as_primitive::<Int64Type>().values().first().copied().unwrap_or_default();
     let called = CALLED.read().unwrap_or_else(PoisonError::into_inner);
-    called.get(number).cloned().map(Some).ok_or_else(|| internal("a statement calls a rule that is gone"))
+    called.get(&number).cloned().ok_or_else(|| internal("a statement calls rules that are gone"))
 }
 
 fn signature(returned: ArrowType) -> Vec<ArrowFunctionSignature> {
     vec![ArrowFunctionSignature::exact(vec![ArrowType::Int64, ArrowType::Utf8], returned)]
+}
+
+/// A text of each of a batch of `(number, text)`.
+fn texts_of(input: &RecordBatch, of: impl Fn(&Called, &str) -> Option<String>) -> Result<ArrayRef, Box<dyn Error>> {
+    let called = called(input)?;
+    let texts = input.column(1).as_string::<i32>();
+    Ok(Arc::new(texts.iter().map(|text| of(&called, text?)).collect::<StringArray>()))
 }
 
 struct IsBroken;
@@ -72,14 +107,64 @@ impl VArrowScalar for IsBroken {
     type State = ();
 
     fn invoke((): &(), input: RecordBatch) -> Result<ArrayRef, Box<dyn Error>> {
-        let Some(rule) = called(&input)? else { return Ok(Arc::new(BooleanArray::from(Vec::<bool>::new()))) };
+        let called = called(&input)?;
         let texts = input.column(1).as_string::<i32>();
-        let broken: BooleanArray = texts.iter().map(|text| text.map(|text| rule.is_broken_by_text(text))).collect();
+        let broken: BooleanArray = texts.iter().map(|text| Some(called.rule().is_broken_by_text(text?))).collect();
         Ok(Arc::new(broken))
     }
 
     fn signatures() -> Vec<ArrowFunctionSignature> {
         signature(ArrowType::Boolean)
+    }
+}
+
+struct SuggestionOf;
+
+impl VArrowScalar for SuggestionOf {
+    type State = ();
+
+    fn invoke((): &(), input: RecordBatch) -> Result<ArrayRef, Box<dyn Error>> {
+        texts_of(&input, |called, text| called.rule().suggestion(text).map(Cow::into_owned))
+    }
+
+    fn signatures() -> Vec<ArrowFunctionSignature> {
+        signature(ArrowType::Utf8)
+    }
+}
+
+struct MendedText;
+
+impl VArrowScalar for MendedText {
+    type State = ();
+
+    fn invoke((): &(), input: RecordBatch) -> Result<ArrayRef, Box<dyn Error>> {
+        texts_of(&input, |called, text| match mended(&called.rules, &called.places, text) {
+            Mended::Changed { text, .. } => Some(text),
+            Mended::Unchanged | Mended::Unsettled { .. } => None,
+        })
+    }
+
+    fn signatures() -> Vec<ArrowFunctionSignature> {
+        signature(ArrowType::Utf8)
+    }
+}
+
+struct ChangedBy;
+
+impl VArrowScalar for ChangedBy {
+    type State = ();
+
+    fn invoke((): &(), input: RecordBatch) -> Result<ArrayRef, Box<dyn Error>> {
+        let listed = |places: &[usize]| places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        texts_of(&input, |called, text| match mended(&called.rules, &called.places, text) {
+            Mended::Changed { by, .. } => Some(listed(&by)),
+            Mended::Unsettled { by } => Some(format!("{UNSETTLED}{}", listed(&by))),
+            Mended::Unchanged => None,
+        })
+    }
+
+    fn signatures() -> Vec<ArrowFunctionSignature> {
+        signature(ArrowType::Utf8)
     }
 }
 
@@ -101,7 +186,7 @@ mod tests {
     fn a_rule_is_called_for_every_text_of_many_batches() {
         let connection = Connection::open_in_memory().unwrap();
         register(&connection).unwrap();
-        let called = CalledRule::new(&rule("^[a-z&&[^aeiou]]\\x00$"));
+        let called = CalledRules::new(&Arc::from([rule("^[a-z&&[^aeiou]]\\x00$")]), vec![0]);
         let sql = format!(
             "SELECT count(*), count(b), count(*) FILTER (b) FROM (SELECT {IS_BROKEN}({}, t) AS b FROM \
              (SELECT CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN 'b' || chr(0) ELSE 'a' || chr(0) END AS t \
@@ -114,6 +199,6 @@ mod tests {
         };
         assert_eq!(counts().unwrap(), [30_000, 20_000, 10_000]);
         drop(called);
-        assert!(counts().unwrap_err().to_string().contains("a rule that is gone"));
+        assert!(counts().unwrap_err().to_string().contains("rules that are gone"));
     }
 }

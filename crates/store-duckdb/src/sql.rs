@@ -22,7 +22,7 @@ pub(crate) use evolution::{Alteration, alteration, duplicates};
 pub(crate) use keys::{key, sharing};
 pub(crate) use profile::{figures, top};
 pub(crate) use quality::{
-    changed_fields, count_suggested, is_shared, issues, make_suggested, replace_suggested, snapshot, suggested_values,
+    changes_of, count_suggested, is_shared, issues, make_suggested, replace_suggested, snapshot, suggested_values,
 };
 pub(crate) use select::{count, count_up_to, cut, delete, scan, scan_found, scan_within, span};
 

@@ -7,17 +7,18 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{CommitReceipt, StoreError, SuggestionOutcome, SuggestionRequest};
-use eider_domain::{Field, Property, Rule, Schema, Value, ViolationCode, refusal};
+use eider_domain::{Field, Property, Schema, Value, ViolationCode, chains, refusal};
 
 use crate::catalog::Counters;
-use crate::error::{internal, store_error};
+use crate::error::store_error;
+use crate::functions::{CalledRules, UNSETTLED};
 use crate::keys::keys_of;
 use crate::record_cache::{CachedRecords, Ids};
 use crate::shared::Shared;
 use crate::sql::{self, Statement};
 use crate::worker::{self, Decision, transaction};
 
-/// Applies rules, one after the other, to every record that breaks them now.
+/// Applies rules together to every record that breaks them now.
 pub(crate) async fn apply(
     shared: &Shared,
     schema: &Arc<Schema>,
@@ -63,24 +64,33 @@ fn write(
     records: &CachedRecords,
 ) -> Result<(Written, Option<Counters>), StoreError> {
     let rules = &request.rules;
+    let chains = chains(rules).into_iter().map(|(field, places)| (field, CalledRules::new(rules, places)));
+    let chains: Vec<(Field, CalledRules)> = chains.collect();
+    let numbered: Vec<(Field, i64)> = chains.iter().map(|(field, called)| (field.clone(), called.number())).collect();
     let mut change = None;
     let written = transaction(connection, || {
-        let Statement { sql, values } = sql::make_suggested(schema, rules, request.at);
+        let Statement { sql, values } = sql::make_suggested(schema, &numbered, request.at);
         connection.execute(&sql, params_from_iter(values.iter())).map_err(store_error)?;
-        let counts = counts(connection, rules)?;
-        let Some((rows, changed)) = counts.split_first().filter(|(rows, _)| **rows > 0) else {
+        let rows =
+            connection.query_row(&sql::count_suggested(), [], |row| row.get::<_, i64>(0)).map_err(store_error)?;
+        if rows == 0 {
             return Ok(Decision::RollBack((Written::Nothing, None)));
+        }
+        let changed = match changes(connection, rules.len(), numbered.len())? {
+            Ok(changed) => changed,
+            Err(places) => {
+                return Ok(Decision::RollBack((Written::Some(SuggestionOutcome::Unsettled(places)), None)));
+            }
         };
-        let changed_fields = sql::changed_fields(rules);
-        for field in &changed_fields {
+        for (index, (field, _)) in numbered.iter().enumerate() {
             let Some(property) = property_of(schema, field) else { continue };
-            if let Some(code) = refused(connection, rules, field, property)? {
+            if let Some(code) = refused(connection, index, field, property)? {
                 let outcome = SuggestionOutcome::NotStorable(field.clone(), code);
                 return Ok(Decision::RollBack((Written::Some(outcome), None)));
             }
         }
         for fields in keys_of(schema, false) {
-            let is_changed = fields.iter().any(|field| changed_fields.contains(field));
+            let is_changed = fields.iter().any(|field| numbered.iter().any(|(changed, _)| changed == field));
             if is_changed && is_shared(connection, schema, &fields)? {
                 return Ok(Decision::RollBack((Written::Some(SuggestionOutcome::NotUnique(fields)), None)));
             }
@@ -89,40 +99,50 @@ fn write(
         for statement in sql::replace_suggested(schema, counters.next_sequence()) {
             connection.execute_batch(&statement).map_err(store_error)?;
         }
-        let appended = i64::try_from(*rows).map_err(|_| internal("a write has too many rows"))?;
-        let next = counters.after(appended);
-        let receipt = CommitReceipt { rows: *rows, commit_seq: next.commit_seq() };
-        let outcome = SuggestionOutcome::Written { receipt, changed: changed.to_vec() };
+        let next = counters.after(rows);
+        let receipt = CommitReceipt { rows: rows.unsigned_abs(), commit_seq: next.commit_seq() };
+        let outcome = SuggestionOutcome::Written { receipt, changed };
         Ok(Decision::Commit((Written::Some(outcome), Some(next))))
     });
     drop(change);
     written
 }
 
-/// How many records are suggested, and how many each rule changed.
-fn counts(connection: &Connection, rules: &[Rule]) -> Result<Vec<u64>, StoreError> {
-    let read = |row: &duckdb::Row<'_>| {
-        (0..=rules.len()).map(|column| row.get::<_, i64>(column)).collect::<Result<Vec<_>, _>>()
-    };
-    let counts = connection.query_row(&sql::count_suggested(rules), [], read).map_err(store_error)?;
-    Ok(counts.into_iter().map(i64::unsigned_abs).collect())
+/// How many records each of so many rules changed; else the places of those that come to no end.
+fn changes(connection: &Connection, rules: usize, fields: usize) -> Result<Result<Vec<u64>, Vec<usize>>, StoreError> {
+    let places = |text: &str| text.split(' ').filter_map(|place| place.parse::<usize>().ok()).collect::<Vec<_>>();
+    let mut changed = vec![0; rules];
+    for index in 0..fields {
+        let mut statement = connection.prepare(&sql::changes_of(index)).map_err(store_error)?;
+        let read = |row: &duckdb::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        for counted in statement.query_map([], read).map_err(store_error)? {
+            let (by, count) = counted.map_err(store_error)?;
+            if let Some(unsettled) = by.strip_prefix(UNSETTLED) {
+                return Ok(Err(places(unsettled)));
+            }
+            for place in places(&by) {
+                changed[place] += count.unsigned_abs();
+            }
+        }
+    }
+    Ok(Ok(changed))
 }
 
 fn is_shared(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<bool, StoreError> {
     connection.query_row(&sql::is_shared(schema, fields), [], |row| row.get(0)).map_err(store_error)
 }
 
-/// Why the schema refuses what is suggested for a field, if it does.
+/// Why the schema refuses what is suggested for the field at a place among those that are changed, if it does.
 fn refused(
     connection: &Connection,
-    rules: &[Rule],
+    index: usize,
     field: &Field,
     property: &Property,
 ) -> Result<Option<ViolationCode>, StoreError> {
     if property.constraints.is_empty() {
         return Ok(None);
     }
-    let mut statement = connection.prepare(&sql::suggested_values(rules, field)).map_err(store_error)?;
+    let mut statement = connection.prepare(&sql::suggested_values(index, field)).map_err(store_error)?;
     for batch in statement.stream_arrow([]).map_err(store_error)? {
         let batch = batch.map_err(store_error)?;
         let values = batch.column(0).as_string::<i32>();

@@ -7,11 +7,11 @@ use arrow_array::Array;
 use arrow_schema::SchemaRef;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
-use eider_domain::{Rule, Schema};
+use eider_domain::Schema;
 
 use crate::error::store_error;
 use crate::evolution::TableVersion;
-use crate::functions::CalledRule;
+use crate::functions::CalledRules;
 use crate::issues::IssueWriter;
 use crate::scan::port_batch;
 use crate::sql::{self, Statement};
@@ -34,8 +34,8 @@ pub(crate) fn validate(
             .query_row(&sql, params_from_iter(values.iter()), |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?)));
         version.check()?;
         let (records, last) = snapshot.map_err(store_error)?;
-        for rule in request.rules.iter() {
-            (request.progress)(check(connection, schema, rule, request, &mut issues, caller)?);
+        for place in 0..request.rules.len() {
+            (request.progress)(check(connection, schema, place, request, &mut issues, caller)?);
         }
         let is_truncated = issues.is_truncated();
         let issues = Arc::new(issues.finish());
@@ -48,14 +48,14 @@ pub(crate) fn validate(
 fn check(
     connection: &Connection,
     schema: &Schema,
-    rule: &Rule,
+    place: usize,
     request: &ValidationRequest,
     issues: &mut IssueWriter,
     caller: &Caller,
 ) -> Result<RuleOutcome, StoreError> {
     let started = Instant::now();
-    let held = CalledRule::new(rule);
-    let Statement { sql, values } = sql::issues(schema, rule, held.number(), request.at);
+    let (rule, called) = (&request.rules[place], CalledRules::new(&request.rules, vec![place]));
+    let Statement { sql, values } = sql::issues(schema, rule, called.number(), request.at);
     let columns = issue_columns(rule);
     let (mut found, mut suggestions) = (0, 0);
     let mut section = issues.begin(SchemaRef::clone(&columns));

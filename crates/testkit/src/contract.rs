@@ -263,6 +263,7 @@ macro_rules! record_store_contract {
                 dropping_a_validation_frees_its_connection
                 suggestions_are_written_in_one_commit
                 rules_are_applied_one_after_the_other
+                suggestions_that_undo_each_other_come_to_an_end
                 suggestions_are_those_for_what_is_stored_now
                 a_record_that_was_mended_is_read_by_its_id
                 suggestions_that_the_schema_refuses_write_nothing

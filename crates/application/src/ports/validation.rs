@@ -72,7 +72,7 @@ pub fn issue_columns(rule: &Rule) -> SchemaRef {
     Arc::new(ArrowSchema::new([id].into_iter().chain(values).chain(suggestion).collect::<Vec<_>>()))
 }
 
-/// Rules whose suggestions are to be written, one after the other, to every record that breaks them now.
+/// Rules whose suggestions are to be written to every record that breaks them now: [together](eider_domain::mended).
 #[derive(Debug, Clone)]
 pub struct SuggestionRequest {
     /// Rules that suggest.
@@ -93,6 +93,8 @@ pub enum SuggestionOutcome {
     },
     /// Two records would share the values of a unique property or key; nothing was written.
     NotUnique(Vec<Field>),
+    /// Rules at these places, of those that were asked for, undo each other for a value; nothing was written.
+    Unsettled(Vec<usize>),
     /// A value would break a constraint of its property; nothing was written.
     NotStorable(Field, ViolationCode),
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eider_domain::{RuleSet, Schema, Timestamp};
-use serde_json::Value as Json;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -62,22 +61,14 @@ pub struct ValidationJob {
     id: Uuid,
     schema: Arc<Schema>,
     rules: RuleSet,
-    /// What the rules were read from; `None` when they are those of the schema.
-    document: Option<Json>,
     created_at: Timestamp,
     progress: watch::Sender<ValidationProgress>,
 }
 
 impl ValidationJob {
-    pub(super) fn new(
-        id: Uuid,
-        schema: Arc<Schema>,
-        rules: RuleSet,
-        document: Option<Json>,
-        created_at: Timestamp,
-    ) -> Self {
+    pub(super) fn new(id: Uuid, schema: Arc<Schema>, rules: RuleSet, created_at: Timestamp) -> Self {
         let progress = ValidationProgress { state: ValidationState::Running, outcomes: Vec::new(), ended: None };
-        Self { id, schema, rules, document, created_at, progress: watch::Sender::new(progress) }
+        Self { id, schema, rules, created_at, progress: watch::Sender::new(progress) }
     }
 
     /// Tells it from others.
@@ -103,10 +94,6 @@ impl ValidationJob {
     /// What is known so far.
     pub fn progress(&self) -> ValidationProgress {
         self.progress.borrow().clone()
-    }
-
-    pub(super) fn document(&self) -> Option<&Json> {
-        self.document.as_ref()
     }
 
     /// What was found.

@@ -76,7 +76,7 @@ impl Reader<'_> {
             None | Some(Json::Null) => Some(default_name(kind, &fields, &mut self.names)),
             Some(name) => self.name(&at("name"), name),
         };
-        Some(Rule { name: name?, severity, fields, check: check? })
+        Some(Rule::new(name?, severity, fields, check?))
     }
 
     /// A kind of rules, and the keys that it has of its own.
@@ -267,7 +267,7 @@ impl Reader<'_> {
                 None
             }
         };
-        let mut form = StandardForm { trims, collapses, case, spellings: Vec::new() };
+        let mut form = StandardForm::new(trims, collapses, case);
         if let Some(spellings) = object.get("spellings").filter(|value| !value.is_null()) {
             self.spellings(&at("spellings"), spellings, &mut form);
         }
@@ -287,15 +287,13 @@ impl Reader<'_> {
                 format!("there are 1 to {MAX_VALUES} spellings"),
             );
         }
-        let mut formed = HashSet::new();
         for (old, new) in object {
             let at = pointer_to(pointer, old);
             let Some(new) = self.report.text(&at, Some(new)) else { continue };
-            if !formed.insert(form.formed(old).into_owned()) {
+            if !form.add_spelling(old, new) {
                 let detail = "another spelling is the same in its standard form";
                 self.report.add(&at, ViolationCode::DuplicateName, detail);
             }
-            form.spellings.push((old.clone(), new.to_owned()));
         }
     }
 

@@ -328,6 +328,51 @@ async fn suggestions_that_the_schema_refuses_are_problems() {
 }
 
 #[tokio::test]
+async fn suggestions_follow_the_property_that_was_checked_and_not_its_name() {
+    let app = app().await;
+    let schema = "/api/v1/schemas/pairs";
+    let string = |name: &str| json!({"name": name, "type": "string"});
+    let definition = json!({"name": "pairs", "properties": [string("a"), string("b"), string("c")]});
+    assert_eq!(app.post("/api/v1/schemas", &definition).await.status, 201);
+    let record = json!({"a": "keep", "b": "bb", "c": "cc"});
+    assert_eq!(app.post("/api/v1/records/pairs", &record).await.status, 201);
+    let upper = |name: &str| json!({"rule": "standardize", "property": name, "case": "upper"});
+    let started = app.post(&format!("{schema}/validations"), &json!({"rules": [upper("b"), upper("c")]})).await.json();
+    let apply = format!("{schema}/validations/{}/apply", started["id"].as_str().unwrap());
+    let patch = async |change: Json| {
+        let answer = app.send(app.request("PATCH", schema).json(&change)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    patch(json!({"change": {"a": {"name": "b"}, "b": {"name": "a"}, "c": {"constraints": {"max_length": 3}}}})).await;
+    let refused = app.send(app.request("POST", &apply)).await;
+    assert_eq!(refused.problem(), (422, "rules_invalid".to_owned()));
+    assert_eq!(refused.json()["errors"][0]["code"], json!("contradictory_change"));
+    let applied = app.post(&apply, &json!({"rules": ["standardize_b"]})).await;
+    assert_eq!((applied.status, &applied.json()["changed"]), (200, &json!(1)), "{}", applied.text);
+    let page = app.get("/api/v1/records/pairs?fields=a,b,c").await.json();
+    assert_eq!(page["data"], json!([{"a": "BB", "b": "keep", "c": "cc"}]));
+    // Another property of the name is not the one that was checked.
+    patch(json!({"drop": ["a"]})).await;
+    patch(json!({"add": [string("a")]})).await;
+    let refused = app.post(&apply, &json!({"rules": ["standardize_b"]})).await;
+    assert_eq!(refused.problem(), (422, "rules_invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn rules_that_undo_each_other_are_named() {
+    let app = app().await;
+    let rule = |name: &str, spellings: Json| json!({"rule": "standardize", "property": "carrier", "name": name, "spellings": spellings});
+    let rules =
+        json!({"rules": [rule("there", json!({"UA": "m", "AA": "n"})), rule("back", json!({"m": "AA", "n": "UA"}))]});
+    let started = start(&app, &rules).await.json();
+    let refused = app.send(app.request("POST", &format!("{}/apply", path_of(&started)))).await;
+    assert_eq!(refused.problem(), (422, "rules_invalid".to_owned()));
+    let error = refused.json()["errors"][0].clone();
+    assert!(error["detail"].as_str().unwrap().contains("there, back"), "{error}");
+    assert_eq!(app.get("/api/v1/records/flights/count?version.gt=1").await.json()["count"], json!(0));
+}
+
+#[tokio::test]
 async fn figures_tell_what_became_of_validations() {
     let app = app().await;
     start(&app, &rules()).await;

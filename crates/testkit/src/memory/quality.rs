@@ -10,7 +10,9 @@ use eider_application::{
     CommitReceipt, RecordStream, RuleOutcome, StoreError, StoredIssues, SuggestionOutcome, SuggestionRequest,
     Validation, ValidationRequest, issue_columns,
 };
-use eider_domain::{Check, DataType, Field, Finding, Rule, SystemField, Timestamp, Value, Version, refusal};
+use eider_domain::{
+    Check, DataType, Field, Finding, Mended, Rule, SystemField, Timestamp, Value, Version, chains, mended, refusal,
+};
 use futures::{StreamExt, stream};
 
 use super::conflicts::{key, unique_keys};
@@ -87,19 +89,25 @@ fn batch(rule: &Rule, issues: &[Vec<Value>]) -> RecordBatch {
     RecordBatch::try_new(issue_columns(rule), columns).expect("the columns are those of the rule's issues")
 }
 
-/// Applies rules, one after the other, to every record that breaks them.
+/// Applies rules together to every record that breaks them.
 pub(super) fn apply(table: &mut Table, request: &SuggestionRequest) -> SuggestionOutcome {
     let mut changed = vec![0; request.rules.len()];
+    let chains = chains(&request.rules);
     let mut replacements = HashMap::new();
     for record in &table.records {
         let mut values = record.values.clone();
         let mut is_changed = false;
-        for (rule, changed) in request.rules.iter().zip(&mut changed) {
-            let value = &mut values[rule.fields()[0].column()];
-            if let Some(Finding { suggestion: Some(suggestion) }) = rule.finding(value, request.at) {
-                *value = suggestion;
-                *changed += 1;
-                is_changed = true;
+        for (field, places) in &chains {
+            let value = &mut values[field.column()];
+            let Value::Text(text) = &*value else { continue };
+            match mended(&request.rules, places, text) {
+                Mended::Unchanged => {}
+                Mended::Unsettled { by } => return SuggestionOutcome::Unsettled(by),
+                Mended::Changed { text, by } => {
+                    *value = Value::Text(text.into());
+                    by.into_iter().for_each(|place| changed[place] += 1);
+                    is_changed = true;
+                }
             }
         }
         if is_changed {

@@ -33,6 +33,8 @@ const DOMAIN_LIBRARIES: &[&str] = &[
     "arrow-schema",
     "base64",
     "chrono",
+    "icu_casemap",
+    "icu_normalizer",
     "memchr",
     "regex",
     "serde",
