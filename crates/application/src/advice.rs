@@ -35,7 +35,7 @@ pub struct IndexCandidate {
     pub property: String,
     /// The reads.
     pub seen: SeenReads,
-    /// Records that have the same value, on average; about.
+    /// Records that have the same value, on average, of those that have one; about. At least 1 where any has.
     pub records_a_value: u64,
     /// Whether an index would be used: the records are many, and those of a value few.
     pub is_worthwhile: bool,
@@ -84,8 +84,9 @@ impl QueryService {
         let SchemaReads { shapes, others } = self.reads.of(schema);
         let asked = asked(schema, &shapes);
         let distinct = self.distinct(schema, asked.iter().map(|(field, _)| field.clone()).collect()).await?;
-        let candidates = asked.into_iter().zip(distinct).map(|((field, seen), distinct)| {
-            let records_a_value = records.checked_div(distinct).unwrap_or(0);
+        let candidates = asked.into_iter().zip(distinct).map(|((field, seen), (present, distinct))| {
+            // No value stands for the records that have none.
+            let records_a_value = present.checked_div(distinct).unwrap_or(0);
             let bytes = if records_a_value < 2 { DISK_BYTES_UNIQUE } else { DISK_BYTES };
             let most = MOST_ROWS.max(records / RECORDS_A_MATCH);
             IndexCandidate {
@@ -111,18 +112,22 @@ impl QueryService {
         Ok(IndexAdvice { observed: self.reads.observed(), records, shapes, others, candidates, unused })
     }
 
-    /// About how many different values fields have.
-    async fn distinct(&self, schema: &Arc<Schema>, fields: Vec<Field>) -> Result<Vec<u64>, Error> {
-        let count = |(index, field): (usize, Field)| {
+    /// How many values fields have, and about how many different ones; no more than there are.
+    async fn distinct(&self, schema: &Arc<Schema>, fields: Vec<Field>) -> Result<Vec<(u64, u64)>, Error> {
+        let functions = [Function::Count, Function::ApproxCountDistinct];
+        let figures = fields.into_iter().flat_map(|field| functions.map(|function| (function, field.clone())));
+        let figure = |(index, (function, field)): (usize, (Function, Field))| {
             let name = ColumnName::parse(&format!("c{index}")).ok();
-            Aggregate::new(Function::ApproxCountDistinct, Some(field), None).map(|figure| (name, figure)).ok()
+            Aggregate::new(function, Some(field), None).map(|figure| (name, figure)).ok()
         };
-        let figures = fields.into_iter().enumerate().filter_map(count).collect();
+        let figures = figures.enumerate().filter_map(figure).collect();
         let Ok(aggregation) = Aggregation::new(Vec::new(), figures) else { return Ok(Vec::new()) };
         let counted = async { self.store.aggregate(schema, &aggregation, None).await?.try_next().await };
         let row = timed(Stage::Store, counted).await?;
         let columns = row.iter().flat_map(arrow_array::RecordBatch::columns);
-        Ok(columns.map(|column| column.as_primitive::<Int64Type>().value(0).unsigned_abs()).collect())
+        let counts: Vec<u64> =
+            columns.map(|column| column.as_primitive::<Int64Type>().value(0).unsigned_abs()).collect();
+        Ok(counts.chunks_exact(2).map(|pair| (pair[0], pair[1].min(pair[0]))).collect())
     }
 }
 

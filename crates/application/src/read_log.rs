@@ -20,21 +20,6 @@ pub struct ReadShape {
 }
 
 impl ReadShape {
-    /// The shape of a filter; `None` when no property has to fulfil anything.
-    fn of(filter: &Filter) -> Option<Self> {
-        let required = filter.required_conditions();
-        let property = |field: &Field| match field {
-            Field::Property { name, .. } => Some(name.as_str().to_owned()),
-            Field::System(_) | Field::Computed { .. } => None,
-        };
-        let conditions = required.iter().filter_map(|found| Some((property(found.field())?, found.operator())));
-        let mut conditions: Vec<(String, Operator)> = conditions.collect();
-        let has_others = conditions.len() < filter.condition_count();
-        conditions.sort_unstable_by_key(|(name, operator)| (name.clone(), operator.name()));
-        conditions.dedup();
-        (!conditions.is_empty()).then_some(Self { conditions, has_others })
-    }
-
     /// Whether an index on a property could find the records: for an equality, whatever else there is, or for the only
     /// condition.
     pub fn could_use(&self, property: &str) -> bool {
@@ -86,6 +71,47 @@ pub struct SchemaReads {
     pub others: u64,
 }
 
+/// A shape by the ids of its properties, which stay when their names change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LoggedShape {
+    /// Each once, in order.
+    conditions: Vec<(u64, Operator)>,
+    has_others: bool,
+}
+
+impl LoggedShape {
+    /// The shape of a filter; `None` when no property has to fulfil anything.
+    fn of(schema: &Schema, filter: &Filter) -> Option<Self> {
+        let required = filter.required_conditions();
+        let property = |field: &Field| match field {
+            Field::Property { index, .. } => Some(schema.property_id(*index)),
+            Field::System(_) | Field::Computed { .. } => None,
+        };
+        let conditions = required.iter().filter_map(|found| Some((property(found.field())?, found.operator())));
+        let mut conditions: Vec<(u64, Operator)> = conditions.collect();
+        let has_others = conditions.len() < filter.condition_count();
+        conditions.sort_unstable_by_key(|(id, operator)| (*id, operator.name()));
+        conditions.dedup();
+        (!conditions.is_empty()).then_some(Self { conditions, has_others })
+    }
+
+    /// The shape by the names that its properties have now; `None` when one is gone.
+    fn named(&self, schema: &Schema) -> Option<ReadShape> {
+        let name = |id: u64| Some(schema.properties()[schema.property_of_id(id)?].name.as_str().to_owned());
+        let conditions = self.conditions.iter().map(|(id, operator)| Some((name(*id)?, *operator)));
+        let mut conditions = conditions.collect::<Option<Vec<_>>>()?;
+        conditions.sort_unstable_by_key(|(name, operator)| (name.clone(), operator.name()));
+        Some(ReadShape { conditions, has_others: self.has_others })
+    }
+}
+
+/// Reads of one schema by their shapes, and those that are not told apart.
+#[derive(Debug, Default)]
+struct LoggedReads {
+    shapes: HashMap<LoggedShape, SeenReads>,
+    others: u64,
+}
+
 /// Reads since the server started. Clones are the same log.
 #[derive(Debug, Clone)]
 pub struct ReadLog(Arc<Log>);
@@ -94,7 +120,7 @@ pub struct ReadLog(Arc<Log>);
 struct Log {
     began: Instant,
     /// By the key of the schema, with the time of its creation.
-    schemas: Mutex<HashMap<String, (Timestamp, SchemaReads)>>,
+    schemas: Mutex<HashMap<String, (Timestamp, LoggedReads)>>,
 }
 
 impl ReadLog {
@@ -109,14 +135,14 @@ impl ReadLog {
 
     /// Takes note of a read; `matched` is how many records it matched, where that is known.
     pub(crate) fn note(&self, schema: &Schema, filter: &Filter, elapsed: Duration, matched: Option<u64>) {
-        let Some(shape) = ReadShape::of(filter) else { return };
+        let Some(shape) = LoggedShape::of(schema, filter) else { return };
         let mut schemas = self.lock();
         let shapes: usize = schemas.values().map(|(_, reads)| reads.shapes.len()).sum();
         let (created_at, reads) =
-            schemas.entry(schema.name().key()).or_insert_with(|| (schema.created_at(), SchemaReads::default()));
+            schemas.entry(schema.name().key()).or_insert_with(|| (schema.created_at(), LoggedReads::default()));
         if *created_at != schema.created_at() {
             // Another schema had the name.
-            (*created_at, *reads) = (schema.created_at(), SchemaReads::default());
+            (*created_at, *reads) = (schema.created_at(), LoggedReads::default());
         }
         if shapes >= MAX_SHAPES && !reads.shapes.contains_key(&shape) {
             reads.others += 1;
@@ -132,14 +158,17 @@ impl ReadLog {
         }
     }
 
-    /// What reads of a schema have asked for.
+    /// What reads of a schema have asked for, by the names that its properties have now. Reads of properties that are gone
+    /// are left out.
     pub fn of(&self, schema: &Schema) -> SchemaReads {
         let schemas = self.lock();
         let found = schemas.get(&schema.name().key()).filter(|(created_at, _)| *created_at == schema.created_at());
-        found.map(|(_, reads)| reads.clone()).unwrap_or_default()
+        let Some((_, reads)) = found else { return SchemaReads::default() };
+        let named = reads.shapes.iter().filter_map(|(shape, seen)| Some((shape.named(schema)?, *seen)));
+        SchemaReads { shapes: named.collect(), others: reads.others }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Timestamp, SchemaReads)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Timestamp, LoggedReads)>> {
         self.0.schemas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,6 +5,9 @@ use eider_application::{StoreError, StoreErrorKind};
 /// The budget of failures of an engine that has stopped: nothing works until the file is opened again.
 pub(crate) const ENGINE_STOPPED: &str = "engine";
 
+/// What a statement fails with whose sums are not sure, and are to be made exactly.
+pub(crate) const UNSURE: &str = "$unsure: a sum has lost digits";
+
 /// Maps an engine error. The engine's own text goes along as the source, for the log alone.
 pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
     let text = error.to_string();
@@ -27,7 +30,7 @@ pub(crate) fn store_error(error: duckdb::Error) -> StoreError {
         (StoreErrorKind::Conflict, "another transaction was first")
     } else if contains("Constraint Error") {
         (StoreErrorKind::Conflict, "a constraint of the table does not hold")
-    } else if contains("Out of Range Error") || contains("out of range for the destination type") {
+    } else if contains(UNSURE) || contains("Out of Range Error") || contains("out of range for the destination type") {
         (StoreErrorKind::OutOfRange, "a figure does not fit its type")
     } else if contains("Catalog Error: Table with name") && contains("does not exist") {
         return schema_removed().with_source(error);

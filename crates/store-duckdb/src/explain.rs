@@ -104,7 +104,7 @@ fn statement(
 ) -> Result<Statement, StoreError> {
     match request {
         ReadRequest::Count(filter) => Ok(sql::count(schema, filter)),
-        ReadRequest::Groups(aggregation) => Ok(sql::aggregate(schema, aggregation, None)),
+        ReadRequest::Groups(aggregation) => Ok(sql::aggregate(schema, aggregation, None, sql::Summation::Any)),
         ReadRequest::Scan(scan) => {
             if let Some(condition) = lookups.condition(connection, schema, scan)? {
                 return Ok(sql::scan_found(schema, scan, condition));

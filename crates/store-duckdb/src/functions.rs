@@ -11,12 +11,12 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow_schema::DataType as ArrowType;
 use duckdb::Connection;
 use duckdb::vscalar::{ArrowFunctionSignature, VArrowScalar};
 use eider_application::StoreError;
-use eider_domain::{Mended, Rule, mended};
+use eider_domain::{ExactSum, Mended, Rule, mended};
 
 use crate::error::{internal, store_error};
 
@@ -29,6 +29,9 @@ pub(crate) const MENDED: &str = "\"$mended\"";
 /// The places of those of them that change it, between spaces, behind [`UNSETTLED`] where they come to no end; null where they
 /// leave it as it is.
 pub(crate) const CHANGED_BY: &str = "\"$changed_by\"";
+/// The sum of doubles, divided by a number, of the exact sums of those whose powers of two are about the same: texts such as
+/// `b:s`, between spaces, each `s` times 2 to the power of 32 b - 54. Null of nothing.
+pub(crate) const EXACT_QUOTIENT: &str = "\"$exact_quotient\"";
 /// The mark of rules that come to no end.
 pub(crate) const UNSETTLED: char = '!';
 
@@ -80,7 +83,8 @@ pub(crate) fn register(connection: &Connection) -> Result<(), StoreError> {
     connection.register_scalar_function::<IsBroken>(name(IS_BROKEN)).map_err(store_error)?;
     connection.register_scalar_function::<SuggestionOf>(name(SUGGESTION)).map_err(store_error)?;
     connection.register_scalar_function::<MendedText>(name(MENDED)).map_err(store_error)?;
-    connection.register_scalar_function::<ChangedBy>(name(CHANGED_BY)).map_err(store_error)
+    connection.register_scalar_function::<ChangedBy>(name(CHANGED_BY)).map_err(store_error)?;
+    connection.register_scalar_function::<ExactQuotient>(name(EXACT_QUOTIENT)).map_err(store_error)
 }
 
 /// The rules that a batch of `(number, text)` calls, all of its rows the same.
@@ -166,6 +170,38 @@ impl VArrowScalar for ChangedBy {
     fn signatures() -> Vec<ArrowFunctionSignature> {
         signature(ArrowType::Utf8)
     }
+}
+
+struct ExactQuotient;
+
+impl VArrowScalar for ExactQuotient {
+    type State = ();
+
+    fn invoke((): &(), input: RecordBatch) -> Result<ArrayRef, Box<dyn Error>> {
+        let (counts, parts) = (input.column(0).as_primitive::<Int64Type>(), input.column(1).as_string::<i32>());
+        let mut quotients = Vec::with_capacity(parts.len());
+        for (count, parts) in counts.iter().zip(parts) {
+            let quotient = count.zip(parts).map(|(count, parts)| exact_quotient(count, parts)).transpose()?;
+            if quotient.is_some_and(f64::is_infinite) {
+                return Err("a sum is out of range for the destination type".into());
+            }
+            quotients.push(quotient);
+        }
+        Ok(Arc::new(Float64Array::from(quotients)))
+    }
+
+    fn signatures() -> Vec<ArrowFunctionSignature> {
+        signature(ArrowType::Float64)
+    }
+}
+
+fn exact_quotient(count: i64, parts: &str) -> Result<f64, Box<dyn Error>> {
+    let mut sum = ExactSum::default();
+    for part in parts.split_ascii_whitespace() {
+        let (power, multiple) = part.split_once(':').ok_or("a part of a sum is not `b:s`")?;
+        sum.add_scaled(multiple.parse()?, 32 * power.parse::<i32>()? - 54);
+    }
+    Ok(sum.divided_by(count.unsigned_abs()))
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub(crate) fn profile(
             if caller.strong_count() == 0 {
                 return Err(StoreError::new(StoreErrorKind::Cancelled, "nobody waits for the profile"));
             }
+            make_exact(connection, schema, request, field)?;
             add_top(connection, schema, request, field)?;
         }
         Ok(Decision::RollBack(profile))
@@ -56,11 +57,29 @@ fn figures(connection: &Connection, schema: &Schema, request: &ProfileRequest) -
         field: field.clone(),
         figures: within_limits(
             field.data_type(),
-            Figure::of(field.data_type()).into_iter().zip(values.by_ref().map(finite)).collect(),
+            Figure::of(field.data_type()).into_iter().zip(values.by_ref()).map(finite).collect(),
         ),
         top: Vec::new(),
     };
     Ok(DataProfile { records, fields: fields.iter().map(profile).collect() })
+}
+
+/// Makes a mean exactly that one pass does not tell.
+fn make_exact(
+    connection: &Connection,
+    schema: &Schema,
+    request: &ProfileRequest,
+    profile: &mut FieldProfile,
+) -> Result<(), StoreError> {
+    let is_unsure = |value: &Value| matches!(value, Value::Number(number) if number.is_nan());
+    for (figure, value) in profile.figures.iter_mut().filter(|(figure, _)| matches!(figure, Figure::Mean)) {
+        if is_unsure(value) {
+            let statement = sql::exact_mean(schema, &request.filter, &profile.field);
+            let row = read(connection, &statement, &[figure.data_type(profile.field.data_type())])?;
+            *value = value_at(DataType::Number, row.column(0), 0);
+        }
+    }
+    Ok(())
 }
 
 /// The same figures with each quantile between the least and the greatest value: where all are below zero the engine takes the smallest
@@ -124,9 +143,10 @@ fn counted(value: &Value) -> u64 {
     }
 }
 
-fn finite(value: Value) -> Value {
+/// Figures that are beyond a double are null. A mean that is not a number is not known yet.
+fn finite((figure, value): (Figure, Value)) -> (Figure, Value) {
     match value {
-        Value::Number(number) if !number.is_finite() => Value::Null,
-        other => other,
+        Value::Number(number) if !number.is_finite() && !matches!(figure, Figure::Mean) => (figure, Value::Null),
+        other => (figure, other),
     }
 }

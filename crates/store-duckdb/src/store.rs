@@ -279,8 +279,16 @@ impl RecordStore for DuckDbStore {
     ) -> Result<RecordStream, StoreError> {
         let version = self.shared.table_of(schema)?.version;
         let (columns, batch) = (aggregation.arrow(), self.shared.settings.scan_batch);
-        let source = Source::Groups(sql::aggregate(schema, aggregation, limit));
-        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), version, columns, source, batch }).await
+        let groups = async |summation| {
+            let (columns, version) = (Arc::clone(&columns), version.clone());
+            let source = Source::Groups(sql::aggregate(schema, aggregation, limit, summation));
+            scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), version, columns, source, batch }).await
+        };
+        // Groups come in an order, so that they are all made before the first one comes.
+        match groups(sql::Summation::Fast).await {
+            Err(error) if error.kind() == StoreErrorKind::OutOfRange => groups(sql::Summation::Exact).await,
+            outcome => outcome,
+        }
     }
 
     #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]

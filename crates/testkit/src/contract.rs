@@ -228,6 +228,8 @@ macro_rules! record_store_contract {
                 columns_may_have_the_names_of_fields
                 a_sum_that_does_not_fit_its_type_is_refused
                 figures_fit_whatever_comes_on_the_way_to_them
+                sums_and_means_lose_nothing_that_cancels
+                an_estimate_is_never_beyond_what_there_is
                 generated_aggregations_agree_with_the_memory_store
             ]
             profiles: [

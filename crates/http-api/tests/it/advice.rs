@@ -80,3 +80,23 @@ async fn a_schema_made_anew_begins_without_reads_and_shapes_have_no_end() {
     assert_eq!(app.get("/api/v1/schemas/planes/advice").await.problem(), (404, "schema_not_found".to_owned()));
     assert_eq!(app.get(&format!("{ADVICE}?limit=1")).await.problem(), (400, "unknown_parameter".to_owned()));
 }
+
+#[tokio::test]
+async fn reads_follow_their_property_and_nulls_are_no_values() {
+    let app = app().await;
+    app.load((0..20).map(|n| json!({"carrier": "UA", "flight": n % 4, "dep_delay": n % 2})).collect()).await;
+    assert_eq!(app.get(&format!("{PAGE}/count?dep_delay.eq=1")).await.status, 200);
+    let patch = async |change: Json| {
+        let answer = app.send(app.request("PATCH", "/api/v1/schemas/flights").json(&change)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    patch(json!({"change": {"dep_delay": {"name": "late"}}, "add": [{"name": "dep_delay", "type": "number"}]})).await;
+    let found = advice(&app).await;
+    assert_eq!(found["shapes"][0]["filter"], json!("late.eq"));
+    let candidates = found["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 1, "{candidates:?}");
+    // Of 29 records 20 have one of 2 values.
+    assert_eq!((&candidates[0]["property"], &candidates[0]["records_a_value"]), (&json!("late"), &json!(10)));
+    patch(json!({"drop": ["late"]})).await;
+    assert_eq!(advice(&app).await["shapes"], json!([]));
+}

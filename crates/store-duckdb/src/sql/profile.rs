@@ -4,6 +4,7 @@ use eider_application::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_T
 use eider_domain::{DataType, Field, Filter, Schema};
 
 use super::Statement;
+use super::aggregate::{fast_mean, push_exact_mean};
 use super::select::push_where;
 use crate::ident;
 
@@ -22,6 +23,13 @@ pub(crate) fn figures(schema: &Schema, filter: &Filter, fields: &[Field]) -> Sta
     let mut statement = Statement::default();
     statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
     push_where(&mut statement, filter);
+    statement
+}
+
+/// The exact mean of a field, of which the figures have NaN where digits may be lost.
+pub(crate) fn exact_mean(schema: &Schema, filter: &Filter, field: &Field) -> Statement {
+    let mut statement = Statement::default();
+    push_exact_mean(&mut statement, schema, filter, field);
     statement
 }
 
@@ -63,11 +71,12 @@ fn expression(figure: Figure, field: &Field) -> String {
     let (column, data_type) = (ident::column(field), field.data_type());
     match figure {
         Figure::Count => format!("count({column})"),
-        Figure::Distinct => format!("approx_count_distinct({column})"),
+        Figure::Distinct => format!("least(approx_count_distinct({column}), count({column}))"),
         Figure::Min => format!("min({})", shown(&column, data_type)),
         Figure::Max => format!("max({})", shown(&column, data_type)),
         Figure::Mean => match data_type {
-            DataType::Decimal { precision, .. } if precision > SUMMED_DIGITS => format!("avg({column}::DOUBLE)"),
+            DataType::Decimal { precision, .. } if precision <= SUMMED_DIGITS => format!("avg({column})"),
+            DataType::Number | DataType::Decimal { .. } => fast_mean(&column, "'NaN'::DOUBLE"),
             _ => format!("avg({column})"),
         },
         Figure::Quantile(share) => quantile(&column, data_type, share),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use eider_application::StoreErrorKind;
-use eider_domain::{Aggregation, Condition, Direction, Filter, Operator, Schema, SortKey};
+use eider_application::{Figure, ProfileRequest, StoreErrorKind};
+use eider_domain::{Aggregation, Condition, DataType, Direction, ExactSum, Filter, Operator, Schema, SortKey, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -283,6 +283,97 @@ pub async fn a_sum_that_does_not_fit_its_type_is_refused(fixture: Fixture) {
     fixture.write(&schema, json!([{"i": -1}])).await;
     let groups = fixture.groups(&schema, &aggregation(&schema, &[], &["sum(i)"])).await;
     assert_eq!(Json::from(groups), json!([{"sum_i": i64::MAX}]));
+}
+
+/// Sums and means of doubles that cancel each other out are those of exact arithmetic, of all records, of groups and in
+/// profiles.
+#[expect(clippy::unused_async, reason = "every case is async; proptest is not")]
+pub async fn sums_and_means_lose_nothing_that_cancels(fixture: Fixture) {
+    let magnitude = prop_oneof![
+        Just(1.0),
+        Just(0.1),
+        Just(9_007_199_254_740_992.0),
+        Just(1e300),
+        Just(f64::MAX),
+        Just(5e-324),
+        Just(1e-290),
+        any::<f64>()
+    ];
+    let number = magnitude.prop_filter("finite", |number| number.is_finite());
+    let member = (0..3_i64, number, any::<bool>(), any::<bool>());
+    for_all(CASES, &vec(member, 1..24), async |members| is_exact(&fixture, members).await);
+}
+
+async fn is_exact(fixture: &Fixture, members: Vec<(i64, f64, bool, bool)>) -> TestCaseResult {
+    let definition =
+        json!({"name": "s", "properties": [{"name": "g", "type": "integer"}, {"name": "x", "type": "number"}]});
+    let schema = fixture.create(definition).await;
+    let values = members.iter().flat_map(|(group, number, is_negative, is_undone)| {
+        let number = if *is_negative { -number } else { *number };
+        [(*group, number)].into_iter().chain(is_undone.then_some((*group, -number)))
+    });
+    let mut values: Vec<(i64, f64)> = values.collect();
+    // What undoes a value comes after others.
+    values.sort_by(|one, other| (one.1.is_sign_negative(), one.0).cmp(&(other.1.is_sign_negative(), other.0)));
+    let records = values.iter().map(|(group, number)| json!({"g": group, "x": number})).collect();
+    fixture.write(&schema, records).await;
+    let mean = |group: Option<i64>| {
+        let (mut sum, mut count) = (ExactSum::default(), 0);
+        for (_, number) in values.iter().filter(|(of, _)| group.is_none_or(|group| group == *of)) {
+            sum.add(*number);
+            count += 1;
+        }
+        (sum.divided_by(1), sum.divided_by(count))
+    };
+    let is_near =
+        |found: &Json, exact: f64| found.as_f64().is_some_and(|found| (found - exact).abs() <= exact.abs() * 1e-12);
+    let mut outcome = Ok(());
+    for keys in [&[][..], &["g"]] {
+        let groups = fixture.groups(&schema, &aggregation(&schema, keys, &["avg(x)"])).await;
+        for group in &groups {
+            let (sum, exact) = mean(group["g"].as_i64());
+            if !is_near(&group["avg_x"], exact) {
+                outcome = Err(TestCaseError::fail(format!("{group}: the mean is {exact}")));
+            }
+            if !sum.is_finite() {
+                continue;
+            }
+            let mut asked = aggregation(&schema, keys, &["sum(x)"]);
+            asked.filter =
+                group["g"].as_i64().map_or_else(Filter::everything, |of| condition(&schema, "g", "eq", json!(of)));
+            let found = fixture.groups(&schema, &asked).await;
+            if !is_near(&found[0]["sum_x"], sum) {
+                outcome = Err(TestCaseError::fail(format!("{}: the sum is {sum}", found[0])));
+            }
+        }
+    }
+    let request = ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("x").expect("a property")] };
+    let profile = fixture.store.profile(&schema, request).await.expect("a profile");
+    let found = profile.fields[0].figure(Figure::Mean).to_json(DataType::Number);
+    if !is_near(&found, mean(None).1) {
+        outcome = Err(TestCaseError::fail(format!("the profile has {found} for {}", mean(None).1)));
+    }
+    fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    outcome
+}
+
+/// An estimate of how many different values there are is never beyond how many values there are.
+pub async fn an_estimate_is_never_beyond_what_there_is(fixture: Fixture) {
+    let definition = json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]});
+    let schema = fixture.create(definition).await;
+    let mut next = 0;
+    for rows in [1, 100, 11_000, 13_000, 17_000] {
+        fixture.write_batch(&schema, crate::integers(&schema, next..next + rows)).await;
+        next += rows;
+        let groups = fixture.groups(&schema, &aggregation(&schema, &[], &["approx_count_distinct(n)"])).await;
+        let estimate = groups[0]["approx_count_distinct_n"].as_i64().expect("a count");
+        assert!((1..=next).contains(&estimate), "{estimate} of {next}");
+        let request =
+            ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("n").expect("a property")] };
+        let profile = fixture.store.profile(&schema, request).await.expect("a profile");
+        let Value::Integer(distinct) = profile.fields[0].figure(Figure::Distinct) else { panic!("a count") };
+        assert!((1..=next).contains(distinct), "{distinct} of {next}");
+    }
 }
 
 /// Generated aggregations over records with many ties give the groups that the memory store gives, in the same order.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use arrow_array::RecordBatch;
 use eider_application::{StoreError, StoreErrorKind};
-use eider_domain::{Aggregate, Aggregation, DataType, DateUnit, Function, GroupKey, Value, temporal};
+use eider_domain::{Aggregate, Aggregation, DataType, DateUnit, ExactSum, Function, GroupKey, Value, temporal};
 
 use super::order;
 use super::predicate::matches;
@@ -119,7 +119,7 @@ fn figure(aggregate: &Aggregate, records: &[&[Value]]) -> Result<Value, StoreErr
         Function::Min => values[0].clone(),
         Function::Max => values[values.len() - 1].clone(),
         Function::Sum => return sum(&values),
-        Function::Avg => Value::Number(scaled_mean(&numbers())),
+        Function::Avg => Value::Number(mean(&numbers())),
         Function::Stddev => deviation(&numbers()),
         Function::Quantile => {
             let share = aggregate.quantile().expect("a quantile has its share");
@@ -153,17 +153,20 @@ fn number(value: &Value, data_type: DataType) -> f64 {
 fn sum(values: &[&Value]) -> Result<Value, StoreError> {
     let is_decimal = matches!(values[0], Value::Decimal(_));
     let mut exact: i128 = 0;
-    let mut inexact = 0.0;
+    let mut inexact = ExactSum::default();
     for value in values {
         match value {
             Value::Integer(value) => exact += i128::from(*value),
             Value::Decimal(value) => exact = exact.checked_add(*value).ok_or_else(out_of_range)?,
-            Value::Number(value) => inexact += value,
+            Value::Number(value) => inexact.add(*value),
             other => panic!("{other:?} is not a number"),
         }
     }
     match values[0] {
-        Value::Number(_) => Ok(Value::Number(inexact)),
+        Value::Number(_) => {
+            let sum = inexact.divided_by(1);
+            if sum.is_finite() { Ok(Value::Number(sum)) } else { Err(out_of_range()) }
+        }
         _ if is_decimal && exact.unsigned_abs() < 10_u128.pow(38) => Ok(Value::Decimal(exact)),
         _ if is_decimal => Err(out_of_range()),
         _ => i64::try_from(exact).map(Value::Integer).map_err(|_| out_of_range()),
@@ -191,14 +194,10 @@ fn scaled(numbers: &[f64], scale: f64) -> Vec<f64> {
     numbers.iter().map(|number| number / scale).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
 pub(super) fn mean(numbers: &[f64]) -> f64 {
-    numbers.iter().sum::<f64>() / numbers.len() as f64
-}
-
-fn scaled_mean(numbers: &[f64]) -> f64 {
-    let scale = scale(numbers);
-    mean(&scaled(numbers, scale)) * scale
+    let mut sum = ExactSum::default();
+    numbers.iter().for_each(|number| sum.add(*number));
+    sum.divided_by(numbers.len() as u64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
