@@ -179,7 +179,7 @@ impl VArrowScalar for ExactQuotient {
 
     fn invoke((): &(), input: RecordBatch) -> Result<ArrayRef, Box<dyn Error>> {
         let (counts, parts) = (input.column(0).as_primitive::<Int64Type>(), input.column(1).as_string::<i32>());
-        let mut quotients = Vec::with_capacity(parts.len());
+        let mut quotients = Vec::with_capacity(input.num_rows());
         for (count, parts) in counts.iter().zip(parts) {
             let quotient = count.zip(parts).map(|(count, parts)| exact_quotient(count, parts)).transpose()?;
             if quotient.is_some_and(f64::is_infinite) {

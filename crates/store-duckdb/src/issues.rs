@@ -30,18 +30,23 @@ pub(crate) struct IssueWriter {
     max_bytes: u64,
     file: Option<File>,
     sections: Vec<(SchemaRef, Range<u64>)>,
+    rules: usize,
     is_truncated: bool,
 }
 
 impl IssueWriter {
-    /// Nothing yet; once the file in `directory` has `max_bytes`, further issues are left out.
-    pub(crate) fn new(directory: PathBuf, max_bytes: u64) -> Self {
-        Self { directory, max_bytes, file: None, sections: Vec::new(), is_truncated: false }
+    /// Nothing yet of so many rules; once the file in `directory` has a rule's share of `max_bytes` and what the rules before
+    /// left of theirs, further issues of the rule are left out.
+    pub(crate) fn new(directory: PathBuf, max_bytes: u64, rules: usize) -> Self {
+        Self { directory, max_bytes, file: None, sections: Vec::new(), rules, is_truncated: false }
     }
 
     /// Begins the issues of the next rule. The file is made with the first of them.
     pub(crate) fn begin(&mut self, columns: SchemaRef) -> Section<'_> {
-        Section { issues: self, columns, held: Vec::new(), held_rows: 0, output: None }
+        let rule = self.sections.len() as u64 + 1;
+        let room = u128::from(self.max_bytes) * u128::from(rule) / self.rules.max(1) as u128;
+        let until = u64::try_from(room).unwrap_or(u64::MAX);
+        Section { issues: self, columns, held: Vec::new(), held_rows: 0, until, is_truncated: false, output: None }
     }
 
     fn file(&mut self) -> Result<File, StoreError> {
@@ -69,6 +74,9 @@ pub(crate) struct Section<'w> {
     columns: SchemaRef,
     held: Vec<RecordBatch>,
     held_rows: usize,
+    /// How many bytes the file may have before the rest is left out.
+    until: u64,
+    is_truncated: bool,
     /// Where the section begins, and the end of it that is written to.
     output: Option<(u64, StreamWriter<BufWriter<File>>)>,
 }
@@ -76,7 +84,7 @@ pub(crate) struct Section<'w> {
 impl Section<'_> {
     /// Takes issues. Blocks on the disk.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
-        if self.issues.is_truncated || batch.num_rows() == 0 {
+        if self.is_truncated || batch.num_rows() == 0 {
             return Ok(());
         }
         self.held_rows += batch.num_rows();
@@ -98,15 +106,15 @@ impl Section<'_> {
         }
         let Some((_, output)) = &mut self.output else { return Ok(()) };
         let bytes = output.get_mut().stream_position().map_err(StoreError::of_disk)?;
-        if bytes >= self.issues.max_bytes {
-            self.issues.is_truncated = true;
+        if bytes >= self.until {
+            (self.is_truncated, self.issues.is_truncated) = (true, true);
             return Ok(());
         }
         output.write(&batch).map_err(arrow_error)
     }
 
-    /// Ends the section.
-    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+    /// Ends the section; whether issues were left out.
+    pub(crate) fn finish(mut self) -> Result<bool, StoreError> {
         if self.held_rows > 0 {
             self.write()?;
         }
@@ -117,7 +125,7 @@ impl Section<'_> {
             range = from..file.stream_position().map_err(StoreError::of_disk)?;
         }
         self.issues.sections.push((self.columns, range));
-        Ok(())
+        Ok(self.is_truncated)
     }
 }
 
@@ -190,7 +198,7 @@ mod tests {
     }
 
     fn written(directory: &std::path::Path, max_bytes: u64, rules: &[i64]) -> IssueWriter {
-        let mut writer = IssueWriter::new(directory.to_owned(), max_bytes);
+        let mut writer = IssueWriter::new(directory.to_owned(), max_bytes, rules.len());
         for rows in rules {
             let mut section = writer.begin(columns());
             for from in (0..*rows).step_by(100) {
@@ -223,12 +231,14 @@ mod tests {
     #[tokio::test]
     async fn issues_beyond_the_room_are_left_out() {
         let directory = tempfile::tempdir().unwrap();
-        let writer = written(directory.path(), 1_000, &[30_000, 30_000]);
+        let writer = written(directory.path(), 40_000, &[30_000, 5, 200_000, 5]);
         assert!(writer.is_truncated());
         let file = writer.finish();
-        let kept = read(&file, 0).await;
-        assert!((1..30_000).contains(&kept.len()), "{}", kept.len());
-        assert!(kept.iter().copied().eq(0..kept.len().try_into().unwrap()));
-        assert!(read(&file, 1).await.is_empty());
+        for (rule, rows, is_whole) in [(0, 30_000, false), (1, 5, true), (2, 200_000, false), (3, 5, true)] {
+            let kept = read(&file, rule).await;
+            assert!(kept.iter().copied().eq(0..kept.len().try_into().unwrap()));
+            assert_eq!(kept.len() == rows, is_whole, "rule {rule} kept {}", kept.len());
+            assert!(!kept.is_empty());
+        }
     }
 }

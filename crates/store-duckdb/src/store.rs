@@ -442,7 +442,7 @@ impl RecordStore for DuckDbStore {
         let (schema, directory) = (Arc::clone(schema), self.shared.settings.temp_directory.clone());
         let waiting = Arc::new(());
         let caller = Arc::downgrade(&waiting);
-        let issues = IssueWriter::new(directory, request.max_issue_bytes);
+        let issues = IssueWriter::new(directory, request.max_issue_bytes, request.rules.len());
         let validate =
             move |connection: &_| validation::validate(connection, (&schema, &version), &request, issues, &caller);
         let validation = worker::read(&self.shared.pool, validate).await;

@@ -71,8 +71,8 @@ fn check(
         }
         section.push(batch)?;
     }
-    section.finish()?;
-    Ok(RuleOutcome { issues: found, suggestions, elapsed: started.elapsed() })
+    let is_truncated = section.finish()?;
+    Ok(RuleOutcome { issues: found, suggestions, is_truncated, elapsed: started.elapsed() })
 }
 
 fn ask_for(caller: &Caller) -> Result<(), StoreError> {

@@ -36,6 +36,8 @@ pub struct RuleOutcome {
     pub issues: u64,
     /// Those of them that it has a suggestion for.
     pub suggestions: u64,
+    /// Whether there are more than were kept: each rule has its share of the room, and what those before it left of theirs.
+    pub is_truncated: bool,
     /// How long it was looked for them.
     pub elapsed: Duration,
 }

@@ -175,6 +175,8 @@ pub(crate) struct CheckedRule {
     category: String,
     issues: Option<u64>,
     suggestions: Option<u64>,
+    /// Whether there are more issues of it than can be read; null before it is checked.
+    truncated: Option<bool>,
     elapsed_ms: Option<f64>,
 }
 

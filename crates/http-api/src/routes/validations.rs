@@ -286,6 +286,7 @@ fn rule_of(rule: &Rule, outcome: Option<&RuleOutcome>) -> Json {
         "category": rule.category().as_str(),
         "issues": outcome.map(|outcome| outcome.issues),
         "suggestions": outcome.map(|outcome| outcome.suggestions),
+        "truncated": outcome.map(|outcome| outcome.is_truncated),
         "elapsed_ms": outcome.map(|outcome| outcome.elapsed.as_secs_f64() * 1e3),
     })
 }

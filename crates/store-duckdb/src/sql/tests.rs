@@ -137,8 +137,10 @@ fn an_aggregation_names_its_columns_by_their_places() {
     let count = aggregation.field("n").unwrap();
     aggregation.having = Condition::from_json(count.clone(), Operator::Gt, &json!(100)).unwrap().into();
     aggregation.sort = vec![SortKey { field: count, direction: Direction::Descending }];
-    let statement = aggregate(&schema, &aggregation, Some(11));
-    assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
+    let statements = [Summation::Fast, Summation::Exact]
+        .map(|summation| aggregate(&schema, &aggregation, Some(11), summation))
+        .map(|statement| format!("{}\n{:?}", statement.sql, statement.values));
+    assert_snapshot!(statements.join("\n"));
 }
 
 #[test]
@@ -182,11 +184,16 @@ fn a_profile_is_one_row_and_the_most_frequent_values_of_each_field() {
     let filter = condition("carrier", "eq", "UA");
     let fields = ["carrier", "delay", "fare", "code", "at", "order"].map(|name| schema.field(name).unwrap());
     let mut statements = vec![figures(&schema, &filter, &fields).sql];
-    for (field, is_counted) in [("carrier", true), ("carrier", false), ("at", false)] {
-        let statement = top(&schema, &filter, &schema.field(field).unwrap(), is_counted);
-        assert_eq!(statement.values.len(), if is_counted { 1 } else { 2 });
+    let together = histograms(&schema, &filter, &fields.iter().collect::<Vec<_>>());
+    assert_eq!(together.values.len(), 1);
+    statements.push(together.sql);
+    for field in ["carrier", "at"] {
+        let statement = top(&schema, &filter, &schema.field(field).unwrap());
+        assert_eq!(statement.values.len(), 2);
         statements.push(statement.sql);
     }
-    statements.push(top(&schema, &Filter::everything(), &schema.field("delay").unwrap(), false).sql);
+    let delay = schema.field("delay").unwrap();
+    statements.push(top(&schema, &Filter::everything(), &delay).sql);
+    statements.push(exact_mean(&schema, &filter, &delay).sql);
     assert_snapshot!(statements.join("\n"));
 }

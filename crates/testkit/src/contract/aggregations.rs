@@ -348,7 +348,7 @@ async fn is_exact(fixture: &Fixture, members: Vec<(i64, f64, bool, bool)>) -> Te
         }
     }
     let request = ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("x").expect("a property")] };
-    let profile = fixture.store.profile(&schema, request).await.expect("a profile");
+    let profile = fixture.store.profile(&schema, &request).await.expect("a profile");
     let found = profile.fields[0].figure(Figure::Mean).to_json(DataType::Number);
     if !is_near(&found, mean(None).1) {
         outcome = Err(TestCaseError::fail(format!("the profile has {found} for {}", mean(None).1)));
@@ -370,7 +370,7 @@ pub async fn an_estimate_is_never_beyond_what_there_is(fixture: Fixture) {
         assert!((1..=next).contains(&estimate), "{estimate} of {next}");
         let request =
             ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("n").expect("a property")] };
-        let profile = fixture.store.profile(&schema, request).await.expect("a profile");
+        let profile = fixture.store.profile(&schema, &request).await.expect("a profile");
         let Value::Integer(distinct) = profile.fields[0].figure(Figure::Distinct) else { panic!("a count") };
         assert!((1..=next).contains(distinct), "{distinct} of {next}");
     }

@@ -193,7 +193,7 @@ pub async fn large_numbers_have_a_profile(fixture: Fixture) {
         .await;
     let profile = profile(&fixture, &schema, Filter::everything()).await;
     let mean = |index: usize| profile.fields[index].figure(Figure::Mean).clone();
-    assert_eq!(mean(2), Value::Null);
+    assert_eq!(mean(2), Value::Number(f64::MAX), "their sum is beyond a double, and their mean is not");
     let (Value::Number(seats), Value::Number(fares)) = (mean(1), mean(3)) else { panic!("a mean is a number") };
     assert!((seats / 2_f64.powi(63) - 1.0).abs() < 1e-9, "{seats}");
     assert!((fares / 1e36 - 1.0).abs() < 1e-9, "{fares}");

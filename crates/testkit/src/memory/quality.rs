@@ -31,27 +31,31 @@ impl StoredIssues for MemoryIssues {
     }
 }
 
-/// Checks every rule. Issues are kept as long as the values of those of all rules have room.
+/// Checks every rule. Of the issues of each those are kept that have room in its share, in bytes of their columns.
 pub(super) fn validate(table: &Table, request: &ValidationRequest) -> Validation {
-    let (mut kept, mut is_truncated, mut bytes) = (Vec::new(), false, 0);
-    for rule in request.rules.iter() {
+    let (mut kept, mut is_any_truncated, mut bytes) = (Vec::new(), false, 0);
+    for (place, rule) in request.rules.iter().enumerate() {
         let started = Instant::now();
         let issues = issues(table, rule, request.at);
         let suggestions = issues.iter().filter(|issue| rule.suggests() && issue.last() != Some(&Value::Null)).count();
+        let batch = batch(rule, &issues);
+        let room = u128::from(request.max_issue_bytes) * (place as u128 + 1) / request.rules.len() as u128;
+        let size = batch.get_array_memory_size() as u128;
+        let is_truncated = !issues.is_empty() && bytes + size > room;
+        bytes += if is_truncated { 0 } else { size };
+        is_any_truncated |= is_truncated;
         (request.progress)(RuleOutcome {
             issues: issues.len() as u64,
             suggestions: suggestions as u64,
+            is_truncated,
             elapsed: started.elapsed(),
         });
-        let batch = batch(rule, &issues);
-        bytes += batch.get_array_memory_size() as u64;
-        is_truncated |= bytes > request.max_issue_bytes && !issues.is_empty();
         kept.push(if is_truncated { batch.slice(0, 0) } else { batch });
     }
     Validation {
         records: table.records.len() as u64,
         commit_seq: *table.committed.borrow(),
-        is_truncated,
+        is_truncated: is_any_truncated,
         issues: Arc::new(MemoryIssues(kept)),
     }
 }
