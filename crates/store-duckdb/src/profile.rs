@@ -1,30 +1,33 @@
 //! What the values of a schema are like.
 //!
-//! The figures take one pass over the table. The most frequent values of fields that have few different ones take another,
-//! which counts all of them, for as many fields as have a bounded number of values together. Each other field takes a pass of
-//! its own over the values that are likely, which the engine finds in bounded memory and cannot count.
+//! The figures take one pass over the table. The most frequent values of a field take one pass over its column: where there
+//! are few different values all of them are counted, else those that are likely, which the engine finds in bounded memory
+//! and cannot count. Where there are few records, one pass counts the values of many fields.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
 use arrow_schema::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{
-    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TOP, ProfileRequest, StoreError, StoreErrorKind,
-    value_at,
+    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
+    StoreError, StoreErrorKind, value_at,
 };
 use eider_domain::{DataType, Field, Schema, Value, ValueRef};
 
-use crate::error::{arrow_error, internal, store_error};
+use crate::error::{arrow_error, store_error};
 use crate::evolution::TableVersion;
 use crate::scan::port_batch;
 use crate::sql::{self, Statement};
 use crate::worker::{Decision, transaction};
 
-/// Different values that are counted in one scan, of all of its fields together; those of one field at least.
+/// Records up to which values are counted here, in one scan of many fields. To ask the engine for each field takes some
+/// milliseconds at best, the more the wider its table is.
+const RECORDS_COUNTED_HERE: u64 = 50_000;
+/// Different values that are counted here at once, of all fields together; those of one field at least.
 const VALUES_AT_ONCE: u64 = 100_000;
 
 /// Looks at the values of a snapshot, as long as `caller` is there: an interrupt between two statements would be lost.
@@ -38,26 +41,27 @@ pub(crate) fn profile(
         let figures = figures(connection, schema, request);
         version.check()?;
         let mut profile = figures?;
+        let is_few = profile.records <= RECORDS_COUNTED_HERE;
         let is_counted = |field: &FieldProfile| counted(field.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
         let fields = profile.fields.iter_mut().filter(|field| field.field.data_type().is_comparable());
-        let (mut counting, likely): (Vec<&mut FieldProfile>, Vec<_>) = fields.partition(|field| is_counted(field));
-        while !counting.is_empty() {
-            ask_for(caller)?;
-            let (mut values, mut together) = (0, 0);
-            for field in &counting {
-                values += counted(field.figure(Figure::Distinct)).max(1);
-                if together > 0 && values > VALUES_AT_ONCE {
+        let (mut together, alone): (Vec<&mut FieldProfile>, Vec<_>) =
+            fields.partition(|field| is_few && is_counted(field));
+        while !together.is_empty() {
+            let (mut values, mut taken) = (0, 0);
+            for field in &together {
+                values += counted(field.figure(Figure::Distinct));
+                if taken > 0 && values > VALUES_AT_ONCE {
                     break;
                 }
-                together += 1;
+                taken += 1;
             }
-            let rest = counting.split_off(together);
-            count_all(connection, schema, request, counting)?;
-            counting = rest;
+            let rest = together.split_off(taken);
+            add_tops(connection, schema, request, together, caller)?;
+            together = rest;
         }
-        for field in likely {
+        for field in alone {
             ask_for(caller)?;
-            count_likely(connection, schema, request, field)?;
+            add_top(connection, schema, request, field)?;
         }
         for field in &mut profile.fields {
             ask_for(caller)?;
@@ -123,68 +127,91 @@ fn within_limits(data_type: DataType, mut figures: Vec<(Figure, Value)>) -> Vec<
     figures
 }
 
-fn ask_for(caller: &Weak<()>) -> Result<(), StoreError> {
-    if caller.strong_count() == 0 {
-        return Err(StoreError::new(StoreErrorKind::Cancelled, "nobody waits for the profile"));
-    }
-    Ok(())
-}
-
-/// Adds the most frequent values of fields that have few different ones, all of which are counted in one scan. Where that
-/// counts all that there are, it is known how many different ones, which was only estimated.
-fn count_all(
-    connection: &Connection,
-    schema: &Schema,
-    request: &ProfileRequest,
-    profiles: Vec<&mut FieldProfile>,
-) -> Result<(), StoreError> {
-    let fields: Vec<&Field> = profiles.iter().map(|profile| &profile.field).collect();
-    let statement = sql::histograms(schema, &request.filter, &fields);
-    let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
-    let mut batches = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
-    let row = batches.next().transpose().map_err(store_error)?.filter(|row| row.num_rows() == 1);
-    let row = row.ok_or_else(|| internal("a histogram has no row"))?;
-    for (profile, histogram) in profiles.into_iter().zip(row.columns()) {
-        let data_type = profile.field.data_type();
-        let entries =
-            histogram.as_map_opt().map(|map| map.value(0)).ok_or_else(|| internal("a histogram is no map"))?;
-        let columns = columns_of(&[data_type, DataType::Integer]);
-        let plain = entries.fields().iter().map(|field| ArrowField::new(field.name(), field.data_type().clone(), true));
-        let plain = Arc::new(ArrowSchema::new(plain.collect::<Vec<_>>()));
-        let values = RecordBatch::try_new(plain, entries.columns().to_vec()).map_err(arrow_error)?;
-        let values = port_batch(&values, &columns)?;
-        let count = |row| counted(&value_at(DataType::Integer, values.column(1), row));
-        let mut top: Vec<(Value, u64)> =
-            (0..values.num_rows()).map(|row| (value_at(data_type, values.column(0), row), count(row))).collect();
-        if !top.is_empty() && top.iter().map(|(_, count)| count).sum::<u64>() == counted(profile.figure(Figure::Count))
-        {
-            let distinct = Value::Integer(i64::try_from(top.len()).unwrap_or(i64::MAX));
-            if let Some((_, value)) = profile.figures.iter_mut().find(|(figure, _)| matches!(figure, Figure::Distinct))
-            {
-                *value = distinct;
-            }
-        }
-        let order = |one: &(Value, u64), other: &(Value, u64)| {
-            other.1.cmp(&one.1).then_with(|| one.0.compare(&other.0).unwrap_or(Ordering::Equal))
-        };
-        top.sort_by(order);
-        top.truncate(PROFILE_TOP);
-        profile.top = top;
-    }
-    Ok(())
-}
-
-/// Adds the most frequent values of a field that has many different ones, as far as they are likely to be.
-fn count_likely(
+/// Adds the most frequent values of a field whose figures are known. Where all of its values are counted for them, it is known
+/// how many different ones there are, which was only estimated.
+fn add_top(
     connection: &Connection,
     schema: &Schema,
     request: &ProfileRequest,
     profile: &mut FieldProfile,
 ) -> Result<(), StoreError> {
     let data_type = profile.field.data_type();
-    let rows = read(connection, &sql::top(schema, &request.filter, &profile.field), &[data_type, DataType::Integer])?;
-    let count = |row| counted(&value_at(DataType::Integer, rows.column(1), row));
-    profile.top = (0..rows.num_rows()).map(|row| (value_at(data_type, rows.column(0), row), count(row))).collect();
+    let is_counted = counted(profile.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
+    let statement = sql::top(schema, &request.filter, &profile.field, is_counted);
+    let rows = read(connection, &statement, &[data_type, DataType::Integer, DataType::Integer, DataType::Integer])?;
+    let number = |column: usize, row| counted(&value_at(DataType::Integer, rows.column(column), row));
+    profile.top = (0..rows.num_rows()).map(|row| (value_at(data_type, rows.column(0), row), number(1, row))).collect();
+    if is_counted && rows.num_rows() > 0 {
+        note_distinct(profile, number(2, 0), number(3, 0));
+    }
+    Ok(())
+}
+
+/// Adds the most frequent values of fields that have few different ones: all of them are counted here, in one scan.
+fn add_tops(
+    connection: &Connection,
+    schema: &Schema,
+    request: &ProfileRequest,
+    profiles: Vec<&mut FieldProfile>,
+    caller: &Weak<()>,
+) -> Result<(), StoreError> {
+    let fields: Vec<&Field> = profiles.iter().map(|profile| &profile.field).collect();
+    let types: Vec<DataType> = fields.iter().map(|field| field.data_type()).collect();
+    let statement = sql::values_of(schema, &request.filter, &fields);
+    let columns = columns_of(&types);
+    let mut counts: Vec<HashMap<String, u64>> = types.iter().map(|_| HashMap::new()).collect();
+    let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;
+    for batch in prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)? {
+        ask_for(caller)?;
+        let batch = port_batch(&batch.map_err(store_error)?, &columns)?;
+        for ((data_type, column), counts) in types.iter().zip(batch.columns()).zip(&mut counts) {
+            for row in 0..batch.num_rows() {
+                let Some(text) = shown(value_at(*data_type, column, row), *data_type) else { continue };
+                *counts.entry(text).or_default() += 1;
+            }
+        }
+    }
+    for ((profile, data_type), counts) in profiles.into_iter().zip(types).zip(counts) {
+        if !counts.is_empty() {
+            note_distinct(profile, counts.len() as u64, counts.values().sum());
+        }
+        let value = |text: &str| ValueRef::parse(data_type, text).ok().map(ValueRef::into_owned);
+        let mut top: Vec<(Value, u64)> =
+            counts.iter().filter_map(|(text, count)| Some((value(text)?, *count))).collect();
+        top.sort_by(|(one, count), (other, than)| {
+            than.cmp(count).then_with(|| one.compare(other).unwrap_or(Ordering::Equal))
+        });
+        top.truncate(PROFILE_TOP);
+        profile.top = top;
+    }
+    Ok(())
+}
+
+/// The text of a value that may be shown.
+fn shown(value: Value, data_type: DataType) -> Option<String> {
+    match value {
+        Value::Text(text) if text.chars().nth(PROFILE_TEXT_CHARS).is_some() => None,
+        Value::Text(text) => Some(text.into_owned()),
+        // There is one zero.
+        Value::Number(number) => Value::Number(number + 0.0).text(data_type),
+        other => other.text(data_type),
+    }
+}
+
+/// Takes note of how many different values there are, where as many values were counted as there are.
+fn note_distinct(profile: &mut FieldProfile, distinct: u64, counted_values: u64) {
+    if counted_values != counted(profile.figure(Figure::Count)) {
+        return;
+    }
+    if let Some((_, value)) = profile.figures.iter_mut().find(|(figure, _)| matches!(figure, Figure::Distinct)) {
+        *value = Value::Integer(i64::try_from(distinct).unwrap_or(i64::MAX));
+    }
+}
+
+fn ask_for(caller: &Weak<()>) -> Result<(), StoreError> {
+    if caller.strong_count() == 0 {
+        return Err(StoreError::new(StoreErrorKind::Cancelled, "nobody waits for the profile"));
+    }
     Ok(())
 }
 

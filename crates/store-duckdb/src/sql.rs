@@ -20,7 +20,7 @@ pub(crate) use changes::{delete_ids, holders, records, versions};
 pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_index_if_there, drop_table};
 pub(crate) use evolution::{Alteration, alteration, duplicates};
 pub(crate) use keys::{key, sharing};
-pub(crate) use profile::{exact_mean, figures, histograms, top};
+pub(crate) use profile::{exact_mean, figures, top, values_of};
 pub(crate) use quality::{
     changes_of, count_suggested, is_shared, issues, make_suggested, replace_suggested, snapshot, suggested_values,
 };

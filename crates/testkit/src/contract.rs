@@ -19,6 +19,7 @@ mod fixture;
 mod generated;
 pub mod order;
 pub mod pages;
+pub mod patterns;
 pub mod point_reads;
 pub mod policies;
 pub mod profiles;
@@ -258,7 +259,6 @@ macro_rules! record_store_contract {
                 every_rule_finds_what_breaks_it
                 rules_look_at_values_of_every_type
                 rules_find_what_the_memory_store_finds
-                a_pattern_means_what_it_means_in_a_schema
                 duplicates_are_all_but_the_first
                 issues_beyond_the_room_are_counted
                 a_validation_is_one_snapshot
@@ -270,6 +270,9 @@ macro_rules! record_store_contract {
                 a_record_that_was_mended_is_read_by_its_id
                 suggestions_that_the_schema_refuses_write_nothing
                 a_validation_of_a_removed_schema_is_not_found
+            ]
+            patterns: [
+                a_pattern_means_what_it_means_in_a_schema
             ]
             snapshots: [
                 a_scan_does_not_see_later_writes

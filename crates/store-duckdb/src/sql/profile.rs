@@ -3,9 +3,9 @@
 use eider_application::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP};
 use eider_domain::{DataType, Field, Filter, Schema};
 
+use super::Statement;
 use super::aggregate::{fast_mean, push_exact_mean};
 use super::select::push_where;
-use super::{Statement, column_type};
 use crate::ident;
 
 /// Digits of a `decimal` up to which the engine sums as many as there can be without a carry into digits that it lacks.
@@ -33,38 +33,37 @@ pub(crate) fn exact_mean(schema: &Schema, filter: &Filter, field: &Field) -> Sta
     statement
 }
 
-/// One row: of each field all of its values that may be shown, each with how many records have it.
-pub(crate) fn histograms(schema: &Schema, filter: &Filter, fields: &[&Field]) -> Statement {
-    let histogram = |field: &&Field| {
-        let column = ident::column(field);
-        let shown = match field.data_type() {
-            DataType::String => format!(" FILTER (length({column}) <= {PROFILE_TEXT_CHARS})"),
-            _ => String::new(),
-        };
-        let of = column_type(field.data_type());
-        format!("CAST(histogram({column}){shown} AS MAP({of}, BIGINT))")
-    };
-    let columns: Vec<String> = fields.iter().map(histogram).collect();
-    let mut statement = Statement::default();
-    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
-    push_where(&mut statement, filter);
-    statement
-}
-
-/// The most frequent values of a field and their counts, after a count of those alone that are likely to be.
-pub(crate) fn top(schema: &Schema, filter: &Filter, field: &Field) -> Statement {
+/// The most frequent values of a field and their counts, after a count of all values, or of the likely ones alone; with each
+/// how many values were counted, and how often they come together.
+pub(crate) fn top(schema: &Schema, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
     let (column, table) = (ident::column(field), ident::table(schema));
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {column}, count(*) FROM {table}"));
+    statement
+        .push(&format!("SELECT {column}, count(*), count(*) OVER (), (sum(count(*)) OVER ())::BIGINT FROM {table}"));
     let joint = if filter.is_everything() { " WHERE " } else { " AND " };
     push_where(&mut statement, filter);
     statement.push(joint);
     push_shown(&mut statement, field);
-    statement.push(&format!(" AND {column} IN (SELECT unnest(approx_top_k({column}, {LIKELY_VALUES})) FROM {table}"));
+    if is_counted {
+        statement.push(" GROUP BY 1");
+    } else {
+        statement
+            .push(&format!(" AND {column} IN (SELECT unnest(approx_top_k({column}, {LIKELY_VALUES})) FROM {table}"));
+        push_where(&mut statement, filter);
+        statement.push(joint);
+        push_shown(&mut statement, field);
+        statement.push(") GROUP BY 1 HAVING count(*) > 1");
+    }
+    statement.push(&format!(" ORDER BY 2 DESC, 1 LIMIT {PROFILE_TOP}"));
+    statement
+}
+
+/// The values of fields, a column for each.
+pub(crate) fn values_of(schema: &Schema, filter: &Filter, fields: &[&Field]) -> Statement {
+    let columns: Vec<String> = fields.iter().map(|field| ident::column(field)).collect();
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
     push_where(&mut statement, filter);
-    statement.push(joint);
-    push_shown(&mut statement, field);
-    statement.push(&format!(") GROUP BY 1 HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT {PROFILE_TOP}"));
     statement
 }
 

@@ -184,16 +184,16 @@ fn a_profile_is_one_row_and_the_most_frequent_values_of_each_field() {
     let filter = condition("carrier", "eq", "UA");
     let fields = ["carrier", "delay", "fare", "code", "at", "order"].map(|name| schema.field(name).unwrap());
     let mut statements = vec![figures(&schema, &filter, &fields).sql];
-    let together = histograms(&schema, &filter, &fields.iter().collect::<Vec<_>>());
+    let together = values_of(&schema, &filter, &fields.iter().collect::<Vec<_>>());
     assert_eq!(together.values.len(), 1);
     statements.push(together.sql);
-    for field in ["carrier", "at"] {
-        let statement = top(&schema, &filter, &schema.field(field).unwrap());
-        assert_eq!(statement.values.len(), 2);
+    for (field, is_counted) in [("carrier", true), ("carrier", false), ("at", false)] {
+        let statement = top(&schema, &filter, &schema.field(field).unwrap(), is_counted);
+        assert_eq!(statement.values.len(), if is_counted { 1 } else { 2 });
         statements.push(statement.sql);
     }
     let delay = schema.field("delay").unwrap();
-    statements.push(top(&schema, &Filter::everything(), &delay).sql);
+    statements.push(top(&schema, &Filter::everything(), &delay, false).sql);
     statements.push(exact_mean(&schema, &filter, &delay).sql);
     assert_snapshot!(statements.join("\n"));
 }
