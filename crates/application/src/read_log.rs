@@ -84,7 +84,7 @@ impl LoggedShape {
     fn of(schema: &Schema, filter: &Filter) -> Option<Self> {
         let required = filter.required_conditions();
         let property = |field: &Field| match field {
-            Field::Property { index, .. } => Some(schema.property_id(*index)),
+            Field::Property { index, .. } => Some(schema.property_ids()[*index]),
             Field::System(_) | Field::Computed { .. } => None,
         };
         let conditions = required.iter().filter_map(|found| Some((property(found.field())?, found.operator())));

@@ -93,6 +93,7 @@ fn rounded(digits: &[u32], is_more: bool) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "they are exact")]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -101,7 +102,9 @@ mod tests {
 
     fn sum(values: &[f64]) -> ExactSum {
         let mut sum = ExactSum::default();
-        values.iter().for_each(|value| sum.add(*value));
+        for value in values {
+            sum.add(*value);
+        }
         sum
     }
 

@@ -59,7 +59,8 @@ impl Schema {
     pub fn evolved(&self, evolution: &Evolution) -> Self {
         let version = self.version + 1;
         let ids = evolution.origins().iter().zip(0_u64..);
-        let ids = ids.map(|(origin, place)| origin.map_or(u64::from(version) << 32 | place, |was| self.property_ids[was]));
+        let ids =
+            ids.map(|(origin, place)| origin.map_or(u64::from(version) << 32 | place, |was| self.property_ids[was]));
         let ids = ids.collect();
         Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).with_property_ids(ids)
     }

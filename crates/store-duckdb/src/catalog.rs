@@ -244,10 +244,8 @@ pub(crate) fn replace(connection: &Connection, next: &Schema, since: Timestamp) 
         .map_err(store_error)?;
     let rows: Vec<String> =
         next.property_ids().iter().enumerate().map(|(place, id)| format!("({place}, {id})")).collect();
-    let insert = format!(
-        "INSERT INTO {CATALOG}.properties SELECT ?, place, id FROM (VALUES {}) t(place, id)",
-        rows.join(", ")
-    );
+    let insert =
+        format!("INSERT INTO {CATALOG}.properties SELECT ?, place, id FROM (VALUES {}) t(place, id)", rows.join(", "));
     connection.execute(&insert, [next.name().key()]).map_err(store_error)?;
     insert_version(connection, next, since)
 }

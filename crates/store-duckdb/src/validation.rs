@@ -54,8 +54,8 @@ fn check(
     caller: &Caller,
 ) -> Result<RuleOutcome, StoreError> {
     let started = Instant::now();
-    let (rule, called) = (&request.rules[place], CalledRules::new(&request.rules, vec![place]));
-    let Statement { sql, values } = sql::issues(schema, rule, called.number(), request.at);
+    let (rule, numbered) = (&request.rules[place], CalledRules::new(&request.rules, vec![place]));
+    let Statement { sql, values } = sql::issues(schema, rule, numbered.number(), request.at);
     let columns = issue_columns(rule);
     let (mut found, mut suggestions) = (0, 0);
     let mut section = issues.begin(SchemaRef::clone(&columns));

@@ -88,6 +88,7 @@ mod tests {
         mended(&rules, &(0..rules.len()).collect::<Vec<_>>(), text)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers write `spelling(json!(…))`")]
     fn spelling(spellings: Json) -> Json {
         json!({"rule": "standardize", "spellings": spellings})
     }

@@ -29,7 +29,7 @@ const HUGE: &str = "9e288";
 /// How sums of doubles are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Summation {
-    /// In one pass; fails with [`UNSURE`](crate::error::UNSURE) where so much cancels out that digits may be lost.
+    /// In one pass; fails with [`UNSURE`] where so much cancels out that digits may be lost.
     Fast,
     /// In one pass, whatever is lost: for plans.
     Any,
@@ -82,7 +82,7 @@ pub(crate) fn aggregate(
         for (place, figure) in exact {
             let count = if figure.function() == Function::Avg { "sum(n)::BIGINT" } else { "1" };
             let column = figure.field().map(ident::column).unwrap_or_default();
-            let listed = |of: &[String]| of.iter().map(|part| format!("{part}, ")).collect::<String>();
+            let listed = |of: &[String]| of.iter().flat_map(|part| [part.as_str(), ", "]).collect::<String>();
             statement.push(&format!(
                 " LEFT JOIN (SELECT {}{EXACT_QUOTIENT}({count}, string_agg(b || ':' || s, ' ')) AS {} FROM (\
                  SELECT {}{} AS b, sum({}) AS s, count(*) AS n FROM {table}",

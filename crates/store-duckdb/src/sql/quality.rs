@@ -29,7 +29,7 @@ pub(crate) fn snapshot(schema: &Schema) -> Statement {
 }
 
 /// The values that break a rule: the record's id, the values of the rule's fields, and of a rule that suggests what it
-/// suggests, or null. The rule is [called](crate::functions::CalledRule) by its number.
+/// suggests, or null. The rule is [called](crate::functions::CalledRules) by its number.
 pub(crate) fn issues(schema: &Schema, rule: &Rule, number: i64, now: Timestamp) -> Statement {
     let table = ident::table(schema);
     let id = ident::column(&Field::System(SystemField::Id));
@@ -123,22 +123,18 @@ pub(crate) fn make_suggested(schema: &Schema, changed: &[(Field, i64)], at: Time
     let table = ident::table(schema);
     let value = |index: usize| format!("\"$value{index}\"");
     let mut statement = Statement::default();
-    let (mut mended, mut is_changed, mut by) = (String::new(), Vec::new(), String::new());
+    let (mut columns, mut conditions, mut by) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (field, number)) in changed.iter().enumerate() {
-        let column = ident::column(field);
-        let changed_by = format!("{CHANGED_BY}({number}, {column})");
-        mended.push_str(&format!(
-            ", {MENDED}({number}, {column}) AS {}, {changed_by} AS {}",
-            value(index),
-            changed_by_column(index)
-        ));
-        by.push_str(&format!(", n.{}", changed_by_column(index)));
-        is_changed.push(format!("{changed_by} IS NOT NULL"));
+        let (column, changed_by) = (ident::column(field), changed_by_column(index));
+        let places = format!("{CHANGED_BY}({number}, {column})");
+        columns.push(format!(", {MENDED}({number}, {column}) AS {}, {places} AS {changed_by}", value(index)));
+        conditions.push(format!("{places} IS NOT NULL"));
+        by.push(format!(", n.{changed_by}"));
     }
+    let (columns, conditions, by) = (columns.concat(), conditions.join(" OR "), by.concat());
     statement.push(&format!(
-        "CREATE TEMP TABLE {SUGGESTED} AS WITH \"$changed\" AS MATERIALIZED (SELECT {SEQUENCE} AS {PLACE}{mended} FROM {table} \
-         WHERE {}) SELECT ",
-        is_changed.join(" OR ")
+        "CREATE TEMP TABLE {SUGGESTED} AS WITH \"$changed\" AS MATERIALIZED (SELECT {SEQUENCE} AS {PLACE}{columns} FROM {table} \
+         WHERE {conditions}) SELECT "
     ));
     for field in schema.fields() {
         let column = ident::column(&field);

@@ -314,7 +314,7 @@ async fn is_exact(fixture: &Fixture, members: Vec<(i64, f64, bool, bool)>) -> Te
     });
     let mut values: Vec<(i64, f64)> = values.collect();
     // What undoes a value comes after others.
-    values.sort_by(|one, other| (one.1.is_sign_negative(), one.0).cmp(&(other.1.is_sign_negative(), other.0)));
+    values.sort_by_key(|(group, number)| (number.is_sign_negative(), *group));
     let records = values.iter().map(|(group, number)| json!({"g": group, "x": number})).collect();
     fixture.write(&schema, records).await;
     let mean = |group: Option<i64>| {
@@ -353,7 +353,7 @@ async fn is_exact(fixture: &Fixture, members: Vec<(i64, f64, bool, bool)>) -> Te
     if !is_near(&found, mean(None).1) {
         outcome = Err(TestCaseError::fail(format!("the profile has {found} for {}", mean(None).1)));
     }
-    fixture.catalog.remove(schema.name()).await.expect("the schema is removed");
+    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
     outcome
 }
 

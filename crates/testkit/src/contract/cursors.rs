@@ -12,7 +12,7 @@ use super::Fixture;
 use super::evolution::evolve;
 use super::generated::for_all;
 
-/// A cursor is taken as long as the names of its query have stood for their properties without a break.
+/// A cursor is taken where the names of its query stand for the properties that they stood for.
 ///
 /// Properties are renamed, swapped, swapped back, dropped and added again, with another type or the same.
 ///
@@ -30,7 +30,7 @@ async fn cursors_follow(fixture: &Fixture, steps: &[(u8, &str, &str)]) -> TestCa
     let property = |name: &str, data_type: &str| json!({"name": name, "type": data_type});
     let mut schema =
         fixture.create(json!({"name": "s", "properties": [property("a", "integer"), property("b", "integer")]})).await;
-    // What each name stands for: a number for each time that it was given, and the type.
+    // What each name stands for: a number for each property that was added, and the type.
     let mut properties: BTreeMap<&str, (usize, &str)> = [("a", (0, "integer")), ("b", (1, "integer"))].into();
     let mut next = 2;
     let mut cursors: Vec<(&str, bool, (usize, &str), String)> = Vec::new();
@@ -43,16 +43,14 @@ async fn cursors_follow(fixture: &Fixture, steps: &[(u8, &str, &str)]) -> TestCa
             }
         }
         let change = match (kind, properties.get(one).copied(), properties.get(other).copied()) {
-            (0, Some((_, data_type)), None) => {
+            (0, Some(stands_for), None) => {
                 properties.remove(one);
-                properties.insert(other, (next, data_type));
-                next += 1;
+                properties.insert(other, stands_for);
                 json!({"change": {*one: {"name": other}}})
             }
-            (1, Some((_, left)), Some((_, right))) if one != other => {
-                properties.insert(one, (next, right));
-                properties.insert(other, (next + 1, left));
-                next += 2;
+            (1, Some(left), Some(right)) if one != other => {
+                properties.insert(one, right);
+                properties.insert(other, left);
                 json!({"change": {*one: {"name": other}, *other: {"name": one}}})
             }
             (2, Some(_), _) if properties.len() > 1 => {

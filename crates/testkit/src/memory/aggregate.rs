@@ -194,7 +194,9 @@ fn scaled(numbers: &[f64], scale: f64) -> Vec<f64> {
 
 pub(super) fn mean(numbers: &[f64]) -> f64 {
     let mut sum = ExactSum::default();
-    numbers.iter().for_each(|number| sum.add(*number));
+    for number in numbers {
+        sum.add(*number);
+    }
     sum.divided_by(numbers.len() as u64)
 }
 

@@ -109,7 +109,9 @@ pub(super) fn apply(table: &mut Table, request: &SuggestionRequest) -> Suggestio
                 Mended::Unsettled { by } => return SuggestionOutcome::Unsettled(by),
                 Mended::Changed { text, by } => {
                     *value = Value::Text(text.into());
-                    by.into_iter().for_each(|place| changed[place] += 1);
+                    for place in by {
+                        changed[place] += 1;
+                    }
                     is_changed = true;
                 }
             }
