@@ -29,6 +29,7 @@ pub mod temporal;
 mod validation;
 mod value;
 mod violation;
+mod violations;
 
 pub use access::{Grant, PatternError, SchemaPattern, Verb};
 pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Function, GroupKey};

@@ -6,7 +6,8 @@ use serde_json::{Map, Value as Json};
 use crate::constraints::typed;
 use crate::validation::Incoming;
 use crate::violation::{abbreviate, pointer_to};
-use crate::{CharacterSet, DataType, Property, Severity, Value, ValueRef, Violation, ViolationCode, nearest};
+use crate::violations::Violations;
+use crate::{CharacterSet, DataType, Property, Severity, Value, ValueRef, Violation, ViolationCode};
 
 /// Largest compiled form of a pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
@@ -14,24 +15,32 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 /// Every violation that is found in a document.
 #[derive(Default)]
 pub(crate) struct Report {
-    violations: Vec<Violation>,
+    violations: Violations,
 }
 
 impl Report {
-    pub(crate) fn into_violations(self) -> Vec<Violation> {
-        self.violations
+    pub(crate) fn into_violations(mut self) -> Vec<Violation> {
+        self.violations.take()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.violations.is_empty()
+        self.violations.count() == 0
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.violations.len()
+    /// How many violations there are, named or not.
+    pub(crate) fn count(&self) -> u64 {
+        self.violations.count()
+    }
+
+    /// What an unknown name is likely to stand for; see [`Violations::hint`].
+    pub(crate) fn hint<'k>(&mut self, unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        self.violations.hint(unknown, known)
     }
 
     pub(crate) fn extend(&mut self, violations: impl Iterator<Item = Violation>) {
-        self.violations.extend(violations);
+        for violation in violations {
+            self.violations.push(violation);
+        }
     }
 
     pub(crate) fn add(&mut self, pointer: &str, code: ViolationCode, detail: impl Into<String>) {
@@ -59,7 +68,8 @@ impl Report {
             return None;
         };
         for key in object.keys().filter(|key| !keys.contains(&key.as_str())) {
-            let hint = nearest(key, keys.iter().copied())
+            let hint = self
+                .hint(key, keys.iter().copied())
                 .map_or_else(|| format!("the keys are {}", keys.join(", ")), |name| format!("did you mean `{name}`?"));
             let detail = format!("there is no key `{}`; {hint}", abbreviate(key));
             self.add(&pointer_to(pointer, key), ViolationCode::UnknownKey, detail);
@@ -93,7 +103,7 @@ impl Report {
         let names = || properties.iter().map(|property| property.name.as_str());
         let place = names().position(|known| known.eq_ignore_ascii_case(name));
         if place.is_none() {
-            let hint = nearest(name, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            let hint = self.hint(name, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
             self.add(pointer, ViolationCode::UnknownProperty, format!("the schema has no such property{hint}"));
         }
         place

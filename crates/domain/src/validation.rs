@@ -12,9 +12,10 @@ use serde_json::Value as Json;
 use crate::constraints::typed;
 use crate::value::accepted_text;
 use crate::violation::{abbreviate, pointer_to};
+use crate::violations::Violations;
 use crate::{
     DEFAULT_JSON_DEPTH, JsonFault, Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef, Violation,
-    ViolationCode, compacted, nearest,
+    ViolationCode, compacted,
 };
 
 /// A token of a record, before it has the type of its property.
@@ -108,7 +109,7 @@ impl<'s> RecordValidator<'s> {
             seen: vec![false; self.schema.properties().len()],
             has_id: false,
             expected_next: 0,
-            violations: Vec::new(),
+            violations: Violations::default(),
         }
     }
 }
@@ -122,7 +123,7 @@ pub struct RecordCheck<'s> {
     has_id: bool,
     /// The property that follows the last one: records mostly come in schema order.
     expected_next: usize,
-    violations: Vec<Violation>,
+    violations: Violations,
 }
 
 impl<'s> RecordCheck<'s> {
@@ -167,7 +168,7 @@ impl<'s> RecordCheck<'s> {
             }
             None => {
                 let names = self.schema.properties().iter().map(|p| p.name.as_str());
-                let hint = nearest(key, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+                let hint = self.violations.hint(key, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
                 let detail = format!("the schema has no property `{}`{hint}", abbreviate(key));
                 self.note(pointer_to("", key), ViolationCode::UnknownProperty, detail);
             }
@@ -312,7 +313,7 @@ impl<'s> RecordCheck<'s> {
         self.seen.fill(false);
         self.has_id = false;
         self.expected_next = 0;
-        std::mem::take(&mut self.violations)
+        self.violations.take()
     }
 
     /// The value that a property without a value takes: its default, or null.

@@ -68,6 +68,7 @@ violation_codes! {
     NotIndexable = "not_indexable", "A property of this type cannot be indexed or unique.";
     NotWider = "not_wider", "Not every value of the property's type can be had as one of the new type.";
     ContradictoryChange = "contradictory_change", "Two parts of a change contradict each other.";
+    MoreViolations = "more_violations", "There are more violations than are named.";
     WrongCount = "wrong_count", "There are too few or too many of something.";
 }
 

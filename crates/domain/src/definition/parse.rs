@@ -9,7 +9,7 @@ use crate::report::Report;
 use crate::violation::{abbreviate, pointer_to};
 use crate::{
     Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value, Violation,
-    ViolationCode, Warnings, nearest,
+    ViolationCode, Warnings,
 };
 
 const SCHEMA_KEYS: [&str; 4] = ["name", "description", "properties", "unique"];
@@ -199,7 +199,7 @@ impl Report {
             "object" => DataType::Object,
             "array" => DataType::Array,
             unknown => {
-                let hint = nearest(unknown, DataType::NAMES).map_or_else(
+                let hint = self.hint(unknown, DataType::NAMES).map_or_else(
                     || format!("the types are {}", DataType::NAMES.join(", ")),
                     |name| format!("did you mean `{name}`?"),
                 );

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::{Check, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, default_name};
 use crate::report::Report;
 use crate::violation::{abbreviate, pointer_to};
-use crate::{DataType, Field, Schema, SystemField, Value, Violation, ViolationCode, nearest};
+use crate::{DataType, Field, Schema, SystemField, Value, Violation, ViolationCode};
 
 /// Longest name of a rule, in characters.
 pub(super) const MAX_NAME_CHARS: usize = 100;
@@ -91,7 +91,7 @@ impl Reader<'_> {
         let found = KINDS.iter().find(|(kind, _)| kind == text);
         if found.is_none() {
             let known = || KINDS.iter().map(|(kind, _)| *kind);
-            let hint = nearest(text, known()).map_or_else(
+            let hint = self.report.hint(text, known()).map_or_else(
                 || format!("the rules are {}", known().collect::<Vec<_>>().join(", ")),
                 |name| format!("did you mean `{name}`?"),
             );
@@ -199,7 +199,7 @@ impl Reader<'_> {
         let at = |key: &str| format!("{pointer}/{key}");
         let given = |key: &str| object.get(key).filter(|value| !value.is_null());
         let data_type = fields.first()?.data_type();
-        let reported = self.report.len();
+        let reported = self.report.count();
         let check = match kind {
             "required" => Some(Check::Required),
             "duplicate" => Some(Check::Duplicate),
@@ -240,7 +240,7 @@ impl Reader<'_> {
                 age.map(Check::Freshness)
             }),
         };
-        check.filter(|_| self.report.len() == reported)
+        check.filter(|_| self.report.count() == reported)
     }
 
     /// Reports a pair of limits of which there is none, or that no value can satisfy.
