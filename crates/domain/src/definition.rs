@@ -5,6 +5,7 @@ mod parse;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::report::Report;
 use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Violation};
 
 /// Most properties that a schema may have.
@@ -27,7 +28,15 @@ impl SchemaDefinition {
     /// # Errors
     /// Every violation found, each with a JSON Pointer into `document`.
     pub fn parse(document: &Json) -> Result<Self, Vec<Violation>> {
-        parse::definition(document)
+        parse::definition(document, Report::default())
+    }
+
+    /// Parses a definition that was accepted before, whatever its patterns cost by now.
+    ///
+    /// # Errors
+    /// As [`SchemaDefinition::parse`].
+    pub fn parse_accepted(document: &Json) -> Result<Self, Vec<Violation>> {
+        parse::definition(document, Report::of_accepted())
     }
 
     /// The schema's name.

@@ -17,6 +17,7 @@ mod filter;
 mod index;
 mod name;
 mod nested;
+mod patterns;
 mod property;
 mod quality;
 mod query;
@@ -43,7 +44,7 @@ pub use field::{Field, SystemField, UnknownField};
 pub use filter::{Condition, Filter, FilterError, Operand, Operator};
 pub use index::{Index, MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, UniqueKey, listed};
 pub use name::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName};
-pub use nested::{DEFAULT_JSON_DEPTH, JsonFault, MAX_JSON_DEPTH, check_json, compacted, parse_json};
+pub use nested::{DEFAULT_JSON_DEPTH, JsonFault, MAX_JSON_DEPTH, check_json, compacted, count_values, parse_json};
 pub use property::{Property, Warnings};
 pub use quality::{
     Category, CharacterSet, Check, Finding, LetterCase, MAX_RULES, Mended, Rule, RuleSet, StandardForm, WHITE_SPACE,

@@ -1,24 +1,28 @@
 //! What is wrong with a JSON document, gathered while it is read.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use crate::constraints::typed;
+use crate::patterns::{Patterns, Refusal};
 use crate::validation::Incoming;
 use crate::violation::{abbreviate, pointer_to};
 use crate::violations::Violations;
 use crate::{CharacterSet, DataType, Property, Severity, Value, ValueRef, Violation, ViolationCode};
 
-/// Largest compiled form of a pattern, in bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
-
 /// Every violation that is found in a document.
 #[derive(Default)]
 pub(crate) struct Report {
     violations: Violations,
+    patterns: Patterns,
 }
 
 impl Report {
+    /// Of a document that was accepted before: what it may cost was asked then.
+    pub(crate) fn of_accepted() -> Self {
+        Self { patterns: Patterns::unbounded(), ..Self::default() }
+    }
+
     pub(crate) fn into_violations(mut self) -> Vec<Violation> {
         self.violations.take()
     }
@@ -133,11 +137,11 @@ impl Report {
     }
 
     pub(crate) fn pattern(&mut self, pointer: &str, text: &str) -> Option<Regex> {
-        let pattern = RegexBuilder::new(text).size_limit(MAX_PATTERN_BYTES).build();
-        let detail = match &pattern {
-            Ok(_) => return pattern.ok(),
-            Err(regex::Error::CompiledTooBig(_)) => "the pattern is too large",
-            Err(_) => "the pattern is not a regular expression of Rust's `regex` syntax",
+        let detail = match self.patterns.compiled(text) {
+            Ok(pattern) => return Some(pattern),
+            Err(Refusal::TooLarge) => "the pattern is too large",
+            Err(Refusal::TooLargeTogether) => "the patterns of one document are too large together; make some simpler",
+            Err(Refusal::Unreadable) => "the pattern is not a regular expression of Rust's `regex` syntax",
         };
         self.add(pointer, ViolationCode::InvalidConstraint, detail);
         None

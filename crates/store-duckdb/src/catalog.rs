@@ -164,7 +164,7 @@ pub(crate) fn counters(connection: &Connection, stored: &StoredSchema) -> Result
 fn parse(definition: &str) -> Result<SchemaDefinition, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, "the catalog holds a schema that cannot be read");
     let document = parse_json(definition).map_err(|error| damaged().with_source(error))?;
-    SchemaDefinition::parse(&document).map_err(|_| damaged())
+    SchemaDefinition::parse_accepted(&document).map_err(|_| damaged())
 }
 
 /// Whether the file has a catalog.

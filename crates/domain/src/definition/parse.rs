@@ -30,8 +30,7 @@ const CONSTRAINT_KEYS: [&str; 7] = ["min_length", "max_length", "pattern", "char
 const WARNING_KEYS: [&str; 8] =
     ["required", "min_length", "max_length", "pattern", "characters", "enum", "minimum", "maximum"];
 
-pub(super) fn definition(document: &Json) -> Result<SchemaDefinition, Vec<Violation>> {
-    let mut report = Report::default();
+pub(super) fn definition(document: &Json, mut report: Report) -> Result<SchemaDefinition, Vec<Violation>> {
     let Some(object) = report.object("", document, &SCHEMA_KEYS) else {
         return Err(report.into_violations());
     };
