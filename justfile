@@ -28,6 +28,14 @@ monitoring:
 fuzz-api examples="100" seconds="900" phases="examples,coverage,fuzzing,stateful":
     fuzz/api.sh {{ examples }} {{ seconds }} {{ phases }}
 
+# Asks so many generated queries of the server and of the engine directly over the same records (needs PyPI).
+queries number="10000" *args:
+    ./dev build
+    test -d '{{ CARGO_TARGET_DIR }}/queries-venv' || python3 -m venv '{{ CARGO_TARGET_DIR }}/queries-venv'
+    '{{ CARGO_TARGET_DIR }}/queries-venv/bin/pip' install --quiet duckdb==2.0.0
+    '{{ CARGO_TARGET_DIR }}/queries-venv/bin/python' load-tests/queries.py --binary '{{ CARGO_TARGET_DIR }}/debug/eider' \
+        --queries {{ number }} {{ args }}
+
 # Fuzzes one of the readers in fuzz/fuzz_targets for so many seconds (needs the nightly toolchain and cargo-fuzz).
 fuzz target seconds="180":
     mkdir -p '{{ CARGO_TARGET_DIR }}/fuzz-corpus/{{ target }}'
