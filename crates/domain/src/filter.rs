@@ -95,7 +95,7 @@ pub enum Operand {
     Nothing,
     /// One value.
     One(Value),
-    /// At least one value: `in`.
+    /// Any of these, with none nothing: `in`.
     Many(Vec<Value>),
 }
 
@@ -185,10 +185,8 @@ impl Condition {
                 return Err(invalid_value(&field, operator, "expected true or false"));
             }
             _ if !operator.applies_to(field.data_type()) => return Err(not_applicable(&field, operator)),
-            (Operator::In, Json::Array(list)) if !list.is_empty() => {
-                Operand::Many(list.iter().map(parse).collect::<Result<_, _>>()?)
-            }
-            (Operator::In, _) => return Err(invalid_value(&field, operator, "expected a list of at least one value")),
+            (Operator::In, Json::Array(list)) => Operand::Many(list.iter().map(parse).collect::<Result<_, _>>()?),
+            (Operator::In, _) => return Err(invalid_value(&field, operator, "expected a list")),
             (_, value) => Operand::One(parse(value)?),
         };
         Ok(Self { field, operator, operand })
@@ -270,22 +268,23 @@ impl Filter {
         }
     }
 
+    /// The conditions, in the order of the tree.
+    pub fn conditions(&self) -> Vec<&Condition> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::conditions).collect(),
+            Self::Not(part) => part.conditions(),
+            Self::Condition(condition) => vec![condition],
+        }
+    }
+
     /// The fields that are compared, in the order of the tree, each as often as it is.
     pub fn fields(&self) -> Vec<&Field> {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::fields).collect(),
-            Self::Not(part) => part.fields(),
-            Self::Condition(condition) => vec![condition.field()],
-        }
+        self.conditions().into_iter().map(Condition::field).collect()
     }
 
     /// Number of conditions in the tree.
     pub fn condition_count(&self) -> usize {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::condition_count).sum(),
-            Self::Not(part) => part.condition_count(),
-            Self::Condition(_) => 1,
-        }
+        self.conditions().len()
     }
 }
 
@@ -350,7 +349,7 @@ mod tests {
         assert_eq!(commas, condition("carrier", "in", r#"["UA","AA"]"#).unwrap());
         assert!(condition("carrier", "in", r#"["UA",1]"#).is_err());
         assert!(condition("carrier", "in", "[").is_err());
-        assert!(condition("carrier", "in", "[]").is_err());
+        assert_eq!(condition("carrier", "in", "[]").unwrap().operand(), &Operand::Many(Vec::new()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::commit::{engine_batch, engine_schema, ids_of};
 use crate::error::{arrow_error, internal, store_error};
 use crate::identity::StoredIds;
 use crate::keys::keys_of;
+use crate::prepared::Prepared;
 use crate::sql::{self, Statement};
 use crate::worker::{Decision, transaction};
 use crate::{ident, scan};
@@ -60,9 +61,8 @@ pub(crate) fn apply(
         let gone = accepted().filter(|change| !matches!(change, Change::Create { .. })).map(id_of).collect::<Vec<_>>();
         if !gone.is_empty() {
             let deletion = sql::delete_ids(schema, &gone);
-            let deleted = connection
-                .prepare_cached(&deletion.sql)
-                .and_then(|mut statement| statement.execute(params_from_iter(deletion.values.iter())))
+            let deleted = Prepared::new(connection, &deletion)?
+                .execute(params_from_iter(deletion.values.iter()))
                 .map_err(store_error)?;
             if deleted != gone.len() {
                 return Err(internal("a deletion met other records than were found"));
@@ -294,7 +294,7 @@ pub(crate) fn read(
 ) -> Result<(), StoreError> {
     let arrow = types.iter().map(|data_type| data_type.arrow_field("", true));
     let arrow = std::sync::Arc::new(arrow_schema::Schema::new(arrow.collect::<Vec<_>>()));
-    let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+    let mut prepared = Prepared::new(connection, statement)?;
     let batches = prepared.stream_arrow(params_from_iter(statement.values.iter())).map_err(store_error)?;
     for batch in batches {
         let batch = scan::port_batch(&batch.map_err(store_error)?, &arrow)?;

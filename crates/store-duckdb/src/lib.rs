@@ -24,6 +24,7 @@ mod issues;
 mod keys;
 mod lookups;
 mod pool;
+mod prepared;
 mod profile;
 mod ranges;
 mod reads;

@@ -14,6 +14,7 @@ use eider_application::{ScanRequest, StoreError};
 use eider_domain::{Condition, Field, Operator, Schema};
 
 use crate::error::store_error;
+use crate::prepared::Prepared;
 use crate::sql;
 
 /// Records that the engine looks up by an index at least; of large schemas it is a thousandth.
@@ -43,7 +44,7 @@ impl Lookups {
                 continue;
             }
             let statement = sql::count_up_to(schema, condition, MOST_ROWS + 1);
-            let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+            let mut prepared = Prepared::new(connection, &statement)?;
             let found: u64 =
                 prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0)).map_err(store_error)?;
             if found <= MOST_ROWS {

@@ -10,7 +10,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use async_stream::stream;
-use duckdb::{CachedStatement, Connection, params_from_iter};
+use duckdb::{Connection, params_from_iter};
 use eider_application::{POSITION_SEQUENCE, RecordStream, ScanRequest, StoreError, blocking, position_key};
 use eider_domain::Schema;
 use futures::StreamExt;
@@ -24,6 +24,7 @@ use crate::evolution::TableVersion;
 use crate::interrupt::cancellation;
 use crate::lookups::Lookups;
 use crate::pool::{self, Pool};
+use crate::prepared::Prepared;
 use crate::ranges::Ranges;
 use crate::settings::ScanBatch;
 use crate::sql::{self, Statement};
@@ -164,7 +165,7 @@ fn send_counted(connection: &Connection, scan: &Scan, sender: &Batches, rows: &m
     match &scan.source {
         Source::Records { request, .. } if request.counts_total => transaction(connection, || {
             let statement = sql::count(&scan.schema, &request.query.filter);
-            let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+            let mut prepared = Prepared::new(connection, &statement)?;
             let total = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
             scan.version.check()?;
             let _ = sender.total.set(total.map_err(store_error)?);
@@ -193,7 +194,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
             }
         }
     };
-    let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+    let mut prepared = Prepared::new(connection, &statement)?;
     let outcome = send_rows(&mut prepared, &statement, (columns, version, *batch, most_rows), sender, rows);
     if !matches!(outcome, Ok(true)) || most_rows.is_some() {
         // What is left of its result would stay open with it.
@@ -203,7 +204,7 @@ fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u
 }
 
 fn send_rows(
-    prepared: &mut CachedStatement<'_>,
+    prepared: &mut Prepared<'_>,
     statement: &Statement,
     (schema, version, most, most_rows): (&SchemaRef, &TableVersion, ScanBatch, Option<u64>),
     sender: &Batches,
@@ -244,7 +245,7 @@ pub(crate) fn collect(
     schema: &SchemaRef,
     most_bytes: usize,
 ) -> Result<Option<RecordBatch>, StoreError> {
-    let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+    let mut prepared = Prepared::new(connection, statement)?;
     let collected = collect_rows(&mut prepared, statement, schema, most_bytes);
     if !matches!(collected, Ok(Some(_))) {
         prepared.discard();
@@ -253,7 +254,7 @@ pub(crate) fn collect(
 }
 
 fn collect_rows(
-    prepared: &mut CachedStatement<'_>,
+    prepared: &mut Prepared<'_>,
     statement: &Statement,
     schema: &SchemaRef,
     most_bytes: usize,

@@ -43,6 +43,19 @@ impl Statement {
         self.sql.push_str(&parameter(data_type));
         self.values.push(engine_value(data_type, value));
     }
+
+    /// Appends a parameter that is a list of a type and binds values to it.
+    fn bind_list(&mut self, data_type: DataType, values: &[Value]) {
+        self.push(&format!("?::{}[]", column_type(data_type)));
+        self.values.push(EngineValue::List(values.iter().map(|value| engine_value(data_type, value)).collect()));
+    }
+}
+
+/// As many values as the next power of two, the last one repeated, so that few texts of statements exist and each is prepared
+/// once for a connection. None of none.
+fn padded<T>(values: &[T]) -> impl Iterator<Item = &T> {
+    let most = if values.is_empty() { 0 } else { values.len().next_power_of_two() };
+    values.iter().chain(values.last().into_iter().cycle()).take(most)
 }
 
 /// The text of the statement of a scan, whose values are bound, for benchmarks: not part of the API.

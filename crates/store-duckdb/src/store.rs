@@ -25,6 +25,7 @@ use crate::evolution::{self, EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observation, Observed};
 use crate::issues::IssueWriter;
 use crate::pool::PoolStatus;
+use crate::prepared::Prepared;
 use crate::ranges::RangeStatus;
 use crate::record_cache::{Ids, RecordCache};
 use crate::scan::{Scan, Source, scan_schema};
@@ -297,7 +298,7 @@ impl RecordStore for DuckDbStore {
         let started = Instant::now();
         let statement = sql::count(schema, filter);
         let count = worker::read_version(&self.shared.pool, version, move |connection| {
-            let mut prepared = connection.prepare_cached(&statement.sql).map_err(store_error)?;
+            let mut prepared = Prepared::new(connection, &statement)?;
             let count = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
             count.map_err(store_error)
         })

@@ -1,12 +1,9 @@
 //! Statements that find and delete records by lists of keys.
-//!
-//! Lists are padded to a power of two by repeating their last value, so that few texts of statements exist and each
-//! is prepared once for a connection.
 
 use eider_domain::{DataType, Field, Schema, Value};
 use uuid::Uuid;
 
-use super::Statement;
+use super::{Statement, padded};
 use crate::ident;
 
 /// Selects these records, whole, in no order.
@@ -75,11 +72,6 @@ pub(crate) fn holders(schema: &Schema, fields: &[Field], values: &[Vec<Value>]) 
 
 fn uuids(ids: &[Uuid]) -> Vec<Value> {
     ids.iter().copied().map(Value::Uuid).collect()
-}
-
-/// As many values as the next power of two.
-fn padded<T>(values: &[T]) -> impl Iterator<Item = &T> {
-    values.iter().chain(values.last().into_iter().cycle()).take(values.len().next_power_of_two())
 }
 
 /// Appends ` IN (…)`; `values` is not empty.

@@ -2,11 +2,12 @@
 
 use eider_domain::{Condition, Field, Filter, Operand, Operator, SystemField};
 
-use super::Statement;
+use super::{Statement, padded};
 use crate::ident;
 
-/// Most ids of a list that is looked up by a join.
-const MOST_JOINED_IDS: usize = 1_024;
+/// Most values of a list that stand in the statement, which leaves records in their order. More are bound as one value and
+/// joined: each length of a list would be a statement of its own, and a value costs the engine more than a row.
+const MOST_LISTED: usize = 64;
 
 /// Appends a filter as a Boolean expression.
 pub(super) fn push_filter(statement: &mut Statement, filter: &Filter) {
@@ -15,15 +16,18 @@ pub(super) fn push_filter(statement: &mut Statement, filter: &Filter) {
 
 /// Whether a filter makes the engine join, which leaves records in no order.
 pub(super) fn makes_a_join(filter: &Filter) -> bool {
-    filter.required_conditions().into_iter().any(is_joined)
+    filter.conditions().into_iter().any(is_long) || filter.required_conditions().into_iter().any(is_of_ids)
 }
 
-/// Whether a condition that every record has to meet is a list of ids. The engine makes a join of it and looks for its keys in
-/// the scan; an `IN` list it compares only once every column of every row group in question is read.
-fn is_joined(condition: &Condition) -> bool {
-    let is_list =
-        |operand: &Operand| matches!(operand, Operand::Many(ids) if (2..=MOST_JOINED_IDS).contains(&ids.len()));
-    *condition.field() == Field::System(SystemField::Id) && is_list(condition.operand())
+fn is_long(condition: &Condition) -> bool {
+    matches!(condition.operand(), Operand::Many(values) if values.len() > MOST_LISTED)
+}
+
+/// Whether a condition that every record has to meet is a list of ids. The engine looks for the keys of a join in the scan; an `IN`
+/// list it compares only once every column of every row group in question is read.
+fn is_of_ids(condition: &Condition) -> bool {
+    let is_list = matches!(condition.operand(), Operand::Many(ids) if ids.len() > 1);
+    is_list && *condition.field() == Field::System(SystemField::Id)
 }
 
 fn push_part(statement: &mut Statement, filter: &Filter, is_required: bool) {
@@ -35,7 +39,9 @@ fn push_part(statement: &mut Statement, filter: &Filter, is_required: bool) {
             push_part(statement, part, false);
             statement.push(")");
         }
-        Filter::Condition(condition) => push_condition(statement, condition, is_required && is_joined(condition)),
+        Filter::Condition(condition) => {
+            push_condition(statement, condition, is_long(condition) || (is_required && is_of_ids(condition)));
+        }
     }
 }
 
@@ -55,7 +61,12 @@ fn push_list(statement: &mut Statement, parts: &[Filter], (joint, empty): (&str,
 }
 
 fn push_condition(statement: &mut Statement, condition: &Condition, is_joined: bool) {
-    statement.push(&ident::column(condition.field()));
+    let column = ident::column(condition.field());
+    if matches!(condition.operand(), Operand::Many(values) if values.is_empty()) {
+        // Unknown of a null, as with values, and else false.
+        return statement.push(&format!("({column} <> {column})"));
+    }
+    statement.push(&column);
     statement.push(match condition.operator() {
         Operator::Eq => " = ",
         Operator::Ne => " <> ",
@@ -74,15 +85,18 @@ fn push_condition(statement: &mut Statement, condition: &Condition, is_joined: b
         Operand::Nothing => {}
         Operand::One(value) => statement.bind(data_type, value),
         Operand::Many(values) => {
-            let (begin, between, end) = if is_joined { ("(VALUES (", "), (", "))") } else { ("(", ", ", ")") };
-            statement.push(begin);
-            for (index, value) in values.iter().enumerate() {
-                if index > 0 {
-                    statement.push(between);
-                }
+            if is_joined {
+                statement.push("(SELECT unnest(");
+                statement.bind_list(data_type, values);
+                statement.push("))");
+                return;
+            }
+            statement.push("(");
+            for (index, value) in padded(values).enumerate() {
+                statement.push(if index > 0 { ", " } else { "" });
                 statement.bind(data_type, value);
             }
-            statement.push(end);
+            statement.push(")");
         }
     }
 }
