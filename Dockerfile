@@ -12,7 +12,8 @@ FROM gcr.io/distroless/base-debian12:nonroot
 COPY eider /usr/local/bin/eider
 COPY THIRD_PARTY_LICENSES.html /usr/share/doc/eider/
 COPY --from=directory --chown=nonroot:nonroot /data /var/lib/eider
-ENV EIDER_DATA_DIR=/var/lib/eider EIDER_LISTEN=0.0.0.0:8080 EIDER_LOG_FORMAT=json
+# `docker stop` kills after ten seconds unless --stop-timeout says otherwise.
+ENV EIDER_DATA_DIR=/var/lib/eider EIDER_LISTEN=0.0.0.0:8080 EIDER_LOG_FORMAT=json EIDER_SERVER_SHUTDOWN_GRACE=7s
 USER nonroot
 VOLUME /var/lib/eider
 EXPOSE 8080

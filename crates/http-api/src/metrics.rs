@@ -24,6 +24,7 @@ pub(crate) use self::records::{RecordMetrics, Sent};
 pub(crate) use self::requests::{Endpoint, RequestMetrics};
 use self::store::StoreCollector;
 use self::validations::ValidationCollector;
+use crate::DroppedLines;
 use crate::admission::Admission;
 use crate::answers::Answers;
 
@@ -41,12 +42,13 @@ pub(crate) struct Sources<'s> {
     pub(crate) stream_metrics: &'s StreamMetrics,
     pub(crate) bulk_calls: &'s Admission,
     pub(crate) streams: &'s Admission,
+    pub(crate) dropped_lines: &'s DroppedLines,
 }
 
 /// Everything that `/metrics` tells.
 pub(crate) fn registry(sources: &Sources<'_>) -> Registry {
     let mut all = Registry::default();
-    all.register_collector(Box::new(ProcessCollector));
+    all.register_collector(Box::new(ProcessCollector(sources.dropped_lines.clone())));
     let registry = all.sub_registry_with_prefix(PREFIX);
     let Sources { query, answers, requests, records, stream_metrics: streams, .. } = *sources;
     registry.register_collector(Box::new(StoreCollector::new(query.clone())));

@@ -12,7 +12,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use eider_store_duckdb::{EngineRelease, engine_linkage};
 
 use crate::configuration::{CONFIG_VARIABLE, Effective, Sources, effective, load};
-use crate::settings::LogFormat;
+use crate::serve::Signals;
+use crate::settings::{LogFormat, Umask};
 use crate::{backup, demo, doctor, health, import, keys, restore, serve, telemetry};
 
 /// An embedded analytical record store with a streaming REST API.
@@ -139,13 +140,16 @@ fn version() -> String {
 
 /// Whether what was asked for is so.
 fn execute(command: Command) -> Result<bool> {
+    Umask::default().apply();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     match command {
         Command::Serve(arguments) => {
+            let signals = runtime.block_on(async { Signals::listen() })?;
             let sources = arguments.sources();
             let settings = sources.load()?;
+            settings.storage.umask.apply();
             let telemetry = telemetry::init(&settings)?;
-            let served = runtime.block_on(serve::serve(settings, sources, telemetry.log_filter()));
+            let served = runtime.block_on(serve::serve(settings, sources, &telemetry, signals));
             telemetry.close();
             // A thread that waits for a client, or for an engine that has stopped, does not keep the process.
             runtime.shutdown_timeout(Duration::from_secs(5));

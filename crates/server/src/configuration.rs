@@ -1,10 +1,12 @@
 //! Layers of configuration: defaults, file, environment, flags. The later wins, key by key.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::Value;
 use figment::{Figment, Metadata, Provider, Source};
 
 use crate::settings::Settings;
@@ -123,18 +125,31 @@ fn layer(metadata: &Metadata, key: &str) -> String {
 
 /// The value without the credentials that a URL in it may have.
 fn masked(value: toml::Value) -> toml::Value {
-    let toml::Value::String(text) = value else { return value };
-    let masked = text.split_once("://").and_then(|(scheme, rest)| {
-        let (_, host) = rest.split_once('@')?;
-        Some(format!("{scheme}://***@{host}"))
-    });
-    toml::Value::String(masked.unwrap_or(text))
+    match value {
+        toml::Value::String(text) => toml::Value::String(masked_text(&text)),
+        toml::Value::Array(values) => toml::Value::Array(values.into_iter().map(masked).collect()),
+        other => other,
+    }
+}
+
+/// However the URL is spelt: without a scheme, with `@` or `/` in the password.
+fn masked_text(text: &str) -> String {
+    let (scheme, rest) = match text.find(":/") {
+        Some(end) => {
+            text.split_at(end + text[end..].chars().skip(1).take_while(|character| *character == '/').count() + 1)
+        }
+        None => ("", text),
+    };
+    match rest.rsplit_once('@') {
+        Some((credentials, host)) if !scheme.is_empty() || credentials.contains(':') => format!("{scheme}***@{host}"),
+        _ => text.to_owned(),
+    }
 }
 
 fn layers(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Figment> {
     let known = known_keys();
-    let defaults = Serialized::defaults(Settings::default());
-    let mut layers = Figment::from(Named(DEFAULT, defaults));
+    let defaults = toml::Table::try_from(Settings::default()).context("the defaults cannot be written as TOML")?;
+    let mut layers = Figment::from(Named(DEFAULT, Serialized::defaults(Settings::default())));
     if let Some(path) = file {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
@@ -144,9 +159,9 @@ fn layers(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Figment> {
     check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()), &known)?;
     for key in &known {
         for variable in variables_of(key) {
-            let path = key.clone();
-            let provider = Env::raw().only(&[variable.as_str()]).map(move |_| path.clone().into()).split(".");
-            layers = layers.merge(provider);
+            if let Some(text) = variable_text(&variable)? {
+                layers = layers.merge(Variable { key, value: value_of(text, defaults_of(&defaults, key)) });
+            }
         }
     }
     for (key, value) in flags {
@@ -162,6 +177,45 @@ fn extract(layers: &Figment) -> Result<Settings> {
     })?;
     settings.check().context("the configuration is not valid")?;
     Ok(settings)
+}
+
+fn defaults_of<'d>(defaults: &'d toml::Table, key: &str) -> Option<&'d toml::Value> {
+    let (section, name) = key.split_once('.')?;
+    defaults.get(section)?.get(name)
+}
+
+/// What a variable of the environment says, if it is set.
+fn variable_text(name: &str) -> Result<Option<String>> {
+    let text = std::env::var_os(name).map(OsString::into_string);
+    text.transpose().map_err(|_| anyhow::anyhow!("the environment variable {name} is not UTF-8"))
+}
+
+/// The value that a text stands for where a setting has this default. Where that is text, so is every value: a directory may be
+/// called `2024`.
+fn value_of(text: String, default: Option<&toml::Value>) -> Value {
+    match default {
+        Some(toml::Value::String(_)) | None => Value::from(text),
+        Some(_) => text.parse().unwrap_or_else(|never| match never {}),
+    }
+}
+
+/// A setting of the environment.
+struct Variable<'k> {
+    key: &'k str,
+    value: Value,
+}
+
+impl Provider for Variable<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment variable")
+    }
+
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+        Ok(figment::util::nest(self.key, self.value.clone())
+            .into_dict()
+            .map(|dict| figment::Profile::Default.collect(dict))
+            .unwrap_or_default())
+    }
 }
 
 /// A layer under a name of its own.

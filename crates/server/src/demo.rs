@@ -9,6 +9,7 @@ use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use eider_http_api::DroppedLines;
 use reqwest::StatusCode;
 use serde_json::Value as Json;
 
@@ -40,11 +41,11 @@ pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result
     settings.server.shutdown_grace = Duration::from_secs(2);
 
     let signal = stop_signal()?;
-    let server = match Server::open(&settings).await {
+    let server = match Server::open(&settings, DroppedLines::default()).await {
         Err(error) if is_address_in_use(&error) => {
             writeln!(stdout(), "{listen} is taken; taking a free port.")?;
             settings.server.listen.set_port(0);
-            Server::open(&settings).await?
+            Server::open(&settings, DroppedLines::default()).await?
         }
         other => other?,
     };

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -10,15 +11,16 @@ use eider_application::{
     BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, RecordStore,
     SchemaCatalog, SchemaService, SystemClock, UuidV7Generator, ValidationService,
 };
-use eider_http_api::{HttpServer, Services, Stopper};
+use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
 use eider_store_duckdb::DuckDbStore;
-use tokio::signal::unix::{SignalKind, signal};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::Sources;
 use crate::memory::SystemMemory;
 use crate::reload::Reloader;
 use crate::settings::{Settings, bytes};
-use crate::telemetry::LogFilter;
+use crate::telemetry::Telemetry;
 
 /// Directory of the reports of failures, in that of the data.
 const REPORTS: &str = "imports";
@@ -41,7 +43,7 @@ struct Keys {
 
 impl Server {
     /// Binds the address, opens the store and puts everything together.
-    pub(crate) async fn open(settings: &Settings) -> Result<Self> {
+    pub(crate) async fn open(settings: &Settings, dropped_lines: DroppedLines) -> Result<Self> {
         let listen = settings.server.listen;
         let http_settings = settings.http();
         let scheme = if http_settings.tls.is_some() { "https" } else { "http" };
@@ -65,7 +67,7 @@ impl Server {
                  `storage.memory_limit` and the caches"
             );
         }
-        let services = services(&store, settings, &temp_directory, keys.ring.clone(), memory.clone());
+        let services = services(&store, settings, &temp_directory, keys.ring.clone(), memory.clone(), dropped_lines);
         let http = HttpServer::new(listener, services, http_settings).context("cannot start the HTTP server")?;
         Ok(Self { store, http, keys, memory, scheme })
     }
@@ -120,6 +122,7 @@ fn services(
     temp_directory: &Path,
     keys: KeyRing,
     memory: MemoryGuard,
+    dropped_lines: DroppedLines,
 ) -> Services {
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
@@ -141,19 +144,42 @@ fn services(
         query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),
         memory,
         keys,
+        dropped_lines,
+    }
+}
+
+/// What the process is told from outside.
+pub(crate) struct Signals {
+    hangup: Signal,
+    stop: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Signals {
+    /// Listens from now on; until then any of them ends the process. Must be called within a tokio runtime.
+    pub(crate) fn listen() -> Result<Self> {
+        let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        Ok(Self { hangup, stop: Box::pin(stop_signal()?) })
     }
 }
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the settings again.
-pub(crate) async fn serve(settings: Settings, sources: Sources, log: LogFilter) -> Result<()> {
-    let server = Server::open(&settings).await?;
+pub(crate) async fn serve(
+    settings: Settings,
+    sources: Sources,
+    telemetry: &Telemetry,
+    Signals { mut hangup, mut stop }: Signals,
+) -> Result<()> {
+    let server = tokio::select! {
+        server = Server::open(&settings, telemetry.dropped_lines()) => server?,
+        () = &mut stop => return Ok(()),
+    };
+    let log = telemetry.log_filter();
     let stopper = server.stopper();
     let mut reloader = Reloader::new(sources, settings, server.http.settings(), server.memory.clone(), log);
-    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    let mut stop = Box::pin(stop_signal()?);
     let store = server.store.clone();
     let mut engine_stopped = Box::pin(store.engine_stopped());
     let mut running = Box::pin(server.run());
+    notify(&[NotifyState::Ready]);
     loop {
         tokio::select! {
             result = &mut running => return result,
@@ -163,9 +189,17 @@ pub(crate) async fn serve(settings: Settings, sources: Sources, log: LogFilter) 
             _ = hangup.recv() => reloader.reload(),
         }
     }
+    notify(&[NotifyState::Stopping]);
     tracing::info!("stopping: no new connections, running requests may end");
     let (result, ()) = tokio::join!(running, stopper.stop());
     result
+}
+
+/// Tells the supervisor that started the process, if it wants to know.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(error.message = %error, "the supervisor was not told");
+    }
 }
 
 /// Ends when the process is asked to stop.

@@ -2,6 +2,9 @@
 
 mod auto;
 mod derived;
+mod duration;
+mod listen;
+mod umask;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +17,7 @@ use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::derived::{DATABASE, bytes};
+pub use self::umask::Umask;
 
 /// Most bytes of the records of a page.
 const PAGE_BYTES: u64 = 64 << 20;
@@ -45,21 +49,23 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
 pub struct Server {
+    #[serde(deserialize_with = "listen::deserialize")]
     pub listen: SocketAddr,
     #[serde(with = "auto")]
     pub workers: Option<usize>,
     pub max_connections: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub keep_alive: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub header_timeout: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub body_timeout: Duration,
     pub min_body_rate: ByteSize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub shutdown_grace: Duration,
     pub tls_certificate: PathBuf,
     pub tls_key: PathBuf,
+    pub hosts: Vec<String>,
     pub cors_origins: Vec<String>,
 }
 
@@ -69,6 +75,7 @@ pub struct Server {
 #[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
 pub struct Storage {
     pub data_dir: PathBuf,
+    pub umask: Umask,
     #[serde(with = "auto")]
     pub temp_directory: Option<String>,
     #[serde(with = "auto")]
@@ -76,14 +83,14 @@ pub struct Storage {
     #[serde(with = "auto")]
     pub threads: Option<usize>,
     pub checkpoint_threshold: ByteSize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub checkpoint_after_idle: Duration,
     pub staging_memory: ByteSize,
     pub id_filter: ByteSize,
     pub record_cache: ByteSize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub writer_wait: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub change_patience: Duration,
     pub scan_batch: ByteSize,
     pub scan_batch_rows: usize,
@@ -96,11 +103,11 @@ pub struct Storage {
 pub struct Pool {
     pub size: usize,
     pub max_overflow: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub wait_timeout: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub check_after_idle: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub recycle_after: Duration,
 }
 
@@ -110,7 +117,7 @@ pub struct Pool {
 #[expect(missing_docs, reason = "config/default.toml says what each setting is for, and a test that all are there")]
 pub struct Commits {
     pub max_changes: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub max_wait: Duration,
     pub queue_length: usize,
 }
@@ -134,16 +141,16 @@ pub struct Limits {
     pub reported_failures: usize,
     pub report_size: ByteSize,
     pub bulk_calls: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub bulk_call_wait: Duration,
     pub streams: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub stream_wait: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub stream_idle: Duration,
     pub validations: usize,
     pub validations_kept: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub validation_lifetime: Duration,
     pub validation_issues: ByteSize,
     pub answer_cache: ByteSize,
@@ -153,12 +160,15 @@ pub struct Limits {
     pub page_size: ByteSize,
     pub max_offset: u64,
     pub conditions: usize,
+    pub list_values: usize,
+    pub pattern_chars: usize,
+    pub document_values: u64,
     pub filter_depth: usize,
     pub sort_keys: usize,
     pub columns: usize,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub query_timeout: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub min_seq_wait: Duration,
 }
 
@@ -171,7 +181,7 @@ pub struct Memory {
     pub limit: Option<ByteSize>,
     pub soft_share: f64,
     pub critical_share: f64,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub check_every: Duration,
     pub bulk_call: ByteSize,
     pub stream: ByteSize,
@@ -184,7 +194,7 @@ pub struct Memory {
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "duration")]
     pub slow_operation: Duration,
 }
 
@@ -224,6 +234,7 @@ impl Default for Server {
             shutdown_grace: http.shutdown_grace,
             tls_certificate: PathBuf::new(),
             tls_key: PathBuf::new(),
+            hosts: http.hosts,
             cors_origins: http.cors_origins,
         }
     }
@@ -244,6 +255,7 @@ impl Default for Storage {
         } = StoreSettings::new("", "");
         Self {
             data_dir: "./data".into(),
+            umask: Umask::default(),
             temp_directory: None,
             memory_limit: None,
             threads: None,
@@ -309,6 +321,9 @@ impl Default for Limits {
             page_size: ByteSize(PAGE_BYTES),
             max_offset: http.max_offset,
             conditions: http.max_conditions,
+            list_values: http.max_list_values,
+            pattern_chars: http.max_pattern_chars,
+            document_values: http.max_document_values,
             filter_depth: http.max_filter_depth,
             sort_keys: http.max_sort_keys,
             columns: http.max_columns,

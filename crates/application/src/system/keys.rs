@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,7 +132,8 @@ impl KeyFile {
         // A key that root makes must be readable for the server to which the directory belongs.
         let (directory, own) = (fs::metadata(&self.directory)?, file.as_file().metadata()?);
         if own.uid() != directory.uid() {
-            chown(file.path(), Some(directory.uid()), Some(directory.gid()))?;
+            // By its handle: another file may have taken its name.
+            fchown(file.as_file(), Some(directory.uid()), Some(directory.gid()))?;
         }
         file.as_file().sync_all()?;
         file.persist(self.path())?;

@@ -8,15 +8,19 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
 use super::gauge;
+use crate::DroppedLines;
 use crate::process::ProcessFigures;
 
 /// Asks the kernel when it is asked itself.
 #[derive(Debug)]
-pub(super) struct ProcessCollector;
+pub(super) struct ProcessCollector(pub(super) DroppedLines);
 
 impl Collector for ProcessCollector {
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 bytes or files")]
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let dropped = ConstCounter::new(self.0.count());
+        let help = "Lines of the log that were dropped because nobody read them in time";
+        dropped.encode(encoder.encode_descriptor("log_lines_dropped", help, None, dropped.metric_type())?)?;
         let Some(figures) = ProcessFigures::read() else { return Ok(()) };
         let (bytes, seconds) = (Some(&Unit::Bytes), Some(&Unit::Seconds));
         for (name, help, unit, value) in [

@@ -14,6 +14,14 @@ use crate::{memory, telemetry};
 
 /// The file of the records in the directory of the data, and in a backup.
 pub(crate) const DATABASE: &str = "eider.duckdb";
+/// Most threads of a kind.
+const MOST_THREADS: usize = 512;
+/// Most connections to the engine.
+const MOST_CONNECTIONS: usize = 1_024;
+/// A pebibyte.
+const MOST_BYTES: u64 = 1 << 50;
+/// What requests need beside all that is there at the start.
+const LEAST_ROOM_BYTES: u64 = 16 << 20;
 /// Memory of the program itself beside the engine and the caches.
 const PROGRAM_BYTES: u64 = 64 << 20;
 
@@ -52,7 +60,81 @@ impl Settings {
             tls_certificate.as_os_str().is_empty() == tls_key.as_os_str().is_empty(),
             "`server.tls_certificate` and `server.tls_key` go together; one is empty"
         );
-        ensure!(self.pool.size > 0, "`pool.size` must be at least 1");
+        ensure!(!self.storage.data_dir.as_os_str().is_empty(), "`storage.data_dir` is empty");
+        let threads = [("server.workers", self.server.workers), ("storage.threads", self.storage.threads)];
+        for (key, threads) in threads.into_iter().filter_map(|(key, threads)| Some((key, threads?))) {
+            ensure!((1..=MOST_THREADS).contains(&threads), "`{key}` is {threads}; it must be from 1 to {MOST_THREADS}");
+        }
+        let connections = self.pool.size.saturating_add(self.pool.max_overflow);
+        ensure!(
+            self.pool.size > 0 && connections <= MOST_CONNECTIONS,
+            "`pool.size` must be at least 1, and at most {MOST_CONNECTIONS} with `pool.max_overflow`"
+        );
+        headers_of_browsers(&self.server)?;
+        telemetry::check_filter(&self.log.filter)?;
+        ensure!(
+            (0.0..=1.0).contains(&self.telemetry.sample_ratio),
+            "`telemetry.sample_ratio` is {}; it must be from 0 to 1",
+            self.telemetry.sample_ratio
+        );
+        self.check_some()?;
+        self.check_sizes()?;
+        self.check_memory()
+    }
+
+    /// Settings of which a server needs some.
+    fn check_some(&self) -> Result<()> {
+        let (server, limits) = (&self.server, &self.limits);
+        for (key, is_some) in [
+            ("server.max_connections", server.max_connections > 0),
+            ("server.header_timeout", !server.header_timeout.is_zero()),
+            ("server.body_timeout", !server.body_timeout.is_zero()),
+            ("storage.writer_wait", !self.storage.writer_wait.is_zero()),
+            ("commits.max_changes", self.commits.max_changes > 0),
+            ("commits.queue_length", self.commits.queue_length > 0),
+            ("limits.url_size", limits.url_size.as_u64() > 0),
+            ("limits.body_size", limits.body_size.as_u64() > 0),
+            ("limits.bulk_size", limits.bulk_size.as_u64() > 0),
+            ("limits.record_size", limits.record_size.as_u64() > 0),
+            ("limits.bulk_records", limits.bulk_records > 0),
+            ("limits.bulk_calls", limits.bulk_calls > 0),
+            ("limits.streams", limits.streams > 0),
+            ("limits.stream_idle", !limits.stream_idle.is_zero()),
+            ("limits.default_page", limits.default_page > 0),
+            ("limits.page_size", limits.page_size.as_u64() > 0),
+            ("limits.query_timeout", !limits.query_timeout.is_zero()),
+        ] {
+            ensure!(is_some, "`{key}` is 0; nothing would be answered");
+        }
+        Ok(())
+    }
+
+    /// No size is beyond what any machine has, which is how a number that does not fit 64 bits is read.
+    fn check_sizes(&self) -> Result<()> {
+        let sections = toml::Table::try_from(self)?;
+        let settings = sections.iter().flat_map(|(section, values)| {
+            values.as_table().into_iter().flatten().map(move |(name, value)| (section, name, value))
+        });
+        for (section, name, value) in settings {
+            let size = value.as_str().and_then(|text| text.parse::<ByteSize>().ok());
+            ensure!(
+                size.is_none_or(|size| size.as_u64() <= MOST_BYTES),
+                "`{section}.{name}` is {value}, which is more than {}",
+                ByteSize(MOST_BYTES)
+            );
+        }
+        Ok(())
+    }
+
+    /// A limit of memory leaves room for requests.
+    fn check_memory(&self) -> Result<()> {
+        let Some(limit) = self.memory.limit else { return Ok(()) };
+        let needed = ByteSize(self.memory_guard().base_bytes + LEAST_ROOM_BYTES);
+        ensure!(
+            limit >= needed,
+            "`memory.limit` is {limit}; the engine, the caches and the program take so much that requests need a limit of \
+             {needed}; lower `storage.memory_limit`, `limits.answer_cache` or `storage.record_cache`, or give it more"
+        );
         Ok(())
     }
 
@@ -68,6 +150,7 @@ impl Settings {
             min_body_rate: self.server.min_body_rate.as_u64(),
             shutdown_grace: self.server.shutdown_grace,
             tls: self.tls(),
+            hosts: self.server.hosts.clone(),
             cors_origins: self.server.cors_origins.clone(),
             requests_per_second: self.limits.requests_per_second,
             request_burst: self.limits.request_burst,
@@ -89,6 +172,9 @@ impl Settings {
             max_page_limit: self.limits.max_page,
             max_offset: self.limits.max_offset,
             max_conditions: self.limits.conditions,
+            max_list_values: self.limits.list_values,
+            max_pattern_chars: self.limits.pattern_chars,
+            max_document_values: self.limits.document_values,
             max_filter_depth: self.limits.filter_depth,
             max_sort_keys: self.limits.sort_keys,
             max_columns: self.limits.columns,
@@ -179,6 +265,12 @@ impl Settings {
             ..defaults
         }
     }
+}
+
+/// The origins are checked where they are used, when the server starts, and here before it is one.
+fn headers_of_browsers(server: &Server) -> Result<()> {
+    eider_http_api::check_origins(&server.cors_origins)
+        .map_err(|error| anyhow::anyhow!("`server.cors_origins`: {error}"))
 }
 
 pub(crate) fn bytes(size: ByteSize) -> usize {

@@ -90,3 +90,108 @@ fn the_operations_guide_lists_every_setting() {
     }
     assert!(guide.contains(&table), "docs/operations.md lacks this table (UPDATE_DOCS=1 writes it):\n{table}");
 }
+
+/// Settings of which every text is a value, but for those that [`refused`] names.
+const FREE: [&str; 4] = ["storage.temp_directory", "server.hosts", "telemetry.otlp_endpoint", "telemetry.service_name"];
+
+/// Values in TOML that a setting with this default cannot have.
+fn refused(key: &str, default: &toml::Value) -> Vec<&'static str> {
+    let own: &[&str] = match key {
+        "server.listen" => &["\"\"", "\"nowhere\"", "\"127.0.0.1:99999\"", "\"127.0.0.1\"", "8080"],
+        "server.cors_origins" => &["[\"example.org\"]", "[\"https://example.org/\"]", "\"*\"", "[1]"],
+        "server.tls_certificate" | "server.tls_key" => &["\"only-one.pem\"", "1"],
+        "server.hosts" => &["\"localhost\"", "[1]"],
+        "server.workers" | "storage.threads" => &["0", "513", "100000", "-1", "\"some\"", "1.5"],
+        "server.max_connections" | "pool.size" | "commits.queue_length" | "limits.streams" | "limits.bulk_calls" => {
+            &["0"]
+        }
+        "pool.max_overflow" => &["100000", "18446744073709551615"],
+        "server.header_timeout"
+        | "server.body_timeout"
+        | "limits.query_timeout"
+        | "limits.stream_idle"
+        | "memory.check_every" => &["\"0s\""],
+        "limits.url_size" | "limits.body_size" | "limits.bulk_size" => &["\"0 B\"", "0"],
+        "storage.data_dir" => &["\"\"", "2024"],
+        "storage.umask" => &["\"777\"", "\"77\"", "\"rw\"", "77"],
+        "storage.memory_limit" => &["\"1 MiB\""],
+        "memory.limit" => &["\"1 MiB\"", "\"200 MiB\"", "\"-1\""],
+        "memory.soft_share" | "memory.critical_share" => &["0.0", "1.5", "2"],
+        "limits.json_depth" => &["0", "100000"],
+        "limits.default_page" => &["0", "10001"],
+        "log.format" => &["\"xml\"", "1"],
+        "log.filter" => &["\"warning\"", "\"verbose\"", "\"eider=loud\"", "\"info,warning\"", "\"\"", "1"],
+        "telemetry.sample_ratio" => &["2.0", "-0.1"],
+        _ => &[],
+    };
+    let text = default.as_str().unwrap_or_default();
+    let of_kind: &[&str] = match default {
+        toml::Value::Integer(_) => &["-1", "\"many\"", "1.5", "[]"],
+        toml::Value::Float(_) => &["-0.5", "\"half\"", "nan"],
+        toml::Value::String(_) if text.parse::<bytesize::ByteSize>().is_ok() => {
+            &["\"99999999999999999999 TiB\"", "\"-1\"", "\"large\"", "[]"]
+        }
+        toml::Value::String(_) if humantime_serde::re::humantime::parse_duration(text).is_ok() => {
+            &["\"5M\"", "\"1M 5s\"", "\"-1s\"", "\"soon\"", "5", "\"\""]
+        }
+        toml::Value::String(_) if text == "auto" && key != "storage.temp_directory" && key != "log.format" => {
+            &["\"-1\"", "\"lots\"", "\"\"", "[]"]
+        }
+        _ => &["[[]]"],
+    };
+    [own, of_kind].concat()
+}
+
+#[test]
+fn every_setting_refuses_what_it_cannot_work_with() {
+    let defaults = toml::Table::try_from(Settings::default()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("eider.toml");
+    for key in known_keys() {
+        let (section, name) = key.split_once('.').unwrap();
+        let values = refused(&key, &defaults[section][name]);
+        assert!(values.len() > usize::from(!FREE.contains(&&*key)), "{key} has no values of its own");
+        for value in values {
+            fs::write(&file, format!("[{section}]\n{name} = {value}\n")).unwrap();
+            let Err(error) = load(Some(&file), &[]) else { panic!("{key} = {value} is taken") };
+            let message = format!("{error:#}");
+            let named = ["server.tls_certificate", "server.tls_key"].contains(&&*key)
+                || key.starts_with("memory.") && message.contains("`memory.")
+                || key == "limits.default_page"
+                || key == "pool.max_overflow";
+            assert!(named || message.contains(&key) || message.contains(name), "{key} = {value}: {message}");
+        }
+    }
+}
+
+#[test]
+fn text_that_looks_like_a_number_stays_text() {
+    let show = |variables: &[(&str, &str)]| {
+        let mut command = crate::process::eider(&["config", "show"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (is_shown, text) = show(&[
+        ("EIDER_DATA_DIR", "2024"),
+        ("EIDER_TELEMETRY_SERVICE_NAME", "123"),
+        ("EIDER_LIMITS_CONDITIONS", "7"),
+        ("EIDER_SERVER_WORKERS", "3"),
+        ("EIDER_MEMORY_SOFT_SHARE", "0.5"),
+        ("EIDER_SERVER_HOSTS", "[\"records.example\"]"),
+        ("EIDER_LIMITS_BODY_SIZE", "1048576"),
+    ]);
+    assert!(is_shown, "{text}");
+    for line in [
+        "data_dir = \"2024\"",
+        "service_name = \"123\"",
+        "conditions = 7",
+        "workers = \"3\"",
+        "soft_share = 0.5",
+        "hosts = [\"records.example\"]",
+        "body_size = \"1.0 MiB\"",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let (is_shown, text) = show(&[("EIDER_DATA_DIR", "")]);
+    assert!(!is_shown && text.contains("`storage.data_dir` is empty"), "{text}");
+}

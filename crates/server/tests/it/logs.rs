@@ -1,7 +1,8 @@
 //! What the log says, and what it never says.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -155,4 +156,47 @@ async fn every_line_says_on_which_host_it_was_written() {
     for line in lines {
         assert_eq!(line["hostname"], name, "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_reader_of_the_log_that_stalls_stops_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let mut command = eider(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--log-format", "json"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let base = loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it did not start");
+        if let Some((base, _)) = line.split_once("listening on ").and_then(|(_, rest)| rest.split_once('"')) {
+            break base.to_owned();
+        }
+    };
+    // From here on nobody reads. A pipe holds 64 KiB, some 140 lines.
+    let client = reqwest::Client::new();
+    let ask = async || {
+        let asked = client.get(format!("{base}/health/live")).send();
+        let answer = tokio::time::timeout(PATIENCE, asked).await.expect("it answers").unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    let mut dropped = 0.0;
+    while dropped == 0.0 {
+        for _ in 0..1_000 {
+            ask().await;
+        }
+        let text = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("log_lines_dropped_total ")).unwrap();
+        dropped = line.parse().unwrap();
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(started.elapsed() < PATIENCE, "it does not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(status.code(), Some(0));
 }

@@ -1,11 +1,13 @@
 //! Starting, stopping, and what stands in the way of it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value as Json;
 
-use crate::process::{FLIGHTS, Server, fails, json_of};
+use crate::process::{FLIGHTS, SCHEMA, Server, fails, json_of};
 
 fn serve_fails(data_dir: &Path) -> String {
     fails(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()])
@@ -131,5 +133,33 @@ async fn metrics_say_how_the_store_is_used() {
     for name in ["hits_total", "misses_total", "entries", "size_bytes"] {
         let value = server.metric(&format!("eider_store_record_cache_{name}")).await;
         assert!(value.abs() < f64::EPSILON, "{name}: nothing was read by id");
+    }
+}
+
+#[tokio::test]
+async fn what_is_made_is_its_owners_alone_unless_a_setting_says_otherwise() {
+    for (setting, others) in [(None, 0), (Some("027"), 0o050)] {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path().join("data");
+        let shell = "umask 000; exec \"$0\" \"$@\"";
+        let mut command = Command::new("sh");
+        command.env_clear().args(["-c", shell, env!("CARGO_BIN_EXE_eider"), "serve", "--listen", "127.0.0.1:0"]);
+        command.args(["--log-format", "json", "--data-dir"]).arg(&data_dir);
+        command.envs(setting.map(|mask| ("EIDER_STORAGE_UMASK", mask)));
+        let server = Server::start_as(&mut command);
+        let created = server.post("/api/v1/schemas", "application/json", SCHEMA).send().await.unwrap();
+        assert_eq!(created.status(), 201);
+        let mut seen = 0;
+        let mut waiting = vec![data_dir];
+        while let Some(path) = waiting.pop() {
+            let metadata = fs::metadata(&path).unwrap();
+            let most = if metadata.is_dir() { 0o700 | others } else { 0o600 | (others & 0o040) };
+            assert_eq!(metadata.permissions().mode() & 0o777, most, "{}", path.display());
+            if metadata.is_dir() {
+                waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+            seen += 1;
+        }
+        assert!(seen > 2);
     }
 }
