@@ -9,7 +9,7 @@ use tracing::instrument;
 use crate::timings::{Stage, timed};
 use crate::{
     Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, RecordStore, SchemaCatalog, SchemaStatistics,
-    SchemaVersion, StoreError, StoreErrorKind, schema_tag,
+    SchemaVersion, StoreError, StoreErrorKind, blocking, schema_tag,
 };
 
 /// How often a change of a schema is tried while others come first.
@@ -34,8 +34,10 @@ impl SchemaService {
     /// # Errors
     /// [`Error::SchemaInvalid`] with every violation, [`Error::SchemaExists`], [`Error::Store`].
     #[instrument(name = "schemas.create", level = "debug", skip_all)]
-    pub async fn create(&self, document: &Json) -> Result<Arc<Schema>, Error> {
-        let definition = SchemaDefinition::parse(document).map_err(Error::SchemaInvalid)?;
+    pub async fn create(&self, document: Json) -> Result<Arc<Schema>, Error> {
+        // A few characters of a pattern may take long to compile.
+        let definition = blocking::run(move || SchemaDefinition::parse(&document)).await?;
+        let definition = definition.map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
         let schema = Schema::new(definition, 1, self.clock.now());
         timed(Stage::Store, self.catalog.create(schema)).await.map_err(|error| match error.kind() {
@@ -80,17 +82,20 @@ impl SchemaService {
     pub async fn evolve(
         &self,
         name: &SchemaName,
-        document: &Json,
+        document: Json,
         preconditions: &Preconditions,
         is_dry_run: bool,
     ) -> Result<Arc<Schema>, Error> {
+        let document = Arc::new(document);
         // Another change may come first, and this one is then made of what it left.
         for _ in 0..ATTEMPTS {
             let schema = self.get(name).await?;
             if !preconditions.allow(|| schema_tag(&schema)) {
                 return Err(Error::StaleSchema { version: schema.version() });
             }
-            let evolution = Evolution::parse(schema.definition(), document).map_err(Error::SchemaInvalid)?;
+            let (current, document) = (Arc::clone(&schema), Arc::clone(&document));
+            let evolution = blocking::run(move || Evolution::parse(current.definition(), &document)).await?;
+            let evolution = evolution.map_err(Error::SchemaInvalid)?;
             if evolution.is_nothing(schema.definition()) {
                 return Ok(schema);
             }

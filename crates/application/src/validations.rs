@@ -21,8 +21,8 @@ pub use job::{ValidationJob, ValidationProgress, ValidationState};
 use self::jobs::Jobs;
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, CommitReceipt, Error, IdGenerator, RecordStore, StoreError, StoreErrorKind, SuggestionOutcome,
-    SuggestionRequest, ValidationRequest,
+    Clock, CommitReceipt, Error, IdGenerator, KeyId, RecordStore, StoreError, StoreErrorKind, SuggestionOutcome,
+    SuggestionRequest, ValidationRequest, blocking,
 };
 
 /// How long the call that starts a validation waits for its end.
@@ -88,11 +88,23 @@ impl ValidationService {
     /// [`Error::RulesInvalid`] with every violation; `Unavailable` with the budget `validations` when too many run;
     /// [`Error::Store`] when it fails within that second.
     #[instrument(name = "validations.start", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    pub async fn start(&self, schema: &Arc<Schema>, document: Option<&Json>) -> Result<Arc<ValidationJob>, Error> {
-        let rules = rules_of(schema, document)?;
+    pub async fn start(
+        &self,
+        schema: &Arc<Schema>,
+        document: Option<&Arc<Json>>,
+        owner: Option<KeyId>,
+    ) -> Result<Arc<ValidationJob>, Error> {
+        let rules = match document.map(Arc::clone) {
+            None => RuleSet::of(schema),
+            Some(document) => {
+                let schema = Arc::clone(schema);
+                // A few characters of a pattern may take long to compile.
+                blocking::run(move || RuleSet::parse(&document, &schema)).await?.map_err(Error::RulesInvalid)?
+            }
+        };
         let id = self.ids.next_ids(1).first().map(|id| *id.as_uuid()).unwrap_or_default();
         let now = self.clock.now();
-        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, now));
+        let job = Arc::new(ValidationJob::new(id, Arc::clone(schema), rules, now, owner));
         self.jobs.begin(&job, now)?;
         tokio::spawn(self.clone().run(Arc::clone(&job)).in_current_span());
         // A job that takes longer is answered as it is.
@@ -251,9 +263,4 @@ fn rebound(rules: Vec<Rule>, before: &Schema, after: &Schema) -> Result<Vec<Rule
         }
     }
     if violations.is_empty() { Ok(rebound) } else { Err(Error::RulesInvalid(violations)) }
-}
-
-fn rules_of(schema: &Schema, document: Option<&Json>) -> Result<RuleSet, Error> {
-    let Some(document) = document else { return Ok(RuleSet::of(schema)) };
-    RuleSet::parse(document, schema).map_err(Error::RulesInvalid)
 }

@@ -168,7 +168,10 @@ impl<'s> RecordCheck<'s> {
             }
             None => {
                 let names = self.schema.properties().iter().map(|p| p.name.as_str());
-                let hint = self.violations.hint(key, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+                let hint = self
+                    .violations
+                    .hint(key, names)
+                    .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
                 let detail = format!("the schema has no property `{}`{hint}", abbreviate(key));
                 self.note(pointer_to("", key), ViolationCode::UnknownProperty, detail);
             }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT, Accept, AcceptEncoding, ContentEncoding, Encoding, Header, Preference, Quality};
+use actix_web::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use eider_application::{BodyFormat, ErrorCode};
 use serde_json::json;
 
@@ -60,13 +60,12 @@ impl Representation {
 /// The media type that `Accept` likes best (RFC 9110, section 12.5.1): for each the most specific range counts;
 /// among those that are `offered` and liked alike the one that is named more exactly, then earlier.
 fn accepted(request: &HttpRequest, default: BodyFormat, offered: &[MediaType]) -> Result<MediaType, ApiError> {
-    let is_blank = |value: &[u8]| value.trim_ascii().is_empty();
-    if request.headers().get_all(ACCEPT).all(|value| is_blank(value.as_bytes())) {
+    let ranges = Preferences::of(request, &ACCEPT);
+    if ranges.0.is_empty() {
         return Ok(MediaType::of(default));
     }
-    let ranges = Accept::parse(request).map_err(|_| unreadable("Accept"))?;
     let rank = |media_type: &MediaType| {
-        let liked = liking(&ranges, |range| media_type.is_in(range))?;
+        let liked = ranges.liking(|range| media_type.is_in(range))?;
         Some((liked, *media_type == MediaType::of(default)))
     };
     let ranked = offered.iter().rev().filter_map(|media_type| Some((rank(media_type)?, *media_type)));
@@ -81,43 +80,79 @@ fn accepted(request: &HttpRequest, default: BodyFormat, offered: &[MediaType]) -
 /// Whether `Accept` likes HTML better than JSON, as that of a browser does that shows a page. Without it, and when it
 /// likes neither or both alike, it does not.
 pub(crate) fn prefers_html(request: &HttpRequest) -> bool {
-    let Ok(ranges) = Accept::parse(request) else { return false };
-    let liked = |essence| liking(&ranges, |range| is_in_range(essence, range));
+    let ranges = Preferences::of(request, &ACCEPT);
+    let liked = |essence| ranges.liking(|range| is_in_range(essence, range));
     liked("text/html") > liked("application/json")
 }
 
-/// How much the ranges of `Accept` like a media type, none at all when they exclude it: first by quality, then by how
-/// exactly it is named, then by where.
-fn liking(ranges: &Accept, is_in: impl Fn(&str) -> bool) -> Option<(Quality, usize, Reverse<usize>)> {
-    let specificity = |range: &str| 2 - range.matches('*').count();
-    let matching = ranges.iter().enumerate().filter(|(_, range)| is_in(range.item.essence_str()));
-    let (place, range) = matching
-        .max_by_key(|(place, range)| (specificity(range.item.essence_str()), Reverse(*place)))
-        .filter(|(_, range)| range.quality > Quality::ZERO)?;
-    Some((range.quality, specificity(range.item.essence_str()), Reverse(place)))
+/// Thousandths.
+type Quality = u16;
+/// Liked as much as can be.
+const FULL: Quality = 1_000;
+
+/// What a header lists, each in lower case and without its parameters but for the quality.
+#[derive(Debug)]
+struct Preferences(Vec<(String, Quality)>);
+
+impl Preferences {
+    /// Reads what can be read. Many clients write a quality otherwise than they should (`.2`, `1.0000`) and mean it.
+    fn of(request: &HttpRequest, name: &HeaderName) -> Self {
+        let values = request.headers().get_all(name).filter_map(|value| value.to_str().ok());
+        let items = values.flat_map(|value| value.split(',')).filter_map(|item| {
+            let mut parts = item.split(';');
+            let range = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let parameters = parts.filter_map(|parameter| parameter.split_once('='));
+            let quality = parameters.map(|(name, value)| (name.trim(), value.trim()));
+            let mut quality = quality.filter(|(name, _)| name.eq_ignore_ascii_case("q"));
+            let quality = quality.next().map_or(FULL, |(_, value)| quality_of(value));
+            (!range.is_empty()).then_some((range, quality))
+        });
+        Self(items.collect())
+    }
+
+    /// How much they like a media type, none at all when they exclude it: first by quality, then by how exactly it is named, then
+    /// by where.
+    fn liking(&self, is_in: impl Fn(&str) -> bool) -> Option<(Quality, usize, Reverse<usize>)> {
+        let specificity = |range: &str| 2 - range.matches('*').count().min(2);
+        // Old Java sends a lone `*`.
+        let ranges = self.0.iter().map(|(range, quality)| (if range == "*" { "*/*" } else { range }, *quality));
+        let matching = ranges.enumerate().filter(|(_, (range, _))| is_in(range));
+        let (place, (range, quality)) = matching
+            .max_by_key(|(place, (range, _))| (specificity(range), Reverse(*place)))
+            .filter(|(_, (_, quality))| *quality > 0)?;
+        Some((quality, specificity(range), Reverse(place)))
+    }
+
+    fn quality(&self, item: &str) -> Option<Quality> {
+        self.0.iter().find(|(known, _)| known == item).map(|(_, quality)| *quality)
+    }
+}
+
+/// A number from 0 to 1; what is none counts as 1, as if it were not there.
+fn quality_of(text: &str) -> Quality {
+    let number = text.parse::<f32>().ok().filter(|number| number.is_finite()).unwrap_or(1.0).clamp(0.0, 1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1,000")]
+    let thousandths = (number * f32::from(FULL)).ceil() as Quality;
+    thousandths
 }
 
 /// The compression that `Accept-Encoding` likes best (RFC 9110, section 12.5.3), zstd before gzip before none among
 /// those liked alike. Parquet is compressed within, so it goes without unless it may not.
 fn compression(request: &HttpRequest, format: BodyFormat) -> Result<Option<Compression>, ApiError> {
-    let wanted = AcceptEncoding::parse(request).map_err(|_| unreadable("Accept-Encoding"))?;
-    let listed = |encoding: ContentEncoding| {
-        let named = Preference::Specific(Encoding::Known(encoding));
-        wanted.iter().find(|range| range.item == named).map(|range| range.quality)
-    };
-    let other = wanted.iter().find(|range| range.item == Preference::Any).map(|range| range.quality);
-    let quality = |encoding| listed(encoding).or(other).unwrap_or(Quality::ZERO);
-    let zero = Quality::ZERO;
+    let wanted = Preferences::of(request, &ACCEPT_ENCODING);
+    let other = wanted.quality("*");
+    let quality = |name| wanted.quality(name).or(other).unwrap_or(0);
     // Without compression is acceptable unless that is excluded, and liked least unless it is named.
-    let identity = listed(ContentEncoding::Identity);
-    let is_plain_excluded = identity.or(other) == Some(zero);
+    let identity = wanted.quality("identity");
+    let is_plain_excluded = identity.or(other) == Some(0);
     if format == BodyFormat::Parquet && !is_plain_excluded {
         return Ok(None);
     }
+    let gzip = wanted.quality("gzip").or_else(|| wanted.quality("x-gzip")).or(other).unwrap_or(0);
     let candidates = [
-        (identity.unwrap_or(zero), !is_plain_excluded, None),
-        (quality(ContentEncoding::Gzip), quality(ContentEncoding::Gzip) > zero, Some(Compression::Gzip)),
-        (quality(ContentEncoding::Zstd), quality(ContentEncoding::Zstd) > zero, Some(Compression::Zstd)),
+        (identity.unwrap_or(0), !is_plain_excluded, None),
+        (gzip, gzip > 0, Some(Compression::Gzip)),
+        (quality("zstd"), quality("zstd") > 0, Some(Compression::Zstd)),
     ];
     let acceptable = candidates.into_iter().filter(|(_, is_acceptable, _)| *is_acceptable);
     let best = acceptable.max_by_key(|(quality, ..)| *quality).map(|(.., compression)| compression);
@@ -128,6 +163,61 @@ fn compression(request: &HttpRequest, format: BodyFormat) -> Result<Option<Compr
     })
 }
 
-fn unreadable(header: &str) -> ApiError {
-    ApiError::new(ErrorCode::MalformedRequest, format!("the header `{header}` cannot be read"))
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn chosen(accept: &str) -> Option<&'static str> {
+        let request = TestRequest::default().insert_header((ACCEPT, accept)).to_http_request();
+        accepted(&request, BodyFormat::JsonArray, &MEDIA_TYPES).ok().map(|media_type| media_type.name)
+    }
+
+    #[test]
+    fn what_clients_send_is_understood() {
+        for (accept, name) in [
+            ("", Some("json")),
+            (" , ,", Some("json")),
+            ("*", Some("json")),
+            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Some("json")),
+            ("text/csv;q=.2", Some("csv")),
+            ("text/csv;q=0.3, application/x-ndjson;q=1.0000", Some("ndjson")),
+            ("text/csv; charset=utf-8; Q=0.5, application/json;q=0.4", Some("csv")),
+            ("application/*;q=0", None),
+            ("application/*;q=0, text/*", Some("csv")),
+            ("text/csv;q=0, */*", Some("json")),
+            ("text/csv;q=0.0001", Some("csv")),
+            ("text/csv;q=high", Some("csv")),
+            ("text/csv;q=-1", None),
+            ("text/csv;q=7", Some("csv")),
+            ("APPLICATION/JSONL", Some("jsonl")),
+            ("image/png", None),
+            ("text", None),
+        ] {
+            assert_eq!(chosen(accept), name, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn compressions_are_liked_in_turn() {
+        let compressed = |header: &str| {
+            let request = TestRequest::default().insert_header((ACCEPT_ENCODING, header)).to_http_request();
+            compression(&request, BodyFormat::JsonArray).map_err(|_| ())
+        };
+        for (header, expected) in [
+            ("", Ok(None)),
+            ("gzip", Ok(Some(Compression::Gzip))),
+            ("x-gzip", Ok(Some(Compression::Gzip))),
+            ("gzip, zstd", Ok(Some(Compression::Zstd))),
+            ("gzip;q=1.0000, zstd;q=.5", Ok(Some(Compression::Gzip))),
+            ("br", Ok(None)),
+            ("*", Ok(Some(Compression::Zstd))),
+            ("identity;q=0", Err(())),
+            ("*;q=0", Err(())),
+            ("gzip;q=0", Ok(None)),
+        ] {
+            assert_eq!(compressed(header), expected, "{header:?}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tracing::Span;
 
 use crate::error::ApiError;
+use crate::site;
 use crate::state::ApiState;
 use crate::throttle::{self, Client};
 
@@ -89,10 +90,19 @@ fn is_open(path: &str) -> bool {
 }
 
 /// The key that a request has, if it has one that is text.
-fn sent_key(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
-    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
-    bearer.or_else(|| headers.get(API_KEY)?.to_str().ok())
+///
+/// # Errors
+/// 400 when it has several that differ.
+fn sent_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let bearers = headers.get_all(AUTHORIZATION).filter_map(|value| value.to_str().ok()?.split_once(' '));
+    let bearers = bearers.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+    let mut keys = bearers.chain(headers.get_all(API_KEY).filter_map(|value| value.to_str().ok()));
+    let first = keys.next();
+    if keys.any(|key| Some(key) != first) {
+        let detail = "the request has two keys, which differ; send one, as `Authorization: Bearer` or `X-Api-Key`";
+        return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+    }
+    Ok(first)
 }
 
 /// Lets a request in that is not too long, whose client is known, and that is within the client's rate.
@@ -108,6 +118,11 @@ pub(crate) async fn admit(
     }
     if is_open(request.path()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    if !state.services.keys.is_enforced()
+        && let Err(error) = site::check(&request, &state.settings())
+    {
+        return Ok(request.error_response(error));
     }
     let address = Client::of_address(request.peer_addr());
     let principal = match identify(&state, &request, &address).await {
@@ -130,16 +145,16 @@ pub(crate) async fn admit(
     Ok(response)
 }
 
-/// Who asks. A client that sent many wrong keys is not asked who it is for a while, unless it is one that was right
+/// Who asks. A client that sent many wrong keys, or none, is not asked who it is for a while, unless it is one that was right
 /// before; its answer is held back as long, so that it does not take the time of others with the next request.
 async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
     let keys = &state.services.keys;
-    let sent = sent_key(request.headers());
+    let sent = sent_key(request.headers())?;
     if sent.is_none() && keys.is_enforced() && DESCRIPTIONS.contains(&request.path()) {
         return Ok(Principal::stranger());
     }
-    if let Some(key) = sent.filter(|_| keys.is_enforced())
-        && let Err(refused) = state.throttle.check_attempt(address, key)
+    if keys.is_enforced()
+        && let Err(refused) = state.throttle.check_attempt(address, sent.unwrap_or_default())
     {
         tokio::time::sleep(throttle::PAUSE).await;
         return Err(refused);
@@ -147,8 +162,8 @@ async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) 
     let found = keys.authenticate(sent);
     match (&found, sent) {
         (Ok(principal), Some(key)) if principal.key_id().is_some() => state.throttle.succeeded(address, key),
-        (Err(Unauthorized), Some(_)) => state.throttle.failed(address),
-        (Ok(_), _) | (Err(Unauthorized), None) => {}
+        (Err(Unauthorized), _) => state.throttle.failed(address),
+        (Ok(_), _) => {}
     }
     found.map_err(|Unauthorized| ApiError::unauthorized())
 }

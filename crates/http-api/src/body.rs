@@ -1,22 +1,28 @@
 //! Bodies of requests, within their limit and never waited for without end.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::{HttpRequest, web};
 use async_stream::stream;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Buf, Bytes, BytesMut};
-use eider_application::{BYTE_ORDER_MARK, BodyError, BodyFormat, Error, ErrorCode, blocking};
-use eider_domain::{JsonFault, Violation, ViolationCode, check_json, parse_json};
+use eider_application::{BYTE_ORDER_MARK, BodyError, BodyFormat, Error, ErrorCode, Reservation, blocking};
+use eider_domain::{JsonFault, Violation, ViolationCode, check_json, count_values, parse_json};
 use futures::{Stream, StreamExt};
 use serde::de::IgnoredAny;
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use crate::HttpSettings;
+use crate::admission::memory_is_short;
 use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
 use crate::media_type::{available, format_of};
+use crate::state::ApiState;
 
 /// Memory that a byte of a bulk body takes at most while it is decoded, checked and staged.
 const DECODED_BYTES_A_BYTE: u64 = 4;
@@ -168,70 +174,182 @@ pub(crate) const JSON: &[&str] = &["application/json"];
 /// The media types of a change: a merge patch (RFC 7396), also under the name of any JSON.
 pub(crate) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
+/// Memory that a value of a document takes at most, beside its text: its place in a list or an object, and its key.
+const VALUE_BYTES: u64 = 128;
 /// Bytes of a document that is read on the event loop; a longer one goes to a thread that may block.
 pub(crate) const INLINE_BYTES: usize = 64 << 10;
 
-/// A whole body of one of the `accepted` media types, or of none that is named, held in memory; without its byte order mark.
+/// Memory that is set aside for a body, until this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    bytes: u64,
+    reservations: Vec<Reservation>,
+}
+
+impl Held {
+    /// Sets aside so many bytes in all. What is short is not waited for without end.
+    ///
+    /// # Errors
+    /// 503 when memory is short.
+    async fn grow_to(&mut self, bytes: u64, state: &ApiState) -> Result<(), ApiError> {
+        if bytes <= self.bytes.max(INLINE_BYTES as u64) {
+            return Ok(());
+        }
+        let wait = state.settings().stream_wait;
+        let reserved = state.services.memory.reserve(bytes - self.bytes, wait).await;
+        self.reservations.push(reserved.ok_or_else(memory_is_short)?);
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+/// A whole body of one of the `accepted` media types, held in memory that is set aside; without its
+/// byte order mark.
 pub(crate) async fn whole(
     request: &HttpRequest,
     payload: web::Payload,
     accepted: &[&str],
     limit_bytes: u64,
-    patience: Patience,
-) -> Result<Bytes, ApiError> {
-    let media_type = media_type(request)?;
-    if !media_type.is_empty() && !accepted.contains(&media_type.as_str()) {
-        return Err(unsupported(&media_type, &accepted.join(", ")));
+    state: &ApiState,
+) -> Result<(Bytes, Held), ApiError> {
+    let pieces = accepted_pieces(request, payload, accepted, limit_bytes, state)?;
+    let mut pieces = std::pin::pin!(pieces);
+    let (mut body, mut held) = (BytesMut::new(), Held::default());
+    held.grow_to(declared_length(request).unwrap_or_default(), state).await?;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(Error::from)?;
+        let bytes = (body.len() + piece.len()) as u64;
+        if bytes > held.bytes {
+            held.grow_to((bytes * 2).min(limit_bytes), state).await?;
+        }
+        body.extend_from_slice(&piece);
     }
-    let pieces = pieces(request, payload, limit_bytes, patience)?;
+    Ok((without_mark(body), held))
+}
+
+/// The same for a body whose memory was set aside before.
+pub(crate) async fn whole_admitted(
+    request: &HttpRequest,
+    payload: web::Payload,
+    accepted: &[&str],
+    limit_bytes: u64,
+    state: &ApiState,
+) -> Result<Bytes, ApiError> {
+    let pieces = accepted_pieces(request, payload, accepted, limit_bytes, state)?;
     let mut pieces = std::pin::pin!(pieces);
     let mut body = BytesMut::new();
     while let Some(piece) = pieces.next().await {
         body.extend_from_slice(&piece.map_err(Error::from)?);
     }
+    Ok(without_mark(body))
+}
+
+fn accepted_pieces(
+    request: &HttpRequest,
+    payload: web::Payload,
+    accepted: &[&str],
+    limit_bytes: u64,
+    state: &ApiState,
+) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
+    let media_type = media_type(request)?;
+    // What has no body needs no type. Without one, a page of another site may send whatever it likes.
+    let has_none = media_type.is_empty() && declared_length(request).unwrap_or_default() == 0;
+    let has_none = has_none && !request.headers().contains_key(TRANSFER_ENCODING);
+    if !has_none && !accepted.contains(&media_type.as_str()) {
+        return Err(unsupported(&media_type, &accepted.join(", ")));
+    }
+    pieces(request, payload, limit_bytes, state.settings().patience())
+}
+
+fn without_mark(mut body: BytesMut) -> Bytes {
     if body.starts_with(BYTE_ORDER_MARK) {
         body.advance(BYTE_ORDER_MARK.len());
     }
-    Ok(body.freeze())
+    body.freeze()
+}
+
+/// A body that was one JSON document, and the memory that it takes.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) json: Arc<Json>,
+    /// What is known of a document that is too long for the event loop.
+    digest: Option<String>,
+    held: Held,
+}
+
+impl Document {
+    /// The document alone, and the memory that it takes.
+    pub(crate) fn into_parts(self) -> (Json, Held) {
+        (Arc::unwrap_or_clone(self.json), self.held)
+    }
+
+    /// What tells the document from others, long ones by all of their bytes.
+    pub(crate) fn identity(&self, of_short: impl FnOnce() -> String) -> String {
+        self.digest.as_ref().map_or_else(of_short, |digest| format!("document {digest}"))
+    }
+
+    /// Does something with it, away from the event loop when it is long.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Json) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        if self.digest.is_none() {
+            return Ok(work(&self.json));
+        }
+        let json = Arc::clone(&self.json);
+        Ok(blocking::run(move || work(&json)).await.map_err(Error::from)?)
+    }
 }
 
 /// A body that is one JSON document, within the limit of single records.
-pub(crate) async fn json(
-    request: &HttpRequest,
-    payload: web::Payload,
-    settings: &HttpSettings,
-) -> Result<Json, ApiError> {
-    let body = whole(request, payload, JSON, settings.max_body_bytes, settings.patience()).await?;
-    document(body, settings.max_json_depth).await
+pub(crate) async fn json(request: &HttpRequest, payload: web::Payload, state: &ApiState) -> Result<Document, ApiError> {
+    let (body, held) = whole(request, payload, JSON, state.settings().max_body_bytes, state).await?;
+    document(body, held, state).await
 }
 
 /// A body that is JSON, if there is one and it is not null.
 pub(crate) async fn json_if_any(
     request: &HttpRequest,
     payload: web::Payload,
-    settings: &HttpSettings,
-) -> Result<Option<Json>, ApiError> {
-    let body = whole(request, payload, JSON, settings.max_body_bytes, settings.patience()).await?;
+    state: &ApiState,
+) -> Result<Option<Document>, ApiError> {
+    let (body, held) = whole(request, payload, JSON, state.settings().max_body_bytes, state).await?;
     if body.is_empty() {
         return Ok(None);
     }
-    Ok(Some(document(body, settings.max_json_depth).await?).filter(|document| !document.is_null()))
+    Ok(Some(document(body, held, state).await?).filter(|document| !document.json.is_null()))
 }
 
-async fn document(body: Bytes, max_depth: usize) -> Result<Json, ApiError> {
+async fn document(body: Bytes, mut held: Held, state: &ApiState) -> Result<Document, ApiError> {
+    let settings = state.settings();
+    let (max_depth, max_values) = (settings.max_json_depth, settings.max_document_values);
     if body.len() < INLINE_BYTES {
-        return read_document(&body, max_depth);
+        let json = read_document(&body, max_depth, max_values)?;
+        return Ok(Document { json: Arc::new(json), digest: None, held });
     }
-    blocking::run(move || read_document(&body, max_depth)).await.map_err(Error::from)?
+    let text = body.clone();
+    let values =
+        blocking::run(move || std::str::from_utf8(&text).map_or(0, count_values)).await.map_err(Error::from)?;
+    held.grow_to(held.bytes + values.min(max_values) * VALUE_BYTES, state).await?;
+    let read = move || {
+        let json = read_document(&body, max_depth, max_values)?;
+        Ok::<_, ApiError>((Arc::new(json), URL_SAFE_NO_PAD.encode(Sha256::digest(&body))))
+    };
+    let (json, digest) = blocking::run(read).await.map_err(Error::from)??;
+    Ok(Document { json, digest: Some(digest), held })
 }
 
 /// The document that a text is, once it is sure that it is read in one way: no key twice, nothing that is no number or no
-/// text, and no deeper than it may be.
-pub(crate) fn read_document(body: &[u8], max_depth: usize) -> Result<Json, ApiError> {
+/// text, no deeper than it may be and with no more values.
+pub(crate) fn read_document(body: &[u8], max_depth: usize, max_values: u64) -> Result<Json, ApiError> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err(Error::MalformedJson { detail: "the body is not valid JSON: it is not UTF-8".to_owned() }.into());
     };
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
+    if count_values(text) > max_values {
+        let detail = format!("a document has {max_values} values at most, nested ones too");
+        return Err(ApiError::new(ErrorCode::QueryTooComplex, detail));
+    }
     if let Err(JsonFault { pointer, code, detail }) = check_json(text, max_depth) {
         let is_malformed = matches!(code, ViolationCode::MalformedJson | ViolationCode::OutOfRange);
         let error = if is_malformed { ErrorCode::MalformedJson } else { ErrorCode::MalformedRequest };

@@ -4,19 +4,33 @@
 //! it. A head that trickles in behind that byte has no bound there, and here it has.
 
 use std::any::Any;
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::net::{Shutdown, TcpStream as Socket};
 use std::os::fd::AsFd;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpMessage, web};
+use futures::Stream;
+
+/// Most bytes of a request that are read when its answer is known, for the sake of the next one on its connection.
+const MOST_REST_BYTES: usize = 64 << 10;
+/// How long they are waited for.
+const TIME_FOR_REST: Duration = Duration::from_millis(50);
+
+/// Chunks as the HTTP library takes them.
+type BoxedPayloadStream = Pin<Box<dyn Stream<Item = Result<web::Bytes, PayloadError>>>>;
 
 /// The connections that are open. Clones share them.
 #[derive(Debug, Clone)]
@@ -107,16 +121,62 @@ impl Drop for Busy {
     }
 }
 
-/// Notes that the connection of a request is busy until the body of its answer has ended.
-pub(crate) async fn watch(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<Watched>, Error> {
+/// Notes that the connection of a request is busy until the body of its answer has ended, and sees to what is left of the
+/// body of the request by then.
+///
+/// A short rest is read, and the connection goes on. With a long one it is closed once the answer is sent: the HTTP library says
+/// so in the answer, and goes on reading for a while, so that the client comes to read the answer.
+pub(crate) async fn watch(mut request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<Watched>, Error> {
     let busy = request.request().conn_data::<Arc<Connection>>().map(Busy::on);
-    Ok(next.call(request).await?.map_body(|_, body| Watched { body, _busy: busy }))
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let payload = is_chunked.then(|| SharedPayload::lent_to(&mut request));
+    let response = next.call(request).await?;
+    if let Some(payload) = &payload {
+        payload.read_rest().await;
+    }
+    Ok(response.map_body(|_, body| Watched { body, _busy: busy, _payload: payload }))
+}
+
+/// The chunks of a request. The HTTP library reads what is left of them without end once nobody holds them any more, and answers
+/// nothing else on the connection.
+#[derive(Clone)]
+struct SharedPayload(Rc<RefCell<Payload>>);
+
+impl SharedPayload {
+    fn lent_to(request: &mut ServiceRequest) -> Self {
+        let shared = Self(Rc::new(RefCell::new(request.take_payload())));
+        let lent = shared.clone();
+        let chunks = futures::stream::poll_fn(move |context| lent.poll(context));
+        request.set_payload(Payload::from(Box::pin(chunks) as BoxedPayloadStream));
+        shared
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, PayloadError>>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+    }
+
+    /// Reads what is left if that is short and comes soon.
+    async fn read_rest(&self) {
+        let mut left = MOST_REST_BYTES;
+        let read = async {
+            while let Some(Ok(chunk)) = poll_fn(|context| self.poll(context)).await {
+                left = match left.checked_sub(chunk.len()) {
+                    Some(left) => left,
+                    None => return,
+                };
+            }
+        };
+        // One that takes longer is no short rest.
+        let _ = tokio::time::timeout(TIME_FOR_REST, read).await;
+    }
 }
 
 /// A body whose connection is busy until it is dropped.
 pub(crate) struct Watched {
     body: BoxBody,
     _busy: Option<Busy>,
+    /// Held until the answer has ended.
+    _payload: Option<SharedPayload>,
 }
 
 impl MessageBody for Watched {

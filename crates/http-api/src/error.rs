@@ -78,7 +78,7 @@ pub(crate) struct ApiError {
     errors: Vec<Violation>,
     /// Members beyond those of every problem.
     members: Option<Box<Map<String, Json>>>,
-    allow: Option<&'static str>,
+    allow: Option<String>,
     /// The budget that is used up, where that is the problem.
     budget: Option<&'static str>,
     /// Seconds after which to try again.
@@ -121,7 +121,7 @@ impl ApiError {
         Self::new(ErrorCode::SchemaNotFound, format!("there is no such schema: {error}"))
     }
 
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(crate) fn method_not_allowed(allow: String) -> Self {
         let mut error = Self::new(ErrorCode::MethodNotAllowed, format!("this path answers {allow}"));
         error.allow = Some(allow);
         error
@@ -177,8 +177,8 @@ impl ApiError {
     pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(status_of(self.code));
         response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
-        if let Some(allow) = self.allow {
-            response.insert_header((ALLOW, allow));
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.as_str()));
         }
         if self.code == ErrorCode::Overloaded {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));

@@ -8,7 +8,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
@@ -59,6 +59,8 @@ pub(crate) async fn harden(
             headers.insert(name, HeaderValue::from_static(value));
         }
     };
+    // Answers are made when they are asked for; no part of one can be had.
+    set(ACCEPT_RANGES, "none");
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "no-referrer");
     set(CONTENT_SECURITY_POLICY, POLICY);
@@ -80,7 +82,7 @@ fn set_cache_control(headers: &mut HeaderMap) {
 ///
 /// # Errors
 /// `InvalidInput` for what is neither.
-pub(crate) fn check_origins(origins: &[String]) -> io::Result<()> {
+pub fn check_origins(origins: &[String]) -> io::Result<()> {
     let is_origin = |text: &str| {
         let uri = text.parse::<Uri>().ok();
         let is_whole = |uri: Uri| uri.scheme().is_some() && uri.authority().is_some() && uri.path() == "/";

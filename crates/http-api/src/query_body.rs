@@ -4,6 +4,7 @@ mod aggregation;
 mod conditions;
 mod members;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use eider_application::ErrorCode;
@@ -11,7 +12,9 @@ use eider_domain::{Aggregation, Direction, Field, Filter, Projection, RecordQuer
 use serde_json::Value as Json;
 
 use crate::HttpSettings;
+use crate::body::Document;
 use crate::error::ApiError;
+use crate::state::ApiState;
 use conditions::Conditions;
 use members::{Members, list};
 
@@ -62,6 +65,11 @@ impl QueryBody {
             members.refuse(&RECORDS, "it does not go together with an aggregation")?;
             Asked::Groups(aggregation::aggregation(&members, filter, schema, settings)?)
         } else {
+            let most = schema.fields().len();
+            if members.get("select").and_then(Json::as_array).is_some_and(|names| names.len() > most) {
+                let detail = format!("the schema has {most} fields; each is selected once");
+                return Err(ApiError::new(ErrorCode::QueryTooComplex, detail).at("/select"));
+            }
             let select = list(members.get("select"), "/select")?;
             let fields = select.map(|(name, at)| {
                 let field = schema.field(members::text(name, &at)?);
@@ -83,6 +91,15 @@ impl QueryBody {
         };
         let limit = members.number("limit")?;
         Ok(Self { asked, limit, timeout, cursor: members.text("cursor")?.map(str::to_owned), counts_total })
+    }
+
+    /// The same, away from the event loop when the document is long.
+    ///
+    /// # Errors
+    /// As [`QueryBody::parse`].
+    pub(crate) async fn of(document: &Document, schema: &Arc<Schema>, state: &ApiState) -> Result<Self, ApiError> {
+        let (schema, settings) = (Arc::clone(schema), state.settings());
+        document.work(move |document| Self::parse(document, &schema, &settings)).await?
     }
 
     /// Records or groups on a page.

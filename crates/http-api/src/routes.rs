@@ -23,9 +23,10 @@ mod validations;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::{self, GuardContext};
-use actix_web::http::header::{CONTENT_ENCODING, VARY};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CONTENT_ENCODING, VARY};
 use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponseBuilder, Resource, Route, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route, web};
 use eider_application::ErrorCode;
 
 use crate::accept::{self, Representation};
@@ -132,8 +133,18 @@ fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N])
     let paths = if path.is_empty() { vec!["", "/"] } else { vec![path] };
     let resource = routes.into_iter().fold(web::resource(paths), Resource::route);
     resource
-        .default_service(web::to(move || async move { Err::<String, _>(ApiError::method_not_allowed(allow)) }))
+        .default_service(web::to(move |request: HttpRequest| async move { other_method(&request, allow) }))
         .wrap(from_fn(access::authorize))
+}
+
+/// The answer to a method that a path does not have, and to `OPTIONS`. `HEAD` comes with `GET`.
+fn other_method(request: &HttpRequest, methods: &'static str) -> Result<HttpResponse, ApiError> {
+    let is_read = methods.split(", ").any(|method| method == "GET");
+    let allow = format!("{methods}{}, OPTIONS", if is_read { ", HEAD" } else { "" });
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((ALLOW, allow)).finish());
+    }
+    Err(ApiError::method_not_allowed(allow))
 }
 
 /// An answer with the headers that its representation has.

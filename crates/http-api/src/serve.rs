@@ -15,11 +15,13 @@ use crate::connections::Connections;
 use crate::settings::LiveSettings;
 use crate::state::ApiState;
 use crate::tls::Certificates;
-use crate::{HttpSettings, Services, access, connections, headers, memory, middleware, routes};
+use crate::{HttpSettings, Services, access, connections, head, headers, memory, middleware, routes};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
 const WRITE_BUFFER_BYTES: usize = 1024;
+/// How long what a client goes on sending is read and thrown away, once it was answered and before its connection is closed.
+const LINGER: Duration = Duration::from_secs(5);
 /// How often clients that are idle are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -59,6 +61,7 @@ impl HttpServer {
         let server = ActixServer::new(move || {
             App::new()
                 .app_data(data.clone())
+                .wrap(from_fn(head::answer))
                 .wrap(from_fn(access::admit))
                 .wrap(from_fn(memory::protect))
                 .wrap(Condition::new(!origins.is_empty(), headers::cors(&origins)))
@@ -72,6 +75,7 @@ impl HttpServer {
         .on_connect(move |io, extensions| accepted.register(io, extensions))
         .keep_alive(keep_alive)
         .client_request_timeout(header_timeout)
+        .client_disconnect_timeout(LINGER)
         .shutdown_timeout(grace.as_secs())
         .tcp_nodelay(true)
         .h1_write_buffer_size(WRITE_BUFFER_BYTES)

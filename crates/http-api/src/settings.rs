@@ -28,6 +28,9 @@ pub struct HttpSettings {
     pub shutdown_grace: Duration,
     /// What connections are encrypted with.
     pub tls: Option<TlsFiles>,
+    /// Names that the server goes by, beside `localhost` and its addresses, or `*`; asked of it as long as it asks nobody for a
+    /// key.
+    pub hosts: Vec<String>,
     /// Origins from which scripts may ask, or `*`.
     pub cors_origins: Vec<String>,
     /// Longest path and query of a request, in bytes.
@@ -70,6 +73,12 @@ pub struct HttpSettings {
     pub max_offset: u64,
     /// Most conditions in a query.
     pub max_conditions: usize,
+    /// Most values of a list, of the operator `in`.
+    pub max_list_values: usize,
+    /// Longest pattern of `like` and `ilike`, in characters.
+    pub max_pattern_chars: usize,
+    /// Most values of a document: a query body, a schema, a list of rules.
+    pub max_document_values: u64,
     /// How deep the conditions of a query are nested at most.
     pub max_filter_depth: usize,
     /// Most sort keys in a query.
@@ -104,6 +113,7 @@ impl Default for HttpSettings {
             min_body_rate: 1024,
             shutdown_grace: Duration::from_secs(30),
             tls: None,
+            hosts: Vec::new(),
             cors_origins: Vec::new(),
             max_url_bytes: 8 << 10,
             requests_per_second: 0,
@@ -125,6 +135,9 @@ impl Default for HttpSettings {
             max_page_limit: 10_000,
             max_offset: 10_000,
             max_conditions: 100,
+            max_list_values: 100_000,
+            max_pattern_chars: 1_000,
+            max_document_values: 500_000,
             max_filter_depth: 8,
             max_sort_keys: 20,
             max_columns: 100,

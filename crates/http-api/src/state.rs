@@ -10,6 +10,7 @@ use eider_application::{
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
+use crate::DroppedLines;
 use crate::admission::{Admission, memory_is_short};
 use crate::answers::Answers;
 use crate::error::ApiError;
@@ -50,6 +51,8 @@ pub struct Services {
     pub validations: ValidationService,
     /// The keys of clients.
     pub keys: KeyRing,
+    /// What became of the log.
+    pub dropped_lines: DroppedLines,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,7 @@ impl ApiState {
             query: &services.query,
             memory: &services.memory,
             validations: &services.validations,
+            dropped_lines: &services.dropped_lines,
             answers: &answers,
             requests: &request_metrics,
             records: &record_metrics,

@@ -7,7 +7,7 @@ use eider_domain::{RuleSet, Schema, Timestamp};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Error, RuleOutcome, StoreError, StoreErrorKind, Validation};
+use crate::{Error, KeyId, RuleOutcome, StoreError, StoreErrorKind, Validation};
 
 /// How far a validation has come.
 #[derive(Debug, Clone)]
@@ -62,13 +62,25 @@ pub struct ValidationJob {
     schema: Arc<Schema>,
     rules: RuleSet,
     created_at: Timestamp,
+    owner: Option<KeyId>,
     progress: watch::Sender<ValidationProgress>,
 }
 
 impl ValidationJob {
-    pub(super) fn new(id: Uuid, schema: Arc<Schema>, rules: RuleSet, created_at: Timestamp) -> Self {
+    pub(super) fn new(
+        id: Uuid,
+        schema: Arc<Schema>,
+        rules: RuleSet,
+        created_at: Timestamp,
+        owner: Option<KeyId>,
+    ) -> Self {
         let progress = ValidationProgress { state: ValidationState::Running, outcomes: Vec::new(), ended: None };
-        Self { id, schema, rules, created_at, progress: watch::Sender::new(progress) }
+        Self { id, schema, rules, created_at, owner, progress: watch::Sender::new(progress) }
+    }
+
+    /// The key that asked for it; `None` of a server without keys.
+    pub fn owner(&self) -> Option<KeyId> {
+        self.owner
     }
 
     /// Tells it from others.

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::Parameters;
 use crate::HttpSettings;
+use crate::bounds::Bounds;
 use crate::error::ApiError;
 
 /// A condition as the predecessor's clients send it.
@@ -35,18 +36,21 @@ pub(super) fn filter(
     schema: &Schema,
     settings: &HttpSettings,
 ) -> Result<Filter, ApiError> {
+    let bounds = Bounds::new(settings);
     let mut conditions: Vec<Filter> = Vec::new();
     for (key, value) in &parameters.filters {
         let (property, operator) = key.rsplit_once('.').unwrap_or((key, ""));
-        let field = schema.field(property)?;
-        conditions.push(Condition::from_text(field, Operator::parse(operator)?, value)?.into());
+        let (field, operator) = (schema.field(property)?, Operator::parse(operator)?);
+        bounds.check_text(operator, value)?;
+        conditions.push(Condition::from_text(field, operator, value)?.into());
     }
     if let Some(text) = parameters.control("filters") {
         let documents: Vec<FilterDocument> = serde_json::from_str(text)
             .map_err(|_| ApiError::parameter("filters", r#"expected [{"field": …, "operator": …, "value": …}]"#))?;
         for document in documents {
-            let field = schema.field(&document.field)?;
-            conditions.push(Condition::from_json(field, Operator::parse(&document.operator)?, &document.value)?.into());
+            let (field, operator) = (schema.field(&document.field)?, Operator::parse(&document.operator)?);
+            bounds.check(operator, &document.value)?;
+            conditions.push(Condition::from_json(field, operator, &document.value)?.into());
         }
     }
     if conditions.len() > settings.max_conditions {

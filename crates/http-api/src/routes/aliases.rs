@@ -68,8 +68,8 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     conditional::without_tag(&request)?;
-    let settings = &state.settings();
-    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
+    let limit = state.settings().max_body_bytes;
+    let (body, _held) = body::whole(&request, payload, body::JSON, limit, &state).await?;
     let Opened { schema_name, data } = open(body).await?;
     access::check(&request, Verb::RecordsAppend, &schema_name)?;
     records::create_one(&state, &request, &schema_name, data).await
@@ -97,8 +97,8 @@ pub(super) async fn bulk(
     let options = bulk_route::options(&request)?;
     let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::buffered_need(&request, settings)).await?;
-    let body =
-        body::whole(&request, payload, body::JSON, settings.max_buffered_bulk_bytes, settings.patience()).await?;
+    let limit = settings.max_buffered_bulk_bytes;
+    let body = body::whole_admitted(&request, payload, body::JSON, limit, &state).await?;
     let Opened { schema_name, data } = open(body).await?;
     access::check(&request, bulk_route::verb(&options), &schema_name)?;
     let schema = state.schema(&schema_name).await?;

@@ -39,10 +39,10 @@ pub(super) async fn query(
 ) -> Result<HttpResponse, ApiError> {
     let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ, EXPLAIN], false)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
-    let document = body::json(&request, payload, &state.settings()).await?;
+    let document = body::json(&request, payload, &state).await?;
     let page = async |schema: Arc<Schema>| {
         let schema = &schema;
-        let body = QueryBody::parse(&document, schema, &state.settings())?;
+        let body = QueryBody::of(&document, schema, &state).await?;
         let (limit, at_most) =
             (body.page_limit(&state.settings())?, body.timeout.unwrap_or(state.settings().query_timeout));
         let service = &state.services.query;
@@ -58,7 +58,7 @@ pub(super) async fn query(
                 if is_explained {
                     return Ok(explain::answer(&service.explain_page(schema, asked).await?));
                 }
-                let text = format!("body {asked}");
+                let text = document.identity(|| format!("body {asked}"));
                 let make = async {
                     slow::note(&request, Shape::of_query("page", schema, &asked.query, Some(limit)));
                     let _reservation = state.admit_page(limit).await?;
@@ -69,7 +69,7 @@ pub(super) async fn query(
                 answer(&state, &request, question, make).await
             }
             Asked::Groups(aggregation) => {
-                let text = format!("groups {document}");
+                let text = document.identity(|| format!("groups {}", document.json));
                 let make = async {
                     slow::note(&request, Shape::of_groups(schema, &aggregation, Some(limit)));
                     let _reservation = state.admit_page(limit).await?;

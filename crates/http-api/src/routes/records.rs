@@ -56,8 +56,8 @@ pub(super) async fn create(
     conditional::without_tag(&request)?;
     // A schema that is not there is told before the body is read.
     state.schema(&name).await?;
-    let settings = &state.settings();
-    let body = body::whole(&request, payload, body::JSON, settings.max_body_bytes, settings.patience()).await?;
+    let limit = state.settings().max_body_bytes;
+    let (body, _held) = body::whole(&request, payload, body::JSON, limit, &state).await?;
     create_one(&state, &request, &name, body).await
 }
 
@@ -172,8 +172,7 @@ async fn rewrite(
         Rewrite::Replace => body::JSON,
         Rewrite::Patch => body::MERGE_PATCH,
     };
-    let settings = &state.settings();
-    let body = body::whole(request, payload, accepted, settings.max_body_bytes, settings.patience()).await?;
+    let (body, _held) = body::whole(request, payload, accepted, state.settings().max_body_bytes, state).await?;
     state.record_metrics.received_bytes.of(BodyFormat::JsonArray).inc_by(body.len() as u64);
     let ingest = &state.services.ingest;
     let change = async |schema: Arc<Schema>| {

@@ -37,11 +37,11 @@ pub(super) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let document = body::json(&request, payload, &state.settings()).await?;
+    let (document, _held) = body::json(&request, payload, &state).await?.into_parts();
     if let Some(name) = document["name"].as_str() {
         access::check(&request, Verb::SchemasWrite, name)?;
     }
-    let schema = state.services.schemas.create(&document).await?;
+    let schema = state.services.schemas.create(document).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("{BASE}/schemas/{}", schema.name())))
         .insert_header((ETAG, etag(&schema)))
@@ -139,8 +139,8 @@ pub(super) async fn evolve(
     let is_dry_run = parameters.choice("dry_run", &[("false", false), ("true", true)])?;
     let preconditions = conditional::preconditions(&request)?;
     let name = parse(&name)?;
-    let document = body::json(&request, payload, &state.settings()).await?;
-    let schema = state.services.schemas.evolve(&name, &document, &preconditions, is_dry_run).await?;
+    let (document, _held) = body::json(&request, payload, &state).await?.into_parts();
+    let schema = state.services.schemas.evolve(&name, document, &preconditions, is_dry_run).await?;
     let mut document = document_of(&schema);
     document["dry_run"] = is_dry_run.into();
     let mut response = HttpResponse::Ok();

@@ -90,10 +90,10 @@ pub(super) async fn query(
     let parameters = Parameters::parse(request.query_string(), &BODY_CONTROLS, false)?;
     let framing = stream_framing(&parameters)?;
     let representation = representation(&request, &parameters, framing)?;
-    let document = body::json(&request, payload, &state.settings()).await?;
+    let document = body::json(&request, payload, &state).await?;
     let (resume, is_explained) = (parameters.control("resume").map(str::to_owned), explain::is_asked(&parameters)?);
     let stream = async |schema: Arc<Schema>| {
-        let body = QueryBody::parse(&document, &schema, &state.settings())?;
+        let body = QueryBody::of(&document, &schema, &state).await?;
         body.check_stream()?;
         let at_most = body.timeout.unwrap_or(state.settings().query_timeout);
         let stream =

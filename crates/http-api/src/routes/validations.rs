@@ -11,13 +11,14 @@ use eider_application::{
     AppliedRules, BodyFormat, Error, ErrorCode, RuleOutcome, StoreError, ValidationJob, ValidationProgress,
     ValidationState, blocking,
 };
-use eider_domain::{Field, Rule, Schema, Severity};
+use eider_domain::{Field, Rule, Schema, Severity, Verb};
 use futures::TryStreamExt;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::BASE;
+use crate::access;
 use crate::body;
 use crate::encode::IssueLines;
 use crate::error::ApiError;
@@ -46,8 +47,10 @@ pub(super) async fn start(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let document = body::json_if_any(&request, payload, &state.settings()).await?;
-    let start = async |schema: Arc<Schema>| Ok(state.services.validations.start(&schema, document.as_ref()).await?);
+    let document = body::json_if_any(&request, payload, &state).await?;
+    let owner = access::principal(&request)?.key_id();
+    let rules = document.as_ref().map(|document| &document.json);
+    let start = async |schema: Arc<Schema>| Ok(state.services.validations.start(&schema, rules, owner).await?);
     let job = state.with_schema(&name, start).await?;
     let mut response = if job.progress().state.is_running() { HttpResponse::Accepted() } else { HttpResponse::Ok() };
     let location = format!("{BASE}/schemas/{}/validations/{}", job.schema().name(), job.id());
@@ -110,7 +113,13 @@ pub(super) async fn cancel(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let schema = state.schema(&path.0).await?;
-    state.services.validations.cancel(&schema, id_of(&path.1)?)?;
+    let (id, principal) = (id_of(&path.1)?, access::principal(&request)?);
+    let is_own = state.services.validations.get(&schema, id)?.owner() == principal.key_id();
+    if !is_own && !principal.may(Verb::RecordsWrite, schema.name()) {
+        let detail = format!("the validation is another key's; to end it takes `{}`", Verb::RecordsWrite);
+        return Err(ApiError::new(ErrorCode::Forbidden, detail));
+    }
+    state.services.validations.cancel(&schema, id)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -165,9 +174,12 @@ pub(super) async fn apply(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let chosen = match body::json_if_any(&request, payload, &state.settings()).await? {
+    let chosen = match body::json_if_any(&request, payload, &state).await? {
         None => Chosen { rules: None },
-        Some(document) => Chosen::deserialize(document).map_err(|error| body::malformed(&error))?,
+        Some(document) => {
+            let read = document.work(|document| Chosen::deserialize(document)).await?;
+            read.map_err(|error| body::malformed(&error))?
+        }
     };
     let (name, id) = (&path.0, id_of(&path.1)?);
     let validations = &state.services.validations;

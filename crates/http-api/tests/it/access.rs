@@ -270,3 +270,29 @@ async fn a_report_of_failures_is_read_by_who_made_the_call() {
     assert_eq!((status(&other, &import).await, status(&reader, &import).await), (404, 403));
     assert_eq!((status(&own, &open).await, status(&admin, &open).await), (404, 200));
 }
+
+#[tokio::test]
+async fn two_keys_that_differ_are_none() {
+    let (app, [one, other]) = app_with([("admin", "*"), ("reader", "*")]).await;
+    let send = async |bearer: &str, own: &str| {
+        let request = app.request("GET", RECORDS).bearer_auth(bearer).header("x-api-key", own);
+        app.send(request).await
+    };
+    assert_eq!(send(&one, &one).await.status, 200);
+    for (bearer, own) in [(&one, &other), (&other, &one), (&one, &"x".to_owned())] {
+        assert_eq!(send(bearer, own).await.problem(), (400, "malformed_request".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_read_ends_nobody_elses_validation() {
+    let (app, [one, other, writer]) = app_with([("records:read", "*"), ("records:read", "*"), ("writer", "*")]).await;
+    let path = "/api/v1/schemas/flights/validations";
+    let validate = async || call(&app, &one, "POST", path, "").await.json()["id"].as_str().unwrap().to_owned();
+    let of = |id: &str| format!("{path}/{id}");
+    let first = validate().await;
+    assert_eq!(call(&app, &other, "DELETE", &of(&first), "").await.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(call(&app, &one, "DELETE", &of(&first), "").await.status, 204);
+    let second = validate().await;
+    assert_eq!(call(&app, &writer, "DELETE", &of(&second), "").await.status, 204);
+}

@@ -7,7 +7,7 @@ use eider_application::{
     BackupService, IngestLimits, IngestService, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore,
     SchemaCatalog, SchemaService, ValidationLimits, ValidationService,
 };
-use eider_http_api::{HttpServer, HttpSettings, Services};
+use eider_http_api::{DroppedLines, HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use futures::StreamExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -107,6 +107,7 @@ impl TestApp {
             query: QueryService::new(records).with_max_page_bytes(MAX_PAGE_BYTES),
             memory: memory.clone(),
             keys: keys.clone(),
+            dropped_lines: DroppedLines::default(),
         };
         // Other members of the workspace make the client inflate what it receives.
         let client = Client::builder().no_gzip().no_zstd().no_brotli().no_deflate().redirect(Policy::none());

@@ -84,3 +84,31 @@ async fn what_has_a_tag_may_be_kept_and_asked_about() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_server_without_keys_listens_to_no_page_of_another_site() {
+    let app = app(&["https://app.example"]);
+    let send = async |method: &str, headers: &[(&str, &str)]| {
+        let request = headers
+            .iter()
+            .fold(app.request(method, "/api/v1/schemas"), |request, (name, value)| request.header(*name, *value));
+        let body = json!({"name": "s", "properties": [{"name": "a", "type": "string"}]});
+        app.send(request.body(body.to_string())).await.status
+    };
+    let typed = ("content-type", "application/json");
+    for header in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("host", "evil.example"),
+    ] {
+        assert_eq!(send("POST", &[typed, header]).await, 403, "{header:?}");
+        assert_eq!(send("DELETE", &[header]).await, 403, "{header:?}");
+    }
+    assert_eq!(send("GET", &[("host", "evil.example")]).await, 403);
+    assert_eq!(send("POST", &[]).await, 415, "a body says its type");
+    assert_eq!(send("POST", &[("content-type", "text/plain")]).await, 415);
+    assert_eq!(send("POST", &[typed, ("origin", "https://app.example")]).await, 201);
+    let own = app.base.clone();
+    assert_eq!(send("POST", &[typed, ("origin", &own)]).await, 409, "its own pages may");
+}

@@ -214,7 +214,7 @@ async fn one_call_too_many_is_refused_before_its_body_is_read() {
     app.create_flights().await;
     let mut first = TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap();
     let head = format!(
-        "POST {BULK} HTTP/1.1\r\nHost: eider\r\nContent-Type: application/x-ndjson\r\nContent-Length: 16\r\n\
+        "POST {BULK} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 16\r\n\
          Expect: 100-continue\r\n\r\n"
     );
     first.write_all(head.as_bytes()).await.unwrap();

@@ -88,7 +88,7 @@ async fn silent_reader(app: &TestApp) -> (TcpStream, Vec<u8>) {
     socket.set_recv_buffer_size(4096).unwrap();
     let address = app.base.strip_prefix("http://").unwrap().parse().unwrap();
     let mut connection = socket.connect(address).await.unwrap();
-    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: eider\r\n\r\n");
+    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut received = vec![0; 12];
     connection.read_exact(&mut received).await.unwrap();

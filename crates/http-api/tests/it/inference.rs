@@ -110,7 +110,7 @@ async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome
     let body = Bytes::from(body);
     let pieces = || stream::iter([Ok(body.clone())]);
     let proposal = ingest.infer(format, &InferenceOptions::default(), pieces()).await.unwrap();
-    let schema = schemas.create(&proposal.schema).await.unwrap();
+    let schema = schemas.create(proposal.schema.clone()).await.unwrap();
     let outcome = ingest.bulk(&schema, format, BulkOptions::default(), pieces()).await.unwrap();
     (proposal.schema, outcome)
 }

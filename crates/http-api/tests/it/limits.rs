@@ -37,7 +37,7 @@ async fn answer(connection: &mut TcpStream) -> String {
     String::from_utf8(bytes[..read].to_vec()).unwrap()
 }
 
-const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: eider\r\n\r\n";
+const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_ask_again() {
@@ -119,7 +119,7 @@ async fn heads_that_are_too_large_are_refused() {
         ("X-Many: a\r\n".repeat(100), "431"),
     ] {
         let mut connection = connect(&app).await;
-        let request = format!("GET /health/live HTTP/1.1\r\nHost: eider\r\nConnection: close\r\n{head}\r\n");
+        let request = format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n");
         // It may be refused before it is written.
         let _ = connection.write_all(request.as_bytes()).await;
         let found = answer(&mut connection).await;
@@ -200,7 +200,7 @@ async fn a_body_that_trickles_is_cut_off_though_it_never_pauses() {
     let settings = HttpSettings { body_timeout: Duration::from_millis(300), ..HttpSettings::default() };
     let app = app(HttpSettings { min_body_rate: 1 << 20, ..settings.clone() });
     app.create_flights().await;
-    let head = "POST /api/v1/records/flights HTTP/1.1\r\nHost: eider\r\nContent-Type: application/json\r\n\
+    let head = "POST /api/v1/records/flights HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
         Content-Length: 100000\r\nConnection: close\r\n\r\n";
     let mut connection = connect(&app).await;
     connection.write_all(head.as_bytes()).await.unwrap();

@@ -64,7 +64,12 @@ async fn every_route_is_described_and_nothing_else() {
         assert_eq!(refused.status, 405, "{path}");
         let allowed: BTreeSet<_> = refused.header("allow").split(", ").map(str::to_owned).collect();
         let of_path = described.iter().filter(|(described, _)| described == path);
-        assert_eq!(allowed, of_path.map(|(_, method)| method.clone()).collect(), "{path}");
+        let mut methods: BTreeSet<_> = of_path.map(|(_, method)| method.clone()).collect();
+        if methods.contains("GET") {
+            methods.insert("HEAD".to_owned());
+        }
+        methods.insert("OPTIONS".to_owned());
+        assert_eq!(allowed, methods, "{path}");
     }
 }
 

@@ -37,10 +37,10 @@ async fn paths_and_methods_that_do_not_exist_are_problems() {
     let app = TestApp::with_flights().await;
     assert_eq!(app.get("/api/v2/schemas").await.problem(), (404, "route_not_found".to_owned()));
     for (method, path, allow) in [
-        ("PUT", "/api/v1/schemas", "GET, POST"),
-        ("PUT", "/api/v1/records/flights/stream", "GET, POST"),
-        ("GET", "/api/v1/records/flights/bulk", "POST"),
-        ("POST", "/health/live", "GET"),
+        ("PUT", "/api/v1/schemas", "GET, POST, HEAD, OPTIONS"),
+        ("PUT", "/api/v1/records/flights/stream", "GET, POST, HEAD, OPTIONS"),
+        ("GET", "/api/v1/records/flights/bulk", "POST, OPTIONS"),
+        ("POST", "/health/live", "GET, HEAD, OPTIONS"),
     ] {
         let answer = app.send(app.request(method, path)).await;
         assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()), "{method} {path}");

@@ -79,7 +79,7 @@ async fn the_method_query_asks_the_same() {
     let request = app.request("QUERY", "/api/v1/records/flights").json(&json!({"limit": 1}));
     assert_eq!(flights_of(&app.send(request).await), [1]);
     let refused = app.send(app.request("PUT", "/api/v1/records/flights")).await;
-    assert_eq!(refused.header("allow"), "DELETE, GET, POST, QUERY");
+    assert_eq!(refused.header("allow"), "DELETE, GET, POST, QUERY, HEAD, OPTIONS");
 }
 
 #[tokio::test]

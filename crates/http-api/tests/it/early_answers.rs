@@ -1,0 +1,185 @@
+//! Answers that are known before the body of their request has ended, and what becomes of the connection.
+
+use std::time::Duration;
+
+use eider_http_api::HttpSettings;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::app::{TestApp, flights};
+
+/// Beyond what any of this takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(app: &TestApp) -> TcpStream {
+    TcpStream::connect(app.base.strip_prefix("http://").unwrap()).await.unwrap()
+}
+
+/// One answer with its body; empty when the connection was closed before it came.
+async fn answer(connection: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let read = async {
+        loop {
+            let head = text.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|end| end + 4);
+            if let Some(head) = head {
+                let lines = String::from_utf8_lossy(&text[..head]).to_ascii_lowercase();
+                let length = lines.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                if text.len() >= head + length.unwrap_or(0_usize) {
+                    return;
+                }
+            }
+            if connection.read_buf(&mut text).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, read).await.expect("an answer, or the end of the connection");
+    String::from_utf8(text).unwrap()
+}
+
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// What is refused before its body is read: a route, a method, a media type, a header row.
+const REFUSED: [(&str, &str, &str); 6] = [
+    ("POST", "/api/v1/records/none/bulk", "text/csv"),
+    ("POST", "/nowhere", "text/csv"),
+    ("PUT", "/api/v1/records/flights/bulk", "text/csv"),
+    ("POST", "/api/v1/records/flights/bulk", "image/png"),
+    ("POST", "/api/v1/records/flights/bulk", "text/csv"),
+    ("DELETE", "/api/v1/records/flights/019a0000-0000-7000-8000-000000000000", "application/json"),
+];
+
+#[tokio::test]
+async fn a_long_upload_that_is_refused_gets_its_answer_and_leaves_no_connection() {
+    let app = TestApp::with_flights().await;
+    for (method, path, media_type) in REFUSED {
+        let mut connection = connect(&app).await;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(&chunk(b"no,such,columns\n")).await.unwrap();
+        // More than the buffers of both sides hold: who does not read it lets the client hang.
+        let piece = chunk(&b"1,2,3\n".repeat(10_000));
+        let (mut reads, mut writes) = connection.split();
+        let mut text = Vec::new();
+        let upload = async {
+            for _ in 0..400 {
+                if writes.write_all(&piece).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let both = async { tokio::join!(upload, reads.read_to_end(&mut text)).1 };
+        // A connection that is reset has ended as well.
+        let _ = timeout(PATIENCE, both).await.unwrap_or_else(|_| panic!("{method} {path} hangs"));
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 4") && text.contains("connection: close"), "{method} {path}: {text}");
+    }
+    assert_eq!(app.get("/health/live").await.status, 200);
+}
+
+/// A request after one whose chunks nobody wanted is answered on the same connection, or that one says that it closes.
+#[test]
+fn a_connection_goes_on_or_says_that_it_ends() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let app = runtime.block_on(TestApp::with_flights());
+    let requests = (prop::sample::select(&REFUSED[..]), prop::collection::vec(0..4_000_usize, 0..5), any::<bool>());
+    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let run = runner.run(&requests, |((method, path, media_type), chunks, is_sent_later)| {
+        runtime.block_on(async {
+            let mut connection = connect(&app).await;
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            );
+            let body: Vec<u8> = chunks.iter().filter(|size| **size > 0).flat_map(|size| chunk(&vec![b'x'; *size])).collect();
+            let body = [&body[..], b"0\r\n\r\n"].concat();
+            connection.write_all(head.as_bytes()).await.unwrap();
+            if is_sent_later {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            connection.write_all(&body).await.unwrap();
+            let first = answer(&mut connection).await;
+            prop_assert!(first.starts_with("HTTP/1.1 4"), "{}", first);
+            if !first.to_ascii_lowercase().contains("connection: close") {
+                connection.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+                let second = answer(&mut connection).await;
+                prop_assert!(second.starts_with("HTTP/1.1 200"), "{} {}: {:?} then {:?}", method, path, first, second);
+            }
+            Ok(())
+        })
+    });
+    run.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_whose_refused_upload_stops_is_reaped() {
+    let second = Duration::from_secs(1);
+    let app = TestApp::start_with(
+        HttpSettings { keep_alive: second, header_timeout: second, ..HttpSettings::default() },
+        eider_application::IngestLimits::default(),
+    );
+    assert_eq!(app.post("/api/v1/schemas", &flights()).await.status, 201);
+    for framing in ["Transfer-Encoding: chunked", "Content-Length: 1000000"] {
+        let mut connection = connect(&app).await;
+        let head = format!("POST /nowhere HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n5\r\nabc");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let text = answer(&mut connection).await;
+        assert!(text.starts_with("HTTP/1.1 404"), "{text}");
+        let mut rest = Vec::new();
+        let _ = timeout(PATIENCE, connection.read_to_end(&mut rest)).await.expect("the connection is closed");
+    }
+}
+
+#[tokio::test]
+async fn head_answers_as_get_without_a_body() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA", "flight": 1}])).await;
+    for path in [
+        "/",
+        "/health/live",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/api/v1/schemas",
+        "/api/v1/schemas/flights",
+        "/api/v1/records/flights",
+        "/api/v1/records/flights/count",
+        "/api/v1/records/flights/stream",
+        "/api/v1/records/flights/stream?format=parquet",
+        "/api/v1/records/none",
+        "/nowhere",
+    ] {
+        let (get, head) = (app.get(path).await, app.send(app.request("HEAD", path)).await);
+        assert_eq!((head.status, &*head.text), (get.status, ""), "{path}");
+        for header in ["content-type", "etag", "vary", "cache-control", "content-security-policy", "accept-ranges"] {
+            assert_eq!(head.header(header), get.header(header), "{path} {header}");
+        }
+    }
+    let mut connection = connect(&app).await;
+    for _ in 0..3 {
+        let head = b"HEAD /api/v1/records/flights/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        connection.write_all(head).await.unwrap();
+        let text = answer(&mut connection).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("\r\n\r\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn options_names_the_methods() {
+    let app = TestApp::with_flights().await;
+    for (path, allow) in [
+        ("/api/v1/schemas", "GET, POST, HEAD, OPTIONS"),
+        ("/api/v1/records/flights/bulk", "POST, OPTIONS"),
+        ("/metrics", "GET, HEAD, OPTIONS"),
+    ] {
+        let answer = app.send(app.request("OPTIONS", path)).await;
+        assert_eq!((answer.status, answer.header("allow"), &*answer.text), (204, allow, ""), "{path}");
+    }
+}
