@@ -116,6 +116,9 @@ pub(crate) async fn admit(
         let detail = format!("the path and the query are longer than {max_url_bytes} bytes; send a query as a body");
         return Ok(request.error_response(ApiError::new(ErrorCode::UriTooLong, detail)));
     }
+    if let Err(error) = site::host(&request) {
+        return Ok(request.error_response(error));
+    }
     if is_open(request.path()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }

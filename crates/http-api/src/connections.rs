@@ -1,10 +1,11 @@
-//! Connections that ask nothing for too long, however much they send.
+//! Connections that ask nothing for too long, however much they send, and those whose client has left.
 //!
 //! The HTTP library bounds the time of a connection's first head, and the time between an answer and the first byte behind
 //! it. A head that trickles in behind that byte has no bound there, and here it has.
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::fmt;
 use std::future::poll_fn;
 use std::net::{Shutdown, TcpStream as Socket};
 use std::os::fd::AsFd;
@@ -19,11 +20,15 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
+use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures::Stream;
+use tokio::sync::watch;
 
+/// How long a client that has closed its side is sent nothing before it counts as gone.
+const HALF_CLOSED: Duration = Duration::from_secs(2);
 /// Most bytes of a request that are read when its answer is known, for the sake of the next one on its connection.
 const MOST_REST_BYTES: usize = 64 << 10;
 /// How long they are waited for.
@@ -45,12 +50,18 @@ pub(crate) struct Connections {
 struct Connection {
     socket: Socket,
     usage: Mutex<Usage>,
+    /// Whether nobody waits for an answer any more.
+    is_left: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
 struct Usage {
     requests: usize,
     idle_since: Instant,
+    /// When something was sent last.
+    progress: Instant,
+    /// Since when the client sends nothing any more.
+    ended: Option<Instant>,
 }
 
 impl Connections {
@@ -64,13 +75,15 @@ impl Connections {
         let Some(stream) = io.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
         // Without another handle it is not watched: the process has no file descriptors left.
         let Ok(handle) = stream.as_fd().try_clone_to_owned() else { return };
-        let usage = Mutex::new(Usage { requests: 0, idle_since: Instant::now() });
-        let connection = Arc::new(Connection { socket: Socket::from(handle), usage });
+        let now = Instant::now();
+        let usage = Mutex::new(Usage { requests: 0, idle_since: now, progress: now, ended: None });
+        let is_left = watch::Sender::new(false);
+        let connection = Arc::new(Connection { socket: Socket::from(handle), usage, is_left });
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&connection));
         extensions.insert(connection);
     }
 
-    /// Closes connections that have been idle for too long.
+    /// Closes connections that have been idle for too long, and finds out which have been left.
     fn close_idle(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|connection| match connection.upgrade() {
@@ -80,7 +93,10 @@ impl Connections {
                 let _ = connection.socket.shutdown(Shutdown::Both);
                 false
             }
-            Some(_) => true,
+            Some(connection) => {
+                connection.look_whether_left();
+                true
+            }
         });
     }
 
@@ -96,6 +112,25 @@ impl Connections {
 }
 
 impl Connection {
+    /// A client that has closed its side may wait for its answer, and one that is gone looks the same. It is left when nothing
+    /// could be sent to it for a while.
+    fn look_whether_left(&self) {
+        let has_ended = matches!(self.socket.peek(&mut [0]), Ok(0));
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if !has_ended || usage.requests == 0 {
+            return;
+        }
+        let since = *usage.ended.get_or_insert_with(Instant::now);
+        if since.max(usage.progress).elapsed() > HALF_CLOSED {
+            self.is_left.send_replace(true);
+        }
+    }
+
+    async fn left(self: Arc<Self>) {
+        // The sender is part of what is held here.
+        let _ = self.is_left.subscribe().wait_for(|is_left| *is_left).await;
+    }
+
     fn is_idle_for(&self, time: Duration) -> bool {
         let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.requests == 0 && usage.idle_since.elapsed() > time
@@ -113,6 +148,12 @@ impl Busy {
     }
 }
 
+impl Busy {
+    fn progressed(&self) {
+        self.0.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut usage = self.0.usage.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,20 +162,48 @@ impl Drop for Busy {
     }
 }
 
+/// Whether a request only asks: who has left takes its query along. What changes something is done and answered all the same.
+fn is_question(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    match request.method().as_str() {
+        "GET" | "HEAD" | "QUERY" => true,
+        "POST" => path.ends_with("/query") || path.ends_with("/stream"),
+        _ => false,
+    }
+}
+
 /// Notes that the connection of a request is busy until the body of its answer has ended, and sees to what is left of the
 /// body of the request by then.
 ///
 /// A short rest is read, and the connection goes on. With a long one it is closed once the answer is sent: the HTTP library says
 /// so in the answer, and goes on reading for a while, so that the client comes to read the answer.
-pub(crate) async fn watch(mut request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<Watched>, Error> {
+pub(crate) async fn attend(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<Watched>, Error> {
     let busy = request.request().conn_data::<Arc<Connection>>().map(Busy::on);
+    let asking = busy.as_ref().filter(|_| is_question(&request)).map(|busy| Arc::clone(&busy.0));
+    let is_old = request.version() == Version::HTTP_10;
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let payload = is_chunked.then(|| SharedPayload::lent_to(&mut request));
-    let response = next.call(request).await?;
+    let mut response = match asking.clone() {
+        None => next.call(request).await?,
+        Some(connection) => tokio::select! {
+            response = next.call(request) => response?,
+            () = connection.left() => return Err(Left.into()),
+        },
+    };
+    if is_old && matches!(response.response().body().size(), BodySize::Stream) {
+        // It ends with the connection: chunks came with HTTP/1.1.
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
     if let Some(payload) = &payload {
         payload.read_rest().await;
     }
-    Ok(response.map_body(|_, body| Watched { body, _busy: busy, _payload: payload }))
+    let left = asking.map(|connection| Box::pin(connection.left()) as Pin<Box<dyn Future<Output = ()>>>);
+    Ok(response.map_body(|_, body| Watched { body, busy, left, _payload: payload }))
 }
 
 /// The chunks of a request. The HTTP library reads what is left of them without end once nobody holds them any more, and answers
@@ -174,7 +243,9 @@ impl SharedPayload {
 /// A body whose connection is busy until it is dropped.
 pub(crate) struct Watched {
     body: BoxBody,
-    _busy: Option<Busy>,
+    busy: Option<Busy>,
+    /// Ready when the client has left, where that ends the answer.
+    left: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// Held until the answer has ended.
     _payload: Option<SharedPayload>,
 }
@@ -187,6 +258,29 @@ impl MessageBody for Watched {
     }
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_next(context)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_next(context);
+        if polled.is_pending() {
+            let has_left = this.left.as_mut().is_some_and(|left| left.as_mut().poll(context).is_ready());
+            return if has_left { Poll::Ready(Some(Err(Box::new(Left)))) } else { Poll::Pending };
+        }
+        if let Some(busy) = &this.busy {
+            busy.progressed();
+        }
+        polled
     }
 }
+
+/// Nobody waits for the answer any more, and nobody sees this.
+#[derive(Debug)]
+struct Left;
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client has left")
+    }
+}
+
+impl std::error::Error for Left {}
+
+impl ResponseError for Left {}

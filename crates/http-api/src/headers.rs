@@ -25,10 +25,12 @@ const TRANSPORT: &str = "max-age=31536000";
 const ANY_ORIGIN: &str = "*";
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY"];
 /// What scripts may see of an answer.
-const EXPOSED: [&str; 16] = [
+const EXPOSED: [&str; 18] = [
+    "accept-ranges",
     "allow",
     "eider-backup-id",
     "eider-commit-seq",
+    "eider-warnings",
     "etag",
     "idempotent-replayed",
     "link",

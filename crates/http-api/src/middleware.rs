@@ -50,7 +50,7 @@ pub(crate) async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let _in_flight = state.request_metrics.begins();
+    let mut in_flight = state.request_metrics.begins();
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!(
@@ -70,6 +70,7 @@ pub(crate) async fn observe(
         span.record("trace_id", trace.trace_id());
     }
     let (response, timings) = measured(next.call(request).instrument(span.clone())).await;
+    in_flight.is_answered = true;
     let answered = Answered { state: &state, id, trace, span, started, timings };
     Ok(answered.finish(response?.map_into_boxed_body()))
 }

@@ -67,7 +67,7 @@ impl HttpServer {
                 .wrap(Condition::new(!origins.is_empty(), headers::cors(&origins)))
                 .wrap(from_fn(headers::harden))
                 .wrap(from_fn(middleware::observe))
-                .wrap(from_fn(connections::watch))
+                .wrap(from_fn(connections::attend))
                 .configure(routes::configure)
         })
         .workers(workers)
@@ -79,8 +79,8 @@ impl HttpServer {
         .shutdown_timeout(grace.as_secs())
         .tcp_nodelay(true)
         .h1_write_buffer_size(WRITE_BUFFER_BYTES)
-        // A client that closes its side has left: its query ends at once, not at the next write.
-        .h1_allow_half_closed(false)
+        // A client that closes its side may wait for its answer; see `connections`.
+        .h1_allow_half_closed(true)
         .disable_signals();
         let server = match &certificates {
             None => server.listen(listener)?,

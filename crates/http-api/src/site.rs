@@ -60,7 +60,10 @@ pub(crate) fn check(request: &ServiceRequest, settings: &HttpSettings) -> Result
 }
 
 /// The name, with its port, by which the client calls the server; `None` for a client of HTTP/1.0 that says none.
-fn host(request: &ServiceRequest) -> Result<Option<String>, ApiError> {
+///
+/// # Errors
+/// 400 when it is missing, given twice or no text (RFC 9112, section 3.2).
+pub(crate) fn host(request: &ServiceRequest) -> Result<Option<String>, ApiError> {
     if let Some(authority) = request.uri().authority() {
         return Ok(Some(authority.as_str().to_owned()));
     }
@@ -82,7 +85,8 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, ApiErr
     value.to_str().map(Some).map_err(|_| unreadable())
 }
 
-/// Whether a name, perhaps with a port, is one of this machine: an address cannot be given to another's name.
+/// Whether a name, perhaps with a port, is one of this machine or its neighbours: nobody on the Internet can give an address, or a
+/// name without a dot, the address of this machine.
 fn is_own(host: &str, names: &[String]) -> bool {
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
@@ -90,7 +94,10 @@ fn is_own(host: &str, names: &[String]) -> bool {
     };
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let is_named = |known: &String| known == ANY || known.eq_ignore_ascii_case(&name);
-    name.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost") || names.iter().any(is_named)
+    name.parse::<IpAddr>().is_ok()
+        || (!name.is_empty() && !name.contains('.'))
+        || name.ends_with(".localhost")
+        || names.iter().any(is_named)
 }
 
 fn shown(text: &str) -> String {
@@ -135,8 +142,10 @@ mod tests {
             ("evil.example:8080", false),
             ("localhost.evil.example", false),
             ("127.0.0.1.evil.example", false),
-            ("evillocalhost", false),
+            ("eider:8080", true),
+            ("evil.example.localhost.", true),
             ("", false),
+            (".", false),
         ] {
             for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
                 assert_eq!(is_let_in(method, &[("Host", host)]), is_own, "{host}");

@@ -66,6 +66,7 @@ struct Budget {
 #[derive(Debug, Clone)]
 pub(crate) struct RequestMetrics {
     in_flight: Gauge,
+    abandoned: Counter,
     answered: Family<Answered, Counter>,
     durations: Family<Endpoint, Histogram, fn() -> Histogram>,
     problems: Family<Code, Counter>,
@@ -74,20 +75,27 @@ pub(crate) struct RequestMetrics {
     pub(crate) slow_operations: Counter,
 }
 
-/// A request that is being answered, until this is dropped.
+/// A request that is being answered, until this is dropped. Without an answer by then, its client has left.
 #[derive(Debug)]
-pub(crate) struct InFlight(Gauge);
+pub(crate) struct InFlight {
+    gauge: Gauge,
+    abandoned: Counter,
+    pub(crate) is_answered: bool,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.dec();
+        self.gauge.dec();
+        if !self.is_answered {
+            self.abandoned.inc();
+        }
     }
 }
 
 impl RequestMetrics {
     pub(crate) fn begins(&self) -> InFlight {
         self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        InFlight { gauge: self.in_flight.clone(), abandoned: self.abandoned.clone(), is_answered: false }
     }
 
     /// Counts an answer, with the time until it began.
@@ -114,6 +122,8 @@ impl RequestMetrics {
             self.durations.clone(),
         );
         registry.register("http_requests_in_flight", "Requests whose answer has not begun", self.in_flight.clone());
+        let help = "Requests whose client left before their answer began";
+        registry.register("http_requests_abandoned", help, self.abandoned.clone());
         registry.register("problems", "Requests that were answered with a problem, by its code", self.problems.clone());
         let help = "Requests that were refused because a budget was used up";
         registry.register("budget_rejections", help, self.budgets.clone());
@@ -136,6 +146,7 @@ impl Default for RequestMetrics {
         }
         Self {
             in_flight: Gauge::default(),
+            abandoned: Counter::default(),
             answered: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             problems,

@@ -183,3 +183,55 @@ async fn options_names_the_methods() {
         assert_eq!((answer.status, answer.header("allow"), &*answer.text), (204, allow, ""), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_is_answered() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA", "flight": 1}])).await;
+    let body = "{\"carrier\":\"UA\"}";
+    let post = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for (request, status, end) in [
+        ("GET /api/v1/records/flights/count HTTP/1.1", 200, "}"),
+        ("GET /api/v1/records/flights/stream HTTP/1.1", 200, "0\r\n\r\n"),
+        ("GET /health/live HTTP/1.1", 200, "}"),
+        ("POST /api/v1/records/flights HTTP/1.1", 201, "}"),
+    ] {
+        let rest = if request.starts_with("POST") { &*post } else { "\r\n" };
+        for _ in 0..10 {
+            let mut connection = connect(&app).await;
+            let text = format!("{request}\r\nHost: localhost\r\nConnection: close\r\n{rest}");
+            connection.write_all(text.as_bytes()).await.unwrap();
+            connection.shutdown().await.unwrap();
+            let mut text = String::new();
+            timeout(PATIENCE, connection.read_to_string(&mut text)).await.unwrap().unwrap();
+            assert!(text.starts_with(&format!("HTTP/1.1 {status}")) && text.ends_with(end), "{request}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_in_http_1_0_ends_with_its_connection() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA", "flight": 1}, {"carrier": "AA"}])).await;
+    let mut connection = connect(&app).await;
+    connection.write_all(b"GET /api/v1/records/flights/stream?fields=carrier HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    timeout(PATIENCE, connection.read_to_string(&mut text)).await.unwrap().unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(!head.to_ascii_lowercase().contains("chunked"), "{head}");
+    assert_eq!(body, "{\"carrier\":\"UA\"}\n{\"carrier\":\"AA\"}\n");
+}
+
+#[tokio::test]
+async fn a_request_has_one_host() {
+    let app = TestApp::start();
+    for (hosts, status) in
+        [("", 400), ("Host: a\r\nHost: b\r\n", 400), ("Host: a\r\n", 200), ("Host: evil.example\r\n", 403)]
+    {
+        let mut connection = connect(&app).await;
+        let text = format!("GET /api/v1/schemas HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        connection.write_all(text.as_bytes()).await.unwrap();
+        let text = answer(&mut connection).await;
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{hosts}: {text}");
+    }
+}
