@@ -18,6 +18,7 @@ mod merge;
 mod parquet;
 mod patch;
 mod pipeline;
+mod read_only;
 mod receipt;
 mod record_builder;
 mod rows;

@@ -86,12 +86,13 @@ pub enum Slot {
 pub struct RecordValidator<'s> {
     schema: &'s Schema,
     json_depth: usize,
+    ignores_read_only: bool,
 }
 
 impl<'s> RecordValidator<'s> {
     /// The rules of `schema`.
     pub fn new(schema: &'s Schema) -> Self {
-        Self { schema, json_depth: DEFAULT_JSON_DEPTH }
+        Self { schema, json_depth: DEFAULT_JSON_DEPTH, ignores_read_only: false }
     }
 
     /// The same rules with another limit for how deep objects and arrays are nested within a value.
@@ -101,11 +102,19 @@ impl<'s> RecordValidator<'s> {
         self
     }
 
+    /// The same rules, which pass over the fields that the server keeps, under the names that it gives them.
+    #[must_use]
+    pub fn ignoring_read_only(mut self, ignores: bool) -> Self {
+        self.ignores_read_only = ignores;
+        self
+    }
+
     /// A check that is used for one record after another.
     pub fn check(&self) -> RecordCheck<'s> {
         RecordCheck {
             schema: self.schema,
             json_depth: self.json_depth,
+            ignores_read_only: self.ignores_read_only,
             seen: vec![false; self.schema.properties().len()],
             has_id: false,
             expected_next: 0,
@@ -119,6 +128,7 @@ impl<'s> RecordValidator<'s> {
 pub struct RecordCheck<'s> {
     schema: &'s Schema,
     json_depth: usize,
+    ignores_read_only: bool,
     seen: Vec<bool>,
     has_id: bool,
     /// The property that follows the last one: records mostly come in schema order.
@@ -127,7 +137,8 @@ pub struct RecordCheck<'s> {
 }
 
 impl<'s> RecordCheck<'s> {
-    /// Says where the value of `key` belongs. `None`: nowhere, and the violation is noted; skip the value.
+    /// Says where the value of `key` belongs. `None`: nowhere, and the violation is noted unless it is passed over; skip the
+    /// value.
     pub fn key(&mut self, key: &str) -> Option<Slot> {
         let properties = self.schema.properties();
         let index = match properties.get(self.expected_next) {
@@ -162,6 +173,7 @@ impl<'s> RecordCheck<'s> {
                 }
                 return Some(Slot::Id);
             }
+            Some(field) if self.ignores_read_only && field.name() == key => {}
             Some(field) => {
                 let detail = format!("`{}` is kept by the server and may not be sent", field.name());
                 self.note(pointer_to("", key), ViolationCode::ReadOnly, detail);

@@ -45,6 +45,8 @@ pub struct BulkOptions {
     pub returns_ids: bool,
     /// Everything is checked and nothing is stored.
     pub is_dry_run: bool,
+    /// Whether fields that the server keeps are passed over; else records that have them are refused.
+    pub ignores_read_only: bool,
     /// Refused records after which the rest of the body is not read and nothing is stored.
     pub max_errors: Option<u64>,
     /// What the client calls this call, so that a repeat stores nothing.
@@ -125,7 +127,7 @@ impl IngestService {
                 BulkMode::Partial => options.max_errors.unwrap_or(u64::MAX),
             },
         };
-        let decoder = self.decoder(schema, format);
+        let decoder = self.decoder(schema, format).ignoring_read_only(options.ignores_read_only);
         let mut pipeline = DecodePipeline::new(decoder, fingerprint, body, self.limits.decode_width);
         while let Some(block) = pipeline.next().await? {
             let decoder = pipeline.decoder()?;

@@ -143,7 +143,7 @@ impl ColumnCutter {
                     return Ok(chunks);
                 }
                 Some(Arrival::Columns(schema)) => {
-                    let plan = ColumnPlan::new(&context.schema, &schema);
+                    let plan = ColumnPlan::new(&context.schema, &schema, context.ignores_read_only);
                     self.plan = Some(Arc::new(plan.map_err(|detail| Error::MalformedBody { detail })?));
                 }
                 Some(Arrival::Rows(batch)) if batch.num_rows() > 0 => self.pending = Some((batch, 0)),

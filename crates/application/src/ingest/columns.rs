@@ -4,20 +4,28 @@ use std::collections::HashSet;
 
 use eider_domain::{Schema, Slot, SystemField, nearest};
 
-/// The slots of columns by their names, without regard to case.
+/// The slots of columns by their names, without regard to case; none of a column that is the server's where those are passed over.
 ///
 /// # Errors
 /// A sentence about the first column that is unknown, the server's, or given twice.
-pub(super) fn slots_of<'n>(schema: &Schema, names: impl IntoIterator<Item = &'n str>) -> Result<Vec<Slot>, String> {
+pub(super) fn slots_of<'n>(
+    schema: &Schema,
+    names: impl IntoIterator<Item = &'n str>,
+    ignores_read_only: bool,
+) -> Result<Vec<Option<Slot>>, String> {
     let mut taken = HashSet::new();
     let slot_of = |name| {
+        let is_read_only = |field: SystemField| field != SystemField::Id && field.name() == name;
+        if ignores_read_only && SystemField::ALL.into_iter().any(is_read_only) {
+            return Ok(None);
+        }
         let slot = slot_of(schema, name)?;
         let place = match slot {
             Slot::Id => None,
             Slot::Property(index) => Some(index),
         };
         if taken.insert(place) {
-            Ok(slot)
+            Ok(Some(slot))
         } else {
             Err(format!("the column `{}` is given twice; case does not count", shown(name)))
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
-use eider_domain::{DEFAULT_JSON_DEPTH, Schema, Timestamp, Violation};
+use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, Timestamp, Violation};
 
 use super::assembler::BatchAssembler;
 use super::chunk::{Chunk, DecodedChunk};
@@ -92,12 +92,22 @@ pub struct RecordDecoder {
 }
 
 /// What every part of a decoder works with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct BatchContext {
     pub(super) schema: Arc<Schema>,
     pub(super) limits: IngestLimits,
     pub(super) created_at: Timestamp,
     pub(super) ids: Arc<dyn IdGenerator>,
+    /// Whether fields that the server keeps are passed over.
+    pub(super) ignores_read_only: bool,
+}
+
+impl BatchContext {
+    /// The rules of every record.
+    pub(super) fn validator(&self) -> RecordValidator<'_> {
+        let validator = RecordValidator::new(&self.schema).with_json_depth(self.limits.max_json_depth);
+        validator.ignoring_read_only(self.ignores_read_only)
+    }
 }
 
 /// How the format of a body is cut.
@@ -163,8 +173,15 @@ impl RecordDecoder {
                 Cutter::Columns(ColumnCutter::new(Source::of_parquet(Spooling::default(), limits.batch_rows)))
             }
         };
-        let context = Arc::new(BatchContext { schema, limits, created_at, ids });
+        let context = Arc::new(BatchContext { schema, limits, created_at, ids, ignores_read_only: false });
         Self { context, cutter, assembler: BatchAssembler::default(), tally: Tally::default() }
+    }
+
+    /// The same decoder, which passes over the fields that the server keeps. Nothing may have been decoded yet.
+    #[must_use]
+    pub fn ignoring_read_only(mut self, ignores: bool) -> Self {
+        Arc::make_mut(&mut self.context).ignores_read_only = ignores;
+        self
     }
 
     /// The same decoder with another directory for what waits on disk. Nothing may have been decoded yet.

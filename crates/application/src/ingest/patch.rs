@@ -9,6 +9,7 @@ use eider_domain::{
 };
 
 use super::json::read_patch;
+use super::read_only::GivenReadOnly;
 use super::record_builder::RecordBuilder;
 use super::rows::too_large;
 use super::service::version_of;
@@ -30,7 +31,12 @@ pub fn apply(
     let columns = schema.properties().iter().zip(&current.columns()[RECORD_FIELD_COUNT..]);
     let values: Vec<Value> = columns.map(|(property, column)| value_at(property.data_type, column, 0)).collect();
     let mut row: Vec<ValueRef<'_>> = values.iter().map(Value::borrowed).collect();
-    let mut check = RecordValidator::new(schema).with_json_depth(limits.max_json_depth).check();
+    let differences = GivenReadOnly::of(patch).differences(current);
+    if !differences.is_empty() {
+        return Err(Error::RecordInvalid(differences));
+    }
+    let validator = RecordValidator::new(schema).with_json_depth(limits.max_json_depth);
+    let mut check = validator.ignoring_read_only(true).check();
     let given = read_patch(patch, schema, &mut check, &mut row).map_err(invalid_record)?;
     if given.is_some_and(|given| given != *id.as_uuid()) {
         return Err(Error::RecordInvalid(vec![other_id()]));

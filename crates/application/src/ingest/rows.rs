@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use eider_domain::{RecordValidator, ValueRef, Violation, ViolationCode};
+use eider_domain::{ValueRef, Violation, ViolationCode};
 use memchr::memchr_iter;
 use uuid::Uuid;
 
@@ -98,7 +98,7 @@ impl RowCutter {
 
 fn read_header(frame: Frame<'_>, context: &BatchContext) -> Result<Reader, Error> {
     let header = match frame {
-        Frame::Record(bytes) => CsvHeader::read(bytes, &context.schema),
+        Frame::Record(bytes) => CsvHeader::read(bytes, &context.schema, context.ignores_read_only),
         Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
     };
     match header {
@@ -181,7 +181,7 @@ impl RowChunk {
         let limits = &self.context.limits;
         let schema = &*self.context.schema;
         let mut builder = RecordBuilder::new(schema);
-        let mut check = RecordValidator::new(schema).with_json_depth(limits.max_json_depth).check();
+        let mut check = self.context.validator().check();
         let mut row: Vec<ValueRef<'_>> = Vec::with_capacity(schema.properties().len());
         let (mut index, mut start) = self.next;
         while let Some((line, end)) = self.records.ends.get(index) {
@@ -239,7 +239,7 @@ fn with_last_line(mut violations: Vec<Violation>, line: u64, record: &[u8]) -> V
 /// Decodes a body that is a single JSON record.
 pub(super) fn decode_single(body: &[u8], context: &BatchContext) -> Result<DecodedBatch, Error> {
     let mut row = Vec::new();
-    let mut check = RecordValidator::new(&context.schema).with_json_depth(context.limits.max_json_depth).check();
+    let mut check = context.validator().check();
     let mut builder = RecordBuilder::new(&context.schema);
     match read_record(body, &context.schema, &mut check, &mut row) {
         Ok(id) => {

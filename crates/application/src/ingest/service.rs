@@ -15,6 +15,7 @@ use tracing::instrument;
 use uuid::Uuid;
 
 use super::parquet::Spooling;
+use super::read_only::GivenReadOnly;
 use super::turns::{Rewrite, Turns};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
@@ -137,11 +138,15 @@ impl IngestService {
         body: Bytes,
         preconditions: &Preconditions,
     ) -> Result<StoredRecord, Error> {
-        let decoded = self.decode_single(schema, body).await?;
-        if decoded.ids.has_given() && id_of(&decoded.records) != Some(id) {
+        let decoder = self.decoder(schema, BodyFormat::Ndjson).ignoring_read_only(true);
+        let is_short = body.len() < INLINE_BYTES;
+        let read = move || (decoder.decode_single(&body), GivenReadOnly::of(&body));
+        let (record, given) = if is_short { read() } else { blocking::run(read).await? };
+        let DecodedBatch { records, ids } = record?;
+        if ids.has_given() && id_of(&records) != Some(id) {
             return Err(Error::RecordInvalid(vec![patch::other_id()]));
         }
-        self.rewrite(schema, id, Rewrite::Replace(decoded.records), preconditions).await
+        self.rewrite(schema, id, Rewrite::Replace(records, Box::new(given)), preconditions).await
     }
 
     /// Changes the properties that a JSON merge patch (RFC 7396) names: null empties one, an object is merged into

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::patch;
+use super::read_only::GivenReadOnly;
 use super::service::{INLINE_BYTES, IngestService, StoredRecord, key_conflict, version_of};
 use crate::timings::{Stage, timed};
 use crate::{Change, ChangeOutcome, Error, Preconditions, StoreError, StoreErrorKind, blocking, record_tag};
@@ -30,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What becomes of a record.
 #[derive(Debug, Clone)]
 pub(super) enum Rewrite {
-    /// It gets the properties of this record.
-    Replace(RecordBatch),
+    /// It gets the properties of this record, if what was sent beside them is as it is stored.
+    Replace(RecordBatch, Box<GivenReadOnly>),
     /// It is patched by this document (RFC 7396).
     Patch(Bytes),
 }
@@ -236,7 +237,13 @@ impl IngestService {
     ) -> Result<RecordBatch, Error> {
         let now = self.clock.now();
         match rewrite {
-            Rewrite::Replace(record) => Ok(patch::successor(record, current, now)?),
+            Rewrite::Replace(record, given) => {
+                let differences = given.differences(current);
+                if !differences.is_empty() {
+                    return Err(Error::RecordInvalid(differences));
+                }
+                Ok(patch::successor(record, current, now)?)
+            }
             Rewrite::Patch(body) => {
                 let is_short = body.len() < INLINE_BYTES && current.get_array_memory_size() < INLINE_BYTES;
                 let (schema, current, body) = (Arc::clone(schema), current.clone(), body.clone());

@@ -191,6 +191,16 @@ pub(crate) struct BulkControls {
     /// With more refused records nothing is stored.
     #[param(nullable = false, minimum = 0)]
     max_errors: Option<u64>,
+    /// `ignore`: fields that the server keeps (`created_at`, `updated_at`, `version`) are passed over.
+    #[param(nullable = false, inline)]
+    read_only: Option<ReadOnly>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum ReadOnly {
+    Refuse,
+    Ignore,
 }
 
 #[derive(ToSchema)]

@@ -27,7 +27,7 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 /// How a bulk call wants to be treated.
 pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
-    let known = ["mode", "on_conflict", "return", "dry_run", "max_errors"];
+    let known = ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only"];
     let parameters = Parameters::parse(request.query_string(), &known, false)?;
     conditional::without_tag(request)?;
     let mode = parameters.choice("mode", &[("atomic", BulkMode::Atomic), ("partial", BulkMode::Partial)])?;
@@ -44,6 +44,7 @@ pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
         on_conflict: parameters.choice("on_conflict", &policies)?,
         returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
+        ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
         max_errors,
         idempotency_key: idempotency_key(request)?,
         owner: access::principal(request)?.key_id(),

@@ -168,3 +168,24 @@ async fn every_control_takes_only_what_it_knows() {
     assert_eq!(answer.problem(), (400, "unknown_parameter".to_owned()));
     assert!(answer.detail().contains("did you mean `mode`?"));
 }
+
+#[tokio::test]
+async fn what_was_streamed_can_be_loaded_in_every_format() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA", "flight": 1}, {"carrier": "AA", "flight": 2}])).await;
+    for (format, media_type) in [
+        ("ndjson", "application/x-ndjson"),
+        ("json", "application/json"),
+        ("csv", "text/csv"),
+        ("arrow", "application/vnd.apache.arrow.stream"),
+        ("parquet", "application/vnd.apache.parquet"),
+    ] {
+        let streamed = app.request("GET", &format!("/api/v1/records/flights/stream?format={format}"));
+        let body = streamed.send().await.unwrap().bytes().await.unwrap();
+        let bulk = "/api/v1/records/flights/bulk?on_conflict=replace";
+        let refused = app.post_text(bulk, media_type, body.clone()).await;
+        assert!([400, 422].contains(&refused.status), "{format}: {}", refused.text);
+        let stored = app.post_text(&format!("{bulk}&read_only=ignore"), media_type, body).await;
+        assert_eq!((stored.status, &stored.json()["updated"]), (201, &json!(2)), "{format}: {}", stored.text);
+    }
+}

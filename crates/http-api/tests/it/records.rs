@@ -147,3 +147,37 @@ async fn a_creation_that_was_refused_may_be_mended_under_its_key() {
     assert_eq!(keyed(&app, path, "k", json!({"carrier": "UA"})).await.status, 201);
     assert_eq!(keyed(&app, path, &"k".repeat(256), json!({"carrier": "UA"})).await.problem().0, 400);
 }
+
+/// What `GET` answers can be sent back, and fields that the server keeps only as it has them.
+#[tokio::test]
+async fn what_was_read_can_be_sent_back() {
+    let app = TestApp::with_flights().await;
+    let created = app.post("/api/v1/records/flights", &json!({"carrier": "UA", "flight": 1})).await;
+    let path = format!("/api/v1/records/flights/{}", created.json()["id"].as_str().unwrap());
+    let send = async |method: &str, body: &Json| {
+        app.send(app.request(method, &path).header("content-type", "application/json").body(body.to_string())).await
+    };
+    for method in ["PUT", "PATCH", "PUT"] {
+        let mut body = app.get(&path).await.json();
+        let version = body["version"].as_i64().unwrap();
+        body["flight"] = json!(version);
+        let answer = send(method, &body).await;
+        assert_eq!((answer.status, &answer.json()["version"]), (200, &json!(version + 1)), "{method}: {}", answer.text);
+        for (field, other) in [
+            ("version", json!(version + 7)),
+            ("version", json!("1")),
+            ("version", json!(null)),
+            ("created_at", json!("2001-01-01T00:00:00Z")),
+            ("updated_at", json!(7)),
+        ] {
+            let mut body = app.get(&path).await.json();
+            body[field] = other;
+            let refused = send(method, &body).await;
+            assert_eq!(refused.problem(), (422, "validation_failed".to_owned()), "{method} {field}: {}", refused.text);
+            assert_eq!(refused.json()["errors"][0]["pointer"], format!("/{field}"));
+            assert_eq!(refused.json()["errors"][0]["code"], "read_only");
+        }
+        assert_eq!(send(method, &json!({"carrier": "UA", "Version": version + 1})).await.status, 422);
+    }
+    assert_eq!(app.post("/api/v1/records/flights", &app.get(&path).await.json()).await.status, 422);
+}

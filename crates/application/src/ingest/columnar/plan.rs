@@ -22,10 +22,11 @@ impl ColumnPlan {
     /// # Errors
     /// A sentence about the first column that is unknown, the server's, given twice, or of a type that cannot hold
     /// its property.
-    pub(super) fn new(schema: &Schema, columns: &ArrowSchema) -> Result<Self, String> {
-        let slots = slots_of(schema, columns.fields().iter().map(|field| field.name().as_str()))?;
+    pub(super) fn new(schema: &Schema, columns: &ArrowSchema, ignores_read_only: bool) -> Result<Self, String> {
+        let slots = slots_of(schema, columns.fields().iter().map(|field| field.name().as_str()), ignores_read_only)?;
         let mut plan = Self { id: None, properties: vec![None; schema.properties().len()], default_bytes: 0 };
         for (column, (slot, field)) in slots.into_iter().zip(columns.fields()).enumerate() {
+            let Some(slot) = slot else { continue };
             let data_type = match slot {
                 Slot::Id => {
                     plan.id = Some(column);

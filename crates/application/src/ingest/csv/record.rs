@@ -12,7 +12,8 @@ use crate::ingest::json::number_token;
 /// Where the cells of each record belong.
 #[derive(Debug)]
 pub(in crate::ingest) struct CsvHeader {
-    slots: Vec<Slot>,
+    /// Of each cell; none of one that is passed over.
+    slots: Vec<Option<Slot>>,
 }
 
 impl CsvHeader {
@@ -20,12 +21,12 @@ impl CsvHeader {
     ///
     /// # Errors
     /// A sentence about what is wrong with it.
-    pub(in crate::ingest) fn read(record: &[u8], schema: &Schema) -> Result<Self, String> {
+    pub(in crate::ingest) fn read(record: &[u8], schema: &Schema, ignores_read_only: bool) -> Result<Self, String> {
         let text = std::str::from_utf8(record).map_err(|_| "the header row is not UTF-8".to_owned())?;
         let cells: Vec<Cell<'_>> = Cells::of(text)
             .collect::<Result<_, _>>()
             .map_err(|Misquoted| "the header row has a quote where none may stand".to_owned())?;
-        let slots = slots_of(schema, cells.iter().map(|cell| cell.text.as_ref()))?;
+        let slots = slots_of(schema, cells.iter().map(|cell| cell.text.as_ref()), ignores_read_only)?;
         Ok(Self { slots })
     }
 }
@@ -54,7 +55,7 @@ pub(in crate::ingest) fn read_csv_record<'de>(
             let detail = format!("cell {} has a quote where none may stand; quote the cell and double it", count + 1);
             return Err(malformed(detail));
         };
-        if let Some(slot) = header.slots.get(count) {
+        if let Some(Some(slot)) = header.slots.get(count) {
             check.met(*slot);
             match (slot, read_cell(cell, *slot, schema, check)) {
                 (Slot::Property(index), Some(value)) => row[*index] = value,
