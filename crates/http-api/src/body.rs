@@ -176,6 +176,8 @@ pub(crate) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "appli
 
 /// Memory that a value of a document takes at most, beside its text: its place in a list or an object, and its key.
 const VALUE_BYTES: u64 = 128;
+/// Most characters that are shown of why a body cannot be read.
+const MOST_SHOWN_CHARS: usize = 200;
 /// Bytes of a document that is read on the event loop; a longer one goes to a thread that may block.
 pub(crate) const INLINE_BYTES: usize = 64 << 10;
 
@@ -361,10 +363,12 @@ pub(crate) fn read_document(body: &[u8], max_depth: usize, max_values: u64) -> R
 
 /// A body that is no JSON, or not that of its route.
 pub(crate) fn malformed(error: &serde_json::Error) -> ApiError {
+    // It may have a key of the body in it, however long that is.
+    let shown: String = error.to_string().chars().take(MOST_SHOWN_CHARS).collect();
     if error.is_data() {
-        return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {error}"));
+        return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {shown}"));
     }
-    Error::MalformedJson { detail: format!("the body is not valid JSON: {error}") }.into()
+    Error::MalformedJson { detail: format!("the body is not valid JSON: {shown}") }.into()
 }
 
 /// The format of a bulk body by its `Content-Type`.

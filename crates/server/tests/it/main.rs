@@ -14,6 +14,7 @@ mod import;
 mod keys;
 mod logs;
 mod monitoring;
+mod odd_inputs;
 mod operation;
 mod process;
 mod profile;
