@@ -156,12 +156,15 @@ fn open(mut file: File, memory: &MemoryGuard, batch_rows: usize) -> Result<(Sche
     Ok((columns, rows))
 }
 
-/// The description of a file whose columns begin where it says: some writers put 0 for a dictionary that there is not.
+/// The description of a file whose columns begin where it says: some writers put 0 for a dictionary that there is not, and for the
+/// pages of a group without rows.
 fn placed(metadata: &Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
     let is_wrong = |column: &ColumnChunkMetaData| {
         column.dictionary_page_offset().is_some_and(|offset| offset <= 0 || offset >= column.data_page_offset())
     };
-    if !metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).any(is_wrong) {
+    let is_empty = |group: &RowGroupMetaData| group.num_rows() == 0;
+    let groups = metadata.row_groups();
+    if !groups.iter().any(is_empty) && !groups.iter().flat_map(RowGroupMetaData::columns).any(is_wrong) {
         return Arc::clone(metadata);
     }
     let mut builder = metadata.as_ref().clone().into_builder();
@@ -170,7 +173,7 @@ fn placed(metadata: &Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
         let builder = column.clone().into_builder();
         if is_wrong { builder.set_dictionary_page_offset(None).build() } else { builder.build() }
     };
-    for group in builder.take_row_groups() {
+    for group in builder.take_row_groups().into_iter().filter(|group| !is_empty(group)) {
         let columns: Result<Vec<_>, _> = group.columns().iter().map(corrected).collect();
         let corrected = columns.and_then(|columns| group.clone().into_builder().set_column_metadata(columns).build());
         builder = builder.add_row_group(corrected.unwrap_or(group));

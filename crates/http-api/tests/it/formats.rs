@@ -283,3 +283,51 @@ async fn a_bomb_is_refused_quickly_and_in_little_memory() {
         assert!(resident_bytes().saturating_sub(before) < 512 << 20);
     }
 }
+
+/// A body of another kind than it is said to be is refused with a word that leads to the fix.
+#[tokio::test]
+async fn a_refusal_says_what_the_body_is() {
+    let app = TestApp::with_flights().await;
+    let bulk = "/api/v1/records/flights/bulk?mode=partial";
+    let utf16: Vec<u8> = "carrier,flight\nUA,1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (media_type, body, said) in [
+        ("text/csv", b"carrier;flight\nUA;1\n".to_vec(), "not semicolons"),
+        ("text/csv", b"carrier\tflight\nUA\t1\n".to_vec(), "not tabs"),
+        ("text/csv", b"carrier|flight\nUA|1\n".to_vec(), "not bars"),
+        ("text/csv", b"sep=,\ncarrier,flight\nUA,1\n".to_vec(), "`sep=`"),
+        ("text/csv", b"carrier\rUA\r".to_vec(), "CR alone"),
+        ("text/csv", utf16.clone(), "UTF-16"),
+        ("text/csv", [b"\xff\xfe", &utf16[..]].concat(), "UTF-16"),
+        ("application/x-ndjson", utf16, "UTF-16"),
+        ("application/x-ndjson", b"\x1f\x8b\x08\0\0\0".to_vec(), "`Content-Encoding: gzip`"),
+        ("application/json", b"\x28\xb5\x2f\xfd\0\0".to_vec(), "`Content-Encoding: zstd`"),
+        ("text/csv", b"PK\x03\x04\x14\0".to_vec(), "spreadsheets"),
+        ("application/vnd.apache.arrow.stream", b"ARROW1\0\0".to_vec(), "the stream format"),
+        ("application/vnd.apache.arrow.stream", b"PAR1\x15\x04".to_vec(), "application/vnd.apache.parquet"),
+    ] {
+        let refused = app.post_text(bulk, media_type, body).await;
+        assert_eq!(refused.problem(), (400, "malformed_request".to_owned()), "{said}: {}", refused.text);
+        assert!(refused.json()["detail"].as_str().unwrap().contains(said), "{said}: {}", refused.text);
+    }
+    let slash = app.get("/api/v1/records/flights/").await;
+    assert!(slash.text.contains("no path has a slash at its end"), "{}", slash.text);
+    let plus = app.get("/api/v1/records/flights?time_hour.gte=2013-01-01T00:00:00+01:00").await;
+    assert!(plus.text.contains("write `%2B`"), "{}", plus.text);
+}
+
+/// Files as pyarrow writes them: without rows, and with a group without rows between two others.
+#[tokio::test]
+async fn a_parquet_file_may_have_groups_without_rows() {
+    let app = TestApp::with_flights().await;
+    let properties = json!([{"name": "carrier", "type": "string"}, {"name": "flight", "type": "integer"}]);
+    let created = app.post("/api/v1/schemas", &json!({"name": "plain", "properties": properties})).await;
+    assert_eq!(created.status, 201);
+    for (file, rows) in
+        [(&include_bytes!("files/no_rows.parquet")[..], 0), (&include_bytes!("files/empty_group.parquet")[..], 4)]
+    {
+        let stored = app.post_text("/api/v1/records/plain/bulk", "application/vnd.apache.parquet", file.to_vec()).await;
+        assert_eq!((stored.status, &stored.json()["created"]), (201, &json!(rows)), "{}", stored.text);
+        let inferred = app.post_text("/api/v1/schemas/infer", "application/vnd.apache.parquet", file.to_vec()).await;
+        assert!(inferred.status < 500, "{}", inferred.text);
+    }
+}
