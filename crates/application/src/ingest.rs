@@ -10,6 +10,7 @@ mod columns;
 mod csv;
 mod decoder;
 mod failures;
+mod foreign;
 mod framing;
 mod idempotency;
 mod json;

@@ -169,7 +169,10 @@ pub(crate) fn accepted_text(data_type: DataType) -> String {
         DataType::Boolean => "true or false".to_owned(),
         DataType::Date => "a date that exists, such as 2026-01-31".to_owned(),
         DataType::Time => "a time such as 08:15:00.000000".to_owned(),
-        DataType::Datetime => "an RFC 3339 date-time with offset that exists, such as 2026-01-31T08:15:00Z".to_owned(),
+        DataType::Datetime => {
+            "an RFC 3339 date-time with offset that exists and at most six decimals, such as 2026-01-31T08:15:00Z"
+                .to_owned()
+        }
         DataType::Uuid => "a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
         DataType::Object => "a JSON object".to_owned(),
         DataType::Array => "a JSON array".to_owned(),

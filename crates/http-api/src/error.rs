@@ -109,6 +109,13 @@ impl ApiError {
         Self::new(ErrorCode::InvalidParameter, detail.to_string()).at(pointer)
     }
 
+    /// The same problem with more to say of it.
+    pub(crate) fn and(mut self, hint: &str) -> Self {
+        self.detail.push_str("; ");
+        self.detail.push_str(hint);
+        self
+    }
+
     /// The same problem, found at a place of the body.
     pub(crate) fn at(mut self, pointer: &str) -> Self {
         if !pointer.is_empty() {

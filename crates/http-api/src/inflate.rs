@@ -76,9 +76,16 @@ pub fn inflated(
                 };
                 let output;
                 (inflater, piece, output) = ran;
-                let Ok(output) = output else {
-                    yield Err(damaged);
-                    return;
+                let output = match output {
+                    Ok(output) => output,
+                    Err(error) if error.to_string().contains("requires too much memory") => {
+                        yield Err(BodyError::WideWindow { max_mib: (1 << MAX_WINDOW_LOG) >> 20 });
+                        return;
+                    }
+                    Err(_) => {
+                        yield Err(damaged);
+                        return;
+                    }
                 };
                 total += output.len() as u64;
                 if total > limit_bytes {

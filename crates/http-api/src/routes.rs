@@ -163,5 +163,11 @@ fn is_query(context: &GuardContext<'_>) -> bool {
 
 async fn not_found(request: HttpRequest) -> Result<String, ApiError> {
     let shown: String = request.path().chars().take(128).collect();
-    Err(ApiError::new(ErrorCode::RouteNotFound, format!("there is nothing at `{shown}`; the API is below {BASE}")))
+    let error =
+        ApiError::new(ErrorCode::RouteNotFound, format!("there is nothing at `{shown}`; the API is below {BASE}"));
+    Err(if request.path().len() > 1 && request.path().ends_with('/') {
+        error.and("no path has a slash at its end")
+    } else {
+        error
+    })
 }

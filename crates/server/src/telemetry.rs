@@ -25,6 +25,8 @@ const TARGETS: &str = "eider";
 
 /// Lines of the log that wait to be read; more are dropped.
 const WAITING_LINES: usize = 8_192;
+/// The target of the library that reads and writes connections.
+const HTTP_LIBRARY: &str = "actix_http";
 /// Fields of spans that are for traces alone.
 const TRACE_FIELDS: [&str; 2] = ["otel.kind", "otel.status_code"];
 
@@ -67,7 +69,10 @@ pub(crate) fn check_filter(text: &str) -> Result<()> {
 }
 
 fn parse_filter(text: &str) -> Result<EnvFilter> {
-    EnvFilter::try_new(text).with_context(|| format!("`log.filter` is not a list of targets and levels: {text:?}"))
+    // What clients do to their connections is no error of the server; who wants to see it names the target.
+    let quiet = if text.contains(HTTP_LIBRARY) { String::new() } else { format!(",{HTTP_LIBRARY}=off") };
+    EnvFilter::try_new(format!("{text}{quiet}"))
+        .with_context(|| format!("`log.filter` is not a list of targets and levels: {text:?}"))
 }
 
 impl Telemetry {

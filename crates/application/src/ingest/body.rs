@@ -29,6 +29,12 @@ pub enum BodyError {
     /// The client went away, or the body is not what its headers said.
     #[error("it cannot be read to its end")]
     Unreadable,
+    /// It is zstd with more of the data to be remembered than is done here.
+    #[error("its zstd data has a window of more than {max_mib} MiB")]
+    WideWindow {
+        /// The widest that is read, in MiB.
+        max_mib: u32,
+    },
     /// It is compressed, and damaged or cut off.
     #[error("its {encoding} data is damaged or cut off")]
     Damaged {
@@ -43,6 +49,11 @@ impl From<BodyError> for Error {
             BodyError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
             BodyError::Timeout => Self::BodyTimeout,
             BodyError::Unreadable => Self::BodyUnreadable,
+            BodyError::WideWindow { max_mib } => Self::MalformedBody {
+                detail: format!(
+                    "the zstd data of the body has a window of more than {max_mib} MiB; compress it without `--long` and `--ultra`"
+                ),
+            },
             BodyError::Damaged { encoding } => {
                 Self::MalformedBody { detail: format!("the {encoding} data of the body is damaged or cut off") }
             }

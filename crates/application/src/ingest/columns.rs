@@ -41,6 +41,22 @@ fn slot_of(schema: &Schema, name: &str) -> Result<Slot, String> {
         Some(SystemField::Id) => Ok(Slot::Id),
         Some(field) => Err(format!("the column `{}` is kept by the server and may not be sent", field.name())),
         None => {
+            if let Some(separator) =
+                [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")].into_iter().find(|(sign, _)| name.contains(*sign))
+            {
+                return Err(format!(
+                    "the schema has no property for the column `{}`; cells are between commas here, not {}",
+                    shown(name),
+                    separator.1
+                ));
+            }
+            if name.contains('\r') {
+                return Err("the lines of the header end with CR alone; end them with LF, or CR and LF".to_owned());
+            }
+            if name.starts_with("sep=") {
+                return Err("the first line is `sep=`, for a spreadsheet; leave it away, and put commas between cells"
+                    .to_owned());
+            }
             let names = schema.properties().iter().map(|property| property.name.as_str());
             let hint = nearest(name, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
             Err(format!("the schema has no property for the column `{}`{hint}", shown(name)))

@@ -11,6 +11,7 @@ use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, Timestamp, Viola
 use super::assembler::BatchAssembler;
 use super::chunk::{Chunk, DecodedChunk};
 use super::columnar::{ColumnCutter, Source};
+use super::foreign;
 use super::framing::BodyFormat;
 use super::parquet::Spooling;
 use super::rows::{RowCutter, decode_single};
@@ -86,6 +87,8 @@ pub struct DecodedBlock {
 #[derive(Debug)]
 pub struct RecordDecoder {
     context: Arc<BatchContext>,
+    format: BodyFormat,
+    has_begun: bool,
     cutter: Cutter,
     assembler: BatchAssembler,
     tally: Tally,
@@ -174,7 +177,14 @@ impl RecordDecoder {
             }
         };
         let context = Arc::new(BatchContext { schema, limits, created_at, ids, ignores_read_only: false });
-        Self { context, cutter, assembler: BatchAssembler::default(), tally: Tally::default() }
+        Self {
+            context,
+            format,
+            has_begun: false,
+            cutter,
+            assembler: BatchAssembler::default(),
+            tally: Tally::default(),
+        }
     }
 
     /// The same decoder, which passes over the fields that the server keeps. Nothing may have been decoded yet.
@@ -206,6 +216,12 @@ impl RecordDecoder {
     /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::MalformedBody`] when it is not of
     /// its format or its columns are not the schema's, [`Error::Store`] when a disk fails.
     pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, Error> {
+        if !self.has_begun && !block.is_empty() {
+            self.has_begun = true;
+            if let Some(detail) = foreign::said_of(block, self.format) {
+                return Err(Error::MalformedBody { detail: detail.to_owned() });
+            }
+        }
         match &mut self.cutter {
             Cutter::Rows(rows) => rows.cut(block, &self.context),
             Cutter::Columns(columns) => columns.cut(block, &self.context),

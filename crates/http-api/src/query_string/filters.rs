@@ -42,7 +42,8 @@ pub(super) fn filter(
         let (property, operator) = key.rsplit_once('.').unwrap_or((key, ""));
         let (field, operator) = (schema.field(property)?, Operator::parse(operator)?);
         bounds.check_text(operator, value)?;
-        conditions.push(Condition::from_text(field, operator, value)?.into());
+        let condition = Condition::from_text(field, operator, value);
+        conditions.push(condition.map_err(|error| with_hint(error.into(), value))?.into());
     }
     if let Some(text) = parameters.control("filters") {
         let documents: Vec<FilterDocument> = serde_json::from_str(text)
@@ -59,6 +60,14 @@ pub(super) fn filter(
         return Err(ApiError::new(ErrorCode::QueryTooComplex, detail));
     }
     Ok(Filter::And(conditions))
+}
+
+/// The same error, with what became of a `+` of an offset where there is a space instead.
+fn with_hint(error: ApiError, value: &str) -> ApiError {
+    let is_offset = value.rsplit_once(' ').is_some_and(|(before, offset)| {
+        before.contains(['T', 't']) && offset.len() == 5 && offset.as_bytes()[2] == b':'
+    });
+    if is_offset { error.and("in a query string `+` is a space; write `%2B`") } else { error }
 }
 
 /// The keys of `sort`: `-time_hour,flight`, or a JSON list of fields and orders.

@@ -128,8 +128,7 @@ pub(super) async fn store(
         }
         BulkOutcome::Refused(receipt) => {
             let detail = format!("{} of {} records were refused; nothing was stored", receipt.failed, receipt.received);
-            let errors = receipt.failures.clone();
-            Err(ApiError::new(ErrorCode::ValidationFailed, detail).with_errors(errors).with_members(json!(receipt)))
+            Err(ApiError::new(ErrorCode::ValidationFailed, detail).with_members(json!(receipt)))
         }
     }
 }

@@ -73,7 +73,7 @@ async fn one_bad_record_refuses_all_and_every_failure_is_reported() {
     assert_eq!(answer.problem(), (422, "validation_failed".to_owned()));
     let report = answer.json();
     assert_eq!((&report["received"], &report["created"], &report["failed"]), (&json!(5_000), &json!(0), &json!(2)));
-    assert_eq!(report["failures"], report["errors"]);
+    assert!(report["errors"].is_null(), "they are not told twice");
     let failures = report["failures"].as_array().unwrap();
     let found: Vec<_> =
         failures.iter().map(|f| (f["line"].as_u64().unwrap(), f["pointer"].as_str().unwrap())).collect();

@@ -41,7 +41,7 @@ fn a_body_of_another_format_or_a_part_of_one_is_malformed() {
         (BodyFormat::ArrowStream, &trailing, "bytes follow the end of the Arrow stream"),
         (BodyFormat::Parquet, b"", "the body is empty; expected a Parquet file"),
         (BodyFormat::Parquet, b"PAR1", "the body is not a Parquet file"),
-        (BodyFormat::Parquet, &stream, "the body is not a Parquet file"),
+        (BodyFormat::Parquet, &stream, "the body is an Arrow stream"),
         (BodyFormat::Parquet, &parquet[..parquet.len() - 1], "the body is not a Parquet file"),
         (BodyFormat::Parquet, &parquet[20..], "the Parquet file is damaged"),
     ] {
