@@ -43,6 +43,11 @@ fuzz target seconds="180":
         $(find fuzz/seeds/{{ target }} -maxdepth 0 2>/dev/null) -- -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 \
         -malloc_limit_mb=256 -max_len=16384
 
+# Sends so many connections that behave badly to a server of its own, beside one that is well-behaved (needs Python).
+hostile connections="10000" *args:
+    ./dev build
+    python3 load-tests/hostile.py --binary '{{ CARGO_TARGET_DIR }}/debug/eider' --connections {{ connections }} {{ args }}
+
 # Formats the code.
 fmt:
     cargo fmt --all

@@ -232,6 +232,9 @@ pub(crate) fn check(request: &HttpRequest, verb: Verb, schema: &str) -> Result<(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+
+    use eider_domain::Grant;
 
     use super::*;
 
@@ -265,6 +268,33 @@ mod tests {
         for (path, _) in ROUTES {
             assert!(declared.iter().any(|(route, _)| route == path), "there is no route {path}");
         }
+    }
+
+    /// The table of docs/security.md: each route and method with the verb that it needs, and the verbs of a key that will do.
+    fn table() -> String {
+        let names = eider_domain::Verb::ALL.map(|verb| format!("`{verb}`")).join(" | ");
+        let mut table =
+            format!("| route | method | needs | {names} |\n|---|---|---{}|\n", "|---".repeat(Verb::ALL.len()));
+        for (path, methods) in declared() {
+            for method in methods {
+                let needed = if is_open(&path) { None } else { needed(Some(&path), &method) };
+                let shown = match needed {
+                    Some(verb) => format!("`{verb}`"),
+                    None if is_open(&path) => "nothing".to_owned(),
+                    None => "no key, or one that is valid".to_owned(),
+                };
+                let does = |own: Verb| needed.is_none_or(|verb| Grant::new([own], Vec::new()).has(verb));
+                let marks = Verb::ALL.map(|own| if does(own) { "yes" } else { "" }).join(" | ");
+                let _ = writeln!(table, "| `{path}` | `{method}` | {shown} | {marks} |");
+            }
+        }
+        table
+    }
+
+    #[test]
+    fn the_document_says_who_may_do_what() {
+        let document = include_str!("../../../docs/security.md");
+        assert!(document.contains(&table()), "the table of docs/security.md should be:\n{}", table());
     }
 
     #[test]

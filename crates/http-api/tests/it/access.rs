@@ -296,3 +296,60 @@ async fn who_may_only_read_ends_nobody_elses_validation() {
     let second = validate().await;
     assert_eq!(call(&app, &writer, "DELETE", &of(&second), "").await.status, 204);
 }
+
+/// Every route, method and kind of key, as docs/security.md says.
+#[tokio::test]
+async fn every_key_may_do_what_the_document_says_and_nothing_else() {
+    const VERBS: [&str; 7] =
+        ["schemas:read", "schemas:write", "records:read", "records:append", "records:write", "metrics:read", "admin"];
+    let document = include_str!("../../../../docs/security.md");
+    let rows: Vec<Vec<&str>> = document
+        .lines()
+        .filter(|line| line.starts_with("| `/"))
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+        .collect();
+    assert!(rows.len() > 40, "{rows:?}");
+    let app = TestApp::with_flights().await;
+    let mut texts = Vec::new();
+    let mut keys = Vec::new();
+    for (seed, verb) in (1..).zip(VERBS) {
+        for (offset, schemas) in [(0, "flights"), (100, "other*")] {
+            let (issued, text) = key(&app, seed + offset, verb, schemas);
+            keys.push(issued);
+            texts.push((verb, schemas, text));
+        }
+    }
+    app.keys.replace(keys);
+    let status = async |method: &str, path: &str, key: Option<&str>| {
+        let request = app.request(method, path);
+        app.send(if let Some(key) = key { request.bearer_auth(key) } else { request }).await.status
+    };
+    // What removes the schema comes last.
+    let (removing, others): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| row[1] == "DELETE" && row[0].ends_with("/schemas/{schema}"));
+    for row in others.into_iter().chain(removing) {
+        let (pattern, method, needed) = (row[0], row[1], row[2]);
+        let id = "019a0000-0000-7000-8000-000000000000";
+        let path = pattern.replace("{schema}", "flights").replace("{id}", id);
+        let path = path.replace("{file}", "none").replace("{code}", "internal");
+        let without = status(method, &path, None).await;
+        let wrong = status(method, &path, Some("eider_0123456789ab_wrong")).await;
+        match needed {
+            "nothing" => assert!(![401, 403].contains(&without) && ![401, 403].contains(&wrong), "{method} {path}"),
+            "no key, or one that is valid" => assert_eq!((without, wrong), (200, 401), "{method} {path}"),
+            _ => assert_eq!((without, wrong), (401, 401), "{method} {path}"),
+        }
+        for (verb, schemas, text) in &texts {
+            let place = VERBS.iter().position(|name| name == verb).unwrap();
+            let is_meant = *schemas == "flights" || *verb == "admin" || !pattern.contains("{schema}");
+            let is_open = !needed.contains(':') && needed != "admin";
+            let may = row[3 + place] == "yes" && (is_meant || is_open);
+            // A key that may remove the schema would leave nothing for the next ones.
+            if may && method == "DELETE" && pattern.ends_with("/schemas/{schema}") && *verb != "admin" {
+                continue;
+            }
+            let found = status(method, &path, Some(text)).await;
+            assert_eq!(![401, 403].contains(&found), may, "{method} {path}, {verb} on {schemas}: {found}");
+        }
+    }
+}
