@@ -35,8 +35,12 @@ head -20 samples/flights.ndjson >"$directory/flights.ndjson"
 send application/x-ndjson "@$directory/flights.ndjson" /api/v1/records/flights/bulk
 send application/x-ndjson @fuzz/seeds/ndjson/every_type.ndjson /api/v1/records/s/bulk
 
-curl --silent --fail "$base/openapi.json" >"$directory/openapi.json"
-"$venv/bin/openapi-spec-validator" "$directory/openapi.json"
+# One that says nothing of itself.
+send application/json '{"name": "bare", "properties": [{"name": "a", "type": "object"}]}' /api/v1/schemas
+for version in 3.1 3.2; do
+    curl --silent --fail "$base/openapi.json?version=$version" >"$directory/openapi-$version.json"
+    "$venv/bin/openapi-spec-validator" "$directory/openapi-$version.json"
+done
 
 echo "seed $seed, $examples examples, $seconds seconds at most"
 status=0

@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.2): what the routes say of themselves, and every schema with routes of its own.
+//! The description of the API (OpenAPI): what the routes say of themselves, and every schema with routes of its own.
 
 mod answers;
 mod documents;
@@ -43,6 +43,28 @@ const MAX_LEFT_OUT: usize = 1_000;
 const TYPED: [&str; 8] =
     ["Record", "Row", "NewRecord", "RecordPatch", "Filters", "Page", "PageOrExplanation", "RecordsOrExplanation"];
 
+/// The version of OpenAPI that a document is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Specification {
+    /// The first that knows the method QUERY.
+    V3_2,
+    /// The last that most tools read.
+    V3_1,
+}
+
+impl Specification {
+    /// Every version by the name that clients ask for it by, the usual one first.
+    pub(crate) const ALL: [(&'static str, Self); 2] = [("3.2", Self::V3_2), ("3.1", Self::V3_1)];
+
+    /// What the document says of itself.
+    fn number(self) -> &'static str {
+        match self {
+            Self::V3_2 => "3.2.0",
+            Self::V3_1 => "3.1.1",
+        }
+    }
+}
+
 /// The document that was made last, until another is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct KeptDescription(Mutex<Option<(String, Bytes)>>);
@@ -73,8 +95,8 @@ const CLOSED: [&str; 8] = [
 ];
 
 /// The tag of the document over these schemas.
-pub(crate) fn tag(schemas: &[Arc<Schema>], settings: &HttpSettings) -> String {
-    let mut text = format!("{} {settings:?}", env!("CARGO_PKG_VERSION"));
+pub(crate) fn tag(specification: Specification, schemas: &[Arc<Schema>], settings: &HttpSettings) -> String {
+    let mut text = format!("{} {} {settings:?}", env!("CARGO_PKG_VERSION"), specification.number());
     for schema in schemas {
         let _ = write!(text, " {} {} {}", schema.name(), schema.created_at().as_micros(), schema.version());
     }
@@ -83,9 +105,14 @@ pub(crate) fn tag(schemas: &[Arc<Schema>], settings: &HttpSettings) -> String {
 
 /// The document: `routes` as they describe themselves, and the routes of each of `schemas`, up to a limit; the others are
 /// named under `x-left-out`.
-pub(crate) fn document(routes: &utoipa::openapi::OpenApi, schemas: &[Arc<Schema>], settings: &HttpSettings) -> Json {
+pub(crate) fn document(
+    specification: Specification,
+    routes: &utoipa::openapi::OpenApi,
+    schemas: &[Arc<Schema>],
+    settings: &HttpSettings,
+) -> Json {
     let mut document = json!(routes);
-    document["openapi"] = "3.2.0".into();
+    document["openapi"] = specification.number().into();
     document["info"] = json!({
         "title": "Eider",
         "version": env!("CARGO_PKG_VERSION"),
@@ -100,7 +127,9 @@ pub(crate) fn document(routes: &utoipa::openapi::OpenApi, schemas: &[Arc<Schema>
     // Where there are no keys, none is asked for.
     document["security"] = json!([{}, {"bearer": []}, {"header": []}]);
     components(&mut document, settings);
-    add_query_method(&mut document["paths"]);
+    if specification == Specification::V3_2 {
+        add_query_method(&mut document["paths"]);
+    }
     let examples = examples::by_operation();
     for item in members(&mut document["paths"]).map(|(_, item)| item) {
         for (_, operation) in operations(item) {
@@ -136,6 +165,8 @@ fn components(document: &mut Json, settings: &HttpSettings) {
     for (name, schema) in described {
         schemas[name] = schema;
     }
+    members(schemas).for_each(|(_, schema)| take_null_once(schema));
+    schemas["Value"] = json!({"description": "Any JSON value, null too."});
     for name in CLOSED {
         schemas[name]["additionalProperties"] = false.into();
     }
@@ -148,6 +179,22 @@ fn components(document: &mut Json, settings: &HttpSettings) {
         "X-Response-Time": {"description": "Until the answer began.",
                             "schema": {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}ms$"}},
     });
+}
+
+/// Any value may be null. Beside null it would be two of the alternatives of `oneOf`, which takes one.
+fn take_null_once(described: &mut Json) {
+    let alternatives = described.get("oneOf").and_then(Json::as_array);
+    let any = reference("Value");
+    let is_any = |schema: &&Json| schema["$ref"] == any["$ref"];
+    if let Some(any) = alternatives.and_then(|schemas| schemas.iter().find(is_any)) {
+        *described = any.clone();
+        return;
+    }
+    match described {
+        Json::Object(object) => object.values_mut().for_each(take_null_once),
+        Json::Array(elements) => elements.iter_mut().for_each(take_null_once),
+        _ => {}
+    }
 }
 
 /// The method QUERY, which macros do not know, does what `POST …/query` does.

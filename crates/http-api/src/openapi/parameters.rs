@@ -62,6 +62,22 @@ pub(crate) struct Counted {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct DescribedAs {
+    /// The version of OpenAPI, 3.2 if not given; 3.1 does not know the method QUERY.
+    #[param(nullable = false, inline)]
+    version: Option<OpenApiVersion>,
+}
+
+#[derive(ToSchema)]
+pub(crate) enum OpenApiVersion {
+    #[schema(rename = "3.2")]
+    V3_2,
+    #[schema(rename = "3.1")]
+    V3_1,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Profiled {
     /// Only these fields, in this order: `carrier,created_at`. Every property if not given.
     #[param(nullable = false, min_length = 1)]

@@ -14,16 +14,19 @@ pub(super) fn components(settings: &HttpSettings) -> Map<String, Json> {
     let condition = object(
         "A comparison of one field. `in` takes a list; `is_null` and `is_not_null` take `true`, `false` or nothing.",
         &["field", "op"],
-        json!({"field": reference("Field"), "op": {"enum": operators}, "value": true}),
+        json!({"field": reference("Field"), "op": {"enum": operators},
+               "value": {"description": "One of the field's type, or a list of them."}}),
     );
     let list_of = |schema: &str| json!({"type": ["array", "null"], "items": reference(schema)});
-    let joint = |name: &str, parts: Json| object("Joined conditions.", &[name], json!({name: parts}));
+    let joint = |name: &str, said: &str, parts: Json| object(said, &[name], json!({name: parts}));
     let conditions = json!({"type": "array", "items": reference("Conditions")});
+    // Components of their own: generators of clients find no end in a schema that has itself in it.
+    let kinds = ["Condition", "AllConditions", "AnyCondition", "NoCondition"];
     let tree = json!({
         "description": format!("At most {} conditions, {} deep.", settings.max_conditions, settings.max_filter_depth),
-        "oneOf": [condition, joint("and", conditions.clone()), joint("or", conditions),
-                  joint("not", reference("Conditions"))],
+        "oneOf": kinds.map(reference),
     });
+    let [one, all, any, no] = kinds;
     let key = json!({"anyOf": [
         {"type": "string", "description": "A field, with `-` for descending."},
         object("A field and its order.", &["field"], json!({
@@ -73,15 +76,19 @@ pub(super) fn components(settings: &HttpSettings) -> Map<String, Json> {
         with(groups),
     );
     let query = json!({"description": "A query.", "anyOf": [records, groups]});
-    let all = [
+    let components = [
         ("Field", name),
         ("Conditions", tree),
+        (one, condition),
+        (all, joint("and", "All of these hold.", conditions.clone())),
+        (any, joint("or", "At least one of these holds.", conditions)),
+        (no, joint("not", "This does not hold.", reference("Conditions"))),
         ("SortKey", key),
         ("GroupKey", group_key),
         ("Figure", figure),
         ("Query", query),
     ];
-    all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+    components.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
 /// An object that has no members but these.

@@ -14,12 +14,12 @@ pub(super) fn of_any_schema() -> Map<String, Json> {
     }
     let required = SystemField::ALL.map(SystemField::name);
     let record = json!({"type": "object", "description": "A record of the schema.", "properties": own.clone(),
-                        "required": required});
+                        "required": required, "additionalProperties": true});
     let row = json!({"type": "object", "description": "The fields of a record that were asked for, or a group.",
-                     "properties": own});
+                     "properties": own, "additionalProperties": true});
     let new = json!({"type": "object", "description": "A record of the schema, perhaps with an id of its own.",
-                     "properties": {"id": {"type": ["string", "null"], "format": "uuid"}}});
-    let patch = json!({"type": "object", "description": "A merge patch (RFC 7396)."});
+                     "properties": {"id": {"type": ["string", "null"], "format": "uuid"}}, "additionalProperties": true});
+    let patch = json!({"type": "object", "description": "A merge patch (RFC 7396).", "additionalProperties": true});
     let operators = Operator::ALL.map(Operator::name).join("|");
     let filters = json!({"type": "object", "additionalProperties": {"type": "string"},
         "propertyNames": {"pattern": format!("^[A-Za-z][A-Za-z0-9_]{{0,62}}\\.({operators})$")}});
@@ -32,9 +32,10 @@ pub(super) fn of(schema: &Schema) -> Map<String, Json> {
     let members: Map<String, Json> =
         fields.iter().map(|field| (field.name().to_owned(), shown(field, schema))).collect();
     let required: Vec<&str> = fields.iter().map(Field::name).collect();
-    let record = json!({"type": "object", "description": schema.definition().description(), "properties": members.clone(),
-                        "required": required, "additionalProperties": false});
-    let row = json!({"type": "object", "properties": members});
+    let record = json!({"type": "object", "properties": members.clone(), "required": required,
+                        "additionalProperties": false});
+    let record = described_by(record, schema.definition().description());
+    let row = json!({"type": "object", "properties": members, "additionalProperties": true});
     let definition = schema.definition().to_json();
     let documents = definition["properties"].as_array().map_or(&[][..], Vec::as_slice);
     let mut sent = Map::from_iter([("id".to_owned(), json!({"type": ["string", "null"], "format": "uuid"}))]);
@@ -96,7 +97,7 @@ fn written(data_type: DataType) -> Json {
         DataType::Datetime => json!({"type": "string", "format": "date-time"}),
         DataType::Uuid => json!({"type": "string", "format": "uuid"}),
         DataType::Object => json!({"type": "object"}),
-        DataType::Array => json!({"type": "array"}),
+        DataType::Array => json!({"type": "array", "items": {"description": "Any JSON value."}}),
     }
 }
 

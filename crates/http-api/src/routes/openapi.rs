@@ -15,12 +15,15 @@ use crate::access;
 use crate::answers::REVALIDATE;
 use crate::conditional::is_known;
 use crate::error::ApiError;
-use crate::openapi;
+use crate::openapi::{self, Specification};
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 
 /// The headers that a key comes in: what is described depends on it.
 const BY_KEY: &str = "authorization, x-api-key";
+
+/// The control that names a version of OpenAPI.
+const VERSION: &str = "version";
 
 /// What every route says of itself.
 #[derive(OpenApi)]
@@ -92,7 +95,7 @@ pub(super) struct Routes;
     path = "/openapi.json",
     operation_id = "openapi",
     tag = "operation",
-    params(openapi::IfNoneMatch),
+    params(openapi::DescribedAs, openapi::IfNoneMatch),
     responses(
         (status = 200, description = "An OpenAPI document.", body = Object,
             headers(("ETag" = String, description = "The version of the server and of the schemas."))),
@@ -100,12 +103,13 @@ pub(super) struct Routes;
     )
 )]
 pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Parameters::parse(request.query_string(), &[], false)?;
+    let parameters = Parameters::parse(request.query_string(), &[VERSION], false)?;
+    let specification = parameters.choice(VERSION, &Specification::ALL)?;
     let settings = state.settings();
     let reader = access::principal(&request)?;
     let mut schemas = state.services.schemas.list().await?;
     schemas.retain(|schema| reader.may(Verb::SchemasRead, schema.name()));
-    let tag = openapi::tag(&schemas, &settings);
+    let tag = openapi::tag(specification, &schemas, &settings);
     if is_known(&request, &tag)? {
         let mut response = HttpResponse::NotModified();
         return Ok(response
@@ -117,8 +121,8 @@ pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -
     let document = if let Some(document) = state.description.of(&tag) {
         document
     } else {
-        let make = move || Bytes::from(openapi::document(&Routes::openapi(), &schemas, &settings).to_string());
-        let document = blocking::run(make).await.map_err(Error::from)?;
+        let make = move || openapi::document(specification, &Routes::openapi(), &schemas, &settings).to_string();
+        let document = blocking::run(move || Bytes::from(make())).await.map_err(Error::from)?;
         state.description.keep(&tag, &document);
         document
     };

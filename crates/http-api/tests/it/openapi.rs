@@ -264,6 +264,86 @@ async fn every_schema_has_paths_filters_and_bodies_of_its_own() {
     }
 }
 
+/// Where a part of a document has a member that JSON Schema or OpenAPI does not let it have, or one that generators of
+/// clients stumble over.
+fn faults(part: &Json, at: &str, found: &mut Vec<String>) {
+    const SCHEMAS: [&str; 5] = ["properties", "items", "anyOf", "oneOf", "allOf"];
+    let Json::Object(members) = part else {
+        for (index, element) in part.as_array().into_iter().flatten().enumerate() {
+            faults(element, &format!("{at}/{index}"), found);
+        }
+        return;
+    };
+    let types = members.get("type").map_or_else(String::new, Json::to_string);
+    if types.contains("\"array\"") && !members.contains_key("items") {
+        found.push(format!("{at} says nothing of its elements"));
+    }
+    if members.get("oneOf").is_some_and(|schemas| schemas.to_string().contains("#/components/schemas/Value\"")) {
+        found.push(format!("{at} takes one of any value and another"));
+    }
+    for (name, member) in members {
+        let at = format!("{at}/{name}");
+        // Values, which may be anything.
+        if ["example", "default", "enum", "const"].contains(&name.as_str()) {
+            continue;
+        }
+        if name == "description" && member.is_null() {
+            found.push(format!("{at} is null"));
+        }
+        let within =
+            member.as_object().into_iter().flat_map(Map::values).chain(member.as_array().into_iter().flatten());
+        if SCHEMAS.contains(&name.as_str()) && within.chain([member]).any(Json::is_boolean) {
+            found.push(format!("{at} is or has a boolean schema"));
+        }
+        faults(member, &at, found);
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_what_tools_read_whatever_the_schemas_say_of_themselves() {
+    let app = TestApp::with_flights().await;
+    let bare = json!({"name": "bare", "properties": [{"name": "a", "type": "integer"}, {"name": "any", "type": "object"},
+        {"name": "list", "type": "array"}]});
+    assert_eq!(app.post("/api/v1/schemas", &bare).await.status, 201);
+    let document = document(&app).await;
+    let mut found = Vec::new();
+    faults(&document, "", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+    let components = &document["components"]["schemas"];
+    assert_eq!(components["flights.Record"]["description"], "Departures");
+    assert!(components["bare.Record"].get("description").is_none());
+    for name in ["Record", "Row", "NewRecord", "RecordPatch", "flights.Row"] {
+        assert_eq!(components[name]["additionalProperties"], true, "{name}");
+    }
+    for operation in operations(&document).into_values() {
+        for response in operation["responses"].as_object().unwrap().values() {
+            let content = response["content"].as_object().into_iter().flatten();
+            let place = content.map(|(name, _)| name).position(|name| name == "application/json");
+            assert!(place.is_none_or(|place| place == 0), "{}", operation["operationId"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn tools_that_do_not_know_the_newest_version_are_told_all_but_its_method() {
+    let app = TestApp::with_flights().await;
+    let newest = app.get("/openapi.json").await;
+    assert_eq!(newest.json()["openapi"], "3.2.0");
+    assert_eq!(app.get("/openapi.json?version=3.2").await.header("etag"), newest.header("etag"));
+    let before = app.get("/openapi.json?version=3.1").await;
+    assert_eq!((before.status, before.json()["openapi"].as_str()), (200, Some("3.1.1")));
+    assert_ne!(before.header("etag"), newest.header("etag"));
+    let mut expected = newest.json();
+    expected["openapi"] = "3.1.1".into();
+    for item in expected["paths"].as_object_mut().unwrap().values_mut() {
+        item.as_object_mut().unwrap().remove("query");
+    }
+    assert_eq!(before.json(), expected);
+    let unknown = app.get("/openapi.json?version=2.0").await;
+    assert_eq!(unknown.problem(), (400, "invalid_parameter".to_owned()));
+    assert!(unknown.detail().ends_with("it takes 3.2, 3.1"), "{}", unknown.detail());
+}
+
 #[tokio::test]
 async fn the_document_is_the_same_until_a_schema_changes() {
     let app = TestApp::start();
