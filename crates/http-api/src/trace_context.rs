@@ -17,9 +17,11 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(crate) struct TraceContext(SpanContext);
 
 impl TraceContext {
-    /// The place of the caller, when it names one.
+    /// The place of the caller, when it names one; of two nobody knows which it is.
     pub(crate) fn of_caller(request: &ServiceRequest) -> Option<Self> {
-        let (trace_id, span_id, flags) = parse(request.headers().get(TRACEPARENT)?.to_str().ok()?)?;
+        let mut named = request.headers().get_all(TRACEPARENT);
+        let (Some(only), None) = (named.next(), named.next()) else { return None };
+        let (trace_id, span_id, flags) = parse(only.to_str().ok()?)?;
         let state = request.headers().get(TRACESTATE).and_then(|value| value.to_str().ok());
         let state = state.and_then(|state| TraceState::from_str(state).ok()).unwrap_or_default();
         Some(Self(SpanContext::new(trace_id, span_id, flags, true, state)))
@@ -75,7 +77,21 @@ fn parse(text: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
+
+    #[test]
+    fn two_headers_name_no_place() {
+        const PLACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let request = || TestRequest::default().append_header((TRACEPARENT, PLACE));
+        assert!(TraceContext::of_caller(&request().to_srv_request()).is_some());
+        assert!(TraceContext::of_caller(&TestRequest::default().to_srv_request()).is_none());
+        for second in [PLACE, "", "00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-01"] {
+            let twice = request().append_header((TRACEPARENT, second)).to_srv_request();
+            assert!(TraceContext::of_caller(&twice).is_none(), "{second:?}");
+        }
+    }
 
     #[test]
     fn a_header_is_read_exactly_or_not_at_all() {
