@@ -136,6 +136,11 @@ fn quality_of(text: &str) -> Quality {
     thousandths
 }
 
+/// The compression of text that nobody is refused for the coding of.
+pub(crate) fn compression_of_text(request: &HttpRequest) -> Option<Compression> {
+    compression(request, BodyFormat::JsonArray).ok().flatten()
+}
+
 /// The compression that `Accept-Encoding` likes best (RFC 9110, section 12.5.3), zstd before gzip before none among
 /// those liked alike. Parquet is compressed within, so it goes without unless it may not.
 fn compression(request: &HttpRequest, format: BodyFormat) -> Result<Option<Compression>, ApiError> {

@@ -5,6 +5,7 @@ use actix_web::http::header::{EntityTag, HeaderName, IF_MATCH, IF_NONE_MATCH, fr
 use eider_application::{ErrorCode, Preconditions, Tags};
 
 use crate::error::ApiError;
+use crate::inflate::Compression;
 
 /// What `If-Match` and `If-None-Match` ask of something that is to be changed. A weak tag in `If-Match` is that of nothing.
 ///
@@ -54,6 +55,24 @@ pub(crate) fn without_tag(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
+/// The tag of an answer that was compressed for its client, which is another one than it would be as it is; `None` when the
+/// tag is weak and stands for both.
+pub(crate) fn tag_of_compressed(tag: &str, compression: Compression) -> Option<String> {
+    let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
+    Some(format!("\"{opaque}.{}\"", compression.name()))
+}
+
+/// The tag that the answer has as it is: what is known, or to be changed, is the same however it was compressed.
+fn tag_of_plain(mut tag: EntityTag) -> EntityTag {
+    let compressions = [Compression::Gzip, Compression::Zstd].map(Compression::name);
+    let plain =
+        compressions.into_iter().find_map(|name| tag.tag().strip_suffix(name)?.strip_suffix('.').map(str::to_owned));
+    if let Some(plain) = plain {
+        tag.set_tag(plain);
+    }
+    tag
+}
+
 /// What a header names.
 enum Named {
     /// `*`: whatever there is.
@@ -68,7 +87,7 @@ fn named(request: &HttpRequest, header: &HeaderName) -> Result<Option<Named>, Ap
         return Ok(Some(Named::Any));
     }
     match from_comma_delimited(request.headers().get_all(header)) {
-        Ok(tags) if !tags.is_empty() => Ok(Some(Named::Tags(tags))),
+        Ok(tags) if !tags.is_empty() => Ok(Some(Named::Tags(tags.into_iter().map(tag_of_plain).collect()))),
         Ok(_) | Err(_) => {
             let name = if *header == IF_MATCH { "If-Match" } else { "If-None-Match" };
             let detail = format!("`{name}` takes tags in quotes, as `ETag` has them, or `*`");
@@ -79,4 +98,26 @@ fn named(request: &HttpRequest, header: &HeaderName) -> Result<Option<Named>, Ap
 
 fn stale() -> ApiError {
     ApiError::new(ErrorCode::StaleVersion, "`If-Match` names another tag than that of what the request is about")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_again_in_that_of_what_was_compressed() {
+        let plain = |text: &str| tag_of_plain(text.parse().unwrap()).to_string();
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let tag = tag_of_compressed("\"3-qnNGSHiLES0\"", compression).unwrap();
+            assert_ne!(tag, "\"3-qnNGSHiLES0\"");
+            assert_eq!(
+                (plain(&tag), plain(&format!("W/{tag}"))),
+                ("\"3-qnNGSHiLES0\"".into(), "W/\"3-qnNGSHiLES0\"".into())
+            );
+            assert_eq!(tag_of_compressed("W/\"3\"", compression), None);
+        }
+        for other in ["\"gzip\"", "\"3.br\"", "\"3zstd\"", "\"0.1.0\""] {
+            assert_eq!(plain(other), other);
+        }
+    }
 }

@@ -19,6 +19,8 @@ mod error;
 mod head;
 mod headers;
 mod inflate;
+mod kept;
+mod long_text;
 mod media_type;
 mod memory;
 mod metrics;

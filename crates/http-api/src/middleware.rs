@@ -12,6 +12,7 @@ use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::long_text;
 use crate::metrics::Endpoint;
 use crate::slow::shape_of;
 use crate::state::ApiState;
@@ -92,7 +93,7 @@ impl Answered<'_> {
         let mut response = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
             Some(error) => {
                 state.request_metrics.problem(error.code(), error.budget());
-                let mut problem = error.response(&id.0);
+                let mut problem = long_text::problem(response.request(), error.response(&id.0));
                 // What stands between the route and this has written headers already.
                 for (name, value) in response.headers() {
                     if !problem.headers().contains_key(name) {

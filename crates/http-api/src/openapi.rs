@@ -12,11 +12,10 @@ mod records;
 mod schemas;
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use eider_application::ErrorCode;
 use eider_domain::{Schema, ViolationCode};
 use serde_json::{Map, Value as Json, json};
@@ -62,23 +61,6 @@ impl Specification {
             Self::V3_2 => "3.2.0",
             Self::V3_1 => "3.1.1",
         }
-    }
-}
-
-/// The document that was made last, until another is asked for.
-#[derive(Debug, Default)]
-pub(crate) struct KeptDescription(Mutex<Option<(String, Bytes)>>);
-
-impl KeptDescription {
-    /// The document of a tag, if it is the one.
-    pub(crate) fn of(&self, tag: &str) -> Option<Bytes> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(of, _)| of == tag).map(|(_, document)| document.clone())
-    }
-
-    /// Keeps the document of a tag.
-    pub(crate) fn keep(&self, tag: &str, document: &Bytes) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((tag.to_owned(), document.clone()));
     }
 }
 

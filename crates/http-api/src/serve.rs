@@ -15,7 +15,7 @@ use crate::connections::Connections;
 use crate::settings::LiveSettings;
 use crate::state::ApiState;
 use crate::tls::Certificates;
-use crate::{HttpSettings, Services, access, connections, head, headers, memory, middleware, routes};
+use crate::{HttpSettings, Services, access, connections, head, headers, long_text, memory, middleware, routes};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
@@ -61,6 +61,7 @@ impl HttpServer {
         let server = ActixServer::new(move || {
             App::new()
                 .app_data(data.clone())
+                .wrap(from_fn(long_text::compress))
                 .wrap(from_fn(head::answer))
                 .wrap(from_fn(access::admit))
                 .wrap(from_fn(memory::protect))

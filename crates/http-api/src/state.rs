@@ -14,8 +14,9 @@ use crate::DroppedLines;
 use crate::admission::{Admission, memory_is_short};
 use crate::answers::Answers;
 use crate::error::ApiError;
+use crate::kept::Kept;
 use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
-use crate::openapi::KeptDescription;
+use crate::openapi::Specification;
 use crate::query_string::Parameters;
 use crate::settings::LiveSettings;
 use crate::slow::SlowOperations;
@@ -33,6 +34,11 @@ const MOST_CHANGE_PAUSE: Duration = Duration::from_millis(20);
 const SHORT_PAGE: u64 = 1000;
 /// Memory that a record of a page takes while the page is read and written, roughly.
 const RECORD_BYTES: u64 = 2 << 10;
+
+/// One for each version of OpenAPI.
+const MOST_DESCRIPTIONS: usize = Specification::ALL.len();
+/// Those, and the files of the page that shows them, in each coding.
+const MOST_COMPRESSED: usize = 12;
 
 /// The use cases that the API offers.
 #[derive(Debug, Clone)]
@@ -60,7 +66,10 @@ pub(crate) struct ApiState {
     pub(crate) services: Services,
     pub(crate) answers: Answers,
     pub(crate) bulk_calls: Admission,
-    pub(crate) description: KeptDescription,
+    /// What long answers were compressed to, of those that last.
+    pub(crate) compressed: Kept,
+    /// The descriptions of the API that were asked for last.
+    pub(crate) descriptions: Kept,
     pub(crate) metrics: Registry,
     pub(crate) record_metrics: RecordMetrics,
     pub(crate) request_metrics: RequestMetrics,
@@ -99,7 +108,8 @@ impl ApiState {
             services,
             answers,
             bulk_calls,
-            description: KeptDescription::default(),
+            compressed: Kept::new(MOST_COMPRESSED),
+            descriptions: Kept::new(MOST_DESCRIPTIONS),
             metrics,
             record_metrics,
             request_metrics,

@@ -14,6 +14,7 @@ use zip::ZipArchive;
 use crate::answers::REVALIDATE;
 use crate::conditional::is_known;
 use crate::error::ApiError;
+use crate::long_text::Lasting;
 
 /// What the page may load and do: its own files, styles that it writes, images that it draws.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; \
@@ -77,7 +78,9 @@ pub(super) async fn asset(request: HttpRequest, file: web::Path<String>) -> Resu
         "start.js" => Bytes::from_static(START.as_bytes()),
         _ => unpacked(name).await?,
     };
-    Ok(response.body(body))
+    let mut response = response.body(body);
+    response.extensions_mut().insert(Lasting);
+    Ok(response)
 }
 
 async fn unpacked(name: &str) -> Result<Bytes, ApiError> {

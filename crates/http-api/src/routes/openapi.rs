@@ -15,6 +15,7 @@ use crate::access;
 use crate::answers::REVALIDATE;
 use crate::conditional::is_known;
 use crate::error::ApiError;
+use crate::long_text::Lasting;
 use crate::openapi::{self, Specification};
 use crate::query_string::Parameters;
 use crate::state::ApiState;
@@ -118,12 +119,12 @@ pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -
             .insert_header((VARY, BY_KEY))
             .finish());
     }
-    let document = if let Some(document) = state.description.of(&tag) {
+    let document = if let Some(document) = state.descriptions.of(&tag) {
         document
     } else {
         let make = move || openapi::document(specification, &Routes::openapi(), &schemas, &settings).to_string();
         let document = blocking::run(move || Bytes::from(make())).await.map_err(Error::from)?;
-        state.description.keep(&tag, &document);
+        state.descriptions.keep(&tag, &document);
         document
     };
     let mut response = HttpResponse::Ok();
@@ -132,5 +133,7 @@ pub(super) async fn describe(state: web::Data<ApiState>, request: HttpRequest) -
         .insert_header((ETAG, tag))
         .insert_header((CACHE_CONTROL, REVALIDATE))
         .insert_header((VARY, BY_KEY));
-    Ok(response.body(document))
+    let mut response = response.body(document);
+    response.extensions_mut().insert(Lasting);
+    Ok(response)
 }

@@ -21,6 +21,7 @@ mod golden;
 mod imports;
 mod inference;
 mod limits;
+mod long_text;
 mod memory;
 mod metrics;
 mod modes;
