@@ -80,9 +80,18 @@ fn accepted(request: &HttpRequest, default: BodyFormat, offered: &[MediaType]) -
 /// Whether `Accept` likes HTML better than JSON, as that of a browser does that shows a page. Without it, and when it
 /// likes neither or both alike, it does not.
 pub(crate) fn prefers_html(request: &HttpRequest) -> bool {
+    prefers(request, "text/html", "application/json")
+}
+
+/// Whether `Accept` likes `OpenMetrics` better than plain text, as that of Prometheus does.
+pub(crate) fn prefers_open_metrics(request: &HttpRequest) -> bool {
+    prefers(request, "application/openmetrics-text", "text/plain")
+}
+
+fn prefers(request: &HttpRequest, one: &str, other: &str) -> bool {
     let ranges = Preferences::of(request, &ACCEPT);
     let liked = |essence| ranges.liking(|range| is_in_range(essence, range));
-    liked("text/html") > liked("application/json")
+    liked(one) > liked(other)
 }
 
 /// Thousandths.

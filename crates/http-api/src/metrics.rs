@@ -5,6 +5,7 @@ mod process;
 mod records;
 mod requests;
 mod store;
+pub(crate) mod text_format;
 mod validations;
 
 use std::fmt;

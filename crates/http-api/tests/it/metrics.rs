@@ -1,6 +1,6 @@
 //! Figures of requests and records, and the headers that say where the time went.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eider_application::{ErrorCode, IngestLimits, StoreError, StoreErrorKind};
@@ -59,6 +59,74 @@ async fn requests_are_counted_by_route_whatever_their_paths_are() {
     assert!(figures.values_of("route").iter().all(|route| !route.contains("absent")));
     assert_eq!(figures.values_of("method"), BTreeSet::from(["GET", "POST", "other"]));
     assert_is(figures.value("eider_http_requests_in_flight"), 1.0, "the one that asks");
+}
+
+#[tokio::test]
+async fn figures_are_written_as_who_asks_reads_them() {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+    let app = TestApp::with_flights().await;
+    for (accept, content_type) in [
+        // Prometheus 2.x, 3.x, and one that is told to take the old format.
+        (
+            "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
+             text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            OPEN_METRICS,
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+             application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+             text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            OPEN_METRICS,
+        ),
+        ("text/plain;version=0.0.4;q=0.5,*/*;q=0.4", PROMETHEUS),
+        ("application/openmetrics-text", OPEN_METRICS),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.4", PROMETHEUS),
+        ("text/plain", PROMETHEUS),
+        ("text/html, */*;q=0.8", PROMETHEUS),
+        ("*/*", PROMETHEUS),
+        ("", PROMETHEUS),
+        ("image/png", PROMETHEUS),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = app.send(app.request(method, "/metrics").header(ACCEPT, accept)).await;
+            let headers = (answer.status, answer.header("content-type"), answer.header("vary"));
+            assert_eq!(headers, (200, content_type, "accept, accept-encoding"), "{method} {accept}");
+            assert_eq!(answer.text.is_empty(), method == "HEAD");
+            let ends = answer.text.ends_with("# EOF\n");
+            assert_eq!(ends, method == "GET" && content_type == OPEN_METRICS, "{accept}");
+        }
+    }
+}
+
+/// The name that the type of a series in the format of Prometheus has.
+fn typed_name<'n>(series: &'n str, types: &BTreeMap<&str, &str>) -> &'n str {
+    let of_histogram = ["_bucket", "_sum", "_count"].into_iter().find_map(|suffix| series.strip_suffix(suffix));
+    of_histogram.filter(|name| types.get(name) == Some(&"histogram")).unwrap_or(series)
+}
+
+#[tokio::test]
+async fn every_series_has_a_type_and_a_help_under_its_own_name() {
+    let app = TestApp::with_flights().await;
+    app.get(&format!("{FLIGHTS}/count")).await;
+    let text = app.get("/metrics").await.text;
+    let said = |start: &str| {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(start)?.split_once(' ')).collect::<Vec<_>>();
+        let by_name: BTreeMap<_, _> = lines.iter().copied().collect();
+        assert_eq!(by_name.len(), lines.len(), "each once");
+        by_name
+    };
+    let (types, helps) = (said("# TYPE "), said("# HELP "));
+    assert!(types.keys().eq(helps.keys()) && types.len() > 30, "{types:?}");
+    assert!(types.values().all(|kind| ["counter", "gauge", "histogram", "untyped"].contains(kind)), "{types:?}");
+    let comments = text.lines().filter(|line| line.starts_with('#'));
+    assert_eq!(comments.count(), types.len() * 2);
+    for series in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = typed_name(series.split(['{', ' ']).next().unwrap(), &types);
+        let kind = types.get(name).unwrap_or_else(|| panic!("{series} has no type"));
+        assert_eq!(name.ends_with("_total"), *kind == "counter", "{series}");
+        assert!(series.rsplit_once(' ').unwrap().1.parse::<f64>().is_ok(), "{series}");
+    }
 }
 
 #[tokio::test]
