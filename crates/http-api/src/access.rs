@@ -20,8 +20,8 @@ use crate::throttle::{self, Client};
 
 /// Beside `Authorization: Bearer`, the header that a key may be sent in.
 const API_KEY: &str = "x-api-key";
-/// What is open to everybody, and not counted against any rate: health, and the page that shows the API.
-const OPEN: [&str; 2] = ["/health/", "/docs"];
+/// What is open to everybody, and not counted against any rate: health, the page that shows the API, and what problems mean.
+const OPEN: [&str; 3] = ["/health/", "/docs", "/errors/"];
 /// As open, but these paths alone: what leads to that page, and the icon that browsers ask for.
 const OPEN_PATHS: [&str; 2] = ["/", "/favicon.ico"];
 /// What describes the API: its routes to everybody, schemas to those who may see them.

@@ -69,6 +69,11 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
     }
 }
 
+/// Where the server says what problems of a code are.
+pub(crate) fn type_of(code: ErrorCode) -> String {
+    format!("/errors/{code}")
+}
+
 /// A failure on its way to a client. Holds nothing that a client may not see; what operators need is logged
 /// where the failure is turned into this.
 #[derive(Debug, Clone)]
@@ -164,7 +169,7 @@ impl ApiError {
     /// The problem document; `instance` is the id of the request.
     pub(crate) fn problem(&self, request_id: &str) -> Json {
         let mut problem = json!({
-            "type": format!("/errors/{}", self.code),
+            "type": type_of(self.code),
             "title": self.code.title(),
             "status": status_of(self.code).as_u16(),
             "detail": self.detail,

@@ -153,7 +153,9 @@ fn components(document: &mut Json, settings: &HttpSettings) {
         schemas[name]["additionalProperties"] = false.into();
     }
     let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    schemas["Problem"]["properties"]["code"]["enum"] = codes.into();
+    for name in ["Problem", "ProblemType"] {
+        schemas[name]["properties"]["code"]["enum"] = codes.clone().into();
+    }
     let codes: Vec<&str> = ViolationCode::ALL.iter().map(|code| code.as_str()).collect();
     schemas["Violation"]["properties"]["code"]["enum"] = codes.into();
     components["headers"] = json!({

@@ -5,6 +5,7 @@ mod aliases;
 mod backup;
 mod bulk;
 mod docs;
+mod errors;
 mod explain;
 mod front;
 mod health;
@@ -49,6 +50,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/openapi.json", "GET", [web::get().to(openapi::describe)]))
         .service(resource("/docs", "GET", [web::get().to(docs::page)]))
         .service(resource("/docs/{file}", "GET", [web::get().to(docs::asset)]))
+        .service(resource("/errors/{code}", "GET", [web::get().to(errors::problem_type)]))
         .service(
             web::scope(BASE)
                 .service(resource("", "GET", [web::get().to(front::index)]))

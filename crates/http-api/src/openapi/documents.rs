@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 /// Why a request failed (RFC 9457).
 #[derive(ToSchema)]
 pub(crate) struct Problem {
-    /// `/errors/` and the code.
+    /// `/errors/` and the code: where the server says what it means.
     #[schema(example = "/errors/schema_not_found")]
     r#type: String,
     /// The same for every occurrence of the code.
@@ -34,6 +34,19 @@ pub(crate) struct Problem {
     /// What can be produced, when nothing that is accepted can.
     #[schema(nullable = false)]
     available: Option<Vec<String>>,
+}
+
+/// What the problems of a code have in common.
+#[derive(ToSchema)]
+pub(crate) struct ProblemType {
+    r#type: String,
+    title: String,
+    status: u16,
+    code: String,
+    /// For a person; may change its wording.
+    meaning: String,
+    /// Whether the same request may succeed later without being changed.
+    retryable: bool,
 }
 
 /// One thing that is wrong with a record or a schema.

@@ -6,9 +6,9 @@ use eider_application::ErrorCode::{
     self, BackupNotFound, CommitLost, DuplicateId, FigureOutOfRange, Forbidden, IdempotencyInProgress,
     IdempotencyMismatch, Internal, InvalidAggregation, InvalidCursor, InvalidFilter, InvalidLimit, InvalidParameter,
     MalformedJson, MalformedRequest, NotAcceptable, Overloaded, PayloadTooLarge, QueryTooComplex, RateLimited,
-    RecordNotFound, ReportNotFound, RequestTimeout, RulesInvalid, SchemaChanged, SchemaContradicted, SchemaExists,
-    SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected, TooManyRecords,
-    Unauthorized, UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported,
+    RecordNotFound, ReportNotFound, RequestTimeout, RouteNotFound, RulesInvalid, SchemaChanged, SchemaContradicted,
+    SchemaExists, SchemaInvalid, SchemaNotFound, StaleVersion, StorageFull, StoreCorrupt, Timeout, TooManyAffected,
+    TooManyRecords, Unauthorized, UniqueViolation, UnknownOperator, UnknownParameter, UnknownProperty, Unsupported,
     UnsupportedMediaType, UriTooLong, ValidationFailed, ValidationNotFound, ValidationUnfinished, WriteConflict,
 };
 use serde_json::{Map, Value as Json, json};
@@ -37,6 +37,7 @@ fn codes(operation_id: &str) -> Vec<ErrorCode> {
     let groups: &[&[ErrorCode]] = match operation_id {
         "live" => return vec![UriTooLong],
         "front_door" | "favicon" => return vec![MalformedRequest, UnknownParameter, UriTooLong, Overloaded],
+        "problem_type" => return vec![MalformedRequest, UnknownParameter, RouteNotFound, UriTooLong, Overloaded],
         "docs" | "docs_asset" => return vec![UriTooLong, Overloaded],
         "ready" => return vec![UriTooLong, Internal, StoreCorrupt, Unsupported, Overloaded, Timeout],
         "metrics" | "memory" | "pool" => &[&[Internal, StoreCorrupt, Unsupported, Timeout]],

@@ -8,8 +8,8 @@ use eider_domain::Verb;
 use utoipa::OpenApi;
 
 use super::{
-    advice, aliases, backup, bulk, docs, front, health, imports, infer, metrics, monitoring, pages, profile, query,
-    records, schemas, stream, validations,
+    advice, aliases, backup, bulk, docs, errors, front, health, imports, infer, metrics, monitoring, pages, profile,
+    query, records, schemas, stream, validations,
 };
 use crate::access;
 use crate::answers::REVALIDATE;
@@ -36,6 +36,7 @@ const VERSION: &str = "version";
         front::icon,
         docs::page,
         docs::asset,
+        errors::problem_type,
         health::live,
         health::ready,
         metrics::metrics,

@@ -14,6 +14,7 @@ mod conditional;
 mod delivery;
 mod early_answers;
 mod encodings;
+mod errors;
 mod explain;
 mod formats;
 mod front;
