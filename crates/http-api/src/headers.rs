@@ -25,9 +25,10 @@ const TRANSPORT: &str = "max-age=31536000";
 const ANY_ORIGIN: &str = "*";
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY"];
 /// What scripts may see of an answer.
-const EXPOSED: [&str; 18] = [
+const EXPOSED: [&str; 19] = [
     "accept-ranges",
     "allow",
+    "content-disposition",
     "eider-backup-id",
     "eider-commit-seq",
     "eider-warnings",

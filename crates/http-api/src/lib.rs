@@ -13,6 +13,7 @@ mod compress;
 mod conditional;
 mod connections;
 mod delivery;
+mod disposition;
 mod dropped_lines;
 mod encode;
 mod error;

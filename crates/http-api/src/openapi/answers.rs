@@ -34,7 +34,8 @@ impl IntoResponses for StreamAnswer {
     fn responses() -> Responses {
         let description = "Every record; with `explain` how they are found. A body that ends without the mark of its end \
                            has broken off.";
-        let stream = in_every_format(description, "RecordsOrExplanation");
+        let stream = in_every_format(description, "RecordsOrExplanation")
+            .header("Content-Disposition", text("What the records are called as a file: the schema and the format."));
         BTreeMap::from([("200".to_owned(), stream.build().into())])
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_schema::SchemaRef;
 use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest, blocking};
@@ -16,6 +17,7 @@ use crate::accept::{FORMAT, Representation};
 use crate::admission::Admitted;
 use crate::body;
 use crate::delivery::{Delivery, Ledger};
+use crate::disposition;
 use crate::encode::FramedEncoder;
 use crate::error::ApiError;
 use crate::middleware::request_id;
@@ -180,6 +182,9 @@ impl Stream<'_> {
         let (shape, slow) = (slow::shape_of(self.request), self.state.slow_operations.clone());
         let ledger = Ledger { metrics, sent, shape, slow };
         let delivery = Delivery { records, output, admitted, idle, request_id, ledger };
-        represented(HttpResponse::Ok(), &self.representation).streaming(delivery.start())
+        let disposition = disposition::of_records(self.schema.name().as_str(), self.representation.media_type);
+        represented(HttpResponse::Ok(), &self.representation)
+            .insert_header((CONTENT_DISPOSITION, disposition))
+            .streaming(delivery.start())
     }
 }

@@ -102,3 +102,26 @@ async fn a_client_that_leaves_ends_the_scan() {
     app.store.wait_for_open_scans(0).await;
     drop(gate);
 }
+
+#[tokio::test]
+async fn a_stream_is_called_what_a_file_of_it_would_be() {
+    let app = app_with(1).await;
+    for (format, disposition) in [
+        ("ndjson", "inline; filename=\"flights.ndjson\""),
+        ("jsonl", "inline; filename=\"flights.jsonl\""),
+        ("json", "inline; filename=\"flights.json\""),
+        ("csv", "attachment; filename=\"flights.csv\""),
+        ("arrow", "attachment; filename=\"flights.arrows\""),
+        ("parquet", "attachment; filename=\"flights.parquet\""),
+    ] {
+        // The schema's own name, however the path writes it.
+        let path = format!("/api/v1/records/FLIGHTS/stream?format={format}");
+        for method in ["GET", "HEAD"] {
+            let response = app.request(method, &path).header("accept-encoding", "gzip").send().await.unwrap();
+            assert_eq!(response.headers()["content-disposition"], disposition, "{method}");
+        }
+        let (path, count) = (format!("{STREAM}?format={format}"), json!({"aggregate": [{"fn": "count"}]}));
+        assert_eq!(app.post(&path, &count).await.header("content-disposition"), disposition);
+    }
+    assert_eq!(app.get(&format!("{STREAM}?explain=true")).await.header("content-disposition"), "");
+}

@@ -1,0 +1,66 @@
+//! What records are called as a file, by a client that keeps them as one (RFC 6266).
+
+use eider_application::BodyFormat;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::media_type::MediaType;
+
+/// What stands for something else in a name beyond ASCII (RFC 8187, section 3.2.1).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// `Content-Disposition` of the records of a schema. Browsers show JSON, and keep what they cannot show or would show as
+/// one long text.
+pub(crate) fn of_records(schema: &str, media_type: MediaType) -> String {
+    let how = match media_type.format {
+        BodyFormat::JsonArray | BodyFormat::Ndjson => "inline",
+        _ => "attachment",
+    };
+    let extension = match media_type.name {
+        // Of streams; `arrow` is that of files (IANA).
+        "arrow" => "arrows",
+        name => name,
+    };
+    format!("{how}; {}", named(&format!("{schema}.{extension}")))
+}
+
+/// The parameters for a name: in ASCII, and exactly where that is not the same.
+fn named(name: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-._ ".contains(character);
+    let plain: String = name.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
+    if plain == name {
+        return format!("filename=\"{plain}\"");
+    }
+    format!("filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ENCODED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media_type::MEDIA_TYPES;
+
+    #[test]
+    fn every_format_has_its_extension() {
+        let all = MEDIA_TYPES.map(|media_type| of_records("flights", media_type));
+        let expected = [
+            "inline; filename=\"flights.ndjson\"",
+            "inline; filename=\"flights.jsonl\"",
+            "inline; filename=\"flights.json\"",
+            "attachment; filename=\"flights.csv\"",
+            "attachment; filename=\"flights.arrows\"",
+            "attachment; filename=\"flights.parquet\"",
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_name_beyond_ascii_is_said_twice() {
+        for (name, parameters) in [
+            ("Flüge.csv", "filename=\"Fl_ge.csv\"; filename*=UTF-8''Fl%C3%BCge.csv"),
+            ("航班.csv", "filename=\"__.csv\"; filename*=UTF-8''%E8%88%AA%E7%8F%AD.csv"),
+            ("a\"b\\c%.csv", "filename=\"a_b_c_.csv\"; filename*=UTF-8''a%22b%5Cc%25.csv"),
+            ("a\r\nb/c.csv", "filename=\"a__b_c.csv\"; filename*=UTF-8''a%0D%0Ab%2Fc.csv"),
+        ] {
+            assert_eq!(named(name), parameters);
+        }
+    }
+}
