@@ -101,6 +101,7 @@ impl ErrorCode {
                 | Self::SchemaChanged
                 | Self::RequestTimeout
                 | Self::StorageFull
+                | Self::IdempotencyInProgress
         )
     }
 }

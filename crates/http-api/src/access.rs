@@ -272,7 +272,7 @@ mod tests {
 
     /// The table of docs/security.md: each route and method with the verb that it needs, and the verbs of a key that will do.
     fn table() -> String {
-        let names = eider_domain::Verb::ALL.map(|verb| format!("`{verb}`")).join(" | ");
+        let names = Verb::ALL.map(|verb| format!("`{verb}`")).join(" | ");
         let mut table =
             format!("| route | method | needs | {names} |\n|---|---|---{}|\n", "|---".repeat(Verb::ALL.len()));
         for (path, methods) in declared() {

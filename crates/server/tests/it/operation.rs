@@ -102,7 +102,7 @@ async fn the_log_has_duration_and_rows_of_every_store_operation() {
 async fn metrics_say_how_the_store_is_used() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::with_flights(directory.path()).await;
-    let response = server.get("/metrics").send().await.unwrap();
+    let response = server.get("/metrics").header("accept", "application/openmetrics-text").send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = response.text().await.unwrap();
