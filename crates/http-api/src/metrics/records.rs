@@ -1,7 +1,7 @@
 //! Figures of records and bytes, in and out, by format.
 
 use eider_application::{BodyFormat, BulkReceipt, StoredRecord, WarningCount};
-use eider_domain::Schema;
+use eider_domain::{Schema, SchemaName, ViolationCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -84,6 +84,13 @@ impl RecordMetrics {
         for WarningCount { code, records, .. } in warnings {
             let warning = Warning { schema: schema.name().key(), code: code.as_str() };
             self.warnings.get_or_create_owned(&warning).inc_by(*records);
+        }
+    }
+
+    /// Takes away what is counted of a schema that is gone.
+    pub(crate) fn forget(&self, schema: &SchemaName) {
+        for code in ViolationCode::ALL {
+            self.warnings.remove(&Warning { schema: schema.key(), code: code.as_str() });
         }
     }
 

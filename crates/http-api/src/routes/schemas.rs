@@ -196,7 +196,9 @@ pub(super) async fn remove(
 ) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
     let preconditions = conditional::preconditions(&request)?;
-    state.services.schemas.remove(&parse(&name)?, &preconditions).await?;
+    let name = parse(&name)?;
+    state.services.schemas.remove(&name, &preconditions).await?;
+    state.record_metrics.forget(&name);
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -259,4 +259,7 @@ async fn what_stored_records_lack_is_counted() {
     assert!(!fine.headers.contains_key("eider-warnings"));
     let metrics = app.get("/metrics").await.text;
     assert!(metrics.contains(r#"eider_record_warnings_total{schema="flights",code="below_minimum"} 3"#), "{metrics}");
+    assert_eq!(app.delete("/api/v1/schemas/flights").await.status, 204);
+    let metrics = app.get("/metrics").await.text;
+    assert!(!metrics.contains("schema=\"flights\""), "nothing is told of a schema that is gone: {metrics}");
 }

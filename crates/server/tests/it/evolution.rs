@@ -63,7 +63,8 @@ async fn write(server: Arc<Server>, writer: u64, is_over: Arc<AtomicBool>) -> u6
             (409, problem) if is_bulk => assert_eq!(problem["code"], "schema_changed", "{problem}"),
             // The property has its other name by now.
             (422, problem) => {
-                assert_eq!(problem["errors"][0]["code"], "unknown_property", "{problem}");
+                let named = if is_bulk { "failures" } else { "errors" };
+                assert_eq!(problem[named][0]["code"], "unknown_property", "{problem}");
                 name = 1 - name;
             }
             (status, problem) => panic!("{status} {problem}"),

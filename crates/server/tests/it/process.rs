@@ -15,6 +15,9 @@ use sysinfo::{Pid, ProcessesToUpdate, System};
 /// Longer than anything here takes, on the slowest of machines.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a log that has nothing more to say says nothing.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// The sample that the repository carries, and its schema.
 pub(crate) const FLIGHTS: &str = include_str!("../../../../samples/flights.ndjson");
 pub(crate) const SCHEMA: &str = include_str!("../../../../samples/flights.schema.json");
@@ -160,9 +163,12 @@ impl Server {
         &self.before
     }
 
-    /// What it has logged since it began to listen, or since this was last asked.
+    /// What it has logged since it began to listen, or since this was last asked. A line is written some time after the answer
+    /// that it is about, by a thread of its own.
     pub(crate) fn logged(&self) -> Vec<Json> {
-        self.log.lock().unwrap().try_iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
+        let log = self.log.lock().unwrap();
+        let lines = std::iter::from_fn(|| log.recv_timeout(QUIET).ok());
+        lines.map(|line| serde_json::from_str(&line).unwrap()).collect()
     }
 
     /// Sends a signal and waits for the end; the exit code.
