@@ -52,9 +52,12 @@ pub(super) fn is_rounded(text: &str) -> bool {
     if significant.len() > MAX_DIGITS {
         return true;
     }
-    let shown = format!("{:.*e}", significant.len() - 1, double.abs());
-    let kept = shown.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit);
-    !kept.eq(significant.bytes())
+    let is_shown_as = |shown: String| {
+        let kept = shown.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit);
+        kept.eq(significant.bytes())
+    };
+    // Of a double in the middle between two numbers of so many digits, some programs write the one and some the other.
+    !is_shown_as(format!("{:.*e}", significant.len() - 1, double.abs())) && !is_shown_as(format!("{:e}", double.abs()))
 }
 
 /// How many digits a decimal needs before and after the point to hold a number.
@@ -98,6 +101,8 @@ mod tests {
             "1e300",
             "9007199254740992",
             "0.30000000000000004",
+            "734152198350010.2",
+            "734152198350010.3",
             "0.10000000000000001",
             "1.000000000000000056e-01",
             "-1.00000000000000000000000",
