@@ -19,20 +19,21 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::TRANSFER_ENCODING;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use futures::Stream;
+use rustix::net::sockopt::set_socket_linger;
 use tokio::sync::watch;
 
 /// How long a client that has closed its side is sent nothing before it counts as gone.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 /// Most bytes of a request that are read when its answer is known, for the sake of the next one on its connection.
-const MOST_REST_BYTES: usize = 64 << 10;
+const MOST_REST_BYTES: usize = 1 << 20;
 /// How long they are waited for.
-const TIME_FOR_REST: Duration = Duration::from_millis(50);
+const TIME_FOR_REST: Duration = Duration::from_millis(200);
 
 /// Chunks as the HTTP library takes them.
 type BoxedPayloadStream = Pin<Box<dyn Stream<Item = Result<web::Bytes, PayloadError>>>>;
@@ -126,6 +127,12 @@ impl Connection {
         }
     }
 
+    /// Has the client see that what it was sent is not everything.
+    fn reset_when_closed(&self) {
+        // Without it the connection ends as any other.
+        let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
+    }
+
     async fn left(self: Arc<Self>) {
         // The sender is part of what is held here.
         let _ = self.is_left.subscribe().wait_for(|is_left| *is_left).await;
@@ -184,8 +191,7 @@ pub(crate) async fn attend(
     let busy = request.request().conn_data::<Arc<Connection>>().map(Busy::on);
     let asking = busy.as_ref().filter(|_| is_question(&request)).map(|busy| Arc::clone(&busy.0));
     let is_old = request.version() == Version::HTTP_10;
-    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
-    let payload = is_chunked.then(|| SharedPayload::lent_to(&mut request));
+    let payload = SharedPayload::lent_to(&mut request);
     let mut response = match asking.clone() {
         None => next.call(request).await?,
         Some(connection) => tokio::select! {
@@ -193,7 +199,8 @@ pub(crate) async fn attend(
             () = connection.left() => return Err(Left.into()),
         },
     };
-    if is_old && matches!(response.response().body().size(), BodySize::Stream) {
+    let is_ended_by_closing = is_old && matches!(response.response().body().size(), BodySize::Stream);
+    if is_ended_by_closing {
         // It ends with the connection: chunks came with HTTP/1.1.
         let head = response.response_mut().head_mut();
         head.no_chunking(true);
@@ -203,7 +210,7 @@ pub(crate) async fn attend(
         payload.read_rest().await;
     }
     let left = asking.map(|connection| Box::pin(connection.left()) as Pin<Box<dyn Future<Output = ()>>>);
-    Ok(response.map_body(|_, body| Watched { body, busy, left, _payload: payload }))
+    Ok(response.map_body(|_, body| Watched { body, busy, is_ended_by_closing, left, _payload: payload }))
 }
 
 /// The chunks of a request. The HTTP library reads what is left of them without end once nobody holds them any more, and answers
@@ -212,12 +219,18 @@ pub(crate) async fn attend(
 struct SharedPayload(Rc<RefCell<Payload>>);
 
 impl SharedPayload {
-    fn lent_to(request: &mut ServiceRequest) -> Self {
+    /// That of a request with a body whose rest may be worth reading: chunks always, since they are read without end otherwise.
+    fn lent_to(request: &mut ServiceRequest) -> Option<Self> {
+        let headers = request.headers();
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+        if !headers.contains_key(TRANSFER_ENCODING) && !(1..=MOST_REST_BYTES).contains(&length) {
+            return None;
+        }
         let shared = Self(Rc::new(RefCell::new(request.take_payload())));
         let lent = shared.clone();
         let chunks = futures::stream::poll_fn(move |context| lent.poll(context));
         request.set_payload(Payload::from(Box::pin(chunks) as BoxedPayloadStream));
-        shared
+        Some(shared)
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, PayloadError>>> {
@@ -244,6 +257,8 @@ impl SharedPayload {
 pub(crate) struct Watched {
     body: BoxBody,
     busy: Option<Busy>,
+    /// The answer ends with its connection, so that one that breaks off has to break the connection.
+    is_ended_by_closing: bool,
     /// Ready when the client has left, where that ends the answer.
     left: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// Held until the answer has ended.
@@ -266,6 +281,9 @@ impl MessageBody for Watched {
         }
         if let Some(busy) = &this.busy {
             busy.progressed();
+            if this.is_ended_by_closing && matches!(polled, Poll::Ready(Some(Err(_)))) {
+                busy.0.reset_when_closed();
+            }
         }
         polled
     }

@@ -40,6 +40,10 @@ pub(crate) async fn compress(
     let (request, mut response) = response.into_parts();
     if response.status() == StatusCode::NOT_MODIFIED {
         name_compressed(&request, response.headers_mut());
+        if response.headers().contains_key(VARY) && !is_negotiated(response.headers()) {
+            // As the answer does that it stands for.
+            depend_on_coding(response.headers_mut());
+        }
         return Ok(ServiceResponse::new(request, response));
     }
     let response = match Answer::of(&request, response) {
@@ -147,7 +151,6 @@ fn name_compressed(request: &HttpRequest, headers: &mut HeaderMap) {
         && let Ok(tag) = HeaderValue::try_from(tag)
     {
         headers.insert(ETAG, tag);
-        depend_on_coding(headers);
     }
 }
 

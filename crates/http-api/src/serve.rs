@@ -21,7 +21,7 @@ use crate::{HttpSettings, Services, access, connections, head, headers, long_tex
 /// this of what it has already written.
 const WRITE_BUFFER_BYTES: usize = 1024;
 /// How long what a client goes on sending is read and thrown away, once it was answered and before its connection is closed.
-const LINGER: Duration = Duration::from_secs(5);
+const LINGER: Duration = Duration::from_secs(3);
 /// How often clients that are idle are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -200,7 +200,8 @@ pub(crate) fn settings_in(data_dir: PathBuf) -> StoreSettings {
 /// Opens the copy, checks what it holds, and makes it a backup.
 fn finish(directory: &Path, receipt: BackupReceipt) -> Result<Manifest> {
     let (partial, whole) = (directory.join(PARTIAL), directory.join(DATABASE));
-    let temporary = tempfile::tempdir().context("cannot create a temporary directory")?;
+    // There is room for it where the copy is; the system may have no directory that can be written to.
+    let temporary = tempfile::tempdir_in(directory).context("cannot create a temporary directory")?;
     let held = contents(&StoreSettings::new(&partial, temporary.path())).context("the copy does not open")?;
     let sent: BTreeMap<_, _> = receipt.schemas.iter().map(|schema| (schema.name.as_str(), schema.commit_seq)).collect();
     let found: BTreeMap<_, _> = held.iter().map(|content| (content.name.as_str(), content.commit_seq)).collect();

@@ -1,7 +1,7 @@
 //! `eider doctor`: whether a file holds what it should.
 
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -57,8 +57,11 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<bool> {
 }
 
 fn look(settings: &StoreSettings, how: Thoroughness) -> Result<Vec<Finding>> {
-    // The engine's own temporary files go elsewhere: nothing is written beside the data.
-    let temporary = tempfile::tempdir()?;
+    // The engine's own temporary files go elsewhere: nothing is written beside the data, unless nothing else can be written to.
+    let temporary = tempfile::tempdir().or_else(|_| {
+        let beside = settings.path.parent().unwrap_or(Path::new("."));
+        tempfile::tempdir_in(beside)
+    })?;
     Ok(examine(settings, temporary.path(), how))
 }
 

@@ -83,16 +83,16 @@ async fn a_stream_that_fails_to_begin_gives_its_place_back() {
 }
 
 /// A client that took the first bytes of its stream and nothing more until its query ended.
-async fn silent_reader(app: &TestApp) -> (TcpStream, Vec<u8>) {
+async fn silent_reader(app: &TestApp, version: &str) -> (TcpStream, Vec<u8>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = app.base.strip_prefix("http://").unwrap().parse().unwrap();
     let mut connection = socket.connect(address).await.unwrap();
-    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let request = format!("GET {STREAM} HTTP/{version}\r\nHost: localhost\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut received = vec![0; 12];
     connection.read_exact(&mut received).await.unwrap();
-    assert_eq!(received, b"HTTP/1.1 200");
+    assert!(received.ends_with(b" 200"), "{received:?}");
     app.store.wait_for_open_scans(0).await;
     (connection, received)
 }
@@ -110,12 +110,23 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
     let records: Json = (0..48).map(|n| json!({"carrier": "UA", "flight": n, "extra": {"text": text}})).collect();
     let app = app_with(settings, records).await;
 
-    let (mut connection, mut received) = timeout(PATIENCE, silent_reader(&app)).await.unwrap();
+    let (mut connection, mut received) = timeout(PATIENCE, silent_reader(&app, "1.1")).await.unwrap();
     assert_eq!(wait_for_place(&app, "?fields=flight&limit=1").await, "{\"flight\":0}\n", "others have its place");
 
     // Whatever it takes now, it does not take it for everything.
     let _ = timeout(PATIENCE, connection.read_to_end(&mut received)).await.unwrap();
     assert!(received.len() < 48 << 20 && !received.ends_with(b"0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn what_ends_with_its_connection_breaks_it_when_it_breaks_off() {
+    let settings = HttpSettings { stream_idle: Duration::from_millis(50), ..HttpSettings::default() };
+    let text = "x".repeat(1 << 20);
+    let records: Json = (0..48).map(|n| json!({"carrier": "UA", "flight": n, "extra": {"text": text}})).collect();
+    let app = app_with(settings, records).await;
+    let (mut connection, mut received) = timeout(PATIENCE, silent_reader(&app, "1.0")).await.unwrap();
+    let ended = timeout(PATIENCE, connection.read_to_end(&mut received)).await.unwrap();
+    assert!(ended.is_err(), "{} bytes pass for everything", received.len());
 }
 
 /// The value of a metric of streams.
@@ -149,7 +160,7 @@ async fn streams_are_counted_by_how_they_end() {
                 assert_eq!(figure(&app, "running").await, 1);
                 drop((response, gate));
             }
-            "idle" => drop(timeout(PATIENCE, silent_reader(&app)).await.unwrap()),
+            "idle" => drop(timeout(PATIENCE, silent_reader(&app, "1.1")).await.unwrap()),
             _ => {
                 app.store.fail_scan_after(10, StoreError::new(StoreErrorKind::Internal, "internal words"));
                 let response = app.request("GET", &stream).send().await.unwrap();
