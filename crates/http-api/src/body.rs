@@ -189,6 +189,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Of a body whose memory was set aside before.
+    fn admitted() -> Self {
+        Self { bytes: u64::MAX, reservations: Vec::new() }
+    }
+
     /// Sets aside so many bytes in all. What is short is not waited for without end.
     ///
     /// # Errors
@@ -205,8 +210,7 @@ impl Held {
     }
 }
 
-/// A whole body of one of the `accepted` media types, held in memory that is set aside; without its
-/// byte order mark.
+/// A whole body of one of the `accepted` media types, held in memory that is set aside; without its byte order mark.
 pub(crate) async fn whole(
     request: &HttpRequest,
     payload: web::Payload,
@@ -214,19 +218,9 @@ pub(crate) async fn whole(
     limit_bytes: u64,
     state: &ApiState,
 ) -> Result<(Bytes, Held), ApiError> {
-    let pieces = accepted_pieces(request, payload, accepted, limit_bytes, state)?;
-    let mut pieces = std::pin::pin!(pieces);
-    let (mut body, mut held) = (BytesMut::new(), Held::default());
-    held.grow_to(declared_length(request).unwrap_or_default(), state).await?;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(Error::from)?;
-        let bytes = (body.len() + piece.len()) as u64;
-        if bytes > held.bytes {
-            held.grow_to((bytes * 2).min(limit_bytes), state).await?;
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok((without_mark(body), held))
+    let mut held = Held::default();
+    let body = gathered(request, payload, accepted, limit_bytes, (state, &mut held)).await?;
+    Ok((body, held))
 }
 
 /// The same for a body whose memory was set aside before.
@@ -237,22 +231,16 @@ pub(crate) async fn whole_admitted(
     limit_bytes: u64,
     state: &ApiState,
 ) -> Result<Bytes, ApiError> {
-    let pieces = accepted_pieces(request, payload, accepted, limit_bytes, state)?;
-    let mut pieces = std::pin::pin!(pieces);
-    let mut body = BytesMut::new();
-    while let Some(piece) = pieces.next().await {
-        body.extend_from_slice(&piece.map_err(Error::from)?);
-    }
-    Ok(without_mark(body))
+    gathered(request, payload, accepted, limit_bytes, (state, &mut Held::admitted())).await
 }
 
-fn accepted_pieces(
+async fn gathered(
     request: &HttpRequest,
     payload: web::Payload,
     accepted: &[&str],
     limit_bytes: u64,
-    state: &ApiState,
-) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
+    (state, held): (&ApiState, &mut Held),
+) -> Result<Bytes, ApiError> {
     let media_type = media_type(request)?;
     // What has no body needs no type. Without one, a page of another site may send whatever it likes.
     let has_none = media_type.is_empty() && declared_length(request).unwrap_or_default() == 0;
@@ -260,14 +248,22 @@ fn accepted_pieces(
     if !has_none && !accepted.contains(&media_type.as_str()) {
         return Err(unsupported(&media_type, &accepted.join(", ")));
     }
-    pieces(request, payload, limit_bytes, state.settings().patience())
-}
-
-fn without_mark(mut body: BytesMut) -> Bytes {
+    let pieces = pieces(request, payload, limit_bytes, state.settings().patience())?;
+    let mut pieces = std::pin::pin!(pieces);
+    let mut body = BytesMut::new();
+    held.grow_to(declared_length(request).unwrap_or_default(), state).await?;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(Error::from)?;
+        let bytes = (body.len() + piece.len()) as u64;
+        if bytes > held.bytes {
+            held.grow_to((bytes * 2).min(limit_bytes), state).await?;
+        }
+        body.extend_from_slice(&piece);
+    }
     if body.starts_with(BYTE_ORDER_MARK) {
         body.advance(BYTE_ORDER_MARK.len());
     }
-    body.freeze()
+    Ok(body.freeze())
 }
 
 /// A body that was one JSON document, and the memory that it takes.
@@ -326,29 +322,34 @@ async fn document(body: Bytes, mut held: Held, state: &ApiState) -> Result<Docum
     let settings = state.settings();
     let (max_depth, max_values) = (settings.max_json_depth, settings.max_document_values);
     if body.len() < INLINE_BYTES {
-        let json = read_document(&body, max_depth, max_values)?;
+        let values = values_of(&body);
+        let json = read_document(&body, max_depth, (values, max_values))?;
         return Ok(Document { json: Arc::new(json), digest: None, held });
     }
     let text = body.clone();
-    let values =
-        blocking::run(move || std::str::from_utf8(&text).map_or(0, count_values)).await.map_err(Error::from)?;
+    let values = blocking::run(move || values_of(&text)).await.map_err(Error::from)?;
     held.grow_to(held.bytes + values.min(max_values) * VALUE_BYTES, state).await?;
     let read = move || {
-        let json = read_document(&body, max_depth, max_values)?;
+        let json = read_document(&body, max_depth, (values, max_values))?;
         Ok::<_, ApiError>((Arc::new(json), URL_SAFE_NO_PAD.encode(Sha256::digest(&body))))
     };
     let (json, digest) = blocking::run(read).await.map_err(Error::from)??;
     Ok(Document { json, digest: Some(digest), held })
 }
 
-/// The document that a text is, once it is sure that it is read in one way: no key twice, nothing that is no number or no
-/// text, no deeper than it may be and with no more values.
-pub(crate) fn read_document(body: &[u8], max_depth: usize, max_values: u64) -> Result<Json, ApiError> {
+/// How many values a text has; none of what is no text, which is refused.
+fn values_of(body: &[u8]) -> u64 {
+    std::str::from_utf8(body).map_or(0, count_values)
+}
+
+/// The document that a text of so many values is, once it is sure that it is read in one way: no key twice, nothing that is no
+/// number or no text, no deeper than it may be and with no more values.
+fn read_document(body: &[u8], max_depth: usize, (values, max_values): (u64, u64)) -> Result<Json, ApiError> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err(Error::MalformedJson { detail: "the body is not valid JSON: it is not UTF-8".to_owned() }.into());
     };
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
-    if count_values(text) > max_values {
+    if values > max_values {
         let detail = format!("a document has {max_values} values at most, nested ones too");
         return Err(ApiError::new(ErrorCode::QueryTooComplex, detail));
     }

@@ -85,7 +85,7 @@ impl Connections {
     }
 
     /// Closes connections that have been idle for too long, and finds out which have been left.
-    fn close_idle(&self) {
+    fn look_after(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|connection| match connection.upgrade() {
             None => false,
@@ -107,7 +107,7 @@ impl Connections {
             tokio::time::interval((self.patience / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         loop {
             ticks.tick().await;
-            self.close_idle();
+            self.look_after();
         }
     }
 }
@@ -153,9 +153,7 @@ impl Busy {
         connection.usage.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
         Self(Arc::clone(connection))
     }
-}
 
-impl Busy {
     fn progressed(&self) {
         self.0.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
     }

@@ -41,13 +41,13 @@ fn slot_of(schema: &Schema, name: &str) -> Result<Slot, String> {
         Some(SystemField::Id) => Ok(Slot::Id),
         Some(field) => Err(format!("the column `{}` is kept by the server and may not be sent", field.name())),
         None => {
-            if let Some(separator) =
+            if let Some((_, separators)) =
                 [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")].into_iter().find(|(sign, _)| name.contains(*sign))
             {
                 return Err(format!(
                     "the schema has no property for the column `{}`; cells are between commas here, not {}",
                     shown(name),
-                    separator.1
+                    separators
                 ));
             }
             if name.contains('\r') {
