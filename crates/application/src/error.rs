@@ -74,6 +74,7 @@ error_codes! {
     PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
     TooManyRecords = "too_many_records", "The body has more records than one call may have";
     UriTooLong = "uri_too_long", "The address is longer than it may be";
+    HeadersTooLarge = "headers_too_large", "The head of the request is longer than it may be";
     UnsupportedMediaType = "unsupported_media_type", "The body has a media type that is not read here";
     SchemaInvalid = "schema_invalid", "The schema definition is not valid";
     RulesInvalid = "rules_invalid", "At least one rule is not valid";

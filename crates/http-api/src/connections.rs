@@ -3,21 +3,20 @@
 //! The HTTP library bounds the time of a connection's first head, and the time between an answer and the first byte behind
 //! it. A head that trickles in behind that byte has no bound there, and here it has.
 
-use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::net::{Shutdown, TcpStream as Socket};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::http::{ConnectionType, Version};
@@ -48,11 +47,13 @@ pub(crate) struct Connections {
 
 /// A connection, as long as the HTTP library has it.
 #[derive(Debug)]
-struct Connection {
+pub(crate) struct Connection {
     socket: Socket,
     usage: Mutex<Usage>,
     /// Whether nobody waits for an answer any more.
     is_left: watch::Sender<bool>,
+    /// Whether the HTTP library gave a request up before its answer was known.
+    is_given_up: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -70,18 +71,16 @@ impl Connections {
         Self { open: Arc::default(), patience }
     }
 
-    /// Watches a connection that was accepted.
-    pub(crate) fn register(&self, io: &dyn Any, extensions: &mut Extensions) {
-        let encrypted = || io.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
-        let Some(stream) = io.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
-        // Without another handle it is not watched: the process has no file descriptors left.
-        let Ok(handle) = stream.as_fd().try_clone_to_owned() else { return };
+    /// Watches a connection that was accepted. `None` when the process has no file descriptor left for it.
+    pub(crate) fn register(&self, stream: &TcpStream) -> Option<Arc<Connection>> {
+        let handle = stream.as_fd().try_clone_to_owned().ok()?;
         let now = Instant::now();
         let usage = Mutex::new(Usage { requests: 0, idle_since: now, progress: now, ended: None });
         let is_left = watch::Sender::new(false);
-        let connection = Arc::new(Connection { socket: Socket::from(handle), usage, is_left });
+        let is_given_up = AtomicBool::new(false);
+        let connection = Arc::new(Connection { socket: Socket::from(handle), usage, is_left, is_given_up });
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&connection));
-        extensions.insert(connection);
+        Some(connection)
     }
 
     /// Closes connections that have been idle for too long, and finds out which have been left.
@@ -138,6 +137,16 @@ impl Connection {
         let _ = self.is_left.subscribe().wait_for(|is_left| *is_left).await;
     }
 
+    /// Whether a request is being answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).requests > 0
+    }
+
+    /// Whether the HTTP library gave a request up before its answer was known: what it was sent is no body.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed)
+    }
+
     fn is_idle_for(&self, time: Duration) -> bool {
         let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.requests == 0 && usage.idle_since.elapsed() > time
@@ -146,22 +155,30 @@ impl Connection {
 
 /// A request that is being answered on a connection.
 #[derive(Debug)]
-struct Busy(Arc<Connection>);
+struct Busy {
+    connection: Arc<Connection>,
+    /// Whether its answer is not known yet, and its body comes in chunks: a broken one is all that the HTTP library gives up a
+    /// request for whose client is there.
+    awaits_chunks: bool,
+}
 
 impl Busy {
-    fn on(connection: &Arc<Connection>) -> Self {
+    fn on(connection: &Arc<Connection>, awaits_chunks: bool) -> Self {
         connection.usage.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
-        Self(Arc::clone(connection))
+        Self { connection: Arc::clone(connection), awaits_chunks }
     }
 
     fn progressed(&self) {
-        self.0.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
+        self.connection.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut usage = self.0.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.awaits_chunks {
+            self.connection.is_given_up.store(true, Ordering::Relaxed);
+        }
+        let mut usage = self.connection.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.requests -= 1;
         usage.idle_since = Instant::now();
     }
@@ -186,8 +203,10 @@ pub(crate) async fn attend(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<Watched>, Error> {
-    let busy = request.request().conn_data::<Arc<Connection>>().map(Busy::on);
-    let asking = busy.as_ref().filter(|_| is_question(&request)).map(|busy| Arc::clone(&busy.0));
+    let busy = request.request().conn_data::<Arc<Connection>>();
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut busy = busy.map(|connection| Busy::on(connection, is_chunked));
+    let asking = busy.as_ref().filter(|_| is_question(&request)).map(|busy| Arc::clone(&busy.connection));
     let is_old = request.version() == Version::HTTP_10;
     let payload = SharedPayload::lent_to(&mut request);
     let mut response = match asking.clone() {
@@ -207,6 +226,9 @@ pub(crate) async fn attend(
     if let Some(payload) = &payload {
         payload.read_rest().await;
     }
+    if let Some(busy) = &mut busy {
+        busy.awaits_chunks = false;
+    }
     let left = asking.map(|connection| Box::pin(connection.left()) as Pin<Box<dyn Future<Output = ()>>>);
     Ok(response.map_body(|_, body| Watched { body, busy, is_ended_by_closing, left, _payload: payload }))
 }
@@ -214,7 +236,13 @@ pub(crate) async fn attend(
 /// The chunks of a request. The HTTP library reads what is left of them without end once nobody holds them any more, and answers
 /// nothing else on the connection.
 #[derive(Clone)]
-struct SharedPayload(Rc<RefCell<Payload>>);
+struct SharedPayload(Rc<Chunks>);
+
+struct Chunks {
+    payload: RefCell<Payload>,
+    /// Whether the client sends them once it is asked to, and was not asked yet.
+    is_awaited: Cell<bool>,
+}
 
 impl SharedPayload {
     /// That of a request with a body whose rest may be worth reading: chunks always, since they are read without end otherwise.
@@ -224,7 +252,9 @@ impl SharedPayload {
         if !headers.contains_key(TRANSFER_ENCODING) && !(1..=MOST_REST_BYTES).contains(&length) {
             return None;
         }
-        let shared = Self(Rc::new(RefCell::new(request.take_payload())));
+        let is_awaited = Cell::new(request.head().expect());
+        let payload = RefCell::new(request.take_payload());
+        let shared = Self(Rc::new(Chunks { payload, is_awaited }));
         let lent = shared.clone();
         let chunks = futures::stream::poll_fn(move |context| lent.poll(context));
         request.set_payload(Payload::from(Box::pin(chunks) as BoxedPayloadStream));
@@ -232,11 +262,15 @@ impl SharedPayload {
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, PayloadError>>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+        self.0.is_awaited.set(false);
+        Pin::new(&mut *self.0.payload.borrow_mut()).poll_next(context)
     }
 
     /// Reads what is left if that is short and comes soon.
     async fn read_rest(&self) {
+        if self.0.is_awaited.get() {
+            return;
+        }
         let mut left = MOST_REST_BYTES;
         let read = async {
             while let Some(Ok(chunk)) = poll_fn(|context| self.poll(context)).await {
@@ -280,7 +314,7 @@ impl MessageBody for Watched {
         if let Some(busy) = &this.busy {
             busy.progressed();
             if this.is_ended_by_closing && matches!(polled, Poll::Ready(Some(Err(_)))) {
-                busy.0.reset_when_closed();
+                busy.connection.reset_when_closed();
             }
         }
         polled

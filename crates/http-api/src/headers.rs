@@ -3,7 +3,6 @@
 use std::io;
 
 use actix_cors::Cors;
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
@@ -12,8 +11,10 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
+use actix_web::{Error, web};
 
 use crate::answers::REVALIDATE;
+use crate::state::ApiState;
 
 /// What a browser may do with an answer: show it. The page that shows the API has a policy of its own.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -51,10 +52,11 @@ const MAX_AGE: usize = 3600;
 
 /// Gives an answer the headers that it does not have yet.
 pub(crate) async fn harden(
+    state: web::Data<ApiState>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let is_secure = request.app_config().secure();
+    let is_secure = state.settings().tls.is_some();
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {

@@ -17,6 +17,7 @@ mod disposition;
 mod dropped_lines;
 mod encode;
 mod error;
+mod expect;
 mod head;
 mod headers;
 mod inflate;
@@ -43,6 +44,7 @@ mod state;
 mod throttle;
 mod tls;
 mod trace_context;
+mod unreadable;
 
 pub use dropped_lines::DroppedLines;
 pub use encode::{RecordEncoder, record_encoder};

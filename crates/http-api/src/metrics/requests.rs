@@ -21,6 +21,9 @@ const DURATIONS: [f64; 17] =
 /// The route of what no route is for.
 const NO_ROUTE: &str = "none";
 
+/// The method of what has none that a route has.
+const OTHER_METHOD: &str = "other";
+
 /// The budgets that there are before one is used up.
 const BUDGETS: [&str; 7] = ["bulk_calls", "memory", "pool", "read_queue", "streams", "write_queue", "writer"];
 
@@ -37,12 +40,17 @@ impl Endpoint {
         let route = request.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
         Self { route, method: method_of(request.method()) }
     }
+
+    /// That of what is no request.
+    pub(crate) fn none() -> Self {
+        Self { route: NO_ROUTE.to_owned(), method: OTHER_METHOD }
+    }
 }
 
 /// The name of a method; `other` for those that no route has.
 fn method_of(method: &Method) -> &'static str {
     const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY", "HEAD", "OPTIONS"];
-    METHODS.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
+    METHODS.into_iter().find(|name| *name == method.as_str()).unwrap_or(OTHER_METHOD)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -235,3 +235,90 @@ async fn a_request_has_one_host() {
         assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{hosts}: {text}");
     }
 }
+
+/// A request whose client waits before it sends a body of `length`.
+fn waiting(method: &str, path: &str, media_type: &str, length: u64) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\
+         Expect: 100-continue\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_client_that_waits_before_its_body_is_told_no_at_once() {
+    let app = TestApp::with_flights().await;
+    let (one, bulk) = ("/api/v1/records/flights", "/api/v1/records/flights/bulk");
+    let refused = [
+        ("POST", "/api/v1/records/none", "application/json", 100, "404"),
+        ("POST", "/api/v1/records/none/bulk", "text/csv", 100, "404"),
+        ("POST", "/nowhere", "application/json", 100, "404"),
+        ("PUT", bulk, "text/csv", 100, "405"),
+        ("POST", "/health/live", "application/json", 100, "405"),
+        ("POST", bulk, "image/png", 100, "415"),
+        ("POST", one, "application/json", 1 << 30, "413"),
+        ("POST", bulk, "text/csv", 1 << 40, "413"),
+        ("POST", "/api/v1/records/flights/bulk?modes=x", "text/csv", 100, "400"),
+        ("GET", one, "application/json", 100, "200"),
+    ];
+    for (method, path, media_type, length, status) in refused {
+        let mut connection = connect(&app).await;
+        connection.write_all(waiting(method, path, media_type, length).as_bytes()).await.unwrap();
+        let text = answer(&mut connection).await;
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {text}");
+        assert!(!text.contains("100 Continue"), "{method} {path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_before_its_body_is_told_to_go_on_once() {
+    let app = TestApp::with_flights().await;
+    let (one, bulk) = ("/api/v1/records/flights", "/api/v1/records/flights/bulk");
+    let record = r#"{"carrier":"UA"}"#;
+    for (path, media_type, body) in [
+        (one, "application/json", record.to_owned()),
+        (bulk, "application/x-ndjson", record.to_owned()),
+        (bulk, "application/json", format!("[{record}]")),
+    ] {
+        for waits in [true, false] {
+            let mut connection = connect(&app).await;
+            // The connection goes on behind the answer.
+            for _ in 0..2 {
+                connection.write_all(waiting("POST", path, media_type, body.len() as u64).as_bytes()).await.unwrap();
+                if !waits {
+                    connection.write_all(body.as_bytes()).await.unwrap();
+                }
+                let mut go_on = [0; 25];
+                timeout(PATIENCE, connection.read_exact(&mut go_on)).await.expect("a word").unwrap();
+                assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n", "{path}");
+                if waits {
+                    connection.write_all(body.as_bytes()).await.unwrap();
+                }
+                let text = answer(&mut connection).await;
+                assert!(text.starts_with("HTTP/1.1 201 ") && !text.contains("100 Continue"), "{path}: {text}");
+            }
+        }
+    }
+    assert_eq!(app.get("/api/v1/records/flights/count").await.json()["count"], 12);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_it_waits_leaves_nothing_behind() {
+    let app = TestApp::with_flights().await;
+    for _ in 0..20 {
+        let mut connection = connect(&app).await;
+        connection
+            .write_all(waiting("POST", "/api/v1/records/flights", "application/json", 16).as_bytes())
+            .await
+            .unwrap();
+        let mut go_on = [0; 25];
+        timeout(PATIENCE, connection.read_exact(&mut go_on)).await.expect("a word").unwrap();
+        drop(connection);
+    }
+    let idle = async {
+        while !app.get("/metrics").await.text.contains("http_requests_in_flight 1\n") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, idle).await.expect("no request is left but the one that asks");
+    assert_eq!(app.get("/api/v1/records/flights/count").await.json()["count"], 0);
+}

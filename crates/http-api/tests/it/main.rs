@@ -41,4 +41,5 @@ mod schemas;
 mod shape;
 mod streams;
 mod tls;
+mod unreadable;
 mod validations;
