@@ -172,7 +172,7 @@ impl Front {
         };
         config.alpn_protocols = vec![HTTP_1.to_vec()];
         Acceptor::new(config)
-            .map_init_err(|_| ())
+            .map_init_err(|()| ())
             .map_err(TlsError::into_service_error)
             .and_then(guard)
             .and_then(self.http().map_err(TlsError::Service))

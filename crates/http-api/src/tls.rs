@@ -1,8 +1,10 @@
 //! TLS: certificates from files, read again when the files change.
 
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +20,15 @@ use rustls::sign::CertifiedKey;
 /// How often the files are looked at. What has changed is read once it stays as it is for as long.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
+/// The bit of a mode that lets everybody read.
+const READ_BY_OTHERS: u32 = 0o004;
+
 /// Files in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate, those that it is signed by behind it.
     pub certificate: PathBuf,
-    /// The private key.
+    /// The private key, which not everybody may read.
     pub key: PathBuf,
 }
 
@@ -40,13 +45,29 @@ impl TlsFiles {
         if chain.is_empty() {
             return Err(failed(&self.certificate, &"there is no certificate in it"));
         }
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| failed(&self.key, &error))?;
+        let key = private(&self.key)?;
+        let key = PrivateKeyDer::from_pem_reader(BufReader::new(key)).map_err(|error| failed(&self.key, &error))?;
         CertifiedKey::from_der(chain, key, provider).map_err(|error| failed(&self.certificate, &error))
     }
 
     fn stamps(&self) -> Stamps {
         [&self.certificate, &self.key].map(|path| FileStamp::of(path).ok())
     }
+}
+
+/// The file of a key, which nobody may read but its owner and its group. Blocks.
+///
+/// # Errors
+/// When it cannot be opened; `PermissionDenied` when anybody may read it.
+fn private(path: &Path) -> io::Result<File> {
+    let in_file = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(in_file)?;
+    let mode = file.metadata().map_err(in_file)?.permissions().mode();
+    if mode & READ_BY_OTHERS == 0 {
+        return Ok(file);
+    }
+    let detail = format!("every user of this machine can read it (mode {:04o}); `chmod o-rwx` it", mode & 0o7777);
+    Err(in_file(io::Error::new(io::ErrorKind::PermissionDenied, detail)))
 }
 
 /// The certificate that is shown now. Clones share it.
@@ -119,5 +140,33 @@ impl ResolvesServerCert for Certificates {
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificates").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_everybody_may_read_is_refused_also_behind_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (key, link) = (directory.path().join("key"), directory.path().join("link"));
+        fs::write(&key, "a key").unwrap();
+        symlink(&key, &link).unwrap();
+        for mode in 0o400..=0o777 {
+            fs::set_permissions(&key, Permissions::from_mode(mode | 0o400)).unwrap();
+            for path in [&key, &link] {
+                match private(path) {
+                    Ok(_) => assert_eq!(mode & 0o004, 0, "{mode:o} is taken"),
+                    Err(error) => {
+                        assert_eq!((error.kind(), mode & 0o004), (io::ErrorKind::PermissionDenied, 0o004));
+                        assert!(error.to_string().contains("chmod o-rwx"), "{error}");
+                    }
+                }
+            }
+        }
     }
 }

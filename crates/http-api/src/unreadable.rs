@@ -97,8 +97,11 @@ fn malformed(sent: &[u8]) -> String {
     let url = line.get(target..version.unwrap_or(line.len())).unwrap_or_default();
     if let Some(at) = url.iter().position(|byte| !is_url_byte(*byte)) {
         let character = String::from_utf8_lossy(&url[at..]).chars().next().unwrap_or_default();
-        let mut bytes = [0; 4];
-        let encoded: String = character.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut encoded = String::new();
+        for byte in character.to_string().bytes() {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
         let byte = at + 1;
         return format!("byte {byte} of the URL begins {character:?}, which a URL has as `{encoded}`");
     }

@@ -1,8 +1,9 @@
 //! TLS: handshakes, and certificates that change while the server runs.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ fn write_certificate(files: &TlsFiles) -> CertificateDer<'static> {
     let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(&files.certificate, cert.pem()).unwrap();
     fs::write(&files.key, signing_key.serialize_pem()).unwrap();
+    // An umask gives everybody the right to read.
+    fs::set_permissions(&files.key, Permissions::from_mode(0o600)).unwrap();
     cert.der().clone()
 }
 
