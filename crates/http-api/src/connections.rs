@@ -27,6 +27,8 @@ use futures::Stream;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::sync::watch;
 
+use crate::settings::LiveSettings;
+
 /// How long a client that has closed its side is sent nothing before it counts as gone.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 /// Most bytes of a request that are read when its answer is known, for the sake of the next one on its connection.
@@ -62,6 +64,8 @@ struct Usage {
     idle_since: Instant,
     /// When something was sent last.
     progress: Instant,
+    /// Whether the client takes nothing of what is sent.
+    is_blocked: bool,
     /// Since when the client sends nothing any more.
     ended: Option<Instant>,
 }
@@ -75,7 +79,7 @@ impl Connections {
     pub(crate) fn register(&self, stream: &TcpStream) -> Option<Arc<Connection>> {
         let handle = stream.as_fd().try_clone_to_owned().ok()?;
         let now = Instant::now();
-        let usage = Mutex::new(Usage { requests: 0, idle_since: now, progress: now, ended: None });
+        let usage = Mutex::new(Usage { requests: 0, idle_since: now, progress: now, is_blocked: false, ended: None });
         let is_left = watch::Sender::new(false);
         let is_given_up = AtomicBool::new(false);
         let connection = Arc::new(Connection { socket: Socket::from(handle), usage, is_left, is_given_up });
@@ -83,12 +87,17 @@ impl Connections {
         Some(connection)
     }
 
-    /// Closes connections that have been idle for too long, and finds out which have been left.
-    fn look_after(&self) {
+    /// Closes connections that have been idle for too long, or take nothing of an answer for longer than `stream_idle`, and
+    /// finds out which have been left.
+    fn look_after(&self, stream_idle: Duration) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|connection| match connection.upgrade() {
             None => false,
-            Some(connection) if connection.is_idle_for(self.patience) => {
+            Some(connection)
+                if connection.is_idle_for(self.patience)
+                    // A stream ends by itself before.
+                    || connection.is_blocked_for(stream_idle + self.patience) =>
+            {
                 // It may be closed already.
                 let _ = connection.socket.shutdown(Shutdown::Both);
                 false
@@ -100,13 +109,13 @@ impl Connections {
         });
     }
 
-    /// Closes connections that have been idle for too long, now and then; never ends.
-    pub(crate) async fn follow(self) {
+    /// Looks after connections now and then; never ends.
+    pub(crate) async fn follow(self, settings: LiveSettings) {
         let mut ticks =
             tokio::time::interval((self.patience / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         loop {
             ticks.tick().await;
-            self.look_after();
+            self.look_after(settings.current().stream_idle);
         }
     }
 }
@@ -147,9 +156,30 @@ impl Connection {
         self.is_given_up.load(Ordering::Relaxed)
     }
 
+    /// Takes note that some of an answer was made.
+    fn progressed(&self) {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
+    }
+
+    /// Takes note that some of an answer was sent, or that the client takes nothing for now.
+    pub(crate) fn sent(&self, is_blocked: bool) {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_blocked {
+            usage.progress = Instant::now();
+        }
+        usage.is_blocked = is_blocked;
+    }
+
+    /// Whether the client took nothing of an answer for so long.
+    fn is_blocked_for(&self, time: Duration) -> bool {
+        let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.is_blocked && usage.progress.elapsed() > time
+    }
+
+    /// Whether nothing was asked for so long, nor anything taken of the last answer.
     fn is_idle_for(&self, time: Duration) -> bool {
         let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        usage.requests == 0 && usage.idle_since.elapsed() > time
+        usage.requests == 0 && usage.idle_since.max(usage.progress).elapsed() > time
     }
 }
 
@@ -166,10 +196,6 @@ impl Busy {
     fn on(connection: &Arc<Connection>, awaits_chunks: bool) -> Self {
         connection.usage.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
         Self { connection: Arc::clone(connection), awaits_chunks }
-    }
-
-    fn progressed(&self) {
-        self.connection.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
     }
 }
 
@@ -312,7 +338,7 @@ impl MessageBody for Watched {
             return if has_left { Poll::Ready(Some(Err(Box::new(Left)))) } else { Poll::Pending };
         }
         if let Some(busy) = &this.busy {
-            busy.progressed();
+            busy.connection.progressed();
             if this.is_ended_by_closing && matches!(polled, Poll::Ready(Some(Err(_)))) {
                 busy.connection.reset_when_closed();
             }

@@ -121,7 +121,7 @@ impl HttpServer {
     pub async fn run(self) -> io::Result<()> {
         let upkeep = async {
             let certificates = OptionFuture::from(self.certificates.map(Certificates::follow));
-            tokio::join!(sweep(&self.state), self.connections.follow(), certificates).0
+            tokio::join!(sweep(&self.state), self.connections.follow(self.settings), certificates).0
         };
         tokio::select! {
             result = self.server => result,

@@ -235,7 +235,11 @@ impl<T: Io> AsyncWrite for Guarded<T> {
         if this.replacement.is_none() {
             let passes = this.passes(bytes);
             if passes > 0 {
-                return this.io().poll_write(context, &bytes[..passes]);
+                let written = this.io().poll_write(context, &bytes[..passes]);
+                if let Some(connection) = &this.connection {
+                    connection.sent(written.is_pending());
+                }
+                return written;
             }
         }
         // It is taken out for the time of the write, and put back unless it is done.

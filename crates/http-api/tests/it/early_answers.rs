@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use eider_application::IngestLimits;
 use eider_http_api::HttpSettings;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::app::{TestApp, flights};
@@ -123,7 +124,7 @@ async fn a_connection_whose_refused_upload_stops_is_reaped() {
     let second = Duration::from_secs(1);
     let app = TestApp::start_with(
         HttpSettings { keep_alive: second, header_timeout: second, ..HttpSettings::default() },
-        eider_application::IngestLimits::default(),
+        IngestLimits::default(),
     );
     assert_eq!(app.post("/api/v1/schemas", &flights()).await.status, 201);
     for framing in ["Transfer-Encoding: chunked", "Content-Length: 1000000"] {
@@ -321,4 +322,67 @@ async fn a_client_that_leaves_while_it_waits_leaves_nothing_behind() {
     };
     timeout(PATIENCE, idle).await.expect("no request is left but the one that asks");
     assert_eq!(app.get("/api/v1/records/flights/count").await.json()["count"], 0);
+}
+
+/// Answers of some megabytes that are asked for at once.
+const PAGES: usize = 10;
+
+/// Asks for long pages over a connection that holds little of one.
+async fn ask_for_much(app: &TestApp) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let address = app.base.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut connection = socket.connect(address).await.unwrap();
+    let page = "GET /api/v1/records/texts?limit=10000 HTTP/1.1\r\nHost: localhost\r\n";
+    let pages = format!("{page}\r\n").repeat(PAGES - 1) + page + "Connection: close\r\n\r\n";
+    connection.write_all(pages.as_bytes()).await.unwrap();
+    connection
+}
+
+/// A server that closes idle connections soon, with records of 1.8 MB.
+async fn with_long_texts() -> TestApp {
+    let settings = HttpSettings {
+        keep_alive: Duration::from_millis(200),
+        header_timeout: Duration::from_millis(200),
+        stream_idle: Duration::from_millis(200),
+        ..HttpSettings::default()
+    };
+    let app = TestApp::start_with(settings, IngestLimits::default());
+    let schema = json!({"name": "texts", "properties": [{"name": "text", "type": "string"}]});
+    assert_eq!(app.post("/api/v1/schemas", &schema).await.status, 201);
+    let records: String = (0..450).map(|_| format!("{{\"text\":\"{}\"}}\n", "x".repeat(4000))).collect();
+    let stored = app.post_text("/api/v1/records/texts/bulk", "application/x-ndjson", records).await;
+    assert_eq!(stored.status, 201, "{}", stored.text);
+    app
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_all_of_a_long_answer() {
+    let app = with_long_texts().await;
+    let mut connection = ask_for_much(&app).await;
+    let (mut piece, mut text) = (vec![0; 64 << 10], Vec::new());
+    // In all it takes several times as long as an idle connection lives.
+    for turn in 0.. {
+        let read = timeout(PATIENCE, connection.read(&mut piece)).await.expect("it goes on").unwrap();
+        text.extend_from_slice(&piece[..read]);
+        if read == 0 {
+            break;
+        }
+        if turn % 16 == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let pages = text.windows(15).filter(|window| window == b"HTTP/1.1 200 OK").count();
+    assert_eq!((pages, text.len() / 1_800_000), (PAGES, PAGES), "{} bytes", text.len());
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_a_long_answer_is_left() {
+    let app = with_long_texts().await;
+    let mut connection = ask_for_much(&app).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut text = Vec::new();
+    // What the sockets hold comes, and then the end, or a reset.
+    let read = timeout(PATIENCE, connection.read_to_end(&mut text)).await.expect("it has ended");
+    assert!(read.is_err() || text.len() < 1_800_000 * PAGES, "{} bytes", text.len());
 }
