@@ -350,7 +350,8 @@ async fn with_long_texts() -> TestApp {
     let app = TestApp::start_with(settings, IngestLimits::default());
     let schema = json!({"name": "texts", "properties": [{"name": "text", "type": "string"}]});
     assert_eq!(app.post("/api/v1/schemas", &schema).await.status, 201);
-    let records: String = (0..450).map(|_| format!("{{\"text\":\"{}\"}}\n", "x".repeat(4000))).collect();
+    let record = format!("{{\"text\":\"{}\"}}\n", "x".repeat(4000));
+    let records = record.repeat(450);
     let stored = app.post_text("/api/v1/records/texts/bulk", "application/x-ndjson", records).await;
     assert_eq!(stored.status, 201, "{}", stored.text);
     app
