@@ -6,6 +6,8 @@ use std::{fmt, fs};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
+use crate::rooms::{Files, Rooms, read_files};
+
 /// The crates and the workspace crates that each depends on, no more and no fewer.
 const EDGES: &[(&str, &[&str])] = &[
     ("eider-domain", &[]),
@@ -15,6 +17,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("eider", &["eider-domain", "eider-application", "eider-store-duckdb", "eider-http-api"]),
     ("eider-testkit", &["eider-domain", "eider-application"]),
 ];
+
+/// The rooms of a crate, the modules at the top of its `src`, from the highest to the lowest: a room may import from those
+/// behind it. Crates that are not named here are read and not judged; `cargo test -p eider-testkit rooms -- --nocapture`
+/// prints what their rows would be.
+const ROOMS: &[(&str, &[&str])] = &[];
 
 /// Third-party crates that only some crates may use. A name that ends in `-` stands for all that begin with it.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -192,4 +199,34 @@ fn the_checker_notices_a_stale_row_of_the_table() {
     let gone = edge("eider-http-api", "eider-application", Kind::Normal);
     let without: Vec<Edge> = edges.into_iter().filter(|edge| *edge != gone).collect();
     assert!(!differences(&members, &without).is_empty());
+}
+
+/// The files of the crates that have a `lib.rs`, by the name of the crate.
+fn libraries() -> Vec<(String, Files)> {
+    let packages = metadata().packages.into_iter().filter(|package| package.name.starts_with("eider"));
+    let files = packages.map(|package| {
+        let directory = package.manifest_path.parent().expect("a manifest has a directory").join("src");
+        (package.name.to_string(), read_files(directory.as_std_path()))
+    });
+    files.filter(|(_, files)| files.contains_key("lib.rs")).collect()
+}
+
+#[test]
+fn layers_inside_a_crate_point_down() {
+    let libraries = libraries();
+    for (name, stated) in ROOMS {
+        let (_, files) = libraries.iter().find(|(library, _)| library == name).expect("the table names crates");
+        let differences = Rooms::of(files).differences(stated);
+        assert!(differences.is_empty(), "the rooms of {name}: {differences:#?}");
+    }
+}
+
+/// For people who give a crate its row.
+#[test]
+fn rooms_without_a_row_are_shown() {
+    for (name, files) in libraries() {
+        if !ROOMS.iter().any(|(known, _)| *known == name) {
+            println!("(\"{name}\", {}", Rooms::of(&files).proposal());
+        }
+    }
 }

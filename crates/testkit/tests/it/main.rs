@@ -2,4 +2,5 @@
 
 mod architecture;
 mod memory_store;
+mod rooms;
 mod tidy;
