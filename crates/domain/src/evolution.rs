@@ -86,6 +86,19 @@ impl Evolution {
     }
 }
 
+impl Schema {
+    /// The next version of the schema, after a change of it. Properties stay the same ones, whatever becomes of their names
+    /// and places.
+    #[must_use]
+    pub fn evolved(&self, evolution: &Evolution) -> Self {
+        let known = self.property_ids();
+        let new_ids = u64::from(self.version() + 1) << 32;
+        let ids = evolution.origins().iter().zip(0_u64..);
+        let ids = ids.map(|(origin, place)| origin.map_or(new_ids | place, |was| known[was])).collect();
+        self.next(evolution.next().clone(), ids)
+    }
+}
+
 /// Properties whose values no two stored records may share once a schema has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {

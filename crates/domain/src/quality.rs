@@ -2,7 +2,6 @@
 //!
 //! What is said here of one value is what every store says of all of them; a store may find out in a way of its own.
 
-mod characters;
 mod folding;
 mod mend;
 mod parse;
@@ -17,13 +16,13 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use self::standard::ListedTexts;
-pub use characters::CharacterSet;
 pub use mend::{Mended, chains, mended};
 pub use standard::{LetterCase, StandardForm, WHITE_SPACE};
 
-use crate::violation::abbreviate;
+use crate::names::abbreviate;
 use crate::{
-    Constraints, DataType, Field, Property, Schema, Severity, Timestamp, Value, ValueRef, Violation, ViolationCode,
+    CharacterSet, Constraints, DataType, Field, Property, Schema, Severity, Timestamp, Value, ValueRef, Violation,
+    ViolationCode,
 };
 
 /// Most rules that are checked together.

@@ -1,10 +1,18 @@
 //! What a reader asks for: which records, in which order, with which fields.
 
+mod aggregation;
+mod cursor;
+mod filter;
+
 use std::fmt;
 
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
-use crate::{Field, Filter, QueryFingerprint, Schema};
+pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Function, GroupKey};
+pub use cursor::{Cursor, CursorError, Position, QueryFingerprint};
+pub use filter::{Condition, Filter, FilterError, Operand, Operator};
+
+use crate::{Field, Schema};
 
 /// Ascending or descending. Nulls come last in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

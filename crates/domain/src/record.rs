@@ -1,11 +1,14 @@
-//! The fields that every record has of its own.
+//! A record: the fields that it has of its own, and the rules that it passes.
+
+mod validation;
 
 use std::fmt;
-use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::temporal;
+pub use validation::{RecordCheck, RecordValidator, Slot};
+
+use crate::types::parse_uuid;
 
 /// The identity of a record: any UUID, a `UUIDv7` where the server made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,39 +42,6 @@ impl RecordId {
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
-    }
-}
-
-/// Parses a UUID in its hyphenated form alone: no braces, no `urn:`, no bare hexadecimal.
-pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
-    if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
-}
-
-/// An instant in microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// Wraps microseconds since the epoch, UTC.
-    pub fn from_micros(micros: i64) -> Self {
-        Self(micros)
-    }
-
-    /// Microseconds since the epoch, UTC.
-    pub fn as_micros(self) -> i64 {
-        self.0
-    }
-
-    /// The instant so long before this one.
-    #[must_use]
-    pub fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&temporal::datetime_text(self.0))
     }
 }
 

@@ -1,5 +1,13 @@
 //! A schema: the typed properties that its records have.
 
+mod constraints;
+mod definition;
+mod field;
+mod index;
+mod patterns;
+mod property;
+mod report;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,11 +15,15 @@ use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
 use uuid::Uuid;
 
-use crate::violation::abbreviate;
-use crate::{
-    Evolution, Field, Index, Property, SchemaDefinition, SchemaName, Severity, SystemField, Timestamp, UniqueKey,
-    UnknownField, nearest,
-};
+pub use constraints::Constraints;
+pub use definition::{MAX_DESCRIPTION_CHARS, MAX_PROPERTIES, SchemaDefinition};
+pub use field::{Field, SystemField, UnknownField};
+pub use index::{Index, MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, UniqueKey, listed};
+pub use property::{Property, Warnings};
+pub(crate) use report::Report;
+
+use crate::names::abbreviate;
+use crate::{SchemaName, Severity, Timestamp, nearest};
 
 /// Columns of a record batch that come before the properties.
 pub const RECORD_FIELD_COUNT: usize = SystemField::ALL.len();
@@ -53,16 +65,9 @@ impl Schema {
         if ids.is_empty() { self } else { Self { property_ids: ids, ..self } }
     }
 
-    /// The next version of the schema, after a change of it. Properties stay the same ones, whatever becomes of their names
-    /// and places.
-    #[must_use]
-    pub fn evolved(&self, evolution: &Evolution) -> Self {
-        let version = self.version + 1;
-        let ids = evolution.origins().iter().zip(0_u64..);
-        let ids =
-            ids.map(|(origin, place)| origin.map_or(u64::from(version) << 32 | place, |was| self.property_ids[was]));
-        let ids = ids.collect();
-        Self::new(evolution.next().clone(), version, self.created_at).in_store(self.store).with_property_ids(ids)
+    /// The next version of this schema, whose properties have these ids.
+    pub(crate) fn next(&self, definition: SchemaDefinition, property_ids: Vec<u64>) -> Self {
+        Self::new(definition, self.version + 1, self.created_at).in_store(self.store).with_property_ids(property_ids)
     }
 
     /// What tells each property from all others that the schema has had, in the order of the properties: in the upper half the

@@ -1,10 +1,16 @@
 //! One thing that is wrong with a record or a schema, addressed so that its author can mend it.
 
+mod list;
+mod severity;
+
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::Field;
+pub(crate) use list::Violations;
+pub use severity::Severity;
+
+use crate::names::abbreviate;
 
 macro_rules! violation_codes {
     ($($variant:ident = $code:literal, $doc:literal;)*) => {
@@ -110,19 +116,6 @@ impl Violation {
         Self { line: None, pointer: pointer.into(), code, expected: None, actual: None, detail: detail.into() }
     }
 
-    /// Two records share a key: at its field, or at the record where it has several.
-    pub fn of_key(fields: &[Field], detail: impl Into<String>) -> Self {
-        let code = match fields {
-            [Field::System(_)] => ViolationCode::DuplicateId,
-            _ => ViolationCode::UniqueViolation,
-        };
-        let pointer = match fields {
-            [field] => format!("/{field}"),
-            _ => String::new(),
-        };
-        Self::new(pointer, code, detail)
-    }
-
     /// The same violation, of the record at `line`.
     #[must_use]
     pub fn at_line(mut self, line: u64) -> Self {
@@ -134,13 +127,4 @@ impl Violation {
 /// Appends a reference token to a JSON Pointer, escaped as RFC 6901 asks and cut to a readable length.
 pub(crate) fn pointer_to(parent: &str, token: &str) -> String {
     format!("{parent}/{}", abbreviate(token).replace('~', "~0").replace('/', "~1"))
-}
-
-/// At most 64 characters of a text that a client sent, so that a message stays a message.
-pub(crate) fn abbreviate(text: &str) -> String {
-    const SHOWN: usize = 64;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Evolution, widens};
-use crate::report::Report;
+use crate::schema::Report;
 use crate::violation::pointer_to;
 use crate::{SchemaDefinition, Violation, ViolationCode};
 

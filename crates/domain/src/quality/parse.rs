@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use super::{Check, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, default_name};
-use crate::report::Report;
-use crate::violation::{abbreviate, pointer_to};
+use crate::names::abbreviate;
+use crate::schema::Report;
+use crate::violation::pointer_to;
 use crate::{DataType, Field, Schema, SystemField, Value, Violation, ViolationCode};
 
 /// Longest name of a rule, in characters.

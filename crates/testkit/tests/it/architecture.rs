@@ -21,7 +21,10 @@ const EDGES: &[(&str, &[&str])] = &[
 /// The rooms of a crate, the modules at the top of its `src`, from the highest to the lowest: a room may import from those
 /// behind it. Crates that are not named here are read and not judged; `cargo test -p eider-testkit rooms -- --nocapture`
 /// prints what their rows would be.
-const ROOMS: &[(&str, &[&str])] = &[];
+const ROOMS: &[(&str, &[&str])] = &[(
+    "eider-domain",
+    &["access", "evolution", "quality", "query", "record", "schema", "types", "violation", "names"],
+)];
 
 /// Third-party crates that only some crates may use. A name that ends in `-` stands for all that begin with it.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -155,6 +158,22 @@ fn the_architecture_page_shows_the_same_table() {
         for (library, owners) in OWNERS {
             assert_eq!(row.contains(&format!("`{library}")), owners.contains(name), "`{name}` and `{library}`");
         }
+    }
+}
+
+/// The lowest room, made to import the highest.
+#[test]
+fn the_checker_refuses_an_import_that_points_up() {
+    let libraries = libraries();
+    for (name, stated) in ROOMS {
+        let (_, files) = libraries.iter().find(|(library, _)| library == name).expect("the table names crates");
+        let (highest, lowest) = (stated[0], stated[stated.len() - 1]);
+        let mut doctored = files.clone();
+        let file = doctored.get_mut(&format!("{lowest}.rs")).expect("a room has a file");
+        file.push_str(&format!("use crate::{highest}::Thing;"));
+        let differences = Rooms::of(&doctored).differences(stated);
+        assert_eq!(differences.len(), 1, "{differences:#?}");
+        assert!(differences[0].starts_with(&format!("`{lowest}` imports `{highest}`")), "{differences:#?}");
     }
 }
 

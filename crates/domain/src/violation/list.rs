@@ -1,6 +1,7 @@
 //! What is wrong with one record or one document, as far as it is named.
 
-use crate::{Violation, ViolationCode, nearest};
+use super::{Violation, ViolationCode};
+use crate::nearest;
 
 /// Violations of one record or document that are named. Who made so many mistakes has made one.
 const MAX_NAMED: usize = 100;

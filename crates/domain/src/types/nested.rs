@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::ViolationCode;
-use crate::violation::{abbreviate, pointer_to};
+use crate::names::abbreviate;
+use crate::violation::pointer_to;
 
 /// How deep objects and arrays are nested at most where nothing else is configured; `[]` is nested one deep.
 pub const DEFAULT_JSON_DEPTH: usize = 128;

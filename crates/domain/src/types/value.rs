@@ -6,8 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::record::parse_uuid;
-use crate::{DataType, parse_json, temporal};
+use super::{DataType, parse_json, temporal};
 
 /// A value of one of the [`DataType`]s, borrowing its text where it can.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +187,11 @@ fn is_out_of_range(data_type: DataType, text: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// Parses a UUID in its hyphenated form alone: no braces, no `urn:`, no bare hexadecimal.
+pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
+    if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
 }
 
 /// Parses a finite number; words such as `NaN` and `inf`, which Rust would accept, are refused.

@@ -3,12 +3,11 @@
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use crate::constraints::typed;
-use crate::patterns::{Patterns, Refusal};
-use crate::validation::Incoming;
-use crate::violation::{abbreviate, pointer_to};
-use crate::violations::Violations;
-use crate::{CharacterSet, DataType, Property, Severity, Value, ValueRef, Violation, ViolationCode};
+use super::patterns::{Patterns, Refusal};
+use crate::names::abbreviate;
+use crate::types::typed;
+use crate::violation::{Violations, pointer_to};
+use crate::{CharacterSet, DataType, Incoming, Property, Severity, Value, ValueRef, Violation, ViolationCode};
 
 /// Every violation that is found in a document.
 #[derive(Default)]

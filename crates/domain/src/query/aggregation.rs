@@ -5,7 +5,7 @@ mod function;
 
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
-use crate::violation::abbreviate;
+use crate::names::abbreviate;
 use crate::{ColumnName, DataType, Direction, Field, Filter, NameError, SortKey, UnknownName};
 
 pub use date_unit::DateUnit;

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::report::Report;
+use crate::schema::Report;
 use crate::{MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, Property, Severity, UniqueKey, ViolationCode};
 
 const KEYS: [&str; 2] = ["properties", "severity"];

@@ -7,70 +7,14 @@
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
-use serde_json::Value as Json;
 
-use crate::constraints::typed;
-use crate::value::accepted_text;
-use crate::violation::{abbreviate, pointer_to};
-use crate::violations::Violations;
+use crate::names::abbreviate;
+use crate::types::{accepted_text, typed};
+use crate::violation::{Violations, pointer_to};
 use crate::{
-    DEFAULT_JSON_DEPTH, JsonFault, Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef, Violation,
-    ViolationCode, compacted,
+    DEFAULT_JSON_DEPTH, Incoming, JsonFault, Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef,
+    Violation, ViolationCode, compacted,
 };
-
-/// A token of a record, before it has the type of its property.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Incoming<'a> {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Boolean(bool),
-    /// A whole number of 64 bits with sign.
-    Integer(i64),
-    /// A whole number above `i64::MAX`.
-    Unsigned(u64),
-    /// Any other number.
-    Number(f64),
-    /// A number as it is written, where every digit counts.
-    Digits(&'a str),
-    /// Text.
-    Text(Cow<'a, str>),
-    /// A JSON object, as its text; checked by [`compacted`].
-    Object(Cow<'a, str>),
-    /// A JSON array, as its text; checked by [`compacted`].
-    Array(Cow<'a, str>),
-}
-
-impl<'a> Incoming<'a> {
-    /// The token of a parsed JSON value; nested JSON becomes text again.
-    pub fn from_json(value: &'a Json) -> Self {
-        match value {
-            Json::Null => Self::Null,
-            Json::Bool(value) => Self::Boolean(*value),
-            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-                (Some(value), _) => Self::Integer(value),
-                (None, Some(value)) => Self::Unsigned(value),
-                (None, None) => Self::Number(number.as_f64().unwrap_or(f64::NAN)),
-            },
-            Json::String(text) => Self::Text(Cow::Borrowed(text)),
-            Json::Array(_) => Self::Array(Cow::Owned(value.to_string())),
-            Json::Object(_) => Self::Object(Cow::Owned(value.to_string())),
-        }
-    }
-
-    /// What the token is, in JSON's terms; `integer` for a number without fraction.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Boolean(_) => "boolean",
-            Self::Integer(_) | Self::Unsigned(_) => "integer",
-            Self::Number(_) | Self::Digits(_) => "number",
-            Self::Text(_) => "string",
-            Self::Object(_) => "object",
-            Self::Array(_) => "array",
-        }
-    }
-}
 
 /// Where a value of a record belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ColumnName, DataType, PropertyName};
+use crate::{ColumnName, DataType, PropertyName, Violation, ViolationCode};
 
 /// A field that every record has, in the order in which records show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,5 +114,20 @@ pub struct UnknownField {
 impl UnknownField {
     fn hint(&self) -> String {
         self.suggestion.as_ref().map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+    }
+}
+
+impl Violation {
+    /// Two records share a key: at its field, or at the record where it has several.
+    pub fn of_key(fields: &[Field], detail: impl Into<String>) -> Self {
+        let code = match fields {
+            [Field::System(_)] => ViolationCode::DuplicateId,
+            _ => ViolationCode::UniqueViolation,
+        };
+        let pointer = match fields {
+            [field] => format!("/{field}"),
+            _ => String::new(),
+        };
+        Self::new(pointer, code, detail)
     }
 }

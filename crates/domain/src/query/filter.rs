@@ -4,9 +4,8 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use crate::constraints::typed;
-use crate::validation::Incoming;
-use crate::{DataType, Field, UnknownName, Value, ValueRef};
+use crate::types::typed;
+use crate::{DataType, Field, Incoming, UnknownName, Value, ValueRef};
 
 /// How a condition compares. Comparisons follow SQL: a null never matches, not even under `not`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,9 +2,7 @@
 
 use regex::Regex;
 
-use crate::validation::Incoming;
-use crate::value::{accepted_text, decimal_of_number};
-use crate::violation::abbreviate;
+use crate::names::abbreviate;
 use crate::{CharacterSet, DataType, Value, ValueRef, ViolationCode};
 
 /// What a value must satisfy beyond its type. All limits are inclusive.
@@ -98,53 +96,5 @@ impl Constraints {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-/// Brings a token of a document to a property's type.
-///
-/// # Errors
-/// A code of the type's own ([`ViolationCode::TypeMismatch`], [`ViolationCode::OutOfRange`],
-/// [`ViolationCode::InvalidValue`]) with a sentence for a person.
-pub(crate) fn typed(data_type: DataType, token: Incoming<'_>) -> Result<ValueRef<'_>, (ViolationCode, String)> {
-    let mismatch =
-        |found: &str| (ViolationCode::TypeMismatch, format!("expected {}, found {found}", accepted_text(data_type)));
-    let out_of_range = || (ViolationCode::OutOfRange, format!("expected {}", accepted_text(data_type)));
-    match (data_type, token) {
-        (_, Incoming::Null) => Ok(ValueRef::Null),
-        (DataType::String, Incoming::Text(text)) => Ok(ValueRef::Text(text)),
-        (DataType::Boolean, Incoming::Boolean(value)) => Ok(ValueRef::Boolean(value)),
-        (DataType::Integer, Incoming::Integer(value)) => Ok(ValueRef::Integer(value)),
-        (DataType::Integer, Incoming::Number(value)) if value == 0.0 && value.is_sign_negative() => {
-            Ok(ValueRef::Integer(0))
-        }
-        (DataType::Integer, Incoming::Number(value)) if value.fract() == 0.0 && value.abs() >= 9.2e18 => {
-            Err(out_of_range())
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a JSON number for a double is read as the nearest double")]
-        (DataType::Number, Incoming::Integer(value)) => Ok(ValueRef::Number(value as f64)),
-        #[expect(clippy::cast_precision_loss, reason = "a JSON number for a double is read as the nearest double")]
-        (DataType::Number, Incoming::Unsigned(value)) => Ok(ValueRef::Number(value as f64)),
-        (DataType::Number, Incoming::Number(value)) if value.is_finite() => Ok(ValueRef::Number(value)),
-        (DataType::Integer, Incoming::Unsigned(_)) | (DataType::Number, Incoming::Number(_)) => Err(out_of_range()),
-        (DataType::Object, Incoming::Object(json)) | (DataType::Array, Incoming::Array(json)) => {
-            Ok(ValueRef::Json(json))
-        }
-        (DataType::Decimal { .. }, Incoming::Integer(value)) => {
-            ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
-        }
-        (DataType::Decimal { .. }, Incoming::Unsigned(value)) => {
-            ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
-        }
-        (DataType::Decimal { precision, scale }, Incoming::Digits(number)) => {
-            decimal_of_number(number, precision, scale).map(ValueRef::Decimal).ok_or_else(out_of_range)
-        }
-        (
-            DataType::Decimal { .. } | DataType::Date | DataType::Time | DataType::Datetime | DataType::Uuid,
-            Incoming::Text(text),
-        ) => ValueRef::parse(data_type, &text)
-            .map(ValueRef::into_owned)
-            .map_err(|error| (ViolationCode::InvalidValue, error.to_string())),
-        (_, token) => Err(mismatch(token.kind())),
     }
 }

@@ -8,10 +8,10 @@ use std::hash::{Hash, Hasher};
 pub const MAX_NAME_CHARS: usize = 63;
 
 /// Field names that every record has of its own.
-pub(crate) const RESERVED_PROPERTY_NAMES: [&str; 4] = ["id", "created_at", "updated_at", "version"];
+const RESERVED_PROPERTY_NAMES: [&str; 4] = ["id", "created_at", "updated_at", "version"];
 
 /// Names that are routes below `/schemas` and `/records`.
-pub(crate) const RESERVED_SCHEMA_NAMES: [&str; 2] = ["bulk", "infer"];
+const RESERVED_SCHEMA_NAMES: [&str; 2] = ["bulk", "infer"];
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

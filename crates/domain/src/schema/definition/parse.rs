@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json};
 
 use super::{MAX_DESCRIPTION_CHARS, MAX_PROPERTIES, SchemaDefinition};
-use crate::report::Report;
-use crate::violation::{abbreviate, pointer_to};
+use crate::names::abbreviate;
+use crate::schema::Report;
+use crate::violation::pointer_to;
 use crate::{
     Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value, Violation,
     ViolationCode, Warnings,

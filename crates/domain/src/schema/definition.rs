@@ -5,7 +5,7 @@ mod parse;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::report::Report;
+use crate::schema::Report;
 use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Violation};
 
 /// Most properties that a schema may have.

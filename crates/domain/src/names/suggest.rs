@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest known name to an unknown one.
 
-use crate::violation::abbreviate;
+use super::abbreviate;
 
 /// A query names something that there is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,20 @@
+//! The types that values may have, and values: from text, from JSON, as Arrow.
+
+mod characters;
+mod data_type;
+mod exact_sum;
+mod incoming;
+mod nested;
+pub mod temporal;
+mod timestamp;
+mod value;
+
+pub use characters::CharacterSet;
+pub use data_type::{DataType, MAX_DECIMAL_PRECISION};
+pub use exact_sum::ExactSum;
+pub use incoming::Incoming;
+pub(crate) use incoming::typed;
+pub use nested::{DEFAULT_JSON_DEPTH, JsonFault, MAX_JSON_DEPTH, check_json, compacted, count_values, parse_json};
+pub use timestamp::Timestamp;
+pub use value::{Value, ValueError, ValueRef};
+pub(crate) use value::{accepted_text, parse_uuid};

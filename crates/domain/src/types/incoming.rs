@@ -1,0 +1,111 @@
+//! Tokens of a document, and what each is as a value of a type.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use super::value::{accepted_text, decimal_of_number};
+use super::{DataType, ValueRef};
+use crate::ViolationCode;
+
+/// A token of a record, before it has the type of its property.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Incoming<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number of 64 bits with sign.
+    Integer(i64),
+    /// A whole number above `i64::MAX`.
+    Unsigned(u64),
+    /// Any other number.
+    Number(f64),
+    /// A number as it is written, where every digit counts.
+    Digits(&'a str),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A JSON object, as its text; checked by [`compacted`].
+    Object(Cow<'a, str>),
+    /// A JSON array, as its text; checked by [`compacted`].
+    Array(Cow<'a, str>),
+}
+
+impl<'a> Incoming<'a> {
+    /// The token of a parsed JSON value; nested JSON becomes text again.
+    pub fn from_json(value: &'a Json) -> Self {
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Boolean(*value),
+            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(value), _) => Self::Integer(value),
+                (None, Some(value)) => Self::Unsigned(value),
+                (None, None) => Self::Number(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::String(text) => Self::Text(Cow::Borrowed(text)),
+            Json::Array(_) => Self::Array(Cow::Owned(value.to_string())),
+            Json::Object(_) => Self::Object(Cow::Owned(value.to_string())),
+        }
+    }
+
+    /// What the token is, in JSON's terms; `integer` for a number without fraction.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "boolean",
+            Self::Integer(_) | Self::Unsigned(_) => "integer",
+            Self::Number(_) | Self::Digits(_) => "number",
+            Self::Text(_) => "string",
+            Self::Object(_) => "object",
+            Self::Array(_) => "array",
+        }
+    }
+}
+
+/// Brings a token of a document to a property's type.
+///
+/// # Errors
+/// A code of the type's own ([`ViolationCode::TypeMismatch`], [`ViolationCode::OutOfRange`],
+/// [`ViolationCode::InvalidValue`]) with a sentence for a person.
+pub(crate) fn typed(data_type: DataType, token: Incoming<'_>) -> Result<ValueRef<'_>, (ViolationCode, String)> {
+    let mismatch =
+        |found: &str| (ViolationCode::TypeMismatch, format!("expected {}, found {found}", accepted_text(data_type)));
+    let out_of_range = || (ViolationCode::OutOfRange, format!("expected {}", accepted_text(data_type)));
+    match (data_type, token) {
+        (_, Incoming::Null) => Ok(ValueRef::Null),
+        (DataType::String, Incoming::Text(text)) => Ok(ValueRef::Text(text)),
+        (DataType::Boolean, Incoming::Boolean(value)) => Ok(ValueRef::Boolean(value)),
+        (DataType::Integer, Incoming::Integer(value)) => Ok(ValueRef::Integer(value)),
+        (DataType::Integer, Incoming::Number(value)) if value == 0.0 && value.is_sign_negative() => {
+            Ok(ValueRef::Integer(0))
+        }
+        (DataType::Integer, Incoming::Number(value)) if value.fract() == 0.0 && value.abs() >= 9.2e18 => {
+            Err(out_of_range())
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a JSON number for a double is read as the nearest double")]
+        (DataType::Number, Incoming::Integer(value)) => Ok(ValueRef::Number(value as f64)),
+        #[expect(clippy::cast_precision_loss, reason = "a JSON number for a double is read as the nearest double")]
+        (DataType::Number, Incoming::Unsigned(value)) => Ok(ValueRef::Number(value as f64)),
+        (DataType::Number, Incoming::Number(value)) if value.is_finite() => Ok(ValueRef::Number(value)),
+        (DataType::Integer, Incoming::Unsigned(_)) | (DataType::Number, Incoming::Number(_)) => Err(out_of_range()),
+        (DataType::Object, Incoming::Object(json)) | (DataType::Array, Incoming::Array(json)) => {
+            Ok(ValueRef::Json(json))
+        }
+        (DataType::Decimal { .. }, Incoming::Integer(value)) => {
+            ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
+        }
+        (DataType::Decimal { .. }, Incoming::Unsigned(value)) => {
+            ValueRef::parse(data_type, &value.to_string()).map(ValueRef::into_owned).map_err(|_| out_of_range())
+        }
+        (DataType::Decimal { precision, scale }, Incoming::Digits(number)) => {
+            decimal_of_number(number, precision, scale).map(ValueRef::Decimal).ok_or_else(out_of_range)
+        }
+        (
+            DataType::Decimal { .. } | DataType::Date | DataType::Time | DataType::Datetime | DataType::Uuid,
+            Incoming::Text(text),
+        ) => ValueRef::parse(data_type, &text)
+            .map(ValueRef::into_owned)
+            .map_err(|error| (ViolationCode::InvalidValue, error.to_string())),
+        (_, token) => Err(mismatch(token.kind())),
+    }
+}
