@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    eider::command_line::run()
+    eider::command::run()
 }

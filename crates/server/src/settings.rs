@@ -3,6 +3,7 @@
 mod auto;
 mod derived;
 mod duration;
+mod layers;
 mod listen;
 mod umask;
 
@@ -13,14 +14,44 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
 use eider_http_api::HttpSettings;
-use eider_store_duckdb::{GroupSettings, PoolSettings, StoreSettings};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::derived::{DATABASE, bytes};
+pub use self::layers::{CONFIG_VARIABLE, Effective, Sources, effective, known_keys, load, variables_of};
 pub use self::umask::Umask;
+use crate::store::{GroupSettings, PoolSettings, StoreSettings};
 
 /// Most bytes of the records of a page.
 const PAGE_BYTES: u64 = 64 << 20;
+
+/// Settings that a running server takes over; a change of any other waits for the next start.
+pub const RELOADABLE: &[&str] = &[
+    "server.body_timeout",
+    "server.min_body_rate",
+    "limits.url_size",
+    "limits.body_size",
+    "limits.bulk_size",
+    "limits.buffered_bulk_size",
+    "limits.stream_idle",
+    "limits.sample",
+    "limits.default_page",
+    "limits.max_page",
+    "limits.max_offset",
+    "limits.conditions",
+    "limits.list_values",
+    "limits.pattern_chars",
+    "limits.document_values",
+    "limits.filter_depth",
+    "limits.sort_keys",
+    "limits.columns",
+    "limits.query_timeout",
+    "limits.min_seq_wait",
+    "memory.soft_share",
+    "memory.critical_share",
+    "memory.bulk_call",
+    "memory.stream",
+    "log.filter",
+];
 
 /// All settings, section by section.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

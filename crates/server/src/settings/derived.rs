@@ -7,9 +7,9 @@ use bytesize::ByteSize;
 use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
 use eider_domain::MAX_JSON_DEPTH;
 use eider_http_api::{HttpSettings, TlsFiles};
-use eider_store_duckdb::{GroupSettings, PoolSettings, ScanBatch, StoreSettings};
 
 use super::{Memory, Server, Settings};
+use crate::store::{GroupSettings, PoolSettings, ScanBatch, StoreSettings};
 use crate::{memory, telemetry};
 
 /// The file of the records in the directory of the data, and in a backup.

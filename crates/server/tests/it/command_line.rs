@@ -1,6 +1,6 @@
 //! What the program says about itself.
 
-use eider::command_line::help_of;
+use eider::command::help_of;
 use eider_store_duckdb::{EngineRelease, engine_linkage};
 use regex::Regex;
 

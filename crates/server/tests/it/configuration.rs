@@ -4,8 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-use eider::configuration::{known_keys, load, variables_of};
-use eider::settings::Settings;
+use eider::settings::{RELOADABLE, Settings, known_keys, load, variables_of};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -71,7 +70,7 @@ fn the_operations_guide_names_what_a_reload_changes() {
     let guide = read("docs/operations.md").replace('\n', " ");
     let named = guide.split("These can change: ").nth(1).unwrap().split(". ").next().unwrap();
     let keys: Vec<&str> = named.split(", ").map(|key| key.trim_matches('`')).collect();
-    assert_eq!(keys, eider::reload::RELOADABLE);
+    assert_eq!(keys, RELOADABLE);
 }
 
 #[test]

@@ -1,4 +1,14 @@
-//! The command line.
+//! The command line: what each command is told. A file below says what it does.
+
+mod backup;
+mod demo;
+mod doctor;
+mod files;
+mod health;
+mod import;
+mod keys;
+mod restore;
+mod serve;
 
 use std::fmt::Write as _;
 use std::io::{Write, stderr, stdout};
@@ -9,12 +19,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use eider_store_duckdb::{EngineRelease, engine_linkage};
 
-use crate::configuration::{CONFIG_VARIABLE, Effective, Sources, effective, load};
-use crate::serve::Signals;
-use crate::settings::{LogFormat, Umask};
-use crate::{backup, demo, doctor, health, import, keys, restore, serve, telemetry};
+use self::serve::Signals;
+use crate::settings::{CONFIG_VARIABLE, Effective, LogFormat, Sources, Umask, effective, load};
+use crate::store::{EngineRelease, engine_linkage};
+use crate::telemetry;
 
 /// An embedded analytical record store with a streaming REST API.
 #[derive(Debug, Parser)]

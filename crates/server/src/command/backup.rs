@@ -10,12 +10,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use eider_application::{BackupReceipt, BackupService, DigestFile, SystemClock, UuidV7Generator, blocking};
-use eider_store_duckdb::{DuckDbStore, StoreSettings, contents};
 use reqwest::{Client, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::files::{claim, remove_cut_off, sync_directory};
+use super::files::{claim, remove_cut_off, sync_directory};
 use crate::settings::{DATABASE, Settings};
+use crate::store::{Store, StoreSettings, contents};
 
 /// What a backup holds. Written last: without it a backup is not whole.
 pub(crate) const MANIFEST: &str = "backup.json";
@@ -178,8 +178,7 @@ async fn copy_closed(data_dir: PathBuf, directory: &Path) -> Result<BackupReceip
     let settings = settings_in(data_dir);
     let is_there = settings.path.try_exists().with_context(|| format!("cannot look at {}", settings.path.display()))?;
     ensure!(is_there, "there is no {}", settings.path.display());
-    let store =
-        DuckDbStore::open(settings).await.context("cannot open the store; of a running server ask with --url")?;
+    let store = Store::open(settings).await.context("cannot open the store; of a running server ask with --url")?;
     if let Some(cut) = store.cut_log() {
         let copy = cut.copy.as_ref().map_or_else(String::new, |copy| format!(", and kept as {}", copy.display()));
         writeln!(io::stderr(), "eider: {}{copy}", cut.told())?;

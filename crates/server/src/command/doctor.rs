@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use eider_domain::{DEFAULT_JSON_DEPTH, MAX_JSON_DEPTH};
-use eider_store_duckdb::{Finding, StoreSettings, Thoroughness, examine};
 use serde_json::json;
 
-use crate::backup::settings_in;
+use super::backup::settings_in;
+use crate::store::{Finding, StoreSettings, Thoroughness, examine};
 
 /// What to look at, and how closely.
 #[derive(Debug, Args)]

@@ -13,14 +13,15 @@ use eider_http_api::DroppedLines;
 use reqwest::StatusCode;
 use serde_json::Value as Json;
 
-use crate::serve::{Server, stop_signal};
+use super::serve::stop_signal;
 use crate::settings::Settings;
+use crate::wiring::Server;
 use call::{Call, Shown};
 
 /// A schema for the sample.
-const SCHEMA: &str = include_str!("../../../samples/flights.schema.json");
+const SCHEMA: &str = include_str!("../../../../samples/flights.schema.json");
 /// Real flights, a JSON object a line.
-const FLIGHTS: &str = include_str!("../../../samples/flights.ndjson");
+const FLIGHTS: &str = include_str!("../../../../samples/flights.ndjson");
 
 /// Serves a fresh store, shows what it does, and goes on serving until Ctrl-C.
 pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result<()> {

@@ -6,38 +6,8 @@ use anyhow::{Context, Result};
 use eider_application::MemoryGuard;
 use eider_http_api::LiveSettings;
 
-use crate::configuration::Sources;
-use crate::settings::Settings;
+use crate::settings::{RELOADABLE, Settings, Sources};
 use crate::telemetry::LogFilter;
-
-/// Settings that a running server takes over; a change of any other waits for the next start.
-pub const RELOADABLE: &[&str] = &[
-    "server.body_timeout",
-    "server.min_body_rate",
-    "limits.url_size",
-    "limits.body_size",
-    "limits.bulk_size",
-    "limits.buffered_bulk_size",
-    "limits.stream_idle",
-    "limits.sample",
-    "limits.default_page",
-    "limits.max_page",
-    "limits.max_offset",
-    "limits.conditions",
-    "limits.list_values",
-    "limits.pattern_chars",
-    "limits.document_values",
-    "limits.filter_depth",
-    "limits.sort_keys",
-    "limits.columns",
-    "limits.query_timeout",
-    "limits.min_seq_wait",
-    "memory.soft_share",
-    "memory.critical_share",
-    "memory.bulk_call",
-    "memory.stream",
-    "log.filter",
-];
 
 /// What a running server can be told.
 #[derive(Debug)]
@@ -120,7 +90,7 @@ fn difference(current: &Settings, read: &Settings) -> Result<Reload> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configuration::known_keys;
+    use crate::settings::known_keys;
 
     #[test]
     fn every_reloadable_key_is_a_setting() {

@@ -1,9 +1,10 @@
 //! The composition root: a store, the use cases over it, the HTTP API over those.
 
+mod reload;
+
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -12,22 +13,19 @@ use eider_application::{
     SchemaCatalog, SchemaService, SystemClock, UuidV7Generator, ValidationService,
 };
 use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
-use eider_store_duckdb::DuckDbStore;
-use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::configuration::Sources;
+pub(crate) use self::reload::Reloader;
 use crate::memory::SystemMemory;
-use crate::reload::Reloader;
-use crate::settings::{Settings, bytes};
-use crate::telemetry::Telemetry;
+use crate::settings::{Settings, Sources, bytes};
+use crate::store::Store;
+use crate::telemetry::LogFilter;
 
 /// Directory of the reports of failures, in that of the data.
 const REPORTS: &str = "imports";
 
 /// A server that is bound to its address and has its store open.
 pub(crate) struct Server {
-    store: DuckDbStore,
+    store: Store,
     http: HttpServer,
     keys: Keys,
     memory: MemoryGuard,
@@ -54,7 +52,7 @@ impl Server {
         let keys = Keys::open(data_dir, listen)?;
         let store_settings = settings.store();
         let temp_directory = store_settings.temp_directory.clone();
-        let store = DuckDbStore::open(store_settings).await.context("cannot open the store")?;
+        let store = Store::open(store_settings).await.context("cannot open the store")?;
         let memory = MemoryGuard::new(settings.memory_guard());
         if let Some(probe) = SystemMemory::new(settings.memory.limit.map(|limit| limit.as_u64())) {
             memory.watch(probe).context("cannot watch the memory")?;
@@ -78,6 +76,17 @@ impl Server {
 
     pub(crate) fn stopper(&self) -> Stopper {
         self.http.stopper()
+    }
+
+    /// Completes when the store can do no more and the process has to be started again.
+    pub(crate) fn engine_stopped(&self) -> impl Future<Output = ()> + use<> {
+        let store = self.store.clone();
+        async move { store.engine_stopped().await }
+    }
+
+    /// What changes settings while this server runs.
+    pub(crate) fn reloader(&self, sources: Sources, settings: Settings, log: LogFilter) -> Reloader {
+        Reloader::new(sources, settings, self.http.settings(), self.memory.clone(), log)
     }
 
     /// Serves until stopped, then closes the store with a checkpoint.
@@ -117,7 +126,7 @@ impl Keys {
 }
 
 fn services(
-    store: &DuckDbStore,
+    store: &Store,
     settings: &Settings,
     temp_directory: &Path,
     keys: KeyRing,
@@ -146,70 +155,4 @@ fn services(
         keys,
         dropped_lines,
     }
-}
-
-/// What the process is told from outside.
-pub(crate) struct Signals {
-    hangup: Signal,
-    stop: Pin<Box<dyn Future<Output = ()>>>,
-}
-
-impl Signals {
-    /// Listens from now on; until then any of them ends the process. Must be called within a tokio runtime.
-    pub(crate) fn listen() -> Result<Self> {
-        let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-        Ok(Self { hangup, stop: Box::pin(stop_signal()?) })
-    }
-}
-
-/// Serves until SIGTERM or SIGINT; SIGHUP reads the settings again.
-pub(crate) async fn serve(
-    settings: Settings,
-    sources: Sources,
-    telemetry: &Telemetry,
-    Signals { mut hangup, mut stop }: Signals,
-) -> Result<()> {
-    let server = tokio::select! {
-        server = Server::open(&settings, telemetry.dropped_lines()) => server?,
-        () = &mut stop => return Ok(()),
-    };
-    let log = telemetry.log_filter();
-    let stopper = server.stopper();
-    let mut reloader = Reloader::new(sources, settings, server.http.settings(), server.memory.clone(), log);
-    let store = server.store.clone();
-    let mut engine_stopped = Box::pin(store.engine_stopped());
-    let mut running = Box::pin(server.run());
-    notify(&[NotifyState::Ready]);
-    loop {
-        tokio::select! {
-            result = &mut running => return result,
-            () = &mut stop => break,
-            // Nothing that was acknowledged is lost: the next start reads the log. A supervisor makes it.
-            () = &mut engine_stopped => bail!("the engine stopped after a fatal error; start the server again"),
-            _ = hangup.recv() => reloader.reload(),
-        }
-    }
-    notify(&[NotifyState::Stopping]);
-    tracing::info!("stopping: no new connections, running requests may end");
-    let (result, ()) = tokio::join!(running, stopper.stop());
-    result
-}
-
-/// Tells the supervisor that started the process, if it wants to know.
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(error.message = %error, "the supervisor was not told");
-    }
-}
-
-/// Ends when the process is asked to stop.
-pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

@@ -9,7 +9,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::Value;
 use figment::{Figment, Metadata, Provider, Source};
 
-use crate::settings::Settings;
+use super::Settings;
 
 /// What every variable of the environment begins with.
 const PREFIX: &str = "EIDER_";

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use eider_application::{Clock, DigestFile, SystemClock};
-use eider_store_duckdb::{FileHold, begin_anew};
 
-use crate::backup::{MANIFEST, Manifest};
-use crate::files::{claim, remove_cut_off, sync_directory};
+use super::backup::{MANIFEST, Manifest};
+use super::files::{claim, remove_cut_off, sync_directory};
 use crate::settings::DATABASE;
+use crate::store::{FileHold, begin_anew};
 
 /// The logs that belong to the file of the records; the last two are there when a checkpoint was cut off.
 const LOGS: [&str; 3] = ["eider.duckdb.wal", "eider.duckdb.wal.checkpoint", "eider.duckdb.wal.recovery"];
