@@ -11,6 +11,9 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::Duration;
 
+use eider_settings::Period;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -22,17 +25,25 @@ const UNIT_BYTES: u64 = 1 << 20;
 const NO_LIMIT: u32 = u32::MAX >> 1;
 
 /// When the guard closes and opens. Shares are of the limit, from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct MemoryGuardSettings {
-    /// Over this share no heavy request is begun.
+    /// Share of the limit over which bulk calls and streams are refused with 503, until memory is clearly below it.
+    #[serde(rename = "memory.soft_share")]
+    #[schemars(extend("x-reload" = true))]
     pub soft_share: f64,
-    /// Over this share nothing is begun but health and figures.
+    /// Share of the limit over which everything but health and metrics is refused with 503.
+    #[serde(rename = "memory.critical_share")]
+    #[schemars(extend("x-reload" = true))]
     pub critical_share: f64,
     /// How far below a share memory must fall to be below it again.
+    #[serde(skip)]
     pub hysteresis_share: f64,
-    /// Time between two readings.
+    /// Time between two looks at the memory in use.
+    #[serde(rename = "memory.check_every", with = "Period")]
     pub check_every: Duration,
     /// Memory that is not for requests: the engine's, that of caches, and the program's own, in bytes.
+    #[serde(skip)]
     pub base_bytes: u64,
 }
 

@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode, listed};
+use eider_settings::{Period, Size};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tracing::{Instrument, instrument};
 use uuid::Uuid;
@@ -29,15 +32,20 @@ use crate::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many validations there are, and what they keep.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct ValidationLimits {
-    /// Validations that run at once.
+    /// Validations that run at once. More are refused with 503.
+    #[serde(rename = "limits.validations")]
     pub max_running: usize,
     /// Validations that are kept after their end.
+    #[serde(rename = "limits.validations_kept")]
     pub max_kept: usize,
-    /// How long they are.
+    /// How long a validation is kept after its end.
+    #[serde(rename = "limits.validation_lifetime", with = "Period")]
     pub kept_for: Duration,
-    /// Bytes on disk after which no more issues of one validation are kept; all are counted.
+    /// Size of the issues of one validation that are kept, in the directory of temporary files. All issues are counted.
+    #[serde(rename = "limits.validation_issues", with = "Size")]
     pub max_issue_bytes: u64,
 }
 

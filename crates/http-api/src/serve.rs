@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +67,9 @@ impl HttpServer {
     /// When the listener or the certificate cannot be used, or a setting has a value that it cannot have.
     pub fn new(listener: TcpListener, services: Services, settings: HttpSettings) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let (workers, keep_alive) = (settings.workers, settings.keep_alive);
+        let cores = || std::thread::available_parallelism().map_or(2, NonZero::get);
+        let workers = settings.workers.unwrap_or_else(cores).max(1);
+        let keep_alive = settings.keep_alive;
         let (header_timeout, grace) = (settings.header_timeout, settings.shutdown_grace);
         let max_connections = settings.max_connections.div_ceil(workers).max(1);
         let certificates = settings.tls.clone().map(Certificates::load).transpose()?;

@@ -5,93 +5,163 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use eider_domain::DEFAULT_JSON_DEPTH;
+use eider_settings::{Auto, Period, PeriodOrNone, Size};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::TlsFiles;
 use crate::body::Patience;
 
 /// What a request may ask for and how long it may take. `Default` is what `eider serve` uses unconfigured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct HttpSettings {
-    /// Threads that serve connections.
-    pub workers: usize,
-    /// Connections that are open at once; more wait to be accepted. Each worker has its share.
+    /// Threads that serve connections. `auto`: one for each core.
+    #[serde(rename = "server.workers", with = "Auto")]
+    pub workers: Option<usize>,
+    /// Connections that may be open at once, shared among the workers. More wait to be accepted.
+    #[serde(rename = "server.max_connections")]
     pub max_connections: usize,
-    /// How long an idle connection is kept.
+    /// How long an idle connection is kept open.
+    #[serde(rename = "server.keep_alive", with = "Period")]
     pub keep_alive: Duration,
     /// How long the headers of a request may take to arrive.
+    #[serde(rename = "server.header_timeout", with = "Period")]
     pub header_timeout: Duration,
     /// How long a body may pause before it counts as lost.
+    #[serde(rename = "server.body_timeout", with = "Period")]
+    #[schemars(extend("x-reload" = true))]
     pub body_timeout: Duration,
-    /// What a body must bring on average, in bytes a second, once it is waited for longer than `body_timeout` in all.
+    /// What a body must bring in a second, on average, once the server has waited for it longer than `body_timeout` in
+    /// all. 0 asks nothing.
+    #[serde(rename = "server.min_body_rate", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub min_body_rate: u64,
-    /// How long running requests may go on after a stop was asked for.
+    /// How long running requests may go on after the server was asked to stop.
+    #[serde(rename = "server.shutdown_grace", with = "Period")]
     pub shutdown_grace: Duration,
     /// What connections are encrypted with.
+    #[serde(skip)]
     pub tls: Option<TlsFiles>,
-    /// Names that the server goes by, beside `localhost` and its addresses, or `*`; asked of it as long as it asks nobody for a
-    /// key.
+    /// Names with a dot that a server without keys answers to, beside its addresses; requests for other names are
+    /// refused. `"*"` for any.
+    #[serde(rename = "server.hosts")]
     pub hosts: Vec<String>,
-    /// Origins from which scripts may ask, or `*`.
+    /// Origins whose scripts may ask from a browser: `"https://example.org"`, or `"*"` for any.
+    #[serde(rename = "server.cors_origins")]
     pub cors_origins: Vec<String>,
-    /// Longest path and query of a request, in bytes.
+    /// Longest path and query of a request.
+    #[serde(rename = "limits.url_size", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub max_url_bytes: u64,
-    /// Requests that a client may make each second; 0 does not count them.
+    /// Requests that a client (a key, or else an address) may make each second. 0 does not count them.
+    #[serde(rename = "limits.requests_per_second")]
     pub requests_per_second: u32,
-    /// Requests that a client may make at once; 0 for as many as each second.
+    /// Requests that a client may make at once. 0: as many as each second.
+    #[serde(rename = "limits.request_burst")]
     pub request_burst: u32,
-    /// Largest body of a single record or a schema, in bytes.
+    /// Largest body of a single record or a schema.
+    #[serde(rename = "limits.body_size", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub max_body_bytes: u64,
     /// How deep objects and arrays of a document are nested at most: of a schema, a query, rules.
+    #[serde(skip)]
     pub max_json_depth: usize,
-    /// Largest body of a bulk call, in bytes.
+    /// Largest body of a bulk call.
+    #[serde(rename = "limits.bulk_size", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub max_bulk_bytes: u64,
-    /// Largest body of a bulk call that names its schema in the body and so is held in memory, in bytes.
+    /// Largest body of a bulk call that names its schema in the body and is held in memory.
+    #[serde(rename = "limits.buffered_bulk_size", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub max_buffered_bulk_bytes: u64,
     /// Bulk calls that run at once.
+    #[serde(rename = "limits.bulk_calls")]
     pub max_bulk_calls: usize,
-    /// How long a bulk call waits for others to end before it is refused.
+    /// How long a bulk call waits for others to end, before its body is read. Then it is refused with 503.
+    #[serde(rename = "limits.bulk_call_wait", with = "Period")]
     pub bulk_call_wait: Duration,
-    /// Memory that a bulk call may need, in bytes.
+    /// Memory that is reserved for a bulk call before its body is read; less for short bodies.
+    #[serde(rename = "memory.bulk_call", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub bulk_call_memory_bytes: u64,
     /// Streams that run at once.
+    #[serde(rename = "limits.streams")]
     pub max_streams: usize,
-    /// Memory that a stream may need, in bytes.
+    /// Memory that is reserved for a stream.
+    #[serde(rename = "memory.stream", with = "Size")]
+    #[schemars(extend("x-reload" = true))]
     pub stream_memory_bytes: u64,
-    /// How long a stream waits for others to end before it is refused.
+    /// How long a stream waits for others to end. Then it is refused with 503.
+    #[serde(rename = "limits.stream_wait", with = "Period")]
     pub stream_wait: Duration,
-    /// How long a client may take for the next 64 KiB of a stream before it is cut off.
+    /// How long a client may take for the next 64 KiB of a stream. Then its query is cancelled and its connection
+    /// breaks.
+    #[serde(rename = "limits.stream_idle", with = "Period")]
+    #[schemars(extend("x-reload" = true))]
     pub stream_idle: Duration,
-    /// Memory for answers that are kept until the next commit, in bytes; 0 keeps none.
+    /// Memory for pages and counts that are kept until the next commit of their schema. 0 keeps none.
+    #[serde(rename = "limits.answer_cache", with = "Size")]
     pub answer_cache_bytes: u64,
     /// Most records that a schema is inferred from.
+    #[serde(rename = "limits.sample")]
+    #[schemars(extend("x-reload" = true))]
     pub max_sample: u64,
     /// Records on a page that asks for no number.
+    #[serde(rename = "limits.default_page")]
+    #[schemars(extend("x-reload" = true))]
     pub default_page_limit: u64,
     /// Most records on a page.
+    #[serde(rename = "limits.max_page")]
+    #[schemars(extend("x-reload" = true))]
     pub max_page_limit: u64,
-    /// The greatest offset that a page number may lead to.
+    /// Greatest offset that a page number may lead to.
+    #[serde(rename = "limits.max_offset")]
+    #[schemars(extend("x-reload" = true))]
     pub max_offset: u64,
     /// Most conditions in a query.
+    #[serde(rename = "limits.conditions")]
+    #[schemars(extend("x-reload" = true))]
     pub max_conditions: usize,
     /// Most values of a list, of the operator `in`.
+    #[serde(rename = "limits.list_values")]
+    #[schemars(extend("x-reload" = true))]
     pub max_list_values: usize,
     /// Longest pattern of `like` and `ilike`, in characters.
+    #[serde(rename = "limits.pattern_chars")]
+    #[schemars(extend("x-reload" = true))]
     pub max_pattern_chars: usize,
-    /// Most values of a document: a query body, a schema, a list of rules.
+    /// Most values of a document, nested ones included: a query body, a schema, a list of rules.
+    #[serde(rename = "limits.document_values")]
+    #[schemars(extend("x-reload" = true))]
     pub max_document_values: u64,
-    /// How deep the conditions of a query are nested at most.
+    /// How deep the conditions of a query may be nested.
+    #[serde(rename = "limits.filter_depth")]
+    #[schemars(extend("x-reload" = true))]
     pub max_filter_depth: usize,
     /// Most sort keys in a query.
+    #[serde(rename = "limits.sort_keys")]
+    #[schemars(extend("x-reload" = true))]
     pub max_sort_keys: usize,
     /// Most columns of an aggregation: keys and figures.
+    #[serde(rename = "limits.columns")]
+    #[schemars(extend("x-reload" = true))]
     pub max_columns: usize,
-    /// How long a page, a count or an aggregation may take, and a stream until its first record.
+    /// How long a page, a count or an aggregation may take, and a stream until its first record. Then the query is
+    /// interrupted.
+    #[serde(rename = "limits.query_timeout", with = "Period")]
+    #[schemars(extend("x-reload" = true))]
     pub query_timeout: Duration,
     /// How long a read waits for the commit that its `min_seq` names.
+    #[serde(rename = "limits.min_seq_wait", with = "Period")]
+    #[schemars(extend("x-reload" = true))]
     pub min_seq_wait: Duration,
-    /// From when on an operation is logged as slow: pool, store and encoding together; `None` logs none.
+    /// How long an operation may take before it is logged as slow: connection, store and encoding together. 0s logs
+    /// none.
+    #[serde(rename = "log.slow_operation", with = "PeriodOrNone")]
     pub slow_operation: Option<Duration>,
     /// Whether spans go to a collector, so that requests get a place in a trace.
+    #[serde(skip)]
     pub is_traced: bool,
 }
 
@@ -105,7 +175,7 @@ impl HttpSettings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
-            workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            workers: None,
             max_connections: 4096,
             keep_alive: Duration::from_secs(75),
             header_timeout: Duration::from_secs(10),

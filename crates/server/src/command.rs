@@ -21,9 +21,9 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::serve::Signals;
-use crate::settings::{CONFIG_VARIABLE, Effective, LogFormat, Sources, Umask, effective, load};
+use crate::settings::{CONFIG_VARIABLE, Effective, Sources, Umask, effective, load, reference};
 use crate::store::{EngineRelease, engine_linkage};
-use crate::telemetry;
+use crate::telemetry::{self, LogFormat};
 
 /// An embedded analytical record store with a streaming REST API.
 #[derive(Debug, Parser)]
@@ -37,7 +37,7 @@ struct CommandLine {
 enum Command {
     /// Serves the API until SIGTERM or Ctrl-C.
     Serve(ServeArguments),
-    /// Shows or checks the configuration.
+    /// Shows, checks or describes the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Says whether the server of this configuration is ready, for container runtimes. Exit code 1 when it is not.
@@ -82,6 +82,8 @@ enum ConfigCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Prints the JSON Schema of a configuration file, for editors and validators.
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -156,8 +158,8 @@ fn execute(command: Command) -> Result<bool> {
             let signals = runtime.block_on(async { Signals::listen() })?;
             let sources = arguments.sources();
             let settings = sources.load()?;
-            settings.storage.umask.apply();
-            let telemetry = telemetry::init(&settings)?;
+            settings.process.umask.apply();
+            let telemetry = telemetry::init(&settings.telemetry)?;
             let served = runtime.block_on(serve::serve(settings, sources, &telemetry, signals));
             telemetry.close();
             // A thread that waits for a client, or for an engine that has stopped, does not keep the process.
@@ -170,9 +172,12 @@ fn execute(command: Command) -> Result<bool> {
             load(Some(&file), &[])?;
             writeln!(stdout(), "{} is valid", file.display()).context("cannot write")?;
         }
+        Command::Config(ConfigCommand::Schema) => {
+            writeln!(stdout(), "{:#}", reference::json_schema()).context("cannot write")?;
+        }
         Command::Keys(KeysArguments { command, data_dir, config }) => {
             let flags: Vec<_> = data_dir.iter().map(|directory| data_dir_flag(directory)).collect();
-            command.run(load(config.as_deref(), &flags)?.storage.data_dir)?;
+            command.run(load(config.as_deref(), &flags)?.process.data_dir)?;
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
         Command::Import(arguments) => return runtime.block_on(import::run(arguments)),

@@ -1,5 +1,6 @@
 //! Logs on standard error, for people on a terminal and bunyan's JSON otherwise; spans to a collector.
 
+mod settings;
 mod traces;
 
 use std::io::{IsTerminal, stderr};
@@ -17,8 +18,8 @@ use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
+pub(crate) use self::settings::{LogFormat, TelemetrySettings};
 pub(crate) use self::traces::is_traced;
-use crate::settings::{Log, LogFormat, Settings};
 
 /// What every target of this program begins with.
 const TARGETS: &str = "eider";
@@ -98,19 +99,18 @@ impl Telemetry {
 ///
 /// # Errors
 /// When the filter cannot be parsed, the collector's address cannot be used, or something logs already.
-pub(crate) fn init(settings: &Settings) -> Result<Telemetry> {
-    let log = &settings.log;
+pub(crate) fn init(settings: &TelemetrySettings) -> Result<Telemetry> {
     // A reader of the log that stalls holds up a thread of its own, and no request.
     let (writer, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(stderr());
     let dropped = writer.error_counter();
-    let (filter, handle) = reload::Layer::new(parse_filter(&log.filter)?);
-    let provider = traces::provider(&settings.telemetry)?;
+    let (filter, handle) = reload::Layer::new(parse_filter(&settings.filter)?);
+    let provider = traces::provider(settings)?;
     tracing_log::LogTracer::init().context("something logs already")?;
     let registry = Registry::default();
     match &provider {
         // One filter for all is cheaper than one for each.
-        None => tracing::subscriber::set_global_default(registry.with(filter).with(lines(log, writer)?)),
+        None => tracing::subscriber::set_global_default(registry.with(filter).with(lines(settings.format, writer)?)),
         Some(provider) => {
             let spans = tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer(TARGETS))
@@ -118,7 +118,9 @@ pub(crate) fn init(settings: &Settings) -> Result<Telemetry> {
                 .with_threads(false)
                 .with_tracked_inactivity(false)
                 .with_filter(Targets::new().with_target(TARGETS, LevelFilter::DEBUG));
-            tracing::subscriber::set_global_default(registry.with(lines(log, writer)?.with_filter(filter)).with(spans))
+            tracing::subscriber::set_global_default(
+                registry.with(lines(settings.format, writer)?.with_filter(filter)).with(spans),
+            )
         }
     }
     .context("something logs already")?;
@@ -134,11 +136,11 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 /// What writes the log.
-fn lines<S>(log: &Log, writer: NonBlocking) -> Result<Box<dyn Layer<S> + Send + Sync>>
+fn lines<S>(format: LogFormat, writer: NonBlocking) -> Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'s> LookupSpan<'s>,
 {
-    let is_text = match log.format {
+    let is_text = match format {
         LogFormat::Auto => stderr().is_terminal(),
         LogFormat::Text => true,
         LogFormat::Json => false,

@@ -16,7 +16,7 @@ use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
 
 pub(crate) use self::reload::Reloader;
 use crate::memory::SystemMemory;
-use crate::settings::{Settings, Sources, bytes};
+use crate::settings::{Settings, Sources};
 use crate::store::Store;
 use crate::telemetry::LogFilter;
 
@@ -42,23 +42,23 @@ struct Keys {
 impl Server {
     /// Binds the address, opens the store and puts everything together.
     pub(crate) async fn open(settings: &Settings, dropped_lines: DroppedLines) -> Result<Self> {
-        let listen = settings.server.listen;
-        let http_settings = settings.http();
+        let listen = settings.process.listen;
+        let http_settings = settings.for_http();
         let scheme = if http_settings.tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-        let data_dir = &settings.storage.data_dir;
+        let data_dir = &settings.process.data_dir;
         fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
         let keys = Keys::open(data_dir, listen)?;
-        let store_settings = settings.store();
+        let store_settings = settings.for_store();
         let temp_directory = store_settings.temp_directory.clone();
         let store = Store::open(store_settings).await.context("cannot open the store")?;
-        let memory = MemoryGuard::new(settings.memory_guard());
-        if let Some(probe) = SystemMemory::new(settings.memory.limit.map(|limit| limit.as_u64())) {
+        let memory = MemoryGuard::new(settings.for_memory_guard());
+        if let Some(probe) = SystemMemory::new(settings.process.memory_limit.map(|limit| limit.as_u64())) {
             memory.watch(probe).context("cannot watch the memory")?;
         }
         let reservable = memory.figures().reservable_bytes;
-        if reservable < settings.memory.bulk_call.as_u64() {
+        if reservable < settings.http.bulk_call_memory_bytes {
             tracing::warn!(
                 memory.reservable_bytes = reservable,
                 "beside the engine and the caches there is little memory for requests; give it more, or lower \
@@ -136,7 +136,7 @@ fn services(
     let store = Arc::new(store.clone());
     let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
-    let reports = Arc::new(FileReports::new(settings.storage.data_dir.join(REPORTS)));
+    let reports = Arc::new(FileReports::new(settings.process.data_dir.join(REPORTS)));
     Services {
         schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
         ingest: IngestService::new(
@@ -144,13 +144,13 @@ fn services(
             Arc::clone(&clock) as _,
             Arc::clone(&ids) as _,
             reports,
-            settings.ingest(),
+            settings.for_ingest(),
         )
         .with_spool_directory(temp_directory.to_owned())
         .with_memory(memory.clone()),
         backup: BackupService::new(Arc::clone(&records), Arc::clone(&clock) as _, Arc::clone(&ids) as _),
-        validations: ValidationService::new(Arc::clone(&records), clock, ids, settings.validations()),
-        query: QueryService::new(records).with_max_page_bytes(bytes(settings.limits.page_size)),
+        validations: ValidationService::new(Arc::clone(&records), clock, ids, settings.for_validations()),
+        query: QueryService::new(records).with_max_page_bytes(settings.process.max_page_bytes),
         memory,
         keys,
         dropped_lines,

@@ -135,7 +135,7 @@ mod tests {
     fn settings_in(directory: &Path) -> StoreSettings {
         let mut settings = StoreSettings::new(directory.join("eider.duckdb"), directory.join("tmp"));
         settings.memory_limit_bytes = 300 << 20;
-        settings.threads = 3;
+        settings.threads = Some(3);
         settings
     }
 

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use duckdb::Connection;
 use eider_application::{Change, ChangeOutcome, StoreError, StoreErrorKind};
 use eider_domain::Schema;
+use eider_settings::Period;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -21,13 +24,17 @@ use crate::shared::{Shared, Turn};
 use crate::{pool, worker};
 
 /// How single changes share commits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct GroupSettings {
-    /// Changes that one commit takes at most.
+    /// Changes of single records that share one commit at most.
+    #[serde(rename = "commits.max_changes")]
     pub max_changes: usize,
-    /// How long a change may wait for its commit to begin.
+    /// How long a change may wait for its commit to begin. Then it is refused with 503.
+    #[serde(rename = "commits.max_wait", with = "Period")]
     pub max_wait: Duration,
-    /// Changes that may wait at once, for each schema.
+    /// Changes that may wait at once, for each schema. More are refused with 503.
+    #[serde(rename = "commits.queue_length")]
     pub queue_length: usize,
 }
 

@@ -1,54 +1,79 @@
 //! What an operator may set about the engine and its connections, and the one place that tells the engine.
 
 use std::fmt::Write as _;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use eider_settings::{Auto, Period, Size};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{GroupSettings, ident};
 
 /// Settings of the store. Applied when it is opened; the engine's configuration is locked afterwards.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct StoreSettings {
     /// The file that holds everything. Created when it does not exist; its directory must.
+    #[serde(skip)]
     pub path: PathBuf,
     /// Where sorts spill and large writes are staged. Created when it does not exist.
+    #[serde(skip)]
     pub temp_directory: PathBuf,
     /// Bytes that the engine's buffers may take; its peak is some 80 MB above.
+    #[serde(skip)]
     pub memory_limit_bytes: u64,
-    /// Threads that one query may use.
-    pub threads: usize,
-    /// Bytes of the write-ahead log after which the store takes a checkpoint.
+    /// Threads that one query may use. `auto`: one for each core.
+    #[serde(rename = "storage.threads", with = "Auto")]
+    pub threads: Option<usize>,
+    /// Size of the write-ahead log after which a checkpoint is taken, also while others write.
+    #[serde(rename = "storage.checkpoint_threshold", with = "Size")]
     pub checkpoint_threshold_bytes: u64,
     /// How long nothing must have been written before a checkpoint is taken that nobody waits for.
+    #[serde(rename = "storage.checkpoint_after_idle", with = "Period")]
     pub checkpoint_after_idle: Duration,
-    /// Bytes of a write that are held in memory before its batches go to a temporary file.
+    /// Memory of a write before its records go to a temporary file.
+    #[serde(rename = "storage.staging_memory", with = "Size")]
     pub staging_memory_bytes: usize,
-    /// Bytes that the filter over the ids of one schema may take, of which an id needs 2.5; the ids of a schema that
-    /// needs more are looked up in the table.
+    /// Memory of the filter over the ids of one schema, 2.5 bytes for each id. Beyond it, clients' ids are looked up in
+    /// the table.
+    #[serde(rename = "storage.id_filter", with = "Size")]
     pub id_filter_bytes: usize,
-    /// Bytes of records that are kept in memory for reads by id, of all schemas together; none when 0.
+    /// Memory of the records, of all schemas together, that are kept for reads by id. 0 keeps none.
+    #[serde(rename = "storage.record_cache", with = "Size")]
     pub record_cache_bytes: u64,
     /// How long a write waits for its turn on a schema.
+    #[serde(rename = "storage.writer_wait", with = "Period")]
     pub writer_wait: Duration,
-    /// How long a change of a schema waits for reads, of any schema, that began before its last deletion; then it ends them.
+    /// How long a change of a schema waits for reads, of any schema, that began before its last deletion. Then it ends
+    /// them.
+    #[serde(rename = "storage.change_patience", with = "Period")]
     pub change_patience: Duration,
     /// How much of a scan goes out at once.
+    #[serde(flatten)]
     pub scan_batch: ScanBatch,
     /// Records of a schema from which on its sorted pages are first looked for within ranges of their first key.
+    #[serde(skip)]
     pub least_ranged_rows: u64,
     /// The connections.
+    #[serde(flatten)]
     pub pool: PoolSettings,
     /// How changes of single records share commits.
+    #[serde(flatten)]
     pub group: GroupSettings,
 }
 
 /// How much of a scan goes out at once: its rows until there are as many, or until they take as many bytes. The engine's
 /// own batches have 2,048 rows, too few to cross a channel one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct ScanBatch {
-    /// Rows of a batch.
+    /// Records after which a batch of a stream goes on to be encoded.
+    #[serde(rename = "storage.scan_batch_rows")]
     pub rows: usize,
-    /// Bytes of a batch, in memory.
+    /// Memory after which a batch of a stream goes on to be encoded.
+    #[serde(rename = "storage.scan_batch", with = "Size")]
     pub bytes: usize,
 }
 
@@ -59,18 +84,23 @@ impl Default for ScanBatch {
 }
 
 /// Settings of the connection pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct PoolSettings {
-    /// Connections that are kept. A stream holds one for as long as its client reads.
+    /// Connections to the engine that are kept. A stream holds one for as long as its client reads.
+    #[serde(rename = "pool.size")]
     pub size: usize,
-    /// Connections beyond those, which are made when all are in use and closed after it.
+    /// Connections beyond `pool.size`. They are made when all others are in use, and closed afterwards.
+    #[serde(rename = "pool.max_overflow")]
     pub max_overflow: usize,
-    /// How long a caller waits for a connection.
+    /// How long a request waits for a connection.
+    #[serde(rename = "pool.wait_timeout", with = "Period")]
     pub wait_timeout: Duration,
-    /// Time since its last use began after which a connection is tried with a query before it is used again; always
-    /// when 0.
+    /// Time without use after which a connection is tried before it is used again. 0s tries it each time.
+    #[serde(rename = "pool.check_after_idle", with = "Period")]
     pub check_after_idle: Duration,
-    /// Age at which a connection is replaced before it is used again; never when 0.
+    /// Age at which a connection is replaced before it is used again. 0s replaces none.
+    #[serde(rename = "pool.recycle_after", with = "Period")]
     pub recycle_after: Duration,
 }
 
@@ -86,23 +116,7 @@ impl StoreSettings {
     /// Settings with defaults for everything but the places: 1 GiB of engine memory, a thread for each core,
     /// a checkpoint every 256 MiB, 32 MiB of staging memory, 256 MiB for a filter of ids, 64 MiB of records, 32 connections.
     pub fn new(path: impl Into<PathBuf>, temp_directory: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            temp_directory: temp_directory.into(),
-            memory_limit_bytes: 1 << 30,
-            threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
-            checkpoint_threshold_bytes: 256 << 20,
-            checkpoint_after_idle: Duration::from_secs(5),
-            staging_memory_bytes: 32 << 20,
-            id_filter_bytes: 256 << 20,
-            record_cache_bytes: 64 << 20,
-            writer_wait: Duration::from_secs(30),
-            change_patience: Duration::from_secs(10),
-            scan_batch: ScanBatch::default(),
-            least_ranged_rows: 50_000,
-            pool: PoolSettings::default(),
-            group: GroupSettings::default(),
-        }
+        Self { path: path.into(), temp_directory: temp_directory.into(), ..Self::default() }
     }
 
     /// The statements that put the settings in force on a fresh instance, and lock it.
@@ -111,10 +125,12 @@ impl StoreSettings {
     /// (DuckDB documentation, "Securing DuckDB"). The temporary directory is set before that.
     pub(crate) fn statements(&self) -> String {
         let temp_directory = ident::literal(&self.temp_directory.to_string_lossy());
+        let cores = || std::thread::available_parallelism().map_or(2, NonZero::get);
+        let threads = self.threads.unwrap_or_else(cores);
         let mut sql = String::new();
         let settings = [
             ("memory_limit", format!("'{}B'", self.memory_limit_bytes)),
-            ("threads", self.threads.max(1).to_string()),
+            ("threads", threads.max(1).to_string()),
             ("temp_directory", temp_directory),
             // The store takes checkpoints itself: one that fails for want of room stops the engine for good.
             ("checkpoint_threshold", "'1TiB'".to_owned()),
@@ -135,6 +151,29 @@ impl StoreSettings {
             let _ = writeln!(sql, "SET GLOBAL {name} = {value};");
         }
         sql
+    }
+}
+
+impl Default for StoreSettings {
+    /// Without places: neither the file nor the temporary directory has a path yet.
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            temp_directory: PathBuf::new(),
+            memory_limit_bytes: 1 << 30,
+            threads: None,
+            checkpoint_threshold_bytes: 256 << 20,
+            checkpoint_after_idle: Duration::from_secs(5),
+            staging_memory_bytes: 32 << 20,
+            id_filter_bytes: 256 << 20,
+            record_cache_bytes: 64 << 20,
+            writer_wait: Duration::from_secs(30),
+            change_patience: Duration::from_secs(10),
+            scan_batch: ScanBatch::default(),
+            least_ranged_rows: 50_000,
+            pool: PoolSettings::default(),
+            group: GroupSettings::default(),
+        }
     }
 }
 

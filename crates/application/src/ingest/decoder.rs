@@ -7,6 +7,9 @@ use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
 use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, Timestamp, Violation};
+use eider_settings::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::assembler::BatchAssembler;
 use super::chunk::{Chunk, DecodedChunk};
@@ -24,23 +27,33 @@ const MAX_DECODING_THREADS: usize = 8;
 const SPARE_CHUNKS: usize = 2;
 
 /// What bounds the memory and the size of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct IngestLimits {
-    /// Longest single record, in bytes of its body.
+    /// Longest single record.
+    #[serde(rename = "limits.record_size", with = "Size")]
     pub max_record_bytes: usize,
-    /// How deep objects and arrays are nested within a value at most.
+    /// How deep objects and arrays may be nested, in a value and in a document (a schema, a query, rules). From 1 to
+    /// 512.
+    #[serde(rename = "limits.json_depth")]
     pub max_json_depth: usize,
-    /// Most records in one call.
+    /// Most records in one bulk call.
+    #[serde(rename = "limits.bulk_records")]
     pub max_records: u64,
-    /// Most failures that a receipt names; all are counted, and reported.
+    /// Most failures that a receipt names. All are counted, and written to a report.
+    #[serde(rename = "limits.reported_failures")]
     pub max_failures: usize,
-    /// Rows after which a batch goes to the store.
+    /// Records after which a batch of a bulk call goes on to be stored.
+    #[serde(rename = "limits.bulk_batch_rows")]
     pub batch_rows: usize,
-    /// Bytes after which a batch goes to the store.
+    /// Memory after which a batch of a bulk call goes on to be stored.
+    #[serde(rename = "limits.bulk_batch", with = "Size")]
     pub batch_bytes: usize,
-    /// Bytes after which a report of failures breaks off.
+    /// Size after which the report of one call's failures breaks off.
+    #[serde(rename = "limits.report_size", with = "Size")]
     pub max_report_bytes: u64,
     /// Chunks of one body, half a megabyte each, that are decoded or wait for a thread that decodes.
+    #[serde(skip)]
     pub decode_width: usize,
 }
 

@@ -80,7 +80,7 @@ impl TestApp {
     }
 
     pub(crate) fn start_over(mut settings: HttpSettings, limits: IngestLimits, reports: MemoryReports) -> Self {
-        settings.workers = 1;
+        settings.workers = Some(1);
         let store = MemoryStore::new();
         let records: Arc<dyn RecordStore> = Arc::new(store.clone());
         let catalog: Arc<dyn SchemaCatalog> = Arc::new(store.clone());

@@ -192,8 +192,8 @@ async fn copy_closed(data_dir: PathBuf, directory: &Path) -> Result<BackupReceip
 /// The settings of a store in a data directory, all others as they are by default.
 pub(crate) fn settings_in(data_dir: PathBuf) -> StoreSettings {
     let mut settings = Settings::default();
-    settings.storage.data_dir = data_dir;
-    settings.store()
+    settings.process.data_dir = data_dir;
+    settings.for_store()
 }
 
 /// Opens the copy, checks what it holds, and makes it a backup.

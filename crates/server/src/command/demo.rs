@@ -37,15 +37,15 @@ pub(crate) async fn run(listen: SocketAddr, data_dir: Option<PathBuf>) -> Result
     };
     let samples = Samples::write(temporary.path())?;
     let mut settings = Settings::default();
-    settings.server.listen = listen;
-    settings.storage.data_dir = data_dir;
-    settings.server.shutdown_grace = Duration::from_secs(2);
+    settings.process.listen = listen;
+    settings.process.data_dir = data_dir;
+    settings.http.shutdown_grace = Duration::from_secs(2);
 
     let signal = stop_signal()?;
     let server = match Server::open(&settings, DroppedLines::default()).await {
         Err(error) if is_address_in_use(&error) => {
             writeln!(stdout(), "{listen} is taken; taking a free port.")?;
-            settings.server.listen.set_port(0);
+            settings.process.listen.set_port(0);
             Server::open(&settings, DroppedLines::default()).await?
         }
         other => other?,

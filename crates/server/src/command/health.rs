@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it does not answer in time, or answers that it is not ready.
 pub(crate) async fn check(settings: &Settings) -> Result<()> {
-    let address = reachable(settings.server.listen);
-    if !settings.server.tls_certificate.as_os_str().is_empty() {
+    let address = reachable(settings.process.listen);
+    if !settings.process.tls_certificate.as_os_str().is_empty() {
         let connected = timeout(PATIENCE, TcpStream::connect(address)).await.context("no connection in time")?;
         return connected.map(drop).with_context(|| format!("cannot connect to {address}"));
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use figment::providers::{Format, Serialized, Toml};
-use figment::value::Value;
+use figment::value::{Dict, Value};
 use figment::{Figment, Metadata, Provider, Source};
 
 use super::Settings;
+use super::reference::{REFERENCE, Setting};
 
 /// What every variable of the environment begins with.
 const PREFIX: &str = "EIDER_";
@@ -22,12 +23,7 @@ const MISSPELT: f64 = 0.8;
 /// Shorter names of the two settings that are set most.
 const SHORT_VARIABLES: [(&str, &str); 2] = [("EIDER_LISTEN", "server.listen"), ("EIDER_DATA_DIR", "storage.data_dir")];
 
-/// The keys of all settings, as `section.key`, in the order of their definition.
-pub fn known_keys() -> Vec<String> {
-    let defaults = toml::Table::try_from(Settings::default()).unwrap_or_default();
-    keys_of(&defaults)
-}
-
+/// The keys of a table: `section.name`, or the name of what is no section.
 fn keys_of(table: &toml::Table) -> Vec<String> {
     let keys = table.iter().flat_map(|(section, value)| match value {
         toml::Value::Table(keys) => keys.keys().map(|key| format!("{section}.{key}")).collect(),
@@ -99,14 +95,13 @@ pub struct Effective {
 /// As [`load`].
 pub fn effective(sources: &Sources) -> Result<Vec<Effective>> {
     let layers = layers(sources.file.as_deref(), &sources.flags)?;
-    let values = toml::Table::try_from(extract(&layers)?).context("the settings cannot be written as TOML")?;
-    let of = |key: String| {
-        let (section, name) = key.split_once('.')?;
-        let value = masked(values.get(section)?.get(name)?.clone()).to_string();
-        let source = layers.find_metadata(&key).map_or_else(|| DEFAULT.to_owned(), |metadata| layer(metadata, &key));
-        Some(Effective { key, value, source })
+    let mut values = extract(&layers)?.table().context("the settings cannot be written as TOML")?;
+    let of = |Setting { key, .. }: &Setting| {
+        let value = masked(values.remove(key)?).to_string();
+        let source = layers.find_metadata(key).map_or_else(|| DEFAULT.to_owned(), |metadata| layer(metadata, key));
+        Some(Effective { key: key.clone(), value, source })
     };
-    Ok(known_keys().into_iter().filter_map(of).collect())
+    Ok(REFERENCE.iter().filter_map(of).collect())
 }
 
 /// The layer that a value comes from, with the variable or the file.
@@ -147,20 +142,21 @@ fn masked_text(text: &str) -> String {
 }
 
 fn layers(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Figment> {
-    let known = known_keys();
-    let defaults = toml::Table::try_from(Settings::default()).context("the defaults cannot be written as TOML")?;
-    let mut layers = Figment::from(Named(DEFAULT, Serialized::defaults(Settings::default())));
+    let mut layers = Figment::new();
+    for Setting { key, default, .. } in REFERENCE.iter() {
+        layers = layers.merge(Named(DEFAULT, Serialized::default(key, default)));
+    }
     if let Some(path) = file {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
-        check_file(path, &text, &known)?;
+        check_file(path, &text)?;
         layers = layers.merge(FileText { path, text: &text });
     }
-    check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()), &known)?;
-    for key in &known {
+    check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    for Setting { key, default, .. } in REFERENCE.iter() {
         for variable in variables_of(key) {
             if let Some(text) = variable_text(&variable)? {
-                layers = layers.merge(Variable { key, value: value_of(text, defaults_of(&defaults, key)) });
+                layers = layers.merge(Variable { key, value: value_of(text, default) });
             }
         }
     }
@@ -170,18 +166,26 @@ fn layers(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Figment> {
     Ok(layers)
 }
 
+/// Takes each value by itself first, so that a bad one is named with its key and its layer.
 fn extract(layers: &Figment) -> Result<Settings> {
-    let settings: Settings = layers.extract().map_err(|error| {
-        let values: Vec<String> = error.into_iter().map(|error| explain(&error)).collect();
-        anyhow::anyhow!("the configuration is not valid: {}", values.join("; "))
-    })?;
+    let mut values = Dict::new();
+    let mut faults = Vec::new();
+    for Setting { key, .. } in REFERENCE.iter() {
+        let Ok(value) = layers.find_value(key) else { continue };
+        match settings_of(Dict::from([(key.clone(), value.clone())])) {
+            Ok(_) => drop(values.insert(key.clone(), value)),
+            Err(error) => faults.push(explain(key, &error, layers.find_metadata(key))),
+        }
+    }
+    ensure!(faults.is_empty(), "the configuration is not valid: {}", faults.join("; "));
+    let settings = settings_of(values).map_err(|error| anyhow::anyhow!("the configuration is not valid: {error}"))?;
     settings.check().context("the configuration is not valid")?;
     Ok(settings)
 }
 
-fn defaults_of<'d>(defaults: &'d toml::Table, key: &str) -> Option<&'d toml::Value> {
-    let (section, name) = key.split_once('.')?;
-    defaults.get(section)?.get(name)
+/// The settings of some values by their keys; all others have their defaults.
+fn settings_of(values: Dict) -> Result<Settings, Box<figment::Error>> {
+    Value::from(values).deserialize().map_err(Box::new)
 }
 
 /// What a variable of the environment says, if it is set.
@@ -192,10 +196,10 @@ fn variable_text(name: &str) -> Result<Option<String>> {
 
 /// The value that a text stands for where a setting has this default. Where that is text, so is every value: a directory may be
 /// called `2024`.
-fn value_of(text: String, default: Option<&toml::Value>) -> Value {
+fn value_of(text: String, default: &toml::Value) -> Value {
     match default {
-        Some(toml::Value::String(_)) | None => Value::from(text),
-        Some(_) => text.parse().unwrap_or_else(|never| match never {}),
+        toml::Value::String(_) => Value::from(text),
+        _ => text.parse().unwrap_or_else(|never| match never {}),
     }
 }
 
@@ -210,7 +214,7 @@ impl Provider for Variable<'_> {
         Metadata::named("environment variable")
     }
 
-    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, Dict>, figment::Error> {
         Ok(figment::util::nest(self.key, self.value.clone())
             .into_dict()
             .map(|dict| figment::Profile::Default.collect(dict))
@@ -226,7 +230,7 @@ impl<P: Provider> Provider for Named<P> {
         Metadata::named(self.0)
     }
 
-    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, Dict>, figment::Error> {
         self.1.data()
     }
 }
@@ -242,18 +246,17 @@ impl Provider for FileText<'_> {
         Metadata::from("TOML file", self.path)
     }
 
-    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, Dict>, figment::Error> {
         Toml::string(self.text).data()
     }
 }
 
 /// One bad value: its key, what is wrong with it, and the layer that it comes from.
-fn explain(error: &figment::Error) -> String {
-    let key = error.path.join(".");
-    let layer = error.metadata.as_ref().map(|metadata| match &metadata.source {
+fn explain(key: &str, error: &figment::Error, metadata: Option<&Metadata>) -> String {
+    let layer = metadata.map(|metadata| match &metadata.source {
         Some(Source::File(path)) => path.display().to_string(),
         _ if metadata.name.starts_with("environment") => {
-            format!("the environment, as {}", variables_of(&key).join(" or "))
+            format!("the environment, as {}", variables_of(key).join(" or "))
         }
         _ => "the command line".to_owned(),
     });
@@ -263,16 +266,13 @@ fn explain(error: &figment::Error) -> String {
     )
 }
 
-fn check_file(path: &Path, text: &str, known: &[String]) -> Result<()> {
+fn check_file(path: &Path, text: &str) -> Result<()> {
     let table: toml::Table = toml::from_str(text).with_context(|| format!("{} is not valid TOML", path.display()))?;
+    let known = || REFERENCE.iter().map(|setting| setting.key.as_str());
     for key in keys_of(&table) {
-        if !known.contains(&key) {
+        if known().all(|name| name != key) {
             let line = line_of(text, key.rsplit('.').next().unwrap_or(&key));
-            bail!(
-                "{}{line}: there is no setting `{key}`{}",
-                path.display(),
-                hint(&key, known.iter().map(String::as_str))
-            );
+            bail!("{}{line}: there is no setting `{key}`{}", path.display(), hint(&key, known()));
         }
     }
     Ok(())
@@ -285,13 +285,13 @@ fn line_of(text: &str, key: &str) -> String {
     number.map_or_else(String::new, |index| format!(":{}", index + 1))
 }
 
-fn check_environment(names: impl Iterator<Item = String>, known: &[String]) -> Result<()> {
-    let variables: Vec<String> = known.iter().flat_map(|key| variables_of(key)).collect();
+fn check_environment(names: impl Iterator<Item = String>) -> Result<()> {
+    let variables: Vec<String> = REFERENCE.iter().flat_map(|setting| variables_of(&setting.key)).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && name != CONFIG_VARIABLE) {
         let Some((similarity, nearest)) = nearest(&name, variables.iter().map(String::as_str)) else { return Ok(()) };
-        let names_section = known.iter().filter_map(|key| key.split_once('.')).any(|(section, _)| {
+        let names_section = REFERENCE.iter().any(|setting| {
             name.strip_prefix(PREFIX)
-                .is_some_and(|rest| rest.starts_with(&format!("{}_", section.to_ascii_uppercase())))
+                .is_some_and(|rest| rest.starts_with(&format!("{}_", setting.section().to_ascii_uppercase())))
         });
         // Other programs have variables that begin so: a path to this one, say.
         if nearest != name && (names_section || similarity >= MISSPELT) {
@@ -327,12 +327,12 @@ mod tests {
             jail.set_env("EIDER_LISTEN", "127.0.0.1:1");
             let flags = [("server.listen", "127.0.0.1:2".to_owned())];
             let settings = load(Some(Path::new("eider.toml")), &flags).unwrap();
-            assert_eq!(settings.pool.size, 4);
-            assert_eq!(settings.pool.wait_timeout.as_secs(), 7);
-            assert_eq!(settings.limits.max_page, 500);
-            assert_eq!(settings.store().memory_limit_bytes, 300 << 20);
-            assert_eq!(settings.server.listen.port(), 2);
-            assert_eq!(settings.limits.conditions, Settings::default().limits.conditions);
+            assert_eq!(settings.store.pool.size, 4);
+            assert_eq!(settings.store.pool.wait_timeout.as_secs(), 7);
+            assert_eq!(settings.http.max_page_limit, 500);
+            assert_eq!(settings.for_store().memory_limit_bytes, 300 << 20);
+            assert_eq!(settings.process.listen.port(), 2);
+            assert_eq!(settings.http.max_conditions, Settings::default().http.max_conditions);
             Ok(())
         });
     }
@@ -344,7 +344,7 @@ mod tests {
             assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
             let sources = Sources { file: Some(pipe.clone()), flags: Vec::new() };
             let writer = std::thread::spawn(move || fs::write(pipe, "[pool]\nsize = 3\n").unwrap());
-            assert_eq!(sources.load().unwrap().pool.size, 3);
+            assert_eq!(sources.load().unwrap().store.pool.size, 3);
             writer.join().unwrap();
             assert!(sources.load_again().unwrap_err().to_string().contains("no file that can be read again"));
             Ok(())
@@ -412,7 +412,7 @@ mod tests {
             jail.set_env("EIDER_DATA_DIR", "/srv");
             let flags = vec![("server.listen", "127.0.0.1:2".to_owned())];
             let all = effective(&Sources { file: Some("eider.toml".into()), flags }).unwrap();
-            assert_eq!(all.iter().map(|setting| setting.key.clone()).collect::<Vec<_>>(), known_keys());
+            assert!(all.iter().map(|setting| &setting.key).eq(REFERENCE.iter().map(|setting| &setting.key)));
             let of = |key: &str| {
                 let setting = all.iter().find(|setting| setting.key == key).unwrap();
                 (setting.value.as_str(), setting.source.rsplit('/').next().unwrap())
@@ -458,7 +458,7 @@ mod tests {
 
     #[test]
     fn every_key_has_a_variable_of_its_own() {
-        let mut variables: Vec<String> = known_keys().iter().flat_map(|key| variables_of(key)).collect();
+        let mut variables: Vec<String> = REFERENCE.iter().flat_map(|setting| variables_of(&setting.key)).collect();
         let all = variables.len();
         variables.sort();
         variables.dedup();

@@ -11,7 +11,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
 
-use crate::settings::Telemetry;
+use super::TelemetrySettings;
 
 /// Where a collector takes spans, below its address.
 const TRACES_PATH: &str = "/v1/traces";
@@ -20,7 +20,7 @@ const TRACES_PATH: &str = "/v1/traces";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether somebody said where spans go.
-pub(crate) fn is_traced(settings: &Telemetry) -> bool {
+pub(crate) fn is_traced(settings: &TelemetrySettings) -> bool {
     let of_environment = [OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT];
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|endpoint| !endpoint.is_empty());
     !settings.otlp_endpoint.is_empty() || of_environment.into_iter().any(is_set)
@@ -32,7 +32,7 @@ pub(crate) fn is_traced(settings: &Telemetry) -> bool {
 ///
 /// # Errors
 /// When the address cannot be used.
-pub(super) fn provider(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
+pub(super) fn provider(settings: &TelemetrySettings) -> Result<Option<SdkTracerProvider>> {
     if !is_traced(settings) {
         return Ok(None);
     }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use eider_application::MemoryGuard;
 use eider_http_api::LiveSettings;
 
-use crate::settings::{RELOADABLE, Settings, Sources};
+use crate::settings::reference::REFERENCE;
+use crate::settings::{Settings, Sources};
 use crate::telemetry::LogFilter;
 
 /// What a running server can be told.
@@ -50,9 +51,9 @@ impl Reloader {
 
     fn apply(&mut self) -> Result<()> {
         let Reload { settings, applied, waiting } = difference(&self.settings, &self.sources.load_again()?)?;
-        self.log.set(&settings.log.filter)?;
-        self.http.replace(settings.http());
-        self.memory.configure(settings.memory_guard());
+        self.log.set(&settings.telemetry.filter)?;
+        self.http.replace(settings.for_http());
+        self.memory.configure(settings.for_memory_guard());
         self.settings = settings;
         tracing::info!(settings.applied = ?applied, "the configuration was reloaded");
         if !waiting.is_empty() {
@@ -64,22 +65,19 @@ impl Reloader {
 
 /// Takes over what can be.
 fn difference(current: &Settings, read: &Settings) -> Result<Reload> {
-    let table = |settings: &Settings| toml::Table::try_from(settings).context("the settings cannot be written as TOML");
+    let table = |settings: &Settings| settings.table().context("the settings cannot be written as TOML");
     let (mut merged, read) = (table(current)?, table(read)?);
     let (mut applied, mut waiting) = (BTreeSet::new(), BTreeSet::new());
-    for (section, keys) in &mut merged {
-        let (Some(keys), Some(read)) = (keys.as_table_mut(), read.get(section).and_then(toml::Value::as_table)) else {
+    for setting in REFERENCE.iter() {
+        let (Some(value), Some(new)) = (merged.get_mut(&setting.key), read.get(&setting.key)) else { continue };
+        if value == new {
             continue;
-        };
-        for (name, value) in keys {
-            let Some(new) = read.get(name).filter(|new| *new != value) else { continue };
-            let key = format!("{section}.{name}");
-            if RELOADABLE.contains(&key.as_str()) {
-                value.clone_from(new);
-                applied.insert(key);
-            } else {
-                waiting.insert(key);
-            }
+        }
+        if setting.is_reloaded {
+            value.clone_from(new);
+            applied.insert(setting.key.clone());
+        } else {
+            waiting.insert(setting.key.clone());
         }
     }
     let settings: Settings = merged.try_into().context("the settings do not go together")?;
@@ -90,23 +88,14 @@ fn difference(current: &Settings, read: &Settings) -> Result<Reload> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::known_keys;
-
-    #[test]
-    fn every_reloadable_key_is_a_setting() {
-        let known = known_keys();
-        for key in RELOADABLE {
-            assert!(known.contains(&(*key).to_owned()), "{key}");
-        }
-    }
 
     #[test]
     fn what_cannot_change_stays_until_the_next_start() {
         let current = Settings::default();
         let mut read = current.clone();
-        (read.limits.max_page, read.pool.size) = (500, 3);
+        (read.http.max_page_limit, read.store.pool.size) = (500, 3);
         let Reload { settings, applied, waiting } = difference(&current, &read).unwrap();
-        assert_eq!((settings.limits.max_page, settings.pool.size), (500, current.pool.size));
+        assert_eq!((settings.http.max_page_limit, settings.store.pool.size), (500, current.store.pool.size));
         assert_eq!(applied, BTreeSet::from(["limits.max_page".to_owned()]));
         assert_eq!(waiting, BTreeSet::from(["pool.size".to_owned()]));
     }
@@ -114,9 +103,9 @@ mod tests {
     #[test]
     fn a_setting_that_does_not_go_with_one_that_stays_is_refused() {
         let mut current = Settings::default();
-        current.limits.default_page = 200;
+        current.http.default_page_limit = 200;
         let mut read = current.clone();
-        read.limits.max_page = 100;
+        read.http.max_page_limit = 100;
         difference(&current, &read).unwrap_err();
     }
 }

@@ -1,10 +1,10 @@
 //! The files in `config/` and the table of settings in the documentation.
 
-use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use eider::settings::{RELOADABLE, Settings, known_keys, load, variables_of};
+use eider::settings::reference::{REFERENCE, Setting};
+use eider::settings::{Settings, load, reference};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -28,66 +28,67 @@ fn every_file_in_config_is_valid() {
     assert!(files >= 2);
 }
 
-#[test]
-fn the_default_file_says_every_default_with_what_it_is_for() {
-    let text = read("config/default.toml");
-    let given: toml::Table = toml::from_str(&text).unwrap();
-    assert_eq!(given, toml::Table::try_from(Settings::default()).unwrap());
-    let keys: Vec<String> = settings_of(&text).into_iter().map(|setting| setting.key).collect();
-    let (mut documented, mut known) = (keys, known_keys());
-    documented.sort();
-    known.sort();
-    assert_eq!(documented, known);
-}
+/// Where the table of settings stands in a page of the documentation.
+const TABLE: (&str, &str) = ("<!-- settings: begin -->\n", "<!-- settings: end -->");
 
-struct Setting {
-    key: String,
-    default: String,
-    comment: String,
-}
-
-/// The settings of a commented file; panics where a key has no comment.
-fn settings_of(text: &str) -> Vec<Setting> {
-    let (mut section, mut comment, mut settings) = (String::new(), Vec::new(), Vec::new());
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            name.trim_end_matches(']').clone_into(&mut section);
-        } else if let Some(words) = line.strip_prefix('#') {
-            comment.push(words.trim());
-            continue;
-        } else if let Some((key, default)) = line.split_once(" = ") {
-            let key = format!("{section}.{key}");
-            assert!(!comment.is_empty(), "{key} has no comment");
-            settings.push(Setting { key, default: default.to_owned(), comment: comment.join(" ") });
-        }
-        comment.clear();
-    }
-    settings
+/// Whether the files that are made of the settings are to be made again.
+fn is_update() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
 }
 
 #[test]
-fn the_operations_guide_names_what_a_reload_changes() {
-    let guide = read("docs/operations.md").replace('\n', " ");
-    let named = guide.split("These can change: ").nth(1).unwrap().split(". ").next().unwrap();
-    let keys: Vec<&str> = named.split(", ").map(|key| key.trim_matches('`')).collect();
-    assert_eq!(keys, RELOADABLE);
-}
-
-#[test]
-fn the_operations_guide_lists_every_setting() {
-    let mut table = String::from("| key | environment | default | |\n|---|---|---|---|\n");
-    for Setting { key, default, comment } in settings_of(&read("config/default.toml")) {
-        let variables: Vec<String> = variables_of(&key).iter().map(|name| format!("`{name}`")).collect();
-        writeln!(table, "| `{key}` | {} | `{default}` | {comment} |", variables.join(", ")).unwrap();
-    }
-    let guide = read("docs/operations.md");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        let (before, rest) = guide.split_once("| key | environment |").unwrap();
-        let after = rest.split_once("\n\n").map_or(String::new(), |(_, after)| format!("\n{after}"));
-        fs::write(root().join("docs/operations.md"), format!("{before}{table}{after}")).unwrap();
+fn the_default_file_is_made_of_the_settings() {
+    let file = reference::default_file();
+    let given: toml::Table = toml::from_str(&file).unwrap();
+    let keys: Vec<String> = REFERENCE.iter().map(|setting| setting.key.clone()).collect();
+    let flat = given.iter().flat_map(|(section, names)| {
+        names.as_table().unwrap().iter().map(move |(name, value)| (format!("{section}.{name}"), value.clone()))
+    });
+    assert_eq!(flat.collect::<toml::Table>(), Settings::default().table().unwrap(), "{keys:?}");
+    if is_update() {
+        fs::write(root().join("config/default.toml"), file).unwrap();
         return;
     }
-    assert!(guide.contains(&table), "docs/operations.md lacks this table (UPDATE_DOCS=1 writes it):\n{table}");
+    assert_eq!(read("config/default.toml"), file, "UPDATE_DOCS=1 writes config/default.toml");
+}
+
+/// The page with the table of settings, wherever it stands in the documentation.
+fn page_with_the_table(directory: &Path) -> Option<PathBuf> {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| {
+        if path.is_dir() {
+            return page_with_the_table(&path);
+        }
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        (is_page && fs::read_to_string(&path).unwrap().contains(TABLE.0)).then_some(path)
+    })
+}
+
+#[test]
+fn the_documentation_has_the_table_of_settings() {
+    let page = page_with_the_table(&root().join("docs")).expect("a page has the mark of the table");
+    let text = fs::read_to_string(&page).unwrap();
+    let (before, rest) = text.split_once(TABLE.0).unwrap();
+    let (table, after) = rest.split_once(TABLE.1).expect("the table ends");
+    if is_update() {
+        fs::write(&page, [before, TABLE.0, &reference::table(), TABLE.1, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(table, reference::table(), "UPDATE_DOCS=1 writes {}", page.display());
+}
+
+#[test]
+fn the_schema_describes_every_file_in_config() {
+    let output = crate::process::eider(&["config", "schema"]).output().unwrap();
+    assert!(output.status.success());
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema, reference::json_schema());
+    let default: toml::Table = toml::from_str(&read("config/default.toml")).unwrap();
+    for (section, names) in &default {
+        for (name, value) in names.as_table().unwrap() {
+            let described = &schema["properties"][section]["properties"][name]["default"];
+            assert_eq!(*described, serde_json::to_value(value).unwrap(), "{section}.{name}");
+        }
+    }
 }
 
 /// Settings of which every text is a value, but for those that [`refused`] names.
@@ -143,22 +144,21 @@ fn refused(key: &str, default: &toml::Value) -> Vec<&'static str> {
 
 #[test]
 fn every_setting_refuses_what_it_cannot_work_with() {
-    let defaults = toml::Table::try_from(Settings::default()).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("eider.toml");
-    for key in known_keys() {
-        let (section, name) = key.split_once('.').unwrap();
-        let values = refused(&key, &defaults[section][name]);
-        assert!(values.len() > usize::from(!FREE.contains(&&*key)), "{key} has no values of its own");
+    for setting in REFERENCE.iter() {
+        let (Setting { key, default, .. }, section, name) = (setting, setting.section(), setting.name());
+        let values = refused(key, default);
+        assert!(values.len() > usize::from(!FREE.contains(&key.as_str())), "{key} has no values of its own");
         for value in values {
             fs::write(&file, format!("[{section}]\n{name} = {value}\n")).unwrap();
             let Err(error) = load(Some(&file), &[]) else { panic!("{key} = {value} is taken") };
             let message = format!("{error:#}");
-            let named = ["server.tls_certificate", "server.tls_key"].contains(&&*key)
+            let named = ["server.tls_certificate", "server.tls_key"].contains(&key.as_str())
                 || key.starts_with("memory.") && message.contains("`memory.")
                 || key == "limits.default_page"
                 || key == "pool.max_overflow";
-            assert!(named || message.contains(&key) || message.contains(name), "{key} = {value}: {message}");
+            assert!(named || message.contains(key.as_str()) || message.contains(name), "{key} = {value}: {message}");
         }
     }
 }
