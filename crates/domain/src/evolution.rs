@@ -168,16 +168,25 @@ impl Demand {
 
 /// Whether values of a type can be had as values of another without loss, all of them or most of them.
 pub(crate) fn widens(from: DataType, to: DataType) -> bool {
-    use DataType::{Boolean, Date, Datetime, Decimal, Integer, Number, String, Uuid};
-    match (from, to) {
-        (Integer, Number | Decimal { .. } | String)
-        | (Decimal { .. } | Boolean | Uuid, String)
-        | (Date, Datetime | String) => true,
-        (Decimal { precision, scale }, Decimal { precision: wider, scale: finer }) => {
-            finer >= scale && wider - finer >= precision - scale
+    let is_wider = match from {
+        DataType::Integer => matches!(to, DataType::Number | DataType::Decimal { .. } | DataType::String),
+        DataType::Decimal { precision, scale } => {
+            if let DataType::Decimal { precision: wider, scale: finer } = to {
+                finer >= scale && wider - finer >= precision - scale
+            } else {
+                to == DataType::String
+            }
         }
-        _ => from == to,
-    }
+        DataType::Boolean | DataType::Uuid => to == DataType::String,
+        DataType::Date => matches!(to, DataType::Datetime | DataType::String),
+        DataType::String
+        | DataType::Number
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Object
+        | DataType::Array => false,
+    };
+    is_wider || from == to
 }
 
 /// A value of one type as one of another that it may be widened to; `None` when it cannot be had without loss.

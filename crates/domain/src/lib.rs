@@ -4,6 +4,9 @@
 //! of a storage engine or of a web framework appears. Arrow's schema types are the one exception: Arrow is
 //! the data model that every layer shares.
 
+// A new variant is asked for by the compiler wherever it matters.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 mod access;
 mod evolution;
 mod names;
@@ -31,7 +34,7 @@ pub use schema::{
     RECORD_FIELD_COUNT, Schema, SchemaDefinition, SystemField, UniqueKey, UnknownField, Warnings, listed,
 };
 pub use types::{
-    CharacterSet, DEFAULT_JSON_DEPTH, DataType, ExactSum, Incoming, JsonFault, MAX_DECIMAL_PRECISION, MAX_JSON_DEPTH,
-    Timestamp, Value, ValueError, ValueRef, check_json, compacted, count_values, parse_json, temporal,
+    CharacterSet, DEFAULT_JSON_DEPTH, DataType, ExactSum, Family, Incoming, JsonFault, MAX_DECIMAL_PRECISION,
+    MAX_JSON_DEPTH, Timestamp, Value, ValueError, ValueRef, check_json, compacted, count_values, parse_json, temporal,
 };
 pub use violation::{Severity, Violation, ViolationCode};

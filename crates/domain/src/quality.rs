@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use regex::Regex;
 use serde_json::Value as Json;
+use strum::IntoStaticStr;
 
 use self::standard::ListedTexts;
 pub use mend::{Mended, chains, mended};
@@ -31,7 +32,8 @@ pub const MAX_RULES: usize = 100;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// What a broken rule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Category {
     /// There is no value.
     Missing,
@@ -56,17 +58,7 @@ pub enum Category {
 impl Category {
     /// The category as it stands on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::ValueList => "value_list",
-            Self::Standardization => "standardization",
-            Self::Length => "length",
-            Self::Characters => "characters",
-            Self::Pattern => "pattern",
-            Self::Range => "range",
-            Self::Duplicate => "duplicate",
-            Self::Freshness => "freshness",
-        }
+        self.into()
     }
 }
 
@@ -166,7 +158,13 @@ impl Rule {
         match self.check {
             Check::Standardize(_) => true,
             Check::Values(_) => self.data_type() == DataType::String,
-            _ => false,
+            Check::Required
+            | Check::Length { .. }
+            | Check::Characters(_)
+            | Check::Pattern(_)
+            | Check::Range { .. }
+            | Check::Duplicate
+            | Check::Freshness(_) => false,
         }
     }
 
@@ -203,20 +201,20 @@ impl Rule {
     pub fn oldest(&self, now: Timestamp) -> Option<Value> {
         let Check::Freshness(max_age) = self.check else { return None };
         let micros = now.minus(max_age).as_micros();
-        Some(match self.data_type() {
-            DataType::Date => Value::Date(i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN)),
-            _ => Value::Datetime(micros),
+        Some(if self.data_type() == DataType::Date {
+            Value::Date(i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN))
+        } else {
+            Value::Datetime(micros)
         })
     }
 
     /// What is wrong with a value of its field; `None` when nothing is. Of [`Check::Duplicate`] one value says nothing.
     pub fn finding(&self, value: &Value, now: Timestamp) -> Option<Finding> {
         let broken = |is_broken: bool| is_broken.then_some(Finding { suggestion: None });
-        let text = match value {
-            Value::Null => return broken(matches!(self.check, Check::Required)),
-            ValueRef::Text(text) => text.as_ref(),
-            _ => "",
-        };
+        if *value == Value::Null {
+            return broken(matches!(self.check, Check::Required));
+        }
+        let text = if let ValueRef::Text(text) = value { text.as_ref() } else { "" };
         let is_below = |limit: &Value| value.compare(limit).is_some_and(std::cmp::Ordering::is_lt);
         let is_above = |limit: &Value| value.compare(limit).is_some_and(std::cmp::Ordering::is_gt);
         match &self.check {
@@ -244,7 +242,14 @@ impl Rule {
                 let listed = self.listed.get_or_init(|| ListedTexts::new(allowed));
                 if listed.contains(text) { None } else { listed.only_like(text).map(Cow::Borrowed) }
             }
-            _ => None,
+            Check::Required
+            | Check::Values(_)
+            | Check::Length { .. }
+            | Check::Characters(_)
+            | Check::Pattern(_)
+            | Check::Range { .. }
+            | Check::Duplicate
+            | Check::Freshness(_) => None,
         }
     }
 
@@ -261,7 +266,12 @@ impl Rule {
                 let chars = text.chars().count() as u64;
                 min.is_some_and(|least| chars < least) || max.is_some_and(|most| chars > most)
             }
-            _ => false,
+            Check::Required
+            | Check::Values(_)
+            | Check::Standardize(_)
+            | Check::Range { .. }
+            | Check::Duplicate
+            | Check::Freshness(_) => false,
         }
     }
 
@@ -278,7 +288,7 @@ impl Rule {
                 });
                 is.map(|place| after.property_field(place)).ok_or_else(|| name.as_str().to_owned())
             }
-            other => Ok(other.clone()),
+            Field::System(_) | Field::Computed { .. } => Ok(field.clone()),
         };
         let fields = self.fields.iter().map(rebound).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { fields, ..self.clone() })

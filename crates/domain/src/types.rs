@@ -10,7 +10,7 @@ mod timestamp;
 mod value;
 
 pub use characters::CharacterSet;
-pub use data_type::{DataType, MAX_DECIMAL_PRECISION};
+pub use data_type::{DataType, Family, MAX_DECIMAL_PRECISION};
 pub use exact_sum::ExactSum;
 pub use incoming::Incoming;
 pub(crate) use incoming::typed;

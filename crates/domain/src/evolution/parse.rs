@@ -136,9 +136,10 @@ fn dropped(report: &mut Report, current: &SchemaDefinition, value: Option<&Json>
     let mut places = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let pointer = format!("/drop/{index}");
-        match name {
-            Json::String(name) => places.extend(report.place_of(&pointer, name, current.properties())),
-            other => report.mismatch(&pointer, "string", other),
+        if let Json::String(name) = name {
+            places.extend(report.place_of(&pointer, name, current.properties()));
+        } else {
+            report.mismatch(&pointer, "string", name);
         }
     }
     places
@@ -213,14 +214,14 @@ fn merge(target: &mut Json, patch: &Map<String, Json>) {
     }
     let Json::Object(target) = target else { return };
     for (key, value) in patch {
-        match value {
-            Json::Null => {
-                target.remove(key);
-            }
-            Json::Object(patch) if key != "default" => merge(target.entry(key).or_insert(Json::Null), patch),
-            value => {
-                target.insert(key.clone(), value.clone());
-            }
+        if value.is_null() {
+            target.remove(key);
+        } else if let Json::Object(patch) = value
+            && key != "default"
+        {
+            merge(target.entry(key).or_insert(Json::Null), patch);
+        } else {
+            target.insert(key.clone(), value.clone());
         }
     }
 }

@@ -177,7 +177,7 @@ impl Reader<'_> {
         let applies = match kind {
             "required" => true,
             "values" => data_type.is_comparable() && data_type != DataType::Boolean,
-            "range" => data_type.is_ordered() && !matches!(data_type, DataType::String | DataType::Uuid),
+            "range" => data_type.has_limits(),
             "duplicate" => data_type.is_comparable(),
             "freshness" => matches!(data_type, DataType::Date | DataType::Datetime),
             _ => data_type == DataType::String,

@@ -42,7 +42,15 @@ impl GroupKey {
         let is_truncated = match field.data_type() {
             DataType::Datetime => true,
             DataType::Date => unit >= DateUnit::Day,
-            _ => false,
+            DataType::String
+            | DataType::Integer
+            | DataType::Number
+            | DataType::Decimal { .. }
+            | DataType::Boolean
+            | DataType::Time
+            | DataType::Uuid
+            | DataType::Object
+            | DataType::Array => false,
         };
         if is_truncated {
             Ok(Self::Truncated { field, unit })

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use serde_json::Value as Json;
+use strum::{EnumCount, IntoStaticStr};
 
 use crate::types::typed;
 use crate::{DataType, Field, Incoming, UnknownName, Value, ValueRef};
 
 /// How a condition compares. Comparisons follow SQL: a null never matches, not even under `not`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Operator {
     /// Equal.
     Eq,
@@ -36,7 +38,7 @@ pub enum Operator {
 
 impl Operator {
     /// All operators.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; Self::COUNT] = [
         Self::Eq,
         Self::Ne,
         Self::Gt,
@@ -52,19 +54,7 @@ impl Operator {
 
     /// The operator's name in filters.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Ne => "ne",
-            Self::Gt => "gt",
-            Self::Gte => "gte",
-            Self::Lt => "lt",
-            Self::Lte => "lte",
-            Self::In => "in",
-            Self::Like => "like",
-            Self::Ilike => "ilike",
-            Self::IsNull => "is_null",
-            Self::IsNotNull => "is_not_null",
-        }
+        self.into()
     }
 
     /// The operator of a name.
@@ -158,7 +148,14 @@ impl Condition {
             },
             _ if !operator.applies_to(field.data_type()) => return Err(not_applicable(&field, operator)),
             Operator::In => Operand::Many(text.split(',').map(parse).collect::<Result<_, _>>()?),
-            _ => Operand::One(parse(text)?),
+            Operator::Eq
+            | Operator::Ne
+            | Operator::Gt
+            | Operator::Gte
+            | Operator::Lt
+            | Operator::Lte
+            | Operator::Like
+            | Operator::Ilike => Operand::One(parse(text)?),
         };
         Ok(Self { field, operator, operand })
     }

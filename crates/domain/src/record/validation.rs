@@ -144,15 +144,20 @@ impl<'s> RecordCheck<'s> {
     }
 
     fn id<'a>(&mut self, token: &Incoming<'_>) -> Option<ValueRef<'a>> {
-        match token {
-            Incoming::Null => return Some(ValueRef::Null),
-            Incoming::Text(text) => match RecordId::parse(text) {
-                Ok(id) => return Some(ValueRef::Uuid(*id.as_uuid())),
-                Err(error) => self.note("/id".to_owned(), ViolationCode::InvalidValue, error.to_string()),
-            },
-            other => self.note_mismatch("/id".to_owned(), "uuid".to_owned(), other.kind(), RecordIdError.to_string()),
+        if *token == Incoming::Null {
+            return Some(ValueRef::Null);
         }
-        None
+        let Incoming::Text(text) = token else {
+            self.note_mismatch("/id".to_owned(), "uuid".to_owned(), token.kind(), RecordIdError.to_string());
+            return None;
+        };
+        match RecordId::parse(text) {
+            Ok(id) => Some(ValueRef::Uuid(*id.as_uuid())),
+            Err(error) => {
+                self.note("/id".to_owned(), ViolationCode::InvalidValue, error.to_string());
+                None
+            }
+        }
     }
 
     fn property<'a>(&mut self, property: &'s Property, token: Incoming<'a>) -> Option<ValueRef<'a>> {
@@ -218,15 +223,14 @@ impl<'s> RecordCheck<'s> {
     }
 
     fn constrained<'a>(&mut self, property: &'s Property, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
-        let outcome = match &value {
-            ValueRef::Null if property.is_required => {
+        if matches!(value, ValueRef::Null) {
+            if property.is_required {
                 self.note_required(property);
                 return None;
             }
-            ValueRef::Null => Ok(()),
-            value => property.constraints.check(property.data_type, value),
-        };
-        match outcome {
+            return Some(value);
+        }
+        match property.constraints.check(property.data_type, &value) {
             Ok(()) => Some(value),
             Err((code, detail)) => {
                 self.note(pointer_to("", property.name.as_str()), code, detail);

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use strum::{EnumCount, IntoStaticStr};
+
 use crate::{ColumnName, DataType, PropertyName, Violation, ViolationCode};
 
 /// A field that every record has, in the order in which records show them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum SystemField {
     /// The record's identity; `uuid`.
     Id,
@@ -19,16 +22,11 @@ pub enum SystemField {
 
 impl SystemField {
     /// All of them, in record order.
-    pub const ALL: [Self; 4] = [Self::Id, Self::CreatedAt, Self::UpdatedAt, Self::Version];
+    pub const ALL: [Self; Self::COUNT] = [Self::Id, Self::CreatedAt, Self::UpdatedAt, Self::Version];
 
     /// The field's name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::CreatedAt => "created_at",
-            Self::UpdatedAt => "updated_at",
-            Self::Version => "version",
-        }
+        self.into()
     }
 
     /// The field's type.

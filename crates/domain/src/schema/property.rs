@@ -42,10 +42,10 @@ impl Warnings {
 
     /// What a value of the property's type lacks.
     pub fn broken_by(&self, data_type: DataType, value: &ValueRef<'_>) -> Option<ViolationCode> {
-        match value {
-            ValueRef::Null => self.is_required.then_some(ViolationCode::RequiredMissing),
-            value => self.constraints.check(data_type, value).err().map(|(code, _)| code),
+        if matches!(value, ValueRef::Null) {
+            return self.is_required.then_some(ViolationCode::RequiredMissing);
         }
+        self.constraints.check(data_type, value).err().map(|(code, _)| code)
     }
 }
 

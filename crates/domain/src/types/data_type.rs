@@ -5,12 +5,14 @@ use std::fmt;
 
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, TimeUnit};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Most digits that a `decimal` may have in all.
 pub const MAX_DECIMAL_PRECISION: u8 = 38;
 
 /// The type of a property, independent of any storage engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum DataType {
     /// Unicode text.
     String,
@@ -41,36 +43,68 @@ pub enum DataType {
     Array,
 }
 
+/// Types that most rules treat alike. A rule that asks for the family need not know of every type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// `string`.
+    Text,
+    /// `integer`, `number` and `decimal`.
+    Number,
+    /// `boolean`.
+    Boolean,
+    /// `date`, `time` and `datetime`.
+    Time,
+    /// `uuid`.
+    Identifier,
+    /// `object` and `array`.
+    Nested,
+}
+
 impl DataType {
     /// Names of all types as schemas spell them.
-    pub const NAMES: [&'static str; 11] =
-        ["string", "integer", "number", "decimal", "boolean", "date", "time", "datetime", "uuid", "object", "array"];
+    pub const NAMES: &'static [&'static str] = Self::VARIANTS;
 
     /// The name as schemas spell it.
     pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The type of a name, a decimal without digits; `None` when there is none of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+
+    /// The family that the type belongs to.
+    pub fn family(self) -> Family {
         match self {
-            Self::String => "string",
-            Self::Integer => "integer",
-            Self::Number => "number",
-            Self::Decimal { .. } => "decimal",
-            Self::Boolean => "boolean",
-            Self::Date => "date",
-            Self::Time => "time",
-            Self::Datetime => "datetime",
-            Self::Uuid => "uuid",
-            Self::Object => "object",
-            Self::Array => "array",
+            Self::String => Family::Text,
+            Self::Integer | Self::Number | Self::Decimal { .. } => Family::Number,
+            Self::Boolean => Family::Boolean,
+            Self::Date | Self::Time | Self::Datetime => Family::Time,
+            Self::Uuid => Family::Identifier,
+            Self::Object | Self::Array => Family::Nested,
         }
     }
 
     /// Whether values have an order that `gt`, `minimum` and the like may use.
     pub fn is_ordered(self) -> bool {
-        !matches!(self, Self::Boolean | Self::Object | Self::Array)
+        match self.family() {
+            Family::Text | Family::Number | Family::Time | Family::Identifier => true,
+            Family::Boolean | Family::Nested => false,
+        }
+    }
+
+    /// Whether values lie between limits that mean something: numbers and times do, texts and identifiers do not.
+    pub fn has_limits(self) -> bool {
+        match self.family() {
+            Family::Number | Family::Time => true,
+            Family::Text | Family::Boolean | Family::Identifier | Family::Nested => false,
+        }
     }
 
     /// Whether values may be compared for equality, indexed and sorted by; nested JSON may not.
     pub fn is_comparable(self) -> bool {
-        !matches!(self, Self::Object | Self::Array)
+        self.family() != Family::Nested
     }
 
     /// The Arrow type of a column of this type.
@@ -102,16 +136,38 @@ impl DataType {
                 metadata.insert(EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new());
                 field.with_metadata(metadata)
             }
-            _ => field,
+            Self::String
+            | Self::Integer
+            | Self::Number
+            | Self::Decimal { .. }
+            | Self::Boolean
+            | Self::Date
+            | Self::Time
+            | Self::Datetime => field,
         }
     }
 }
 
 impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
-            other => f.write_str(other.name()),
+        if let Self::Decimal { precision, scale } = self {
+            return write!(f, "decimal({precision},{scale})");
         }
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_that_of_its_type() {
+        for name in DataType::NAMES {
+            assert_eq!(DataType::of_name(name).unwrap().name(), *name);
+        }
+        assert_eq!(DataType::NAMES.len(), 11);
+        assert_eq!(DataType::of_name("decimal"), Some(DataType::Decimal { precision: 0, scale: 0 }));
+        assert_eq!(DataType::of_name("String"), None);
     }
 }

@@ -106,6 +106,20 @@ pub(crate) fn typed(data_type: DataType, token: Incoming<'_>) -> Result<ValueRef
         ) => ValueRef::parse(data_type, &text)
             .map(ValueRef::into_owned)
             .map_err(|error| (ViolationCode::InvalidValue, error.to_string())),
-        (_, token) => Err(mismatch(token.kind())),
+        // Every type by its name, so that a new one is asked for here.
+        (
+            DataType::String
+            | DataType::Integer
+            | DataType::Number
+            | DataType::Decimal { .. }
+            | DataType::Boolean
+            | DataType::Date
+            | DataType::Time
+            | DataType::Datetime
+            | DataType::Uuid
+            | DataType::Object
+            | DataType::Array,
+            token,
+        ) => Err(mismatch(token.kind())),
     }
 }

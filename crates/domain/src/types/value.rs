@@ -98,7 +98,15 @@ impl<'a> ValueRef<'a> {
         match self {
             Self::Text(text) => ValueRef::Text(Cow::Borrowed(text)),
             Self::Json(text) => ValueRef::Json(Cow::Borrowed(text)),
-            other => other.clone().into_owned(),
+            Self::Null
+            | Self::Integer(_)
+            | Self::Number(_)
+            | Self::Decimal(_)
+            | Self::Boolean(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Datetime(_)
+            | Self::Uuid(_) => self.clone().into_owned(),
         }
     }
 
@@ -109,7 +117,13 @@ impl<'a> ValueRef<'a> {
             Self::Number(number) => Json::from(*number),
             Self::Boolean(value) => Json::from(*value),
             Self::Json(text) => parse_json(text).unwrap_or(Json::Null),
-            other => other.text(data_type).into(),
+            Self::Null
+            | Self::Text(_)
+            | Self::Decimal(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Datetime(_)
+            | Self::Uuid(_) => self.text(data_type).into(),
         }
     }
 
@@ -141,16 +155,27 @@ impl<'a> ValueRef<'a> {
             | (Self::Time(a), ValueRef::Time(b))
             | (Self::Datetime(a), ValueRef::Datetime(b)) => Some(a.cmp(b)),
             (Self::Uuid(a), ValueRef::Uuid(b)) => Some(a.cmp(b)),
-            _ => None,
+            // Every kind by its name, so that a new one is asked for here.
+            (
+                Self::Null
+                | Self::Text(_)
+                | Self::Integer(_)
+                | Self::Number(_)
+                | Self::Decimal(_)
+                | Self::Boolean(_)
+                | Self::Date(_)
+                | Self::Time(_)
+                | Self::Datetime(_)
+                | Self::Uuid(_)
+                | Self::Json(_),
+                _,
+            ) => None,
         }
     }
 }
 
 fn scale_of(data_type: DataType) -> u8 {
-    match data_type {
-        DataType::Decimal { scale, .. } => scale,
-        _ => 0,
-    }
+    if let DataType::Decimal { scale, .. } = data_type { scale } else { 0 }
 }
 
 /// What a type accepts as text, for a person.
@@ -185,7 +210,15 @@ fn is_out_of_range(data_type: DataType, text: &str) -> bool {
         DataType::Number => {
             digits.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok_and(f64::is_infinite)
         }
-        _ => false,
+        DataType::String
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => false,
     }
 }
 

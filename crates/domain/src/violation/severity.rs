@@ -1,7 +1,10 @@
 //! What becomes of a value that breaks a rule.
 
+use strum::{EnumCount, IntoStaticStr};
+
 /// How much a broken rule matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, EnumCount, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Severity {
     /// A record that breaks it is refused.
     #[default]
@@ -12,14 +15,11 @@ pub enum Severity {
 
 impl Severity {
     /// Both, the graver first.
-    pub const ALL: [Self; 2] = [Self::Error, Self::Warning];
+    pub const ALL: [Self; Self::COUNT] = [Self::Error, Self::Warning];
 
     /// The severity as it stands on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
+        self.into()
     }
 
     /// The severity of a name.

@@ -53,6 +53,7 @@ const DOMAIN_LIBRARIES: &[&str] = &[
     "serde_json",
     "sha2",
     "strsim",
+    "strum",
     "thiserror",
     "uuid",
 ];

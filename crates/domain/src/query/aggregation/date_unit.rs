@@ -1,9 +1,12 @@
 //! Units of time that instants and days are cut to.
 
+use strum::{EnumCount, IntoStaticStr};
+
 use crate::UnknownName;
 
 /// A unit of time, from the shortest to the longest. Weeks begin on Monday (ISO 8601).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumCount, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum DateUnit {
     /// A second.
     Second,
@@ -25,21 +28,12 @@ pub enum DateUnit {
 
 impl DateUnit {
     /// All units.
-    pub const ALL: [Self; 8] =
+    pub const ALL: [Self; Self::COUNT] =
         [Self::Second, Self::Minute, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year];
 
     /// The name in queries.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Second => "second",
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-            Self::Quarter => "quarter",
-            Self::Year => "year",
-        }
+        self.into()
     }
 
     /// The unit of a name.

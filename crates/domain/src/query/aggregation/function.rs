@@ -1,11 +1,14 @@
 //! The functions over the records of a group.
 
+use strum::{EnumCount, IntoStaticStr};
+
 use super::AggregationError;
-use crate::{DataType, Field, MAX_DECIMAL_PRECISION, UnknownName};
+use crate::{DataType, Family, Field, MAX_DECIMAL_PRECISION, UnknownName};
 
 /// A function over the records of a group. All but `count` without a field pass over nulls; over nothing but nulls,
 /// counts are 0 and the others null.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Function {
     /// How many records there are, or how many have a value.
     Count,
@@ -30,7 +33,7 @@ pub enum Function {
 
 impl Function {
     /// All functions.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; Self::COUNT] = [
         Self::Count,
         Self::Sum,
         Self::Avg,
@@ -44,17 +47,7 @@ impl Function {
 
     /// The name in queries.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Sum => "sum",
-            Self::Avg => "avg",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Stddev => "stddev",
-            Self::CountDistinct => "count_distinct",
-            Self::ApproxCountDistinct => "approx_count_distinct",
-            Self::Quantile => "quantile",
-        }
+        self.into()
     }
 
     /// The function of a name.
@@ -73,15 +66,22 @@ impl Function {
 
     /// The type of the function over a field of a type, where it applies.
     fn over(self, data_type: DataType) -> Option<DataType> {
-        use DataType::{Date, Datetime, Decimal, Integer, Number, Time};
-        match (self, data_type) {
-            (Self::Count, _) => Some(Integer),
-            (Self::CountDistinct | Self::ApproxCountDistinct, _) if data_type.is_comparable() => Some(Integer),
-            (Self::Min | Self::Max, _) if data_type.is_ordered() => Some(data_type),
-            (Self::Sum, Integer | Number) | (Self::Quantile, Date | Time | Datetime) => Some(data_type),
-            (Self::Sum, Decimal { scale, .. }) => Some(Decimal { precision: MAX_DECIMAL_PRECISION, scale }),
-            (Self::Avg | Self::Stddev | Self::Quantile, Integer | Number | Decimal { .. }) => Some(Number),
-            _ => None,
+        let family = data_type.family();
+        match self {
+            Self::Count => Some(DataType::Integer),
+            Self::CountDistinct | Self::ApproxCountDistinct => data_type.is_comparable().then_some(DataType::Integer),
+            Self::Min | Self::Max => data_type.is_ordered().then_some(data_type),
+            Self::Sum => {
+                let widest = |scale| DataType::Decimal { precision: MAX_DECIMAL_PRECISION, scale };
+                let sum = if let DataType::Decimal { scale, .. } = data_type { widest(scale) } else { data_type };
+                (family == Family::Number).then_some(sum)
+            }
+            Self::Avg | Self::Stddev => (family == Family::Number).then_some(DataType::Number),
+            Self::Quantile => match family {
+                Family::Number => Some(DataType::Number),
+                Family::Time => Some(data_type),
+                Family::Text | Family::Boolean | Family::Identifier | Family::Nested => None,
+            },
         }
     }
 }

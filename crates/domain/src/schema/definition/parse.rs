@@ -186,31 +186,19 @@ impl Report {
                 );
             }
         }
-        Some(match name {
-            "string" => DataType::String,
-            "integer" => DataType::Integer,
-            "number" => DataType::Number,
-            "decimal" => return self.decimal(pointer, object),
-            "boolean" => DataType::Boolean,
-            "date" => DataType::Date,
-            "time" => DataType::Time,
-            "datetime" => DataType::Datetime,
-            "uuid" => DataType::Uuid,
-            "object" => DataType::Object,
-            "array" => DataType::Array,
-            unknown => {
-                let hint = self.hint(unknown, DataType::NAMES).map_or_else(
+        match DataType::of_name(name) {
+            Some(DataType::Decimal { .. }) => self.decimal(pointer, object),
+            Some(data_type) => Some(data_type),
+            None => {
+                let hint = self.hint(name, DataType::NAMES.iter().copied()).map_or_else(
                     || format!("the types are {}", DataType::NAMES.join(", ")),
                     |name| format!("did you mean `{name}`?"),
                 );
-                self.add(
-                    &at("type"),
-                    ViolationCode::UnknownType,
-                    format!("there is no type `{}`; {hint}", abbreviate(unknown)),
-                );
-                return None;
+                let detail = format!("there is no type `{}`; {hint}", abbreviate(name));
+                self.add(&at("type"), ViolationCode::UnknownType, detail);
+                None
             }
-        })
+        }
     }
 
     fn decimal(&mut self, pointer: &str, object: &Map<String, Json>) -> Option<DataType> {
@@ -240,9 +228,7 @@ impl Report {
             let at = pointer_to(pointer, key);
             let applies = match key.as_str() {
                 "min_length" | "max_length" | "pattern" | "characters" => data_type == DataType::String,
-                "minimum" | "maximum" => {
-                    data_type.is_ordered() && !matches!(data_type, DataType::String | DataType::Uuid)
-                }
+                "minimum" | "maximum" => data_type.has_limits(),
                 "enum" => data_type.is_comparable() && data_type != DataType::Boolean,
                 _ => continue,
             };
@@ -283,19 +269,15 @@ impl Report {
     }
 
     fn allowed(&mut self, pointer: &str, data_type: DataType, value: &Json) -> Vec<Value> {
-        match value {
-            Json::Array(list) if !list.is_empty() => {
-                let values = list.iter().enumerate();
-                let parsed = values.map(|(index, value)| {
-                    self.value(&format!("{pointer}/{index}"), data_type, value, ViolationCode::InvalidConstraint)
-                });
-                parsed.collect::<Vec<_>>().into_iter().flatten().collect()
-            }
-            _ => {
-                self.add(pointer, ViolationCode::InvalidConstraint, "`enum` is a list of at least one value");
-                Vec::new()
-            }
-        }
+        let Some(list) = value.as_array().filter(|list| !list.is_empty()) else {
+            self.add(pointer, ViolationCode::InvalidConstraint, "`enum` is a list of at least one value");
+            return Vec::new();
+        };
+        let values = list.iter().enumerate();
+        let parsed = values.map(|(index, value)| {
+            self.value(&format!("{pointer}/{index}"), data_type, value, ViolationCode::InvalidConstraint)
+        });
+        parsed.collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
     fn default_value(
