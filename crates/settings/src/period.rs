@@ -41,7 +41,6 @@ impl PeriodOrNone {
     ///
     /// # Errors
     /// Those of the serializer.
-    #[expect(clippy::ref_option, reason = "serde calls it so")]
     pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         Period::serialize(&duration.unwrap_or_default(), serializer)
     }

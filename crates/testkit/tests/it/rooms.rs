@@ -24,7 +24,7 @@ pub(crate) fn read_files(src: &Path) -> Files {
             let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
             if path.is_dir() {
                 read(&path, &format!("{name}/"), files);
-            } else if name.ends_with(".rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.insert(name, fs::read_to_string(&path).expect("the file can be read"));
             }
         }
@@ -94,12 +94,12 @@ impl Rooms {
             left.remove(&lowest);
             order.insert(0, format!("\"{lowest}\""));
         }
-        let mut text = format!("&[{}], {} rooms", order.join(", "), self.names.len());
-        for room in &left {
-            text += &format!("\n  in a circle, or above one: `{room}` imports {}", imports(room, &left).join(", "));
-        }
-        self.unresolved.iter().for_each(|path| text += &format!("\n  {path}"));
-        text
+        let mut lines = vec![format!("&[{}], {} rooms", order.join(", "), self.names.len())];
+        let in_the_way =
+            |room| format!("  in a circle, or above one: `{room}` imports {}", imports(room, &left).join(", "));
+        lines.extend(left.iter().map(in_the_way));
+        lines.extend(self.unresolved.iter().map(|path| format!("  {path}")));
+        lines.join("\n")
     }
 }
 
@@ -351,7 +351,7 @@ fn what_leads_to_no_room_is_refused() {
 #[test]
 fn too_many_rooms_are_refused() {
     let names: Vec<String> = (0..=MAX_ROOMS).map(|index| format!("room{index}")).collect();
-    let root: String = names.iter().map(|name| format!("mod {name} {{}}")).collect();
+    let root = format!("mod {} {{}}", names.join(" {} mod "));
     let stated: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(differences(&[("lib.rs", &root)], &stated), ["13 rooms beside each other; 12 at most"]);
 }
