@@ -2,7 +2,7 @@
 //!
 //! A setting is a field of its owner's struct: its name there is its key, its documentation is what operators read, and
 //! `x-reload` marks it as one that a running server takes over. `config/default.toml`, the table in the documentation and
-//! `eider config schema` are made of these fields ([`reference`]).
+//! `eider config schema` are made of these fields ([`reference`](mod@reference)).
 
 mod derived;
 mod layers;

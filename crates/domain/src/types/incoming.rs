@@ -25,9 +25,9 @@ pub enum Incoming<'a> {
     Digits(&'a str),
     /// Text.
     Text(Cow<'a, str>),
-    /// A JSON object, as its text; checked by [`compacted`].
+    /// A JSON object, as its text; checked by [`compacted`](crate::compacted).
     Object(Cow<'a, str>),
-    /// A JSON array, as its text; checked by [`compacted`].
+    /// A JSON array, as its text; checked by [`compacted`](crate::compacted).
     Array(Cow<'a, str>),
 }
 
