@@ -39,18 +39,11 @@ impl GroupKey {
     /// # Errors
     /// [`AggregationError::NotTruncated`] unless the field is a `datetime`, or a `date` and the unit a day or longer.
     pub fn truncated(field: Field, unit: DateUnit) -> Result<Self, AggregationError> {
-        let is_truncated = match field.data_type() {
-            DataType::Datetime => true,
-            DataType::Date => unit >= DateUnit::Day,
-            DataType::String
-            | DataType::Integer
-            | DataType::Number
-            | DataType::Decimal { .. }
-            | DataType::Boolean
-            | DataType::Time
-            | DataType::Uuid
-            | DataType::Object
-            | DataType::Array => false,
+        let is_truncated = match unit {
+            DateUnit::Second | DateUnit::Minute | DateUnit::Hour => field.data_type() == DataType::Datetime,
+            DateUnit::Day | DateUnit::Week | DateUnit::Month | DateUnit::Quarter | DateUnit::Year => {
+                matches!(field.data_type(), DataType::Date | DataType::Datetime)
+            }
         };
         if is_truncated {
             Ok(Self::Truncated { field, unit })
