@@ -95,8 +95,8 @@ pub struct HttpSettings {
     /// How long a stream waits for others to end. Then it is refused with 503.
     #[serde(rename = "limits.stream_wait", with = "Period")]
     pub stream_wait: Duration,
-    /// How long a client may take for the next 64 KiB of a stream. Then its query is cancelled and its connection
-    /// breaks.
+    /// How long a client may take for the next 64 KiB of a stream, or take nothing of any other answer. Then its query is
+    /// cancelled and its connection breaks.
     #[serde(rename = "limits.stream_idle", with = "Period")]
     #[schemars(extend("x-reload" = true))]
     pub stream_idle: Duration,
