@@ -1,10 +1,10 @@
-//! Who may ask for what: the verb of every route, and the two places where it is asked for.
+//! Who may ask for what: what a route needs, and the two places where it is asked for.
 //!
 //! [`admit`] stands in front of everything and finds out who asks, [`authorize`] in front of each route and finds out
 //! whether they may.
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
@@ -20,73 +20,47 @@ use crate::throttle::{self, Client};
 
 /// Beside `Authorization: Bearer`, the header that a key may be sent in.
 const API_KEY: &str = "x-api-key";
-/// What is open to everybody, and not counted against any rate: health, the page that shows the API, and what problems mean.
-const OPEN: [&str; 3] = ["/health/", "/docs", "/errors/"];
-/// As open, but these paths alone: what leads to that page, and the icon that browsers ask for.
-const OPEN_PATHS: [&str; 2] = ["/", "/favicon.ico"];
-/// What describes the API: its routes to everybody, schemas to those who may see them.
-const DESCRIPTIONS: [&str; 3] = ["/openapi.json", "/api/v1", "/api/v1/"];
 
-/// The verb that each method of each route needs. Those that are open and the [`DESCRIPTIONS`] need none.
-const ROUTES: &[(&str, &[(&str, Verb)])] = &[
-    ("/metrics", &[("GET", Verb::MetricsRead)]),
-    ("/monitoring/memory", &[("GET", Verb::MetricsRead)]),
-    ("/monitoring/pool", &[("GET", Verb::MetricsRead)]),
-    ("/api/v1/backup", &[("GET", Verb::Admin)]),
-    ("/api/v1/backup/{id}", &[("GET", Verb::Admin)]),
-    ("/api/v1/schemas", &[("GET", Verb::SchemasRead), ("POST", Verb::SchemasWrite)]),
-    ("/api/v1/schemas/infer", &[("POST", Verb::SchemasWrite)]),
-    (
-        "/api/v1/schemas/{schema}",
-        &[("GET", Verb::SchemasRead), ("PATCH", Verb::SchemasWrite), ("DELETE", Verb::SchemasWrite)],
-    ),
-    ("/api/v1/schemas/{schema}/versions", &[("GET", Verb::SchemasRead)]),
-    ("/api/v1/schemas/{schema}/validations", &[("GET", Verb::RecordsRead), ("POST", Verb::RecordsRead)]),
-    ("/api/v1/schemas/{schema}/validations/{id}", &[("GET", Verb::RecordsRead), ("DELETE", Verb::RecordsRead)]),
-    ("/api/v1/schemas/{schema}/validations/{id}/issues", &[("GET", Verb::RecordsRead)]),
-    ("/api/v1/schemas/{schema}/validations/{id}/apply", &[("POST", Verb::RecordsWrite)]),
-    ("/api/v1/schemas/{schema}/advice", &[("GET", Verb::SchemasRead)]),
-    ("/api/v1/schemas/{schema}/profile", &[("GET", Verb::RecordsRead)]),
-    ("/api/v1/imports/{id}/failures", &[("GET", Verb::RecordsAppend)]),
-    ("/api/v1/records", &[("POST", Verb::RecordsAppend)]),
-    ("/api/v1/records/bulk", &[("POST", Verb::RecordsAppend)]),
-    (
-        "/api/v1/records/{schema}",
-        &[
-            ("GET", Verb::RecordsRead),
-            ("QUERY", Verb::RecordsRead),
-            ("POST", Verb::RecordsAppend),
-            ("DELETE", Verb::RecordsWrite),
-        ],
-    ),
-    ("/api/v1/records/{schema}/bulk", &[("POST", Verb::RecordsAppend)]),
-    ("/api/v1/records/{schema}/query", &[("POST", Verb::RecordsRead)]),
-    ("/api/v1/records/{schema}/stream", &[("GET", Verb::RecordsRead), ("POST", Verb::RecordsRead)]),
-    ("/api/v1/records/{schema}/count", &[("GET", Verb::RecordsRead)]),
-    (
-        "/api/v1/records/{schema}/{id}",
-        &[
-            ("GET", Verb::RecordsRead),
-            ("PUT", Verb::RecordsWrite),
-            ("PATCH", Verb::RecordsWrite),
-            ("DELETE", Verb::RecordsWrite),
-        ],
-    ),
-];
-
-/// The verb that a method of a route needs. What is not in the table is for admins; a method that a route does not
-/// have needs nothing, since it is answered with 405.
-fn needed(pattern: Option<&str>, method: &str) -> Option<Verb> {
-    if pattern.is_some_and(|pattern| DESCRIPTIONS.contains(&pattern)) {
-        return None;
-    }
-    let route = ROUTES.iter().find(|(path, _)| Some(*path) == pattern);
-    let Some((_, methods)) = route else { return Some(Verb::Admin) };
-    methods.iter().find(|(name, _)| *name == method).map(|(_, verb)| *verb)
+/// What a client needs to call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing: everybody is answered, and no rate counts it.
+    Open,
+    /// No key, or one that is valid: who sends none is a stranger, and sees what strangers may.
+    KeyOptional,
+    /// A key with this verb, on the schema in the path if there is one.
+    Needs(Verb),
 }
 
-fn is_open(path: &str) -> bool {
-    OPEN_PATHS.contains(&path) || OPEN.iter().any(|open| path.starts_with(open))
+/// The paths whose routes need no key, to be told before a request is routed.
+pub(crate) struct OpenPaths {
+    open: ResourceDef,
+    key_optional: ResourceDef,
+}
+
+impl OpenPaths {
+    /// Those of the patterns of all paths.
+    pub(crate) fn of(patterns: impl Iterator<Item = (String, Access)>) -> Self {
+        let (mut open, mut key_optional) = (Vec::new(), Vec::new());
+        for (pattern, access) in patterns {
+            match access {
+                Access::Open => open.push(pattern),
+                Access::KeyOptional => key_optional.push(pattern),
+                Access::Needs(_) => {}
+            }
+        }
+        Self { open: ResourceDef::new(open), key_optional: ResourceDef::new(key_optional) }
+    }
+
+    /// What the path of a request needs, if it is one of these.
+    fn access_to(request: &ServiceRequest) -> Option<Access> {
+        let paths = request.app_data::<Self>()?;
+        match request.path() {
+            path if paths.open.is_match(path) => Some(Access::Open),
+            path if paths.key_optional.is_match(path) => Some(Access::KeyOptional),
+            _ => None,
+        }
+    }
 }
 
 /// The key that a request has, if it has one that is text.
@@ -119,7 +93,8 @@ pub(crate) async fn admit(
     if let Err(error) = site::host(&request) {
         return Ok(request.error_response(error));
     }
-    if is_open(request.path()) {
+    let access = OpenPaths::access_to(&request);
+    if access == Some(Access::Open) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     if !state.services.keys.is_enforced()
@@ -128,7 +103,7 @@ pub(crate) async fn admit(
         return Ok(request.error_response(error));
     }
     let address = Client::of_address(request.peer_addr());
-    let principal = match identify(&state, &request, &address).await {
+    let principal = match identify(&state, &request, &address, access).await {
         Ok(principal) => principal,
         Err(error) => return Ok(request.error_response(error)),
     };
@@ -150,10 +125,15 @@ pub(crate) async fn admit(
 
 /// Who asks. A client that sent many wrong keys, or none, is not asked who it is for a while, unless it is one that was right
 /// before; its answer is held back as long, so that it does not take the time of others with the next request.
-async fn identify(state: &ApiState, request: &ServiceRequest, address: &Client) -> Result<Principal, ApiError> {
+async fn identify(
+    state: &ApiState,
+    request: &ServiceRequest,
+    address: &Client,
+    access: Option<Access>,
+) -> Result<Principal, ApiError> {
     let keys = &state.services.keys;
     let sent = sent_key(request.headers())?;
-    if sent.is_none() && keys.is_enforced() && DESCRIPTIONS.contains(&request.path()) {
+    if sent.is_none() && keys.is_enforced() && access == Some(Access::KeyOptional) {
         return Ok(Principal::stranger());
     }
     if keys.is_enforced()
@@ -177,24 +157,22 @@ struct Named {
     schema: String,
 }
 
-/// Lets a request through to its route if its client has the verb that the route needs, on the schema in the path if
-/// there is one. A schema in a body is checked by [`check`] once it is read.
+/// Lets a request through to its route if its client has what the route needs. A schema in a body is checked by [`check`]
+/// once it is read.
 pub(crate) async fn authorize(
+    access: Access,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if let Err(error) = permit(&request) {
+    if let Err(error) = permit(access, &request) {
         return Ok(request.error_response(error));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-fn permit(request: &ServiceRequest) -> Result<(), ApiError> {
-    if is_open(request.path()) {
-        return Ok(());
-    }
+fn permit(access: Access, request: &ServiceRequest) -> Result<(), ApiError> {
+    let Access::Needs(verb) = access else { return Ok(()) };
     let principal = principal(request.request())?;
-    let Some(verb) = needed(request.match_pattern().as_deref(), request.method().as_str()) else { return Ok(()) };
     match request.match_info().load::<Named>() {
         Ok(Named { schema }) => check(request.request(), verb, &schema),
         Err(_) if principal.has(verb) => Ok(()),
@@ -227,81 +205,4 @@ pub(crate) fn check(request: &HttpRequest, verb: Verb, schema: &str) -> Result<(
     }
     let shown: String = schema.chars().take(eider_domain::MAX_NAME_CHARS).collect();
     Err(ApiError::new(ErrorCode::Forbidden, format!("the key lacks `{verb}` on the schema `{shown}`")))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::fmt::Write as _;
-
-    use eider_domain::Grant;
-
-    use super::*;
-
-    /// The paths and methods of `routes.rs`, in the order in which they stand there.
-    fn declared() -> Vec<(String, Vec<String>)> {
-        let source = include_str!("routes.rs");
-        let (before, scoped) = source.split_once("web::scope(BASE)").unwrap();
-        let routes_of = |source: &str, base: &str| -> Vec<(String, Vec<String>)> {
-            let texts = |part: &str| part.split('"').skip(1).step_by(2).take(2).map(str::to_owned).collect::<Vec<_>>();
-            let route = |part| match texts(part).as_slice() {
-                [path, methods] if path.is_empty() || path.starts_with('/') => {
-                    Some((format!("{base}{path}"), methods.split(", ").map(str::to_owned).collect()))
-                }
-                _ => None,
-            };
-            source.split(".service(resource(").skip(1).filter_map(route).collect()
-        };
-        [routes_of(before, ""), routes_of(scoped, "/api/v1")].concat()
-    }
-
-    #[test]
-    fn every_route_says_which_verb_it_needs() {
-        let declared = declared();
-        assert!(declared.len() > 10, "the search finds the routes: {declared:?}");
-        let has_none = |path: &str| is_open(path) || DESCRIPTIONS.contains(&path);
-        for (path, methods) in declared.iter().filter(|(path, _)| !has_none(path)) {
-            let Some((_, verbs)) = ROUTES.iter().find(|(route, _)| route == path) else { panic!("{path} has no verb") };
-            let listed: BTreeSet<&str> = verbs.iter().map(|(method, _)| *method).collect();
-            assert_eq!(listed, methods.iter().map(String::as_str).collect(), "{path}");
-        }
-        for (path, _) in ROUTES {
-            assert!(declared.iter().any(|(route, _)| route == path), "there is no route {path}");
-        }
-    }
-
-    /// The table of docs/security.md: each route and method with the verb that it needs, and the verbs of a key that will do.
-    fn table() -> String {
-        let names = Verb::ALL.map(|verb| format!("`{verb}`")).join(" | ");
-        let mut table =
-            format!("| route | method | needs | {names} |\n|---|---|---{}|\n", "|---".repeat(Verb::ALL.len()));
-        for (path, methods) in declared() {
-            for method in methods {
-                let needed = if is_open(&path) { None } else { needed(Some(&path), &method) };
-                let shown = match needed {
-                    Some(verb) => format!("`{verb}`"),
-                    None if is_open(&path) => "nothing".to_owned(),
-                    None => "no key, or one that is valid".to_owned(),
-                };
-                let does = |own: Verb| needed.is_none_or(|verb| Grant::new([own], Vec::new()).has(verb));
-                let marks = Verb::ALL.map(|own| if does(own) { "yes" } else { "" }).join(" | ");
-                let _ = writeln!(table, "| `{path}` | `{method}` | {shown} | {marks} |");
-            }
-        }
-        table
-    }
-
-    #[test]
-    fn the_document_says_who_may_do_what() {
-        let document = include_str!("../../../docs/security.md");
-        assert!(document.contains(&table()), "the table of docs/security.md should be:\n{}", table());
-    }
-
-    #[test]
-    fn what_is_not_in_the_table_is_for_admins() {
-        assert_eq!(needed(Some("/api/v2/everything"), "GET"), Some(Verb::Admin));
-        assert_eq!(needed(None, "GET"), Some(Verb::Admin));
-        assert_eq!(needed(Some("/metrics"), "POST"), None, "405 follows");
-        assert_eq!(needed(Some("/openapi.json"), "GET"), None);
-    }
 }

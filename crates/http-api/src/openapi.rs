@@ -11,18 +11,21 @@ mod queries;
 mod records;
 mod schemas;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use actix_web::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eider_application::ErrorCode;
 use eider_domain::{Schema, ViolationCode};
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::HttpSettings;
-use crate::routes::BASE;
+use crate::routes::{BASE, NamedSchemas, Route};
 
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
 pub(crate) use documents::*;
@@ -42,6 +45,18 @@ const MAX_LEFT_OUT: usize = 1_000;
 const TYPED: [&str; 8] =
     ["Record", "Row", "NewRecord", "RecordPatch", "Filters", "Page", "PageOrExplanation", "RecordsOrExplanation"];
 
+/// What operations are about.
+const TAGS: [(&str, &str); 8] = [
+    ("schemas", "What records are like."),
+    ("quality", "Rules that what is stored should follow, and what does not."),
+    ("records", "Records, one by one and in pages."),
+    ("bulk", "Many records in one call."),
+    ("queries", "Queries as JSON, and aggregations."),
+    ("streams", "Every record, from one snapshot."),
+    ("aliases", "Routes of the service that Eider replaces."),
+    ("operation", "The state of the server, and this description."),
+];
+
 /// The version of OpenAPI that a document is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Specification {
@@ -54,6 +69,11 @@ pub(crate) enum Specification {
 impl Specification {
     /// Every version by the name that clients ask for it by, the usual one first.
     pub(crate) const ALL: [(&'static str, Self); 2] = [("3.2", Self::V3_2), ("3.1", Self::V3_1)];
+
+    /// Whether it has a member for operations of a method.
+    fn knows(self, method: &Method) -> bool {
+        self == Self::V3_2 || method.as_str() != "QUERY"
+    }
 
     /// What the document says of itself.
     fn number(self) -> &'static str {
@@ -85,54 +105,55 @@ pub(crate) fn tag(specification: Specification, schemas: &[Arc<Schema>], setting
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
 }
 
-/// The document: `routes` as they describe themselves, and the routes of each of `schemas`, up to a limit; the others are
-/// named under `x-left-out`.
+/// The document: the routes as their handlers describe them, and the routes of each of `schemas`, up to a limit; the others
+/// are named under `x-left-out`.
 pub(crate) fn document(
     specification: Specification,
-    routes: &utoipa::openapi::OpenApi,
+    routes: &[Route],
     schemas: &[Arc<Schema>],
     settings: &HttpSettings,
 ) -> Json {
-    let mut document = json!(routes);
-    document["openapi"] = specification.number().into();
-    document["info"] = json!({
-        "title": "Eider",
-        "version": env!("CARGO_PKG_VERSION"),
-        "description": "Typed records in schemas: bulk writes, filters, pages, aggregations, streams.",
-        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+    let mut document = json!({
+        "openapi": specification.number(),
+        "info": {
+            "title": "Eider",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Typed records in schemas: bulk writes, filters, pages, aggregations, streams.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths(specification, routes, settings),
+        "components": components(routes, settings),
+        // Where there are no keys, none is asked for.
+        "security": [{}, {"bearer": []}, {"header": []}],
+        "tags": TAGS.map(|(name, description)| json!({"name": name, "description": description})),
     });
-    document["servers"] = json!([{"url": "/"}]);
-    document["components"]["securitySchemes"] = json!({
-        "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where keys are asked for."},
-        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same in another header."},
-    });
-    // Where there are no keys, none is asked for.
-    document["security"] = json!([{}, {"bearer": []}, {"header": []}]);
-    components(&mut document, settings);
-    if specification == Specification::V3_2 {
-        add_query_method(&mut document["paths"]);
-    }
-    let examples = examples::by_operation();
-    for item in members(&mut document["paths"]).map(|(_, item)| item) {
-        for (_, operation) in operations(item) {
-            complete(operation, settings);
-            examples::add(operation, examples);
-        }
-    }
     add_schemas(&mut document, schemas);
     document
 }
 
-/// The paths below the base, with the sentence that each of their methods begins its description with.
-pub(crate) fn resources(routes: &utoipa::openapi::OpenApi) -> Json {
-    let mut paths = json!(routes.paths);
-    add_query_method(&mut paths);
-    let below = format!("{BASE}/");
-    let resource = |(path, item): (&String, &mut Json)| {
-        let methods = operations(item).map(|(method, operation)| (method.to_uppercase(), operation["summary"].clone()));
-        json!({"path": path, "methods": methods.collect::<Map<_, _>>()})
-    };
-    members(&mut paths).filter(|(path, _)| path.starts_with(&below)).map(resource).collect()
+/// The routes in the order of their paths.
+fn paths(specification: Specification, routes: &[Route], settings: &HttpSettings) -> Json {
+    let examples = examples::by_operation();
+    let mut paths: BTreeMap<&str, Json> = BTreeMap::new();
+    for route in routes.iter().filter(|route| specification.knows(&route.method)) {
+        let mut operation = json!(route.operation);
+        complete(&mut operation, route, settings);
+        examples::add(&mut operation, examples);
+        paths.entry(&route.path).or_default()[route.method.as_str().to_lowercase()] = operation;
+    }
+    json!(paths)
+}
+
+/// The paths below a base, with the sentence that each of their methods begins its description with.
+pub(crate) fn resources(routes: &[Route], base: &str) -> Json {
+    let below = format!("{base}/");
+    let mut resources: BTreeMap<&str, Map<String, Json>> = BTreeMap::new();
+    for route in routes.iter().filter(|route| route.path.starts_with(&below)) {
+        let methods = resources.entry(&route.path).or_default();
+        methods.insert(route.method.to_string(), json!(route.operation.summary));
+    }
+    resources.into_iter().map(|(path, methods)| json!({"path": path, "methods": methods})).collect()
 }
 
 /// A reference to a component.
@@ -140,14 +161,23 @@ fn reference(schema: &str) -> Json {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
-fn components(document: &mut Json, settings: &HttpSettings) {
-    let components = &mut document["components"];
-    let schemas = &mut components["schemas"];
+fn components(routes: &[Route], settings: &HttpSettings) -> Json {
+    let mut named = NamedSchemas::new();
+    for route in routes {
+        (route.schemas)(&mut named);
+    }
+    // Those that other components refer to, which no operation does by itself.
+    add_component::<Count>(&mut named);
+    add_component::<Problem>(&mut named);
+    add_component::<PagePlace>(&mut named);
+    add_component::<Explanation>(&mut named);
+    let named: BTreeMap<_, _> = named.into_iter().collect();
+    let mut schemas = json!(named);
     let described = records::of_any_schema().into_iter().chain(queries::components(settings));
     for (name, schema) in described {
         schemas[name] = schema;
     }
-    members(schemas).for_each(|(_, schema)| take_null_once(schema));
+    members(&mut schemas).for_each(|(_, schema)| take_null_once(schema));
     schemas["Value"] = json!({"description": "Any JSON value, null too."});
     for name in CLOSED {
         schemas[name]["additionalProperties"] = false.into();
@@ -158,11 +188,24 @@ fn components(document: &mut Json, settings: &HttpSettings) {
     }
     let codes: Vec<&str> = ViolationCode::ALL.iter().map(|code| code.as_str()).collect();
     schemas["Violation"]["properties"]["code"]["enum"] = codes.into();
-    components["headers"] = json!({
-        "X-Request-Id": {"description": "The id of the request.", "schema": {"type": "string"}},
-        "X-Response-Time": {"description": "Until the answer began.",
-                            "schema": {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}ms$"}},
-    });
+    json!({
+        "schemas": schemas,
+        "headers": {
+            "X-Request-Id": {"description": "The id of the request.", "schema": {"type": "string"}},
+            "X-Response-Time": {"description": "Until the answer began.",
+                                "schema": {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}ms$"}},
+        },
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where keys are asked for."},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same in another header."},
+        },
+    })
+}
+
+/// Adds a schema, and those that it refers to.
+fn add_component<T: ToSchema>(named: &mut NamedSchemas) {
+    named.push((T::name().into_owned(), T::schema()));
+    T::schemas(named);
 }
 
 /// Any value may be null. Beside null it would be two of the alternatives of `oneOf`, which takes one.
@@ -181,17 +224,9 @@ fn take_null_once(described: &mut Json) {
     }
 }
 
-/// The method QUERY, which macros do not know, does what `POST …/query` does.
-fn add_query_method(paths: &mut Json) {
-    let mut operation = paths[format!("{BASE}/records/{{schema}}/query")]["post"].clone();
-    operation["operationId"] = "query".into();
-    paths[format!("{BASE}/records/{{schema}}")]["query"] = operation;
-}
-
 /// Adds what routes do not say of themselves, since it holds for all: problems, headers, limits.
-fn complete(operation: &mut Json, settings: &HttpSettings) {
-    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-    for (status, problem) in problems::responses(&id) {
+fn complete(operation: &mut Json, route: &Route, settings: &HttpSettings) {
+    for (status, problem) in problems::responses(route) {
         operation["responses"][status] = problem;
     }
     for (_, response) in members(&mut operation["responses"]) {
@@ -200,7 +235,7 @@ fn complete(operation: &mut Json, settings: &HttpSettings) {
         }
     }
     for parameter in operation.get_mut("parameters").and_then(Json::as_array_mut).into_iter().flatten() {
-        let schema = match (parameter["name"].as_str(), id.as_str()) {
+        let schema = match (parameter["name"].as_str(), route.id()) {
             (Some("filter"), _) => {
                 parameter["schema"] = reference("Filters");
                 // Else the page fills in every filter there is.

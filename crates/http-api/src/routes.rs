@@ -1,4 +1,7 @@
-//! Which path and method is answered by what.
+//! The routes: what answers which path and method, who may ask, and how it can fail.
+//!
+//! One row each. The router, the access check, `Allow`, the description of the API and the table of docs/security.md are
+//! made from the rows.
 
 mod advice;
 mod aliases;
@@ -15,138 +18,268 @@ mod metrics;
 mod monitoring;
 mod openapi;
 mod pages;
+mod problems;
 mod profile;
 mod query;
 mod records;
+mod route;
 mod schemas;
 mod stream;
 mod validations;
 
-use actix_web::dev::HttpServiceFactory;
-use actix_web::guard::{self, GuardContext};
+use std::sync::LazyLock;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CONTENT_ENCODING, VARY};
-use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route, web};
-use eider_application::ErrorCode;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, web};
+#[expect(clippy::enum_glob_use, reason = "the table names most of them")]
+use eider_application::ErrorCode::*;
+use eider_domain::Verb::{Admin, MetricsRead, RecordsAppend, RecordsRead, RecordsWrite, SchemasRead, SchemasWrite};
 
+use self::problems::{
+    BODY, EVERYWHERE, FILTERS, GROUPED, KEYS, NAMED_CALL, NEGOTIATED, PAGED, PUBLIC, READ, STORE, WRITE,
+};
 use crate::accept::{self, Representation};
-use crate::access;
+use crate::access::Access::{KeyOptional, Needs, Open};
+use crate::access::{self, OpenPaths};
 use crate::error::ApiError;
+
+pub(crate) use route::{NamedSchemas, Route};
 
 /// The prefix of every versioned route.
 pub(crate) const BASE: &str = "/api/v1";
 
+/// A row: the handler with its description, who may call it, and the groups of problems that it answers with. The
+/// description names the path and the method.
+macro_rules! route {
+    ($module:ident::$handler:ident as $described:ident, $access:expr, $problems:expr) => {
+        Route::new::<$module::$described>($access, &$problems, |method| web::method(method).to($module::$handler))
+    };
+}
+
+/// Every route. A path that names something stands before one that matches anything in its place.
+pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    vec![
+        // The server and its documents.
+        route!(front::door as __path_door, Open, [PUBLIC]),
+        route!(front::icon as __path_icon, Open, [PUBLIC]),
+        route!(health::live as __path_live, Open, [&[UriTooLong]]),
+        route!(health::ready as __path_ready, Open, [STORE, &[UriTooLong, Overloaded]]),
+        route!(metrics::metrics as __path_metrics, Needs(MetricsRead), [STORE]),
+        route!(monitoring::memory as __path_memory, Needs(MetricsRead), [STORE]),
+        route!(monitoring::pool as __path_pool, Needs(MetricsRead), [STORE]),
+        route!(openapi::describe as __path_describe, KeyOptional, [EVERYWHERE]),
+        route!(docs::page as __path_page, Open, [&[UriTooLong, Overloaded]]),
+        route!(docs::asset as __path_asset, Open, [&[UriTooLong, Overloaded]]),
+        route!(errors::problem_type as __path_problem_type, Open, [PUBLIC, &[RouteNotFound]]),
+        route!(front::index as __path_index, KeyOptional, [EVERYWHERE]),
+        // Schemas.
+        route!(schemas::list as __path_list, Needs(SchemasRead), [EVERYWHERE]),
+        route!(
+            schemas::create as __path_create,
+            Needs(SchemasWrite),
+            [EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]]
+        ),
+        route!(infer::infer as __path_infer, Needs(SchemasWrite), [EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]]),
+        route!(
+            schemas::describe as __path_describe,
+            Needs(SchemasRead),
+            [EVERYWHERE, &[SchemaNotFound, SchemaChanged, StaleVersion]]
+        ),
+        route!(
+            schemas::remove as __path_remove,
+            Needs(SchemasWrite),
+            [EVERYWHERE, &[SchemaNotFound, StaleVersion, WriteConflict, StorageFull]]
+        ),
+        route!(
+            schemas::evolve as __path_evolve,
+            Needs(SchemasWrite),
+            [
+                EVERYWHERE,
+                BODY,
+                &[
+                    SchemaNotFound,
+                    SchemaInvalid,
+                    SchemaContradicted,
+                    SchemaChanged,
+                    StaleVersion,
+                    WriteConflict,
+                    StorageFull
+                ]
+            ]
+        ),
+        route!(schemas::versions as __path_versions, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound]]),
+        route!(advice::advice as __path_advice, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound, SchemaChanged]]),
+        route!(profile::profile as __path_profile, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS]),
+        // Rules checked against what is stored.
+        route!(validations::list as __path_list, Needs(RecordsRead), [EVERYWHERE, &[SchemaNotFound]]),
+        route!(
+            validations::start as __path_start,
+            Needs(RecordsRead),
+            [EVERYWHERE, BODY, &[SchemaNotFound, SchemaChanged, RulesInvalid, StorageFull]]
+        ),
+        route!(
+            validations::describe as __path_describe,
+            Needs(RecordsRead),
+            [EVERYWHERE, &[SchemaNotFound, ValidationNotFound]]
+        ),
+        route!(
+            validations::cancel as __path_cancel,
+            Needs(RecordsRead),
+            [EVERYWHERE, &[SchemaNotFound, ValidationNotFound]]
+        ),
+        route!(
+            validations::issues as __path_issues,
+            Needs(RecordsRead),
+            [EVERYWHERE, &[SchemaNotFound, ValidationNotFound, ValidationUnfinished]]
+        ),
+        route!(
+            validations::apply as __path_apply,
+            Needs(RecordsWrite),
+            [
+                EVERYWHERE,
+                BODY,
+                WRITE,
+                &[SchemaNotFound, ValidationNotFound, ValidationUnfinished, RulesInvalid, UniqueViolation]
+            ]
+        ),
+        // Copies of everything, and reports of bulk calls.
+        route!(backup::download as __path_download, Needs(Admin), [EVERYWHERE, &[StorageFull]]),
+        route!(backup::receipt as __path_receipt, Needs(Admin), [EVERYWHERE, &[BackupNotFound]]),
+        route!(imports::failures as __path_failures, Needs(RecordsAppend), [EVERYWHERE, &[ReportNotFound]]),
+        // Records.
+        route!(
+            aliases::create as __path_create,
+            Needs(RecordsAppend),
+            [EVERYWHERE, BODY, WRITE, KEYS, NAMED_CALL, &[SchemaNotFound, StaleVersion]]
+        ),
+        route!(
+            aliases::bulk as __path_bulk,
+            Needs(RecordsAppend),
+            [EVERYWHERE, BODY, WRITE, NAMED_CALL, &[SchemaNotFound, StaleVersion, TooManyRecords]]
+        ),
+        route!(pages::page as __path_page, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED]),
+        route!(
+            records::create as __path_create,
+            Needs(RecordsAppend),
+            [EVERYWHERE, BODY, WRITE, KEYS, NAMED_CALL, &[SchemaNotFound, StaleVersion]]
+        ),
+        route!(
+            records::remove_matching as __path_remove_matching,
+            Needs(RecordsWrite),
+            [
+                EVERYWHERE,
+                FILTERS,
+                &[SchemaNotFound, SchemaChanged, StaleVersion, TooManyAffected, WriteConflict, StorageFull]
+            ]
+        ),
+        // The method QUERY (safe, with a body), which descriptions cannot name.
+        route!(
+            query::query as __path_query,
+            Needs(RecordsRead),
+            [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
+        )
+        .served_as("query", b"QUERY", "/api/v1/records/{schema}"),
+        route!(
+            bulk::create as __path_create,
+            Needs(RecordsAppend),
+            [EVERYWHERE, BODY, WRITE, NAMED_CALL, &[SchemaNotFound, StaleVersion, TooManyRecords]]
+        ),
+        route!(
+            query::query as __path_query,
+            Needs(RecordsRead),
+            [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
+        ),
+        route!(stream::records as __path_records, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED]),
+        route!(
+            stream::query as __path_query,
+            Needs(RecordsRead),
+            [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
+        ),
+        route!(pages::count as __path_count, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS]),
+        route!(records::get as __path_get, Needs(RecordsRead), [EVERYWHERE, READ, &[RecordNotFound]]),
+        route!(
+            records::replace as __path_replace,
+            Needs(RecordsWrite),
+            [EVERYWHERE, BODY, WRITE, KEYS, &[SchemaNotFound, RecordNotFound, StaleVersion]]
+        ),
+        route!(
+            records::remove as __path_remove,
+            Needs(RecordsWrite),
+            [EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound, StaleVersion, WriteConflict, StorageFull]]
+        ),
+        route!(
+            records::patch as __path_patch,
+            Needs(RecordsWrite),
+            [EVERYWHERE, BODY, WRITE, KEYS, &[SchemaNotFound, RecordNotFound, StaleVersion]]
+        ),
+    ]
+});
+
 /// Adds every route of the API.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(resource("/", "GET", [web::get().to(front::door)]))
-        .service(resource("/favicon.ico", "GET", [web::get().to(front::icon)]))
-        .service(resource("/health/live", "GET", [web::get().to(health::live)]))
-        .service(resource("/health/ready", "GET", [web::get().to(health::ready)]))
-        .service(resource("/metrics", "GET", [web::get().to(metrics::metrics)]))
-        .service(resource("/monitoring/memory", "GET", [web::get().to(monitoring::memory)]))
-        .service(resource("/monitoring/pool", "GET", [web::get().to(monitoring::pool)]))
-        .service(resource("/openapi.json", "GET", [web::get().to(openapi::describe)]))
-        .service(resource("/docs", "GET", [web::get().to(docs::page)]))
-        .service(resource("/docs/{file}", "GET", [web::get().to(docs::asset)]))
-        .service(resource("/errors/{code}", "GET", [web::get().to(errors::problem_type)]))
-        .service(
-            web::scope(BASE)
-                .service(resource("", "GET", [web::get().to(front::index)]))
-                .service(resource(
-                    "/schemas",
-                    "GET, POST",
-                    [web::get().to(schemas::list), web::post().to(schemas::create)],
-                ))
-                .service(resource("/schemas/infer", "POST", [web::post().to(infer::infer)]))
-                .service(resource(
-                    "/schemas/{schema}",
-                    "GET, PATCH, DELETE",
-                    [
-                        web::get().to(schemas::describe),
-                        web::patch().to(schemas::evolve),
-                        web::delete().to(schemas::remove),
-                    ],
-                ))
-                .service(resource("/schemas/{schema}/versions", "GET", [web::get().to(schemas::versions)]))
-                .service(resource(
-                    "/schemas/{schema}/validations",
-                    "GET, POST",
-                    [web::get().to(validations::list), web::post().to(validations::start)],
-                ))
-                .service(resource(
-                    "/schemas/{schema}/validations/{id}",
-                    "GET, DELETE",
-                    [web::get().to(validations::describe), web::delete().to(validations::cancel)],
-                ))
-                .service(resource(
-                    "/schemas/{schema}/validations/{id}/issues",
-                    "GET",
-                    [web::get().to(validations::issues)],
-                ))
-                .service(resource(
-                    "/schemas/{schema}/validations/{id}/apply",
-                    "POST",
-                    [web::post().to(validations::apply)],
-                ))
-                .service(resource("/schemas/{schema}/advice", "GET", [web::get().to(advice::advice)]))
-                .service(resource("/schemas/{schema}/profile", "GET", [web::get().to(profile::profile)]))
-                .service(resource("/backup", "GET", [web::get().to(backup::download)]))
-                .service(resource("/backup/{id}", "GET", [web::get().to(backup::receipt)]))
-                .service(resource("/imports/{id}/failures", "GET", [web::get().to(imports::failures)]))
-                .service(resource("/records", "POST", [web::post().to(aliases::create)]))
-                .service(resource("/records/bulk", "POST", [web::post().to(aliases::bulk)]))
-                .service(resource(
-                    "/records/{schema}",
-                    "DELETE, GET, POST, QUERY",
-                    [
-                        web::get().to(pages::page),
-                        web::route().guard(guard::fn_guard(is_query)).to(query::query),
-                        web::post().to(records::create),
-                        web::delete().to(records::remove_matching),
-                    ],
-                ))
-                .service(resource("/records/{schema}/bulk", "POST", [web::post().to(bulk::create)]))
-                .service(resource("/records/{schema}/query", "POST", [web::post().to(query::query)]))
-                .service(resource(
-                    "/records/{schema}/stream",
-                    "GET, POST",
-                    [web::get().to(stream::records), web::post().to(stream::query)],
-                ))
-                .service(resource("/records/{schema}/count", "GET", [web::get().to(pages::count)]))
-                .service(resource(
-                    "/records/{schema}/{id}",
-                    "DELETE, GET, PATCH, PUT",
-                    [
-                        web::get().to(records::get),
-                        web::put().to(records::replace),
-                        web::patch().to(records::patch),
-                        web::delete().to(records::remove),
-                    ],
-                )),
-        )
-        .default_service(web::to(not_found));
+    let patterns = ROUTES.iter().flat_map(|route| patterns(&route.path).map(|pattern| (pattern, route.access)));
+    config.app_data(OpenPaths::of(patterns));
+    for (path, routes) in by_path(&ROUTES) {
+        config.service(resource(path, &routes));
+    }
+    config.default_service(web::to(not_found));
 }
 
-/// A path whose other methods are answered with a problem that names those it has, for clients with the verb that
-/// [`access`] says. The path of a scope itself may end with a slash.
-fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N]) -> impl HttpServiceFactory {
-    let paths = if path.is_empty() { vec!["", "/"] } else { vec![path] };
-    let resource = routes.into_iter().fold(web::resource(paths), Resource::route);
-    resource
-        .default_service(web::to(move |request: HttpRequest| async move { other_method(&request, allow) }))
-        .wrap(from_fn(access::authorize))
+/// The paths in the order in which the table first names them, each with its routes.
+fn by_path(routes: &'static [Route]) -> Vec<(&'static str, Vec<&'static Route>)> {
+    let mut paths: Vec<(&str, Vec<&Route>)> = Vec::new();
+    for route in routes {
+        match paths.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, routes)) => routes.push(route),
+            None => paths.push((&route.path, vec![route])),
+        }
+    }
+    paths
 }
 
-/// The answer to a method that a path does not have, and to `OPTIONS`. `HEAD` comes with `GET`.
-fn other_method(request: &HttpRequest, methods: &'static str) -> Result<HttpResponse, ApiError> {
-    let is_read = methods.split(", ").any(|method| method == "GET");
-    let allow = format!("{methods}{}, OPTIONS", if is_read { ", HEAD" } else { "" });
+/// What the router takes for a path. That of the base may end with a slash.
+fn patterns(path: &str) -> impl Iterator<Item = String> + use<> {
+    let with_slash = (path == BASE).then(|| format!("{path}/"));
+    [path.to_owned()].into_iter().chain(with_slash)
+}
+
+/// A path whose other methods are answered with a problem that names those it has.
+fn resource(path: &str, routes: &[&'static Route]) -> Resource {
+    let allow = allow(routes);
+    let other = move |request: HttpRequest| {
+        let answer = other_method(&request, &allow);
+        async { answer }
+    };
+    let served = |route: &&'static Route| {
+        let access = route.access;
+        let authorize = move |request: ServiceRequest, next: Next<BoxBody>| access::authorize(access, request, next);
+        (route.handler)(route.method.clone()).wrap(from_fn(authorize))
+    };
+    let resource = web::resource(patterns(path).collect::<Vec<_>>());
+    routes.iter().map(served).fold(resource, Resource::route).default_service(web::to(other))
+}
+
+/// The methods that a path has, in alphabetical order. `HEAD` comes with `GET`.
+fn allow(routes: &[&Route]) -> String {
+    let mut methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+    methods.sort_unstable();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.join(", ")
+}
+
+/// The answer to a method that a path does not have, and to `OPTIONS`.
+fn other_method(request: &HttpRequest, allow: &str) -> Result<HttpResponse, ApiError> {
     if request.method() == Method::OPTIONS {
         return Ok(HttpResponse::NoContent().insert_header((ALLOW, allow)).finish());
     }
-    Err(ApiError::method_not_allowed(allow))
+    Err(ApiError::method_not_allowed(allow.to_owned()))
 }
 
 /// An answer with the headers that its representation has.
@@ -158,18 +291,64 @@ pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Re
     response
 }
 
-/// Whether the method is QUERY (RFC 9110 lets methods be added; the method is safe and has a body).
-fn is_query(context: &GuardContext<'_>) -> bool {
-    context.head().method.as_str() == "QUERY"
-}
-
 async fn not_found(request: HttpRequest) -> Result<String, ApiError> {
     let shown: String = request.path().chars().take(128).collect();
-    let error =
-        ApiError::new(ErrorCode::RouteNotFound, format!("there is nothing at `{shown}`; the API is below {BASE}"));
+    let error = ApiError::new(RouteNotFound, format!("there is nothing at `{shown}`; the API is below {BASE}"));
     Err(if request.path().len() > 1 && request.path().ends_with('/') {
         error.and("no path has a slash at its end")
     } else {
         error
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use actix_web::dev::ResourceDef;
+    use eider_domain::{Grant, Verb};
+
+    use super::*;
+    use crate::access::Access;
+
+    #[test]
+    fn no_path_is_hidden_by_one_before_it() {
+        let paths: Vec<&str> = by_path(&ROUTES).into_iter().map(|(path, _)| path).collect();
+        for (place, path) in paths.iter().enumerate() {
+            let earlier = paths[..place].iter().find(|earlier| ResourceDef::new(**earlier).is_match(path));
+            assert_eq!(earlier, None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_open_with_all_of_its_methods_or_with_none() {
+        for (path, routes) in by_path(&ROUTES) {
+            let guarded = routes.iter().filter(|route| matches!(route.access, Needs(_))).count();
+            assert!([0, routes.len()].contains(&guarded), "{path}");
+        }
+    }
+
+    /// The table of docs/security.md: each route and method with the verb that it needs, and the verbs of a key that will do.
+    fn table() -> String {
+        let names = Verb::ALL.map(|verb| format!("`{verb}`")).join(" | ");
+        let mut table =
+            format!("| route | method | needs | {names} |\n|---|---|---{}|\n", "|---".repeat(Verb::ALL.len()));
+        for route in by_path(&ROUTES).into_iter().flat_map(|(_, routes)| routes) {
+            let (shown, needed) = match route.access {
+                Access::Open => ("nothing".to_owned(), None),
+                Access::KeyOptional => ("no key, or one that is valid".to_owned(), None),
+                Access::Needs(verb) => (format!("`{verb}`"), Some(verb)),
+            };
+            let does = |own: Verb| needed.is_none_or(|verb| Grant::new([own], Vec::new()).has(verb));
+            let marks = Verb::ALL.map(|own| if does(own) { "yes" } else { "" }).join(" | ");
+            let _ = writeln!(table, "| `{}` | `{}` | {shown} | {marks} |", route.path, route.method);
+        }
+        table
+    }
+
+    #[test]
+    fn the_document_says_who_may_do_what() {
+        let document = include_str!("../../../docs/security.md");
+        assert!(document.contains(&table()), "the table of docs/security.md should be:\n{}", table());
+    }
 }

@@ -10,10 +10,8 @@ use bytes::Bytes;
 use eider_application::{Error, blocking};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
-use utoipa::OpenApi;
 
-use super::BASE;
-use super::openapi::Routes;
+use super::{BASE, ROUTES};
 use crate::accept;
 use crate::conditional::is_known;
 use crate::error::ApiError;
@@ -110,6 +108,6 @@ fn server() -> Json {
 
 fn make_index() -> Bytes {
     let mut index = server();
-    index["resources"] = openapi::resources(&Routes::openapi());
+    index["resources"] = openapi::resources(&ROUTES, BASE);
     Bytes::from(index.to_string())
 }
