@@ -19,9 +19,9 @@ use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 
 use crate::accept::{self, Representation};
+use crate::api::represented;
 use crate::conditional::is_known;
 use crate::error::ApiError;
-use crate::routes::represented;
 use crate::state::ApiState;
 
 /// A client may keep an answer, and asks before it uses it again.

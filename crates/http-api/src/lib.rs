@@ -7,6 +7,7 @@ mod accept;
 mod access;
 mod admission;
 mod answers;
+mod api;
 mod body;
 mod bounds;
 mod compress;
@@ -34,7 +35,6 @@ mod query_body;
 mod query_string;
 #[doc(hidden)]
 pub mod reading;
-mod routes;
 mod serve;
 mod settings;
 mod shape;

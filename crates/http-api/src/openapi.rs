@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::HttpSettings;
-use crate::routes::{BASE, NamedSchemas, Route};
+use crate::api::{BASE, NamedSchemas, Route};
 
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
 pub(crate) use documents::*;

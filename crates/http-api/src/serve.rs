@@ -30,7 +30,7 @@ use crate::settings::LiveSettings;
 use crate::state::ApiState;
 use crate::tls::Certificates;
 use crate::unreadable::{Guarded, Io, Unreadable};
-use crate::{HttpSettings, Services, access, connections, head, headers, long_text, memory, middleware, routes};
+use crate::{HttpSettings, Services, access, api, connections, head, headers, long_text, memory, middleware};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
@@ -224,7 +224,7 @@ impl Front {
             .wrap(from_fn(headers::harden))
             .wrap(from_fn(middleware::observe))
             .wrap(from_fn(connections::attend))
-            .configure(routes::configure);
+            .configure(api::configure);
         // No URL is made of the host that it names.
         boxed::factory(map_config(app, |()| AppConfig::default()))
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use eider_application::ErrorCode::{self, Overloaded, RateLimited};
 use serde_json::{Map, Value as Json, json};
 
+use crate::api::Route;
 use crate::error::{PROBLEM_JSON, status_of};
-use crate::routes::Route;
 
 /// The answers of a route that are problems, by status.
 pub(super) fn responses(route: &Route) -> Map<String, Json> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use eider_application::{Error, blocking};
 use eider_domain::Verb;
 
-use super::ROUTES;
+use super::routes::ROUTES;
 use crate::access;
 use crate::answers::REVALIDATE;
 use crate::conditional::is_known;

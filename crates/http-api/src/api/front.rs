@@ -11,7 +11,7 @@ use eider_application::{Error, blocking};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{BASE, ROUTES};
+use super::routes::{BASE, ROUTES};
 use crate::accept;
 use crate::conditional::is_known;
 use crate::error::ApiError;

@@ -3,30 +3,6 @@
 //! One row each. The router, the access check, `Allow`, the description of the API and the table of docs/security.md are
 //! made from the rows.
 
-mod advice;
-mod aliases;
-mod backup;
-mod bulk;
-mod docs;
-mod errors;
-mod explain;
-mod front;
-mod health;
-mod imports;
-mod infer;
-mod metrics;
-mod monitoring;
-mod openapi;
-mod pages;
-mod problems;
-mod profile;
-mod query;
-mod records;
-mod route;
-mod schemas;
-mod stream;
-mod validations;
-
 use std::sync::LazyLock;
 
 use actix_web::body::BoxBody;
@@ -39,15 +15,18 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, web};
 use eider_application::ErrorCode::*;
 use eider_domain::Verb::{Admin, MetricsRead, RecordsAppend, RecordsRead, RecordsWrite, SchemasRead, SchemasWrite};
 
-use self::problems::{
+use super::problems::{
     BODY, EVERYWHERE, FILTERS, GROUPED, KEYS, NAMED_CALL, NEGOTIATED, PAGED, PUBLIC, READ, STORE, WRITE,
+};
+use super::route::Route;
+use super::{
+    advice, aliases, backup, bulk, docs, errors, front, health, imports, infer, metrics, monitoring, openapi, pages,
+    profile, query, records, schemas, stream, validations,
 };
 use crate::accept::{self, Representation};
 use crate::access::Access::{KeyOptional, Needs, Open};
 use crate::access::{self, OpenPaths};
 use crate::error::ApiError;
-
-pub(crate) use route::{NamedSchemas, Route};
 
 /// The prefix of every versioned route.
 pub(crate) const BASE: &str = "/api/v1";
@@ -348,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_document_says_who_may_do_what() {
-        let document = include_str!("../../../docs/security.md");
+        let document = include_str!("../../../../docs/security.md");
         assert!(document.contains(&table()), "the table of docs/security.md should be:\n{}", table());
     }
 }
