@@ -6,20 +6,21 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, LINK, VARY};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, HeaderValue, LINK, VARY};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use eider_application::ErrorCode;
 use eider_domain::Schema;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use prometheus_client::metrics::counter::Counter;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::accept::{self, Representation};
-use crate::api::represented;
 use crate::conditional::is_known;
 use crate::error::ApiError;
 use crate::state::ApiState;
@@ -59,6 +60,16 @@ impl Answer {
         // Without the spare room that its buffer was given, which would be kept with it.
         let body = Vec::from(body).into_boxed_slice().into();
         Self { headers: Vec::new(), next: None, records: 0, body }
+    }
+
+    /// A document that is made anew only when something was committed.
+    ///
+    /// # Errors
+    /// 500 when it cannot be written, which a document of texts and numbers always can.
+    pub(crate) fn json(document: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(document);
+        let body = body.map_err(|_| ApiError::new(ErrorCode::Internal, "the answer cannot be written"))?;
+        Ok(Self::new(body.into()))
     }
 
     /// The same answer with a header.
@@ -191,6 +202,15 @@ pub(crate) async fn answer(
     let response = answer.clone().response(state, request, question, &tag);
     state.answers.keep(tag, &answer);
     Ok(response)
+}
+
+/// An answer with the headers that its representation has.
+pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Representation) -> HttpResponseBuilder {
+    response.content_type(representation.media_type.content_type()).insert_header((VARY, accept::VARY));
+    if let Some(compression) = representation.compression {
+        response.insert_header((CONTENT_ENCODING, compression.name()));
+    }
+    response
 }
 
 /// The number of the commit, then 128 bits of SHA-256 over everything else. A weak tag: while a commit is becoming

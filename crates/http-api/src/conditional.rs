@@ -7,6 +7,33 @@ use eider_application::{ErrorCode, Preconditions, Tags};
 use crate::error::ApiError;
 use crate::inflate::Compression;
 
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+pub(crate) struct IfNoneMatch {
+    /// The `ETag` of an answer that the client has: 304 if it is the one it would get.
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
+
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+pub(crate) struct UnlessMatch {
+    /// The `ETag` that what is changed must not have, or `*`: 412 if it has it.
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
+
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+pub(crate) struct IfMatch {
+    /// The `ETag` that what is changed must have, or `*`: 412 if it has another.
+    #[param(rename = "If-Match", nullable = false)]
+    if_match: Option<String>,
+}
+
 /// What `If-Match` and `If-None-Match` ask of something that is to be changed. A weak tag in `If-Match` is that of nothing.
 ///
 /// # Errors

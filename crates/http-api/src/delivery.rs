@@ -11,6 +11,7 @@ use bytes::Bytes;
 use eider_application::timings::Timings;
 use eider_application::{Error, RecordStream, StoreError, StoreErrorKind, blocking};
 use futures::{Stream, StreamExt};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
@@ -125,7 +126,7 @@ impl Task {
                 client.account.outcome = Outcome::Failed;
                 // The query is over, however long the client takes for the last line.
                 drop(records);
-                let problem = ApiError::from(Error::Store(error)).problem(&request_id);
+                let problem = json!(ApiError::from(Error::Store(error)).problem(&request_id));
                 if let Ok(line) = write(&mut output, move |output| output.broken(&problem)).await {
                     // A client that does not take it sees the connection break.
                     let _ = client.send(line).await;

@@ -7,8 +7,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use eider_application::{Error, ErrorCode};
-use eider_domain::{FilterError, NameError, PropertyName, UnknownField, UnknownName, Violation};
+use eider_domain::{FilterError, NameError, PropertyName, UnknownField, UnknownName};
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
+use utoipa::ToSchema;
 
 /// Seconds after which a client may try again when a budget is used up.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -70,6 +72,72 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
     }
 }
 
+/// Why a request failed (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// `/errors/` and the code: where the server says what it means.
+    #[schema(example = "/errors/schema_not_found")]
+    r#type: String,
+    /// The same for every occurrence of the code.
+    title: &'static str,
+    status: u16,
+    /// For a person; may change its wording.
+    detail: String,
+    /// The id of the request, as in `X-Request-Id`.
+    instance: String,
+    /// Stable.
+    code: &'static str,
+    /// Whether the same request may succeed later without being changed.
+    retryable: bool,
+    /// What is wrong with a record or a schema.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Violation>,
+    #[serde(flatten)]
+    #[schema(inline, value_type = ProblemMembers)]
+    members: Option<Box<Map<String, Json>>>,
+}
+
+/// What problems of some codes say beyond that.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "they are gathered where the problem is found")]
+struct ProblemMembers {
+    /// Where in a query body the fault is (RFC 6901).
+    #[schema(nullable = false)]
+    pointer: Option<String>,
+    /// The budget that is used up.
+    #[schema(nullable = false)]
+    budget: Option<String>,
+    /// What can be produced, when nothing that is accepted can.
+    #[schema(nullable = false)]
+    available: Option<Vec<String>>,
+}
+
+/// One thing that is wrong with a record or a schema.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Violation {
+    /// Where several records came: the line, or the place in the body, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    line: Option<u64>,
+    /// Where in the record or the schema (RFC 6901).
+    pointer: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    actual: Option<&'static str>,
+    detail: String,
+}
+
+impl From<eider_domain::Violation> for Violation {
+    fn from(violation: eider_domain::Violation) -> Self {
+        let eider_domain::Violation { line, pointer, code, expected, actual, detail } = violation;
+        Self { line, pointer, code: code.as_str(), expected, actual, detail }
+    }
+}
+
 /// Where the server says what problems of a code are.
 pub(crate) fn type_of(code: ErrorCode) -> String {
     format!("/errors/{code}")
@@ -81,7 +149,7 @@ pub(crate) fn type_of(code: ErrorCode) -> String {
 pub(crate) struct ApiError {
     code: ErrorCode,
     detail: String,
-    errors: Vec<Violation>,
+    errors: Vec<eider_domain::Violation>,
     /// Members beyond those of every problem.
     members: Option<Box<Map<String, Json>>>,
     allow: Option<String>,
@@ -162,29 +230,24 @@ impl ApiError {
         self
     }
 
-    pub(crate) fn with_errors(mut self, errors: Vec<Violation>) -> Self {
+    pub(crate) fn with_errors(mut self, errors: Vec<eider_domain::Violation>) -> Self {
         self.errors = errors;
         self
     }
 
     /// The problem document; `instance` is the id of the request.
-    pub(crate) fn problem(&self, request_id: &str) -> Json {
-        let mut problem = json!({
-            "type": type_of(self.code),
-            "title": self.code.title(),
-            "status": status_of(self.code).as_u16(),
-            "detail": self.detail,
-            "instance": request_id,
-            "code": self.code.as_str(),
-            "retryable": self.code.is_retryable(),
-        });
-        if let Json::Object(problem) = &mut problem {
-            if !self.errors.is_empty() {
-                problem.insert("errors".to_owned(), json!(self.errors));
-            }
-            problem.extend(self.members.iter().flat_map(|members| (**members).clone()));
+    pub(crate) fn problem(&self, request_id: &str) -> Problem {
+        Problem {
+            r#type: type_of(self.code),
+            title: self.code.title(),
+            status: status_of(self.code).as_u16(),
+            detail: self.detail.clone(),
+            instance: request_id.to_owned(),
+            code: self.code.as_str(),
+            retryable: self.code.is_retryable(),
+            errors: self.errors.iter().cloned().map(Violation::from).collect(),
+            members: self.members.clone(),
         }
-        problem
     }
 
     pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
@@ -202,7 +265,8 @@ impl ApiError {
         if self.code == ErrorCode::Unauthorized {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
-        response.body(self.problem(request_id).to_string())
+        // Texts and numbers are always written.
+        response.body(serde_json::to_vec(&self.problem(request_id)).unwrap_or_default())
     }
 }
 

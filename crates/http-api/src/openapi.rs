@@ -1,15 +1,12 @@
 //! The description of the API (OpenAPI): what the routes say of themselves, and every schema with routes of its own.
 
 mod answers;
-mod documents;
 mod examples;
-mod front;
+mod named;
 mod parameters;
 mod problems;
-mod quality;
 mod queries;
 mod records;
-mod schemas;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,14 +22,13 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::HttpSettings;
-use crate::api::{BASE, NamedSchemas, Route};
+use crate::api::{BASE, Count, Explanation, NamedSchemas, PagePlace, Route};
+use crate::error::Problem;
 
 pub(crate) use answers::{NotModified, PageAnswer, StreamAnswer};
-pub(crate) use documents::*;
-pub(crate) use front::*;
+pub(crate) use named::named;
 pub(crate) use parameters::*;
-pub(crate) use quality::*;
-pub(crate) use schemas::*;
+pub(crate) use records::{CountOrExplanation, NewRecord, Query, Record, RecordPatch};
 
 /// Most schemas that are described one by one.
 const MAX_SCHEMAS: usize = 100;
@@ -145,17 +141,6 @@ fn paths(specification: Specification, routes: &[Route], settings: &HttpSettings
     json!(paths)
 }
 
-/// The paths below a base, with the sentence that each of their methods begins its description with.
-pub(crate) fn resources(routes: &[Route], base: &str) -> Json {
-    let below = format!("{base}/");
-    let mut resources: BTreeMap<&str, Map<String, Json>> = BTreeMap::new();
-    for route in routes.iter().filter(|route| route.path.starts_with(&below)) {
-        let methods = resources.entry(&route.path).or_default();
-        methods.insert(route.method.to_string(), json!(route.operation.summary));
-    }
-    resources.into_iter().map(|(path, methods)| json!({"path": path, "methods": methods})).collect()
-}
-
 /// A reference to a component.
 fn reference(schema: &str) -> Json {
     json!({"$ref": format!("#/components/schemas/{schema}")})
@@ -177,7 +162,10 @@ fn components(routes: &[Route], settings: &HttpSettings) -> Json {
     for (name, schema) in described {
         schemas[name] = schema;
     }
-    members(&mut schemas).for_each(|(_, schema)| take_null_once(schema));
+    members(&mut schemas).for_each(|(_, schema)| {
+        flatten(schema);
+        take_null_once(schema);
+    });
     schemas["Value"] = json!({"description": "Any JSON value, null too."});
     for name in CLOSED {
         schemas[name]["additionalProperties"] = false.into();
@@ -206,6 +194,23 @@ fn components(routes: &[Route], settings: &HttpSettings) -> Json {
 fn add_component<T: ToSchema>(named: &mut NamedSchemas) {
     named.push((T::name().into_owned(), T::schema()));
     T::schemas(named);
+}
+
+/// A struct that has others flattened into it is described as one object, of which generators make one class.
+fn flatten(described: &mut Json) {
+    let Some(parts) = described.get_mut("allOf").and_then(Json::as_array_mut) else { return };
+    let (mut required, mut properties) = (Vec::new(), Map::new());
+    for part in parts.iter_mut() {
+        flatten(part);
+        required.extend(part["required"].as_array().into_iter().flatten().cloned());
+        properties.extend(part["properties"].as_object().cloned().unwrap_or_default());
+    }
+    if let Json::Object(members) = described {
+        members.remove("allOf");
+        members.insert("type".into(), "object".into());
+        members.insert("required".into(), required.into());
+        members.insert("properties".into(), properties.into());
+    }
 }
 
 /// Any value may be null. Beside null it would be two of the alternatives of `oneOf`, which takes one.

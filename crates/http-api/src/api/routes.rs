@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, CONTENT_ENCODING, VARY};
+use actix_web::http::header::ALLOW;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 #[expect(clippy::enum_glob_use, reason = "the table names most of them")]
 use eider_application::ErrorCode::*;
 use eider_domain::Verb::{Admin, MetricsRead, RecordsAppend, RecordsRead, RecordsWrite, SchemasRead, SchemasWrite};
@@ -19,11 +19,7 @@ use super::problems::{
     BODY, EVERYWHERE, FILTERS, GROUPED, KEYS, NAMED_CALL, NEGOTIATED, PAGED, PUBLIC, READ, STORE, WRITE,
 };
 use super::route::Route;
-use super::{
-    advice, aliases, backup, bulk, docs, errors, front, health, imports, infer, metrics, monitoring, openapi, pages,
-    profile, query, records, schemas, stream, validations,
-};
-use crate::accept::{self, Representation};
+use super::{backup, docs, imports, monitoring, records, schemas, validations};
 use crate::access::Access::{KeyOptional, Needs, Open};
 use crate::access::{self, OpenPaths};
 use crate::error::ApiError;
@@ -31,11 +27,13 @@ use crate::error::ApiError;
 /// The prefix of every versioned route.
 pub(crate) const BASE: &str = "/api/v1";
 
-/// A row: the handler with its description, who may call it, and the groups of problems that it answers with. The
-/// description names the path and the method.
+/// A row: the action, what a client needs, and the groups of problems that it answers with. The description of the action
+/// names its path and method.
 macro_rules! route {
-    ($module:ident::$handler:ident as $described:ident, $access:expr, $problems:expr) => {
-        Route::new::<$module::$described>($access, &$problems, |method| web::method(method).to($module::$handler))
+    ($group:ident::$action:ident, $access:expr, $problems:expr) => {
+        Route::new::<$group::$action::__path_handle>($access, &$problems, |method| {
+            web::method(method).to($group::$action::handle)
+        })
     };
 }
 
@@ -43,38 +41,34 @@ macro_rules! route {
 pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     vec![
         // The server and its documents.
-        route!(front::door as __path_door, Open, [PUBLIC]),
-        route!(front::icon as __path_icon, Open, [PUBLIC]),
-        route!(health::live as __path_live, Open, [&[UriTooLong]]),
-        route!(health::ready as __path_ready, Open, [STORE, &[UriTooLong, Overloaded]]),
-        route!(metrics::metrics as __path_metrics, Needs(MetricsRead), [STORE]),
-        route!(monitoring::memory as __path_memory, Needs(MetricsRead), [STORE]),
-        route!(monitoring::pool as __path_pool, Needs(MetricsRead), [STORE]),
-        route!(openapi::describe as __path_describe, KeyOptional, [EVERYWHERE]),
-        route!(docs::page as __path_page, Open, [&[UriTooLong, Overloaded]]),
-        route!(docs::asset as __path_asset, Open, [&[UriTooLong, Overloaded]]),
-        route!(errors::problem_type as __path_problem_type, Open, [PUBLIC, &[RouteNotFound]]),
-        route!(front::index as __path_index, KeyOptional, [EVERYWHERE]),
+        route!(docs::door, Open, [PUBLIC]),
+        route!(docs::icon, Open, [PUBLIC]),
+        route!(monitoring::live, Open, [&[UriTooLong]]),
+        route!(monitoring::ready, Open, [STORE, &[UriTooLong, Overloaded]]),
+        route!(monitoring::metrics, Needs(MetricsRead), [STORE]),
+        route!(monitoring::memory, Needs(MetricsRead), [STORE]),
+        route!(monitoring::pool, Needs(MetricsRead), [STORE]),
+        route!(docs::openapi, KeyOptional, [EVERYWHERE]),
+        route!(docs::page, Open, [&[UriTooLong, Overloaded]]),
+        route!(docs::asset, Open, [&[UriTooLong, Overloaded]]),
+        route!(docs::problem_type, Open, [PUBLIC, &[RouteNotFound]]),
+        route!(docs::index, KeyOptional, [EVERYWHERE]),
         // Schemas.
-        route!(schemas::list as __path_list, Needs(SchemasRead), [EVERYWHERE]),
+        route!(schemas::list, Needs(SchemasRead), [EVERYWHERE]),
         route!(
-            schemas::create as __path_create,
+            schemas::create,
             Needs(SchemasWrite),
             [EVERYWHERE, BODY, &[SchemaInvalid, SchemaExists, WriteConflict, StorageFull]]
         ),
-        route!(infer::infer as __path_infer, Needs(SchemasWrite), [EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]]),
+        route!(schemas::infer, Needs(SchemasWrite), [EVERYWHERE, BODY, &[SchemaInvalid, StorageFull]]),
+        route!(schemas::describe, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound, SchemaChanged, StaleVersion]]),
         route!(
-            schemas::describe as __path_describe,
-            Needs(SchemasRead),
-            [EVERYWHERE, &[SchemaNotFound, SchemaChanged, StaleVersion]]
-        ),
-        route!(
-            schemas::remove as __path_remove,
+            schemas::remove,
             Needs(SchemasWrite),
             [EVERYWHERE, &[SchemaNotFound, StaleVersion, WriteConflict, StorageFull]]
         ),
         route!(
-            schemas::evolve as __path_evolve,
+            schemas::evolve,
             Needs(SchemasWrite),
             [
                 EVERYWHERE,
@@ -90,33 +84,25 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
                 ]
             ]
         ),
-        route!(schemas::versions as __path_versions, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound]]),
-        route!(advice::advice as __path_advice, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound, SchemaChanged]]),
-        route!(profile::profile as __path_profile, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS]),
+        route!(schemas::versions, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound]]),
+        route!(schemas::advice, Needs(SchemasRead), [EVERYWHERE, &[SchemaNotFound, SchemaChanged]]),
+        route!(schemas::profile, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS]),
         // Rules checked against what is stored.
-        route!(validations::list as __path_list, Needs(RecordsRead), [EVERYWHERE, &[SchemaNotFound]]),
+        route!(validations::list, Needs(RecordsRead), [EVERYWHERE, &[SchemaNotFound]]),
         route!(
-            validations::start as __path_start,
+            validations::start,
             Needs(RecordsRead),
             [EVERYWHERE, BODY, &[SchemaNotFound, SchemaChanged, RulesInvalid, StorageFull]]
         ),
+        route!(validations::describe, Needs(RecordsRead), [EVERYWHERE, &[SchemaNotFound, ValidationNotFound]]),
+        route!(validations::cancel, Needs(RecordsRead), [EVERYWHERE, &[SchemaNotFound, ValidationNotFound]]),
         route!(
-            validations::describe as __path_describe,
-            Needs(RecordsRead),
-            [EVERYWHERE, &[SchemaNotFound, ValidationNotFound]]
-        ),
-        route!(
-            validations::cancel as __path_cancel,
-            Needs(RecordsRead),
-            [EVERYWHERE, &[SchemaNotFound, ValidationNotFound]]
-        ),
-        route!(
-            validations::issues as __path_issues,
+            validations::issues,
             Needs(RecordsRead),
             [EVERYWHERE, &[SchemaNotFound, ValidationNotFound, ValidationUnfinished]]
         ),
         route!(
-            validations::apply as __path_apply,
+            validations::apply,
             Needs(RecordsWrite),
             [
                 EVERYWHERE,
@@ -126,28 +112,28 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             ]
         ),
         // Copies of everything, and reports of bulk calls.
-        route!(backup::download as __path_download, Needs(Admin), [EVERYWHERE, &[StorageFull]]),
-        route!(backup::receipt as __path_receipt, Needs(Admin), [EVERYWHERE, &[BackupNotFound]]),
-        route!(imports::failures as __path_failures, Needs(RecordsAppend), [EVERYWHERE, &[ReportNotFound]]),
+        route!(backup::download, Needs(Admin), [EVERYWHERE, &[StorageFull]]),
+        route!(backup::receipt, Needs(Admin), [EVERYWHERE, &[BackupNotFound]]),
+        route!(imports::failures, Needs(RecordsAppend), [EVERYWHERE, &[ReportNotFound]]),
         // Records.
         route!(
-            aliases::create as __path_create,
+            records::create_named,
             Needs(RecordsAppend),
             [EVERYWHERE, BODY, WRITE, KEYS, NAMED_CALL, &[SchemaNotFound, StaleVersion]]
         ),
         route!(
-            aliases::bulk as __path_bulk,
+            records::bulk_named,
             Needs(RecordsAppend),
             [EVERYWHERE, BODY, WRITE, NAMED_CALL, &[SchemaNotFound, StaleVersion, TooManyRecords]]
         ),
-        route!(pages::page as __path_page, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED]),
+        route!(records::page, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED]),
         route!(
-            records::create as __path_create,
+            records::create,
             Needs(RecordsAppend),
             [EVERYWHERE, BODY, WRITE, KEYS, NAMED_CALL, &[SchemaNotFound, StaleVersion]]
         ),
         route!(
-            records::remove_matching as __path_remove_matching,
+            records::remove_matching,
             Needs(RecordsWrite),
             [
                 EVERYWHERE,
@@ -156,42 +142,34 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             ]
         ),
         // The method QUERY (safe, with a body), which descriptions cannot name.
+        route!(records::query, Needs(RecordsRead), [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED])
+            .served_as("query", b"QUERY", "/api/v1/records/{schema}"),
         route!(
-            query::query as __path_query,
-            Needs(RecordsRead),
-            [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
-        )
-        .served_as("query", b"QUERY", "/api/v1/records/{schema}"),
-        route!(
-            bulk::create as __path_create,
+            records::bulk,
             Needs(RecordsAppend),
             [EVERYWHERE, BODY, WRITE, NAMED_CALL, &[SchemaNotFound, StaleVersion, TooManyRecords]]
         ),
+        route!(records::query, Needs(RecordsRead), [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]),
+        route!(records::stream, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED]),
         route!(
-            query::query as __path_query,
+            records::stream_query,
             Needs(RecordsRead),
             [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
         ),
-        route!(stream::records as __path_records, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS, NEGOTIATED, PAGED]),
+        route!(records::count, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS]),
+        route!(records::get, Needs(RecordsRead), [EVERYWHERE, READ, &[RecordNotFound]]),
         route!(
-            stream::query as __path_query,
-            Needs(RecordsRead),
-            [EVERYWHERE, READ, BODY, FILTERS, NEGOTIATED, PAGED, GROUPED]
-        ),
-        route!(pages::count as __path_count, Needs(RecordsRead), [EVERYWHERE, READ, FILTERS]),
-        route!(records::get as __path_get, Needs(RecordsRead), [EVERYWHERE, READ, &[RecordNotFound]]),
-        route!(
-            records::replace as __path_replace,
+            records::replace,
             Needs(RecordsWrite),
             [EVERYWHERE, BODY, WRITE, KEYS, &[SchemaNotFound, RecordNotFound, StaleVersion]]
         ),
         route!(
-            records::remove as __path_remove,
+            records::remove,
             Needs(RecordsWrite),
             [EVERYWHERE, &[SchemaNotFound, SchemaChanged, RecordNotFound, StaleVersion, WriteConflict, StorageFull]]
         ),
         route!(
-            records::patch as __path_patch,
+            records::patch,
             Needs(RecordsWrite),
             [EVERYWHERE, BODY, WRITE, KEYS, &[SchemaNotFound, RecordNotFound, StaleVersion]]
         ),
@@ -259,15 +237,6 @@ fn other_method(request: &HttpRequest, allow: &str) -> Result<HttpResponse, ApiE
         return Ok(HttpResponse::NoContent().insert_header((ALLOW, allow)).finish());
     }
     Err(ApiError::method_not_allowed(allow.to_owned()))
-}
-
-/// An answer with the headers that its representation has.
-pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Representation) -> HttpResponseBuilder {
-    response.content_type(representation.media_type.content_type()).insert_header((VARY, accept::VARY));
-    if let Some(compression) = representation.compression {
-        response.insert_header((CONTENT_ENCODING, compression.name()));
-    }
-    response
 }
 
 async fn not_found(request: HttpRequest) -> Result<String, ApiError> {

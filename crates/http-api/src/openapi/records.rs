@@ -2,8 +2,19 @@
 
 use eider_domain::{DataType, Field, Operator, Property, Schema, SystemField};
 use serde_json::{Map, Value as Json, json};
+use utoipa::ToSchema;
 
 use super::reference;
+
+macro_rules! described_below {
+    ($($(#[doc = $what:literal])? $name:ident)*) => {
+        $($(#[doc = $what])? #[derive(ToSchema)] #[expect(dead_code, reason = "it is written without one")]
+        pub(crate) struct $name(Json);)*
+    };
+}
+
+// What handlers refer to; `of_any_schema` and `queries` say what they are.
+described_below! { Record NewRecord RecordPatch CountOrExplanation Query }
 
 /// The components that stand for the records of any schema. Each has a counterpart of the same name for every schema
 /// that is described.

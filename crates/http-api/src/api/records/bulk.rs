@@ -1,0 +1,271 @@
+//! `POST /records/{schema}/bulk`: many records in one call.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use eider_application::{
+    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, ErrorCode, OnConflict,
+};
+use eider_domain::{Schema, Verb};
+use futures::{Stream, TryStreamExt};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::access;
+use crate::body;
+use crate::conditional;
+use crate::error::{ApiError, Violation};
+use crate::openapi;
+use crate::query_string::Parameters;
+use crate::shape::Shape;
+use crate::slow;
+use crate::state::ApiState;
+
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+pub(super) struct Once {
+    /// What the client calls this call: a repeat within 24 hours stores nothing and has the same answer.
+    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    idempotency_key: Option<String>,
+}
+
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+pub(super) struct BulkControls {
+    /// `atomic`: all records are stored or none; `partial`: the good ones.
+    #[param(nullable = false, inline)]
+    mode: Option<Mode>,
+    /// What becomes of a record whose id or unique value is taken.
+    #[param(nullable = false, inline)]
+    on_conflict: Option<ConflictPolicy>,
+    /// `ids`: the receipt lists the ids of what was stored.
+    #[param(nullable = false, inline)]
+    r#return: Option<Returned>,
+    /// Everything is checked and nothing stored.
+    #[param(nullable = false)]
+    dry_run: Option<bool>,
+    /// With more refused records nothing is stored.
+    #[param(nullable = false, minimum = 0)]
+    max_errors: Option<u64>,
+    /// `ignore`: fields that the server keeps (`created_at`, `updated_at`, `version`) are passed over.
+    #[param(nullable = false, inline)]
+    read_only: Option<ReadOnly>,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is described, and read by its name")]
+enum ReadOnly {
+    Refuse,
+    Ignore,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is described, and read by its name")]
+enum Mode {
+    Atomic,
+    Partial,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is described, and read by its name")]
+enum ConflictPolicy {
+    Error,
+    Ignore,
+    Replace,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is described, and read by its name")]
+enum Returned {
+    None,
+    Ids,
+}
+
+/// Name of the header that calls a call by a name, so that a repeat stores nothing.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest key of that header, in characters.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// What became of a bulk call.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Receipt {
+    received: u64,
+    created: u64,
+    updated: u64,
+    ignored: u64,
+    failed: u64,
+    /// Number of the commit within the schema; null when nothing was stored.
+    commit_seq: Option<u64>,
+    durability: &'static str,
+    /// Present after a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    dry_run: Option<bool>,
+    replayed: bool,
+    elapsed_ms: f64,
+    failures_truncated: bool,
+    failures: Vec<Violation>,
+    /// What accepted records lack that they should have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningCount>,
+    /// Where all failures can be read, when they are not all here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>, format = "uuid")]
+    import_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Vec<String>>)]
+    ids: Option<Vec<Uuid>>,
+}
+
+/// Accepted records that lack what a property should have.
+#[derive(Serialize, ToSchema)]
+struct WarningCount {
+    property: String,
+    code: &'static str,
+    records: u64,
+}
+
+impl From<BulkReceipt> for Receipt {
+    fn from(receipt: BulkReceipt) -> Self {
+        let warnings = receipt.warnings.into_iter().map(|warning| WarningCount {
+            property: warning.property,
+            code: warning.code.as_str(),
+            records: warning.records,
+        });
+        Self {
+            received: receipt.received,
+            created: receipt.created,
+            updated: receipt.updated,
+            ignored: receipt.ignored,
+            failed: receipt.failed,
+            commit_seq: receipt.commit_seq,
+            durability: receipt.durability,
+            dry_run: receipt.is_dry_run.then_some(true),
+            replayed: receipt.replayed,
+            elapsed_ms: receipt.elapsed_ms,
+            failures_truncated: receipt.failures_truncated,
+            failures: receipt.failures.into_iter().map(Violation::from).collect(),
+            warnings: warnings.collect(),
+            import_id: receipt.import_id,
+            ids: receipt.ids,
+        }
+    }
+}
+
+/// How a bulk call wants to be treated.
+pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
+    let known = ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only"];
+    let parameters = Parameters::parse(request.query_string(), &known, false)?;
+    conditional::without_tag(request)?;
+    let mode = parameters.choice("mode", &[("atomic", BulkMode::Atomic), ("partial", BulkMode::Partial)])?;
+    let policies = [("error", OnConflict::Error), ("ignore", OnConflict::Ignore), ("replace", OnConflict::Replace)];
+    let max_errors = match parameters.control("max_errors") {
+        None => None,
+        Some(text) => {
+            let number = text.parse().map_err(|_| ApiError::parameter("max_errors", "it takes a whole number"))?;
+            Some(number)
+        }
+    };
+    Ok(BulkOptions {
+        mode,
+        on_conflict: parameters.choice("on_conflict", &policies)?,
+        returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
+        is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
+        ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
+        max_errors,
+        idempotency_key: idempotency_key(request)?,
+        owner: access::principal(request)?.key_id(),
+    })
+}
+
+/// What a call does to records.
+pub(super) fn verb(options: &BulkOptions) -> Verb {
+    if options.on_conflict == OnConflict::Replace { Verb::RecordsWrite } else { Verb::RecordsAppend }
+}
+
+/// The key under which a call is kept: that of the header, which each client has for itself.
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim().trim_matches('"');
+    if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY {
+        let detail = format!("`Idempotency-Key` takes 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters");
+        return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+    }
+    let client = access::principal(request)?.key_id();
+    Ok(Some(client.map_or_else(|| key.to_owned(), |client| format!("{client}/{key}"))))
+}
+
+/// Stores many records, in one transaction.
+#[utoipa::path(
+    post,
+    path = "/api/v1/records/{schema}/bulk",
+    operation_id = "create_records",
+    tag = "bulk",
+    params(openapi::InSchema, BulkControls, Once),
+    request_body(content((Vec<openapi::NewRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
+    responses(
+        (status = 200, description = "The receipt of a dry run.", body = Receipt),
+        (status = 201, description = "Every record was stored or passed over.", body = Receipt),
+        (status = 207, description = "Some records were refused.", body = Receipt),
+    )
+)]
+pub(crate) async fn handle(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let options = options(&request)?;
+    access::check(&request, verb(&options), &name)?;
+    let schema = state.schema(&name).await?;
+    let format = body::bulk_format(&request)?;
+    let settings = &state.settings();
+    let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
+    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.patience())?;
+    slow::note(&request, Shape::new("bulk", &schema));
+    store(&state, &schema, format, options, pieces).await
+}
+
+/// Stores a body and answers with its receipt.
+pub(super) async fn store(
+    state: &ApiState,
+    schema: &Arc<Schema>,
+    format: BodyFormat,
+    options: BulkOptions,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> Result<HttpResponse, ApiError> {
+    let stored = if options.is_dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    let metrics = &state.record_metrics;
+    let received = metrics.received_bytes.of(format);
+    let body = body.inspect_ok(|piece| {
+        received.inc_by(piece.len() as u64);
+    });
+    let outcome = state.services.ingest.bulk(schema, format, options, body).await?;
+    if let BulkOutcome::Stored(receipt) | BulkOutcome::PartlyStored(receipt) | BulkOutcome::Refused(receipt) = &outcome
+    {
+        metrics.loaded(schema, format, receipt);
+    }
+    match outcome {
+        BulkOutcome::Stored(receipt) => Ok(HttpResponse::build(stored).json(Receipt::from(receipt))),
+        BulkOutcome::PartlyStored(receipt) => Ok(HttpResponse::MultiStatus().json(Receipt::from(receipt))),
+        BulkOutcome::Replayed { is_partial, receipt } => {
+            state.request_metrics.replays.inc();
+            let status = if is_partial { StatusCode::MULTI_STATUS } else { StatusCode::CREATED };
+            Ok(HttpResponse::build(status).json(receipt))
+        }
+        BulkOutcome::Refused(receipt) => {
+            let detail = format!("{} of {} records were refused; nothing was stored", receipt.failed, receipt.received);
+            Err(ApiError::new(ErrorCode::ValidationFailed, detail).with_members(json!(Receipt::from(receipt))))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What both streams share: a stream that has been asked for, on its way to its client.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_DISPOSITION;
+use actix_web::{HttpRequest, HttpResponse};
+use arrow_schema::SchemaRef;
+use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest, blocking};
+use eider_domain::{Aggregation, RecordQuery, Schema};
+
+use super::explain;
+use crate::accept::Representation;
+use crate::admission::Admitted;
+use crate::answers::represented;
+use crate::delivery::{Delivery, Ledger};
+use crate::disposition;
+use crate::encode::FramedEncoder;
+use crate::error::ApiError;
+use crate::middleware::request_id;
+use crate::output::Output;
+use crate::query_string::Parameters;
+use crate::shape::Shape;
+use crate::slow;
+use crate::state::{ApiState, within};
+
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+pub(super) struct Streamed {
+    /// Goes on behind the record at a cursor.
+    #[param(nullable = false)]
+    resume: Option<String>,
+    /// `framed`: NDJSON whose lines say what they are, with cursors between the records.
+    #[param(nullable = false, inline)]
+    profile: Option<Profile>,
+    /// With `profile=framed`: a cursor behind every so many records.
+    #[param(nullable = false, minimum = 1, maximum = 1_000_000)]
+    checkpoint_rows: Option<u64>,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is described, and read by its name")]
+enum Profile {
+    Plain,
+    Framed,
+}
+
+pub(super) fn representation(
+    request: &HttpRequest,
+    parameters: &Parameters<'_>,
+    framing: Option<NonZeroUsize>,
+) -> Result<Representation, ApiError> {
+    match framing {
+        Some(_) => Representation::ndjson(request, parameters),
+        None => Representation::negotiate(request, parameters, BodyFormat::Ndjson),
+    }
+}
+
+/// A stream that has been asked for.
+pub(super) struct Stream<'a> {
+    pub(super) state: &'a ApiState,
+    pub(super) request: &'a HttpRequest,
+    pub(super) schema: &'a Arc<Schema>,
+    pub(super) representation: Representation,
+    /// How long its first batch may take.
+    pub(super) at_most: Duration,
+    /// It is not sent, but says how it would be found.
+    pub(super) is_explained: bool,
+}
+
+impl Stream<'_> {
+    pub(super) async fn records(
+        self,
+        query: RecordQuery,
+        limit: Option<u64>,
+        resume: Option<String>,
+        framing: Option<NonZeroUsize>,
+    ) -> Result<HttpResponse, ApiError> {
+        let service = &self.state.services.query;
+        let framing = framing.map(|rows| (rows, Cursors::new(self.schema, &query), resume.clone()));
+        let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
+        if self.is_explained {
+            return Ok(explain::answer(&service.explain_stream(self.schema, asked).await?));
+        }
+        slow::note(self.request, Shape::of_query("stream", self.schema, &asked.query, asked.limit));
+        let admitted = self.state.streams.admit(self.state.settings().stream_memory_bytes).await?;
+        let records = within(self.at_most, service.stream(self.schema, asked)).await?;
+        let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
+        let output = blocking::run(move || match framing {
+            None => Output::new(&representation, &columns),
+            Some((rows, cursors, resumed)) => {
+                Output::of(Box::new(FramedEncoder::new(&columns, cursors, rows, resumed)), &representation)
+            }
+        });
+        Ok(self.deliver(records, output.await.flatten().map_err(Error::from)?, admitted))
+    }
+
+    pub(super) async fn groups(self, aggregation: &Aggregation, limit: Option<u64>) -> Result<HttpResponse, ApiError> {
+        let service = &self.state.services.query;
+        if self.is_explained {
+            return Ok(explain::answer(&service.explain_groups(self.schema, aggregation.clone()).await?));
+        }
+        slow::note(self.request, Shape::of_groups(self.schema, aggregation, limit));
+        let admitted = self.state.streams.admit(self.state.settings().stream_memory_bytes).await?;
+        let groups = within(self.at_most, service.stream_groups(self.schema, aggregation, limit)).await?;
+        let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
+        let output = blocking::run(move || Output::new(&representation, &columns));
+        Ok(self.deliver(groups, output.await.flatten().map_err(Error::from)?, admitted))
+    }
+
+    fn deliver(self, records: RecordStream, output: Output, admitted: Admitted) -> HttpResponse {
+        let idle = self.state.settings().stream_idle;
+        let (request_id, metrics) = (request_id(self.request), self.state.stream_metrics.clone());
+        let sent = self.state.record_metrics.sent(self.representation.media_type.format);
+        let (shape, slow) = (slow::shape_of(self.request), self.state.slow_operations.clone());
+        let ledger = Ledger { metrics, sent, shape, slow };
+        let delivery = Delivery { records, output, admitted, idle, request_id, ledger };
+        let disposition = disposition::of_records(self.schema.name().as_str(), self.representation.media_type);
+        represented(HttpResponse::Ok(), &self.representation)
+            .insert_header((CONTENT_DISPOSITION, disposition))
+            .streaming(delivery.start())
+    }
+}

@@ -1,0 +1,175 @@
+//! What an author writes: definitions of schemas, and changes of them. The domain reads both and says what is wrong with them.
+#![expect(dead_code, reason = "the domain reads them")]
+
+use std::collections::BTreeMap;
+
+use eider_domain::DataType;
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+use crate::openapi::named;
+
+/// A schema as its author writes it.
+#[derive(ToSchema)]
+pub(crate) struct SchemaDefinition {
+    /// Compared without regard to case; not `bulk` or `infer`.
+    #[schema(pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: String,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    #[schema(min_items = 1, max_items = 1000)]
+    properties: Vec<Property>,
+    /// What no two records may share.
+    #[schema(max_items = 10)]
+    unique: Option<Vec<UniqueKey>>,
+}
+
+/// Properties whose values, taken together, no two records may share; a record in which one is null has no key.
+#[derive(ToSchema)]
+pub(crate) struct UniqueKey {
+    /// Names, each once: 2 to 8, of a warning also one.
+    #[schema(min_items = 1, max_items = 8)]
+    properties: Vec<String>,
+    severity: Option<Severity>,
+}
+
+named! {
+    /// Whether what breaks it is refused, or only counted.
+    Severity, eider_domain::Severity::ALL.map(eider_domain::Severity::as_str)
+}
+
+named! {
+    PropertyType, DataType::NAMES
+}
+
+/// A property of a schema.
+#[derive(ToSchema)]
+pub(crate) struct Property {
+    /// Unique in its schema without regard to case; not `id`, `created_at`, `updated_at` or `version`.
+    #[schema(pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: String,
+    r#type: PropertyType,
+    /// Null is refused, and so is a missing value unless there is a default.
+    #[schema(nullable = false)]
+    required: Option<bool>,
+    /// An index for equality; not for `object` and `array`.
+    #[schema(nullable = false)]
+    is_indexed: Option<bool>,
+    /// A second record with the value is refused; not for `object` and `array`.
+    #[schema(nullable = false)]
+    is_unique: Option<bool>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// Takes the place of a missing value; a value of the type that satisfies the constraints.
+    default: Option<Json>,
+    #[schema(inline = false)]
+    constraints: Option<Constraints>,
+    #[schema(inline = false)]
+    warnings: Option<Warnings>,
+    /// Digits in all of a `decimal`, which needs it; of no other type.
+    #[schema(nullable = false, minimum = 1, maximum = 38)]
+    precision: Option<u8>,
+    /// Digits after the point of a `decimal`, which needs it; of no other type.
+    #[schema(nullable = false, minimum = 0, maximum = 38)]
+    scale: Option<u8>,
+}
+
+/// What values must satisfy beyond their type; limits are inclusive.
+#[derive(ToSchema)]
+pub(crate) struct Constraints {
+    /// Fewest characters; of a `string`.
+    #[schema(nullable = false, minimum = 0)]
+    min_length: Option<u64>,
+    /// Most characters; of a `string`.
+    #[schema(nullable = false, minimum = 0)]
+    max_length: Option<u64>,
+    /// Matches anywhere in a `string`; the syntax of Rust's `regex`.
+    #[schema(nullable = false)]
+    pattern: Option<String>,
+    /// The characters that a `string` may have, with ranges: `A-Z0-9 _-`.
+    #[schema(nullable = false)]
+    characters: Option<String>,
+    /// The values allowed; not of `boolean`, `object`, `array`.
+    #[schema(nullable = false, min_items = 1)]
+    r#enum: Option<Vec<Json>>,
+    /// Of numbers, dates and times.
+    #[schema(nullable = false)]
+    minimum: Option<Json>,
+    /// Of numbers, dates and times.
+    #[schema(nullable = false)]
+    maximum: Option<Json>,
+}
+
+/// What values should satisfy; a record that does not is stored, and counted.
+#[derive(ToSchema)]
+pub(crate) struct Warnings {
+    /// Null should not be.
+    #[schema(nullable = false)]
+    required: Option<bool>,
+    #[schema(nullable = false, minimum = 0)]
+    min_length: Option<u64>,
+    #[schema(nullable = false, minimum = 0)]
+    max_length: Option<u64>,
+    #[schema(nullable = false)]
+    pattern: Option<String>,
+    #[schema(nullable = false)]
+    characters: Option<String>,
+    #[schema(nullable = false, min_items = 1)]
+    r#enum: Option<Vec<Json>>,
+    #[schema(nullable = false)]
+    minimum: Option<Json>,
+    #[schema(nullable = false)]
+    maximum: Option<Json>,
+}
+
+/// What an answer repeats of the definition of a schema.
+#[derive(ToSchema)]
+pub(crate) struct Defined {
+    name: String,
+    #[schema(nullable = false)]
+    description: Option<String>,
+    properties: Vec<Property>,
+    #[schema(nullable = false)]
+    unique: Option<Vec<UniqueKey>>,
+}
+
+/// A change of a schema.
+#[derive(ToSchema)]
+pub(crate) struct SchemaChange {
+    /// `null` takes it away.
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// Names of properties that go, with their values.
+    drop: Option<Vec<String>>,
+    /// By the name of a property what is merged into it (RFC 7396); `name` renames it.
+    change: Option<BTreeMap<String, PropertyChange>>,
+    /// Properties that come, with their default in every record.
+    add: Option<Vec<Property>>,
+    /// All keys of several properties, by their names after the change.
+    #[schema(max_items = 10)]
+    unique: Option<Vec<UniqueKey>>,
+}
+
+/// What is merged into a property; `null` takes away what it stands for.
+#[derive(ToSchema)]
+pub(crate) struct PropertyChange {
+    #[schema(nullable = false, pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: Option<String>,
+    /// One that is as wide as the type before.
+    #[schema(nullable = false)]
+    r#type: Option<PropertyType>,
+    required: Option<bool>,
+    is_indexed: Option<bool>,
+    is_unique: Option<bool>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    default: Option<Json>,
+    /// Merged too: what is not spoken of stays.
+    constraints: Option<Json>,
+    /// Merged as `constraints` are.
+    warnings: Option<Json>,
+    #[schema(minimum = 1, maximum = 38)]
+    precision: Option<u8>,
+    #[schema(minimum = 0, maximum = 38)]
+    scale: Option<u8>,
+}

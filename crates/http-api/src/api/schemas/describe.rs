@@ -1,0 +1,126 @@
+//! `GET /schemas/{schema}`: a schema and what it holds.
+
+use std::sync::Arc;
+
+use actix_web::http::header::ETAG;
+use actix_web::{HttpRequest, HttpResponse, web};
+use eider_application::{IdCheck, IdentityStatistics, SchemaStatistics};
+use eider_domain::Schema;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::stored::{StoredSchema, etag};
+use crate::conditional::{IfNoneMatch, is_known};
+use crate::error::ApiError;
+use crate::openapi;
+use crate::query_string::Parameters;
+use crate::state::ApiState;
+
+/// A schema and what it holds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SchemaDescription {
+    #[serde(flatten)]
+    #[schema(inline)]
+    schema: StoredSchema,
+    record_count: u64,
+    /// On disk, without indexes.
+    size_bytes: u64,
+    indexes: Vec<Index>,
+    identity: Identity,
+}
+
+impl SchemaDescription {
+    fn new(schema: &Schema, statistics: &SchemaStatistics) -> Self {
+        let indexes = statistics.indexes.iter().map(|index| Index {
+            properties: index.fields.iter().map(|field| field.name().to_owned()).collect(),
+            unique: index.is_unique,
+        });
+        Self {
+            schema: schema.into(),
+            record_count: statistics.record_count,
+            size_bytes: statistics.size_bytes,
+            indexes: indexes.collect(),
+            identity: (&statistics.identity).into(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct Index {
+    /// One, or those of a key of several.
+    properties: Vec<String>,
+    unique: bool,
+}
+
+/// How ids are made and kept unique.
+#[derive(Serialize, ToSchema)]
+struct Identity {
+    id_type: &'static str,
+    index: &'static str,
+    generated_ids: IdentityCheck,
+    given_ids: IdentityCheck,
+    filter_bytes: u64,
+}
+
+impl From<&IdentityStatistics> for Identity {
+    fn from(identity: &IdentityStatistics) -> Self {
+        Self {
+            id_type: "uuidv7",
+            index: if identity.has_index { "unique" } else { "none" },
+            generated_ids: identity.generated_ids.into(),
+            given_ids: identity.given_ids.into(),
+            filter_bytes: identity.filter_bytes,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum IdentityCheck {
+    ByConstruction,
+    Scan,
+    FilterThenScan,
+}
+
+impl From<IdCheck> for IdentityCheck {
+    fn from(check: IdCheck) -> Self {
+        match check {
+            IdCheck::ByConstruction => Self::ByConstruction,
+            IdCheck::Scan => Self::Scan,
+            IdCheck::FilterThenScan => Self::FilterThenScan,
+        }
+    }
+}
+
+/// A schema and what it holds.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schemas/{schema}",
+    operation_id = "describe_schema",
+    tag = "schemas",
+    params(openapi::InSchema, IfNoneMatch),
+    responses(
+        (status = 200, description = "The schema.", body = SchemaDescription, headers(("ETag" = String, description = "The tag of the schema as it is now."))),
+        openapi::NotModified,
+    )
+)]
+pub(crate) async fn handle(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    Parameters::parse(request.query_string(), &[], false)?;
+    let describe = async |schema: Arc<Schema>| {
+        // What it holds changes with every commit, and the tag does not: a client that knows the schema is told that it is
+        // the same.
+        let is_known = is_known(&request, &etag(&schema))?;
+        let statistics = if is_known { None } else { Some(state.services.schemas.statistics(&schema).await?) };
+        Ok((schema, statistics))
+    };
+    let (schema, statistics) = state.with_schema(&name, describe).await?;
+    let Some(statistics) = statistics else {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, etag(&schema))).finish());
+    };
+    let description = SchemaDescription::new(&schema, &statistics);
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag(&schema))).json(description))
+}

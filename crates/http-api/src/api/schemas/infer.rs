@@ -1,0 +1,133 @@
+//! `POST /schemas/infer`: a schema proposed from the first records of a body.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use eider_application::{Choice as Chosen, InferenceOptions};
+use eider_domain::{DataType, SchemaName};
+use serde::Serialize;
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+use super::definition::SchemaDefinition;
+use crate::HttpSettings;
+use crate::body;
+use crate::error::ApiError;
+use crate::openapi::named;
+use crate::query_string::Parameters;
+use crate::state::ApiState;
+
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "they are described, and read one by one")]
+struct InferenceControls {
+    /// The name of the schema; `records` if not given.
+    #[param(nullable = false, pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    name: Option<String>,
+    /// Records that are looked at, from the first; 10,000 if not given.
+    #[param(nullable = false, minimum = 1)]
+    sample: Option<u64>,
+    /// Texts that come again and again are all that the schema allows.
+    #[param(nullable = false)]
+    enums: Option<bool>,
+}
+
+/// A record of no schema yet.
+#[derive(ToSchema)]
+#[schema(value_type = Object)]
+#[expect(dead_code, reason = "records are read one by one")]
+pub(crate) struct AnyRecord(Json);
+
+/// A schema that takes the records of a sample, as far as any does.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Proposal {
+    #[schema(value_type = SchemaDefinition)]
+    schema: Json,
+    /// Records that were looked at.
+    records: u64,
+    evidence: Vec<Evidence>,
+}
+
+impl From<eider_application::Proposal> for Proposal {
+    fn from(proposal: eider_application::Proposal) -> Self {
+        let evidence = proposal.evidence.into_iter().map(Evidence::from).collect();
+        Self { schema: proposal.schema, records: proposal.records, evidence }
+    }
+}
+
+/// A choice, and the records that break it: with any, it was not made.
+#[derive(Serialize, ToSchema)]
+struct Evidence {
+    /// The property, or `id`; null for whole records.
+    property: Option<String>,
+    choice: Choice,
+    /// Records of the sample that break the choice.
+    broken_by: u64,
+    /// The lines of the first of them.
+    lines: Vec<u64>,
+    /// The name in the body, of a property that is renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    from: Option<String>,
+    /// The values, of an enumeration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<String>,
+    detail: String,
+}
+
+impl From<eider_application::Evidence> for Evidence {
+    fn from(found: eider_application::Evidence) -> Self {
+        let eider_application::Evidence { property, choice, broken_by, lines, detail, from, values } = found;
+        Self { property, choice: Choice(choice.as_str()), broken_by, lines, from, values, detail }
+    }
+}
+
+named! {
+    /// A type, or what else may be said of a property.
+    Choice,
+    DataType::NAMES.into_iter().chain(
+        [Chosen::Readable, Chosen::Renamed, Chosen::RecordId, Chosen::Required, Chosen::Unique, Chosen::Enum]
+            .map(Chosen::as_str)
+    )
+}
+
+/// Proposes a schema that takes the first records of a body, and says why it is as it is. Nothing is created.
+#[utoipa::path(
+    post,
+    path = "/api/v1/schemas/infer",
+    operation_id = "infer_schema",
+    tag = "schemas",
+    params(InferenceControls),
+    request_body(content((Vec<AnyRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
+    responses(
+        (status = 200, description = "The schema, and the evidence for it.", body = Proposal),
+    )
+)]
+pub(crate) async fn handle(
+    state: web::Data<ApiState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let settings = &state.settings();
+    let options = options(&Parameters::parse(request.query_string(), &["enums", "name", "sample"], false)?, settings)?;
+    let format = body::bulk_format(&request)?;
+    let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
+    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.patience())?;
+    let proposal = state.services.ingest.infer(format, &options, pieces).await?;
+    Ok(HttpResponse::Ok().json(Proposal::from(proposal)))
+}
+
+fn options(parameters: &Parameters<'_>, settings: &HttpSettings) -> Result<InferenceOptions, ApiError> {
+    let name = parameters.control("name").map(SchemaName::parse).transpose();
+    let sample = match parameters.control("sample") {
+        None => InferenceOptions::default().sample.min(settings.max_sample),
+        Some(text) => {
+            let sample = text.parse().ok().filter(|sample| (1..=settings.max_sample).contains(sample));
+            let detail = || format!("it takes a whole number from 1 to {}", settings.max_sample);
+            sample.ok_or_else(|| ApiError::parameter("sample", detail()))?
+        }
+    };
+    Ok(InferenceOptions {
+        name: name.map_err(|error| ApiError::parameter("name", error))?,
+        sample,
+        sets_enums: parameters.choice("enums", &[("false", false), ("true", true)])?,
+    })
+}
