@@ -4,6 +4,7 @@ mod backup;
 mod docs;
 mod imports;
 mod monitoring;
+pub(crate) mod openapi;
 mod problems;
 mod records;
 mod route;

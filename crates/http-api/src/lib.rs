@@ -2,55 +2,42 @@
 //!
 //! A handler parses a request into domain types, calls one use case and writes its result; it decides nothing.
 //! Nothing here knows which store answers.
+//!
+//! The modules are layers; each imports from those below it alone:
+//!
+//! - `server`: what it is bound to, and what stands around every route
+//! - `api`: the table of routes, and a file for each action
+//! - `request`: who sends it, its conditions, its body
+//! - `state`: what every handler is given
+//! - `telemetry`: metrics, traces, operations that take long
+//! - `limits`, `response`: what is taken on at once, answers that are kept
+//! - `query_string`, `settings`, `error`, `transport`: what all of them use
 
 mod accept;
-mod access;
-mod admission;
-mod answers;
 mod api;
-mod body;
-mod bounds;
 mod compress;
-mod conditional;
-mod connections;
-mod delivery;
-mod disposition;
-mod dropped_lines;
 mod encode;
 mod error;
-mod expect;
-mod head;
-mod headers;
 mod inflate;
-mod kept;
-mod long_text;
+mod limits;
 mod media_type;
-mod memory;
-mod metrics;
-mod middleware;
-mod openapi;
 mod output;
-mod process;
-mod query_body;
 mod query_string;
-#[doc(hidden)]
-pub mod reading;
-mod serve;
+mod request;
+mod response;
+mod server;
 mod settings;
-mod shape;
-mod site;
-mod slow;
 mod state;
-mod throttle;
-mod tls;
-mod trace_context;
-mod unreadable;
+mod telemetry;
+mod transport;
 
-pub use dropped_lines::DroppedLines;
 pub use encode::{RecordEncoder, record_encoder};
-pub use headers::check_origins;
 pub use inflate::{Compression, inflated};
-pub use serve::{HttpServer, Stopper};
+#[doc(hidden)]
+pub use request::reading;
+pub use server::headers::check_origins;
+pub use server::serve::{HttpServer, Stopper};
 pub use settings::{HttpSettings, LiveSettings};
 pub use state::Services;
-pub use tls::TlsFiles;
+pub use telemetry::dropped_lines::DroppedLines;
+pub use transport::tls::TlsFiles;

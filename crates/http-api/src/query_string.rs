@@ -1,5 +1,6 @@
 //! Query strings: `property.operator=value` filters beside controls without a dot.
 
+pub(crate) mod bounds;
 mod controls;
 mod filters;
 

@@ -11,17 +11,18 @@ use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;
 
 use crate::DroppedLines;
-use crate::admission::{Admission, memory_is_short};
-use crate::answers::Answers;
+use crate::HttpSettings;
+use crate::api::openapi::Specification;
 use crate::error::ApiError;
-use crate::kept::Kept;
-use crate::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
-use crate::openapi::Specification;
+use crate::limits::admission::{Admission, memory_is_short};
+use crate::limits::throttle::Throttle;
 use crate::query_string::Parameters;
+use crate::response::answers::Answers;
+use crate::response::kept::Kept;
 use crate::settings::LiveSettings;
-use crate::slow::SlowOperations;
-use crate::throttle::Throttle;
-use crate::{HttpSettings, metrics};
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::{RecordMetrics, RequestMetrics, Sources, StreamMetrics};
+use crate::telemetry::slow::SlowOperations;
 
 /// The control that names the commit that a read must see.
 pub(crate) const MIN_SEQ: &str = "min_seq";

@@ -5,6 +5,7 @@ pub(super) mod bulk_named;
 pub(super) mod count;
 pub(super) mod create;
 pub(super) mod create_named;
+pub(super) mod delivery;
 mod envelope;
 mod explain;
 pub(super) mod get;

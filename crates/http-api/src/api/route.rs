@@ -7,7 +7,7 @@ use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::problems::ADMISSION;
-use crate::access::Access;
+use crate::request::access::Access;
 
 /// Schemas by the names under which the description of the API refers to them.
 pub(crate) type NamedSchemas = Vec<(String, RefOr<Schema>)>;

@@ -20,9 +20,9 @@ use super::problems::{
 };
 use super::route::Route;
 use super::{backup, docs, imports, monitoring, records, schemas, validations};
-use crate::access::Access::{KeyOptional, Needs, Open};
-use crate::access::{self, OpenPaths};
 use crate::error::ApiError;
+use crate::request::access::Access::{KeyOptional, Needs, Open};
+use crate::request::access::{self, OpenPaths};
 
 /// The prefix of every versioned route.
 pub(crate) const BASE: &str = "/api/v1";
@@ -257,7 +257,7 @@ mod tests {
     use eider_domain::{Grant, Verb};
 
     use super::*;
-    use crate::access::Access;
+    use crate::request::access::Access;
 
     #[test]
     fn no_path_is_hidden_by_one_before_it() {

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use super::Parameters;
 use crate::HttpSettings;
-use crate::bounds::Bounds;
 use crate::error::ApiError;
+use crate::query_string::bounds::Bounds;
 
 /// A condition as the predecessor's clients send it.
 #[derive(Debug, Deserialize)]

@@ -12,7 +12,7 @@ use crate::app::{Answer, TestApp};
 use crate::shape::mismatch;
 
 const METHODS: [&str; 6] = ["get", "put", "post", "patch", "delete", "query"];
-const EXAMPLES: &str = include_str!("../../src/openapi/examples.json");
+const EXAMPLES: &str = include_str!("../../src/api/openapi/examples.json");
 
 type Operations = BTreeMap<(String, String), Json>;
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::delivery::SLICE_BYTES;
+use crate::api::records::delivery::SLICE_BYTES;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::state::ApiState;

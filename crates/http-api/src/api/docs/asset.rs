@@ -11,9 +11,9 @@ use eider_application::{Error, ErrorCode, blocking};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-use crate::conditional::is_known;
 use crate::error::{ApiError, Problem};
-use crate::long_text::Lasting;
+use crate::request::conditional::is_known;
+use crate::server::long_text::Lasting;
 
 const START: &str = include_str!("page/start.js");
 

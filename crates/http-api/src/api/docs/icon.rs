@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::conditional::{IfNoneMatch, is_known};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::conditional::{IfNoneMatch, is_known};
 
 /// The head of an eider, in 16 and in 32 pixels.
 const ICON: &[u8] = include_bytes!("icon/favicon.ico");

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use eider_application::{Error, blocking};
 use eider_domain::Verb;
 
-use crate::access;
-use crate::answers::REVALIDATE;
+use crate::api::openapi::{self, Specification};
 use crate::api::routes::ROUTES;
-use crate::conditional::{IfNoneMatch, is_known};
 use crate::error::ApiError;
-use crate::long_text::Lasting;
-use crate::openapi::{self, Specification};
 use crate::query_string::Parameters;
+use crate::request::access;
+use crate::request::conditional::{IfNoneMatch, is_known};
+use crate::response::answers::REVALIDATE;
+use crate::server::long_text::Lasting;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]

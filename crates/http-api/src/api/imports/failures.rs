@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::{BodyFormat, ErrorCode};
 use uuid::Uuid;
 
-use crate::access;
 use crate::error::ApiError;
 use crate::media_type::MediaType;
 use crate::query_string::Parameters;
+use crate::request::access;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]

@@ -7,8 +7,8 @@ use prometheus_client::encoding::text::encode;
 
 use crate::accept;
 use crate::error::ApiError;
-use crate::metrics::text_format;
 use crate::state::ApiState;
+use crate::telemetry::metrics::text_format;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// What everything reads that reads figures.

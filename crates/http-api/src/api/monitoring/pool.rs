@@ -5,7 +5,7 @@ use eider_application::ConnectionFigures;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::admission::Admission;
+use crate::limits::admission::Admission;
 use crate::state::ApiState;
 
 /// Connections to the engine, and the calls that run at once.

@@ -15,15 +15,15 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::access;
-use crate::body;
-use crate::conditional;
+use crate::api::openapi;
 use crate::error::{ApiError, Violation};
-use crate::openapi;
 use crate::query_string::Parameters;
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::access;
+use crate::request::body;
+use crate::request::conditional;
 use crate::state::ApiState;
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]

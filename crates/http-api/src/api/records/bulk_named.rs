@@ -6,12 +6,12 @@ use futures::stream;
 
 use super::bulk::{self, BulkControls, Once, Receipt};
 use super::envelope::{NamedRecords, Opened, open};
-use crate::access;
-use crate::body;
 use crate::error::ApiError;
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::access;
+use crate::request::body;
 use crate::state::ApiState;
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 /// Bytes of a body that are handed on at once, so that what is made of them does not add up.
 const PIECE_BYTES: usize = 256 << 10;

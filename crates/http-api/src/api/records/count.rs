@@ -8,14 +8,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::explain::{self, EXPLAIN, Explained};
-use crate::answers::{Answer, Question, answer};
-use crate::conditional::IfNoneMatch;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::{Parameters, record_query};
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::conditional::IfNoneMatch;
+use crate::response::answers::{Answer, Question, answer};
 use crate::state::{ApiState, MIN_SEQ, within};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Count {

@@ -13,14 +13,14 @@ use uuid::Uuid;
 use super::bulk::{Once, idempotency_key};
 use super::one;
 use crate::api::BASE;
-use crate::body;
-use crate::conditional;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::body;
+use crate::request::conditional;
 use crate::state::ApiState;
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 /// Name of the header that says that a creation was answered before.
 const REPLAYED: &str = "idempotent-replayed";

@@ -6,12 +6,12 @@ use eider_domain::Verb;
 use super::bulk::Once;
 use super::create;
 use super::envelope::{NamedRecord, Opened, open};
-use crate::access;
-use crate::body;
-use crate::conditional;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::access;
+use crate::request::body;
+use crate::request::conditional;
 use crate::state::ApiState;
 
 /// Creates a record of the schema that the body names.

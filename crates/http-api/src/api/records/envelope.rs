@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::body;
+use crate::api::openapi::NewRecord;
 use crate::error::ApiError;
-use crate::openapi::NewRecord;
+use crate::request::body;
 
 /// A record beside the name of its schema.
 #[derive(ToSchema)]

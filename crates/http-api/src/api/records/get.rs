@@ -7,10 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use eider_domain::Schema;
 
 use super::one::{OfRecord, document, etag, parse_id};
-use crate::conditional::{IfNoneMatch, is_known};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::conditional::{IfNoneMatch, is_known};
 use crate::state::{ApiState, MIN_SEQ};
 
 /// A record.

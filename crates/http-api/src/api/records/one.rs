@@ -10,14 +10,14 @@ use eider_application::timings::{self, Stage};
 use eider_application::{BodyFormat, ErrorCode, Preconditions, StoredRecord, WarningCount, record_tag};
 use eider_domain::{RecordId, Schema};
 
-use crate::body;
-use crate::conditional;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::body;
+use crate::request::conditional;
 use crate::state::ApiState;
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]

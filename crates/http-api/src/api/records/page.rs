@@ -13,16 +13,16 @@ use utoipa::ToSchema;
 
 use super::explain::{self, EXPLAIN, Explained};
 use crate::accept::{FORMAT, Representation};
-use crate::answers::{Answer, Question, answer};
-use crate::conditional::IfNoneMatch;
+use crate::api::openapi;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::conditional::IfNoneMatch;
+use crate::response::answers::{Answer, Question, answer};
 use crate::state::{ApiState, MIN_SEQ, within};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::one::{OfRecord, Rewrite, rewrite};
-use crate::conditional::{IfMatch, UnlessMatch};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
+use crate::request::conditional::{IfMatch, UnlessMatch};
 use crate::state::ApiState;
 
 /// Changes a record by a merge patch (RFC 7396).

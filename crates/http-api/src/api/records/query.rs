@@ -9,16 +9,16 @@ use eider_domain::Schema;
 use super::explain::{self, EXPLAIN, Explained};
 use super::page;
 use crate::accept::{FORMAT, Representation};
-use crate::answers::{Question, answer};
-use crate::body;
-use crate::conditional::IfNoneMatch;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
-use crate::query_body::{Asked, QueryBody};
 use crate::query_string::Parameters;
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::body;
+use crate::request::conditional::IfNoneMatch;
+use crate::request::query_body::{Asked, QueryBody};
+use crate::response::answers::{Question, answer};
 use crate::state::{ApiState, MIN_SEQ, within};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 /// A page of records or of groups, for a query as JSON.
 #[utoipa::path(

@@ -6,12 +6,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use eider_domain::Schema;
 
 use super::one::{COMMIT_SEQ, OfRecord, addressed};
-use crate::conditional::{IfMatch, UnlessMatch};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::conditional::{IfMatch, UnlessMatch};
 use crate::state::ApiState;
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 /// Deletes a record.
 #[utoipa::path(

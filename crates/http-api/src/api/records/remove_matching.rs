@@ -8,13 +8,13 @@ use eider_domain::Schema;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::conditional;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::{Parameters, record_query};
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::conditional;
 use crate::state::ApiState;
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]

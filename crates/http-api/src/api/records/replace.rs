@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::one::{OfRecord, Rewrite, rewrite};
-use crate::conditional::{IfMatch, UnlessMatch};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
+use crate::request::conditional::{IfMatch, UnlessMatch};
 use crate::state::ApiState;
 
 /// Gives a record the properties of the body.

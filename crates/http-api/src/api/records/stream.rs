@@ -8,8 +8,8 @@ use eider_domain::Schema;
 use super::explain::{self, EXPLAIN, Explained};
 use super::streamed::{Stream, Streamed, representation};
 use crate::accept::FORMAT;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
 use crate::state::{ApiState, MIN_SEQ};
 

@@ -8,11 +8,11 @@ use eider_domain::Schema;
 use super::explain::{self, EXPLAIN, Explained};
 use super::streamed::{Stream, Streamed, representation};
 use crate::accept::FORMAT;
-use crate::body;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
-use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, stream_framing};
+use crate::request::body;
+use crate::request::query_body::{Asked, QueryBody};
 use crate::state::{ApiState, MIN_SEQ};
 
 /// Those beside the query, which says the others.

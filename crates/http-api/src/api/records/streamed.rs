@@ -12,18 +12,18 @@ use eider_domain::{Aggregation, RecordQuery, Schema};
 
 use super::explain;
 use crate::accept::Representation;
-use crate::admission::Admitted;
-use crate::answers::represented;
-use crate::delivery::{Delivery, Ledger};
-use crate::disposition;
+use crate::api::records::delivery::{Delivery, Ledger};
 use crate::encode::FramedEncoder;
 use crate::error::ApiError;
-use crate::middleware::request_id;
+use crate::limits::admission::Admitted;
 use crate::output::Output;
 use crate::query_string::Parameters;
-use crate::shape::Shape;
-use crate::slow;
+use crate::response::answers::represented;
+use crate::response::disposition;
+use crate::server::observe::request_id;
 use crate::state::{ApiState, within};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]

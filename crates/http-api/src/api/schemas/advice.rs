@@ -8,12 +8,12 @@ use eider_domain::Schema;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
-use crate::shape::Shape;
-use crate::slow;
 use crate::state::{ApiState, within};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 /// Shapes that are shown, those first whose reads took longest.
 const SHOWN_SHAPES: usize = 100;

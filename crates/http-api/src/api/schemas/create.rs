@@ -6,11 +6,11 @@ use eider_domain::Verb;
 
 use super::definition::SchemaDefinition;
 use super::stored::{StoredSchema, etag};
-use crate::access;
 use crate::api::BASE;
-use crate::body;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::request::access;
+use crate::request::body;
 use crate::state::ApiState;
 
 /// Creates a schema with its table and indexes.

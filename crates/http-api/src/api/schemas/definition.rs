@@ -7,7 +7,7 @@ use eider_domain::DataType;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use crate::openapi::named;
+use crate::api::openapi::named;
 
 /// A schema as its author writes it.
 #[derive(ToSchema)]
@@ -39,7 +39,7 @@ named! {
 }
 
 named! {
-    PropertyType, DataType::NAMES
+    PropertyType, DataType::NAMES.iter().copied()
 }
 
 /// A property of a schema.

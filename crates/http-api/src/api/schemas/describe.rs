@@ -10,10 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::stored::{StoredSchema, etag};
-use crate::conditional::{IfNoneMatch, is_known};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::conditional::{IfNoneMatch, is_known};
 use crate::state::ApiState;
 
 /// A schema and what it holds.

@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 
 use super::definition::SchemaChange;
 use super::stored::{StoredSchema, etag, parse};
-use crate::body;
-use crate::conditional::{self, IfMatch, UnlessMatch};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::body;
+use crate::request::conditional::{self, IfMatch, UnlessMatch};
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]

@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 
 use super::definition::SchemaDefinition;
 use crate::HttpSettings;
-use crate::body;
+use crate::api::openapi::named;
 use crate::error::ApiError;
-use crate::openapi::named;
 use crate::query_string::Parameters;
+use crate::request::body;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]
@@ -83,7 +83,7 @@ impl From<eider_application::Evidence> for Evidence {
 named! {
     /// A type, or what else may be said of a property.
     Choice,
-    DataType::NAMES.into_iter().chain(
+    DataType::NAMES.iter().copied().chain(
         [Chosen::Readable, Chosen::Renamed, Chosen::RecordId, Chosen::Required, Chosen::Unique, Chosen::Enum]
             .map(Chosen::as_str)
     )

@@ -6,9 +6,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::stored::StoredSchema;
-use crate::access;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::request::access;
 use crate::state::{ApiState, within};
 
 #[derive(utoipa::IntoParams)]

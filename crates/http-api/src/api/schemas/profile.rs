@@ -10,14 +10,14 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::definition::PropertyType;
-use crate::answers::{Answer, Question, answer};
-use crate::conditional::IfNoneMatch;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::{Parameters, record_query};
-use crate::shape::Shape;
-use crate::slow;
+use crate::request::conditional::IfNoneMatch;
+use crate::response::answers::{Answer, Question, answer};
 use crate::state::{ApiState, MIN_SEQ, within};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]

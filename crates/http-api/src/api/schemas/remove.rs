@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::stored::parse;
-use crate::conditional::{self, IfMatch, UnlessMatch};
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::conditional::{self, IfMatch, UnlessMatch};
 use crate::state::ApiState;
 
 /// Removes a schema with its table and records.

@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use super::definition::Defined;
 use super::stored::parse;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 

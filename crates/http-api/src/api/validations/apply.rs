@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::validation::{OfValidation, id_of};
-use crate::body;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::body;
 use crate::state::ApiState;
 
 /// The rules whose suggestions are to be written.

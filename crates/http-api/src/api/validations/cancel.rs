@@ -5,10 +5,10 @@ use eider_application::ErrorCode;
 use eider_domain::Verb;
 
 use super::validation::{OfValidation, id_of};
-use crate::access;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::access;
 use crate::state::ApiState;
 
 /// Cancels a validation that runs; removes one that has ended.

@@ -11,11 +11,11 @@ use eider_domain::{Rule, Severity};
 use futures::TryStreamExt;
 
 use super::validation::{OfValidation, find};
+use crate::api::openapi;
 use crate::api::schemas::definition;
 use crate::encode::IssueLines;
 use crate::error::ApiError;
 use crate::media_type::MediaType;
-use crate::openapi;
 use crate::query_string::Parameters;
 use crate::state::ApiState;
 

@@ -8,11 +8,11 @@ use eider_domain::Schema;
 
 use super::rules::RuleList;
 use super::validation::{Validation, location};
-use crate::access;
-use crate::body;
+use crate::api::openapi;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::query_string::Parameters;
+use crate::request::access;
+use crate::request::body;
 use crate::state::ApiState;
 
 /// Checks rules against every record of a schema, in one snapshot.

@@ -11,10 +11,10 @@ use eider_application::timings::{Stage, timed};
 use eider_application::{StoreError, blocking};
 
 use crate::accept;
-use crate::conditional::tag_of_compressed;
 use crate::error::ApiError;
 use crate::inflate::Compression;
 use crate::output::compressed;
+use crate::request::conditional::tag_of_compressed;
 use crate::state::ApiState;
 
 /// Fewer bytes are sent as they are: they fit into a packet.

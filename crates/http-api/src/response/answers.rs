@@ -21,8 +21,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::accept::{self, Representation};
-use crate::conditional::is_known;
 use crate::error::ApiError;
+use crate::request::conditional::is_known;
 use crate::state::ApiState;
 
 /// A client may keep an answer, and asks before it uses it again.

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use tracing::Span;
 
 use crate::error::ApiError;
-use crate::site;
+use crate::limits::throttle::{self, Client};
+use crate::server::site;
 use crate::state::ApiState;
-use crate::throttle::{self, Client};
 
 /// Beside `Authorization: Bearer`, the header that a key may be sent in.
 const API_KEY: &str = "x-api-key";

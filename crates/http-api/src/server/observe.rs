@@ -12,11 +12,11 @@ use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::long_text;
-use crate::metrics::Endpoint;
-use crate::slow::shape_of;
+use crate::server::long_text;
 use crate::state::ApiState;
-use crate::trace_context::{TRACEPARENT, TraceContext};
+use crate::telemetry::metrics::Endpoint;
+use crate::telemetry::slow::shape_of;
+use crate::telemetry::trace_context::{TRACEPARENT, TraceContext};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");

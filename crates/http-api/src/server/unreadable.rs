@@ -19,10 +19,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use crate::connections::Connection;
 use crate::error::{ApiError, PROBLEM_JSON, status_of};
-use crate::metrics::Endpoint;
 use crate::state::ApiState;
+use crate::telemetry::metrics::Endpoint;
+use crate::transport::connections::Connection;
 
 /// Longest empty answer of the HTTP library.
 const MAX_BARE_BYTES: usize = 160;
@@ -54,7 +54,8 @@ impl Unreadable {
         tracing::info!(request_id = %id, http.status = status.as_u16(), "what was sent is no request");
         self.state.request_metrics.problem(error.code(), None);
         self.state.request_metrics.answered(Endpoint::none(), status.as_u16(), Duration::ZERO);
-        let body = error.problem(&id).to_string();
+        // A problem has text, numbers and lists of them, which all are JSON.
+        let body = serde_json::to_string(&error.problem(&id)).unwrap_or_default();
         let mut head = format!("HTTP/1.1 {status}\r\n");
         for (name, value) in [
             ("content-type", PROBLEM_JSON),

@@ -13,7 +13,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
-use crate::answers::REVALIDATE;
+use crate::response::answers::REVALIDATE;
 use crate::state::ApiState;
 
 /// What a browser may do with an answer: show it. The page that shows the API has a policy of its own.

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::Resolve;
 use super::members::{Members, list};
 use crate::HttpSettings;
-use crate::bounds::Bounds;
 use crate::error::ApiError;
+use crate::query_string::bounds::Bounds;
 
 /// Reads the trees of one query, whose conditions are counted together.
 #[derive(Debug)]

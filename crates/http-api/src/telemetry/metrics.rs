@@ -26,8 +26,8 @@ pub(crate) use self::requests::{Endpoint, RequestMetrics};
 use self::store::StoreCollector;
 use self::validations::ValidationCollector;
 use crate::DroppedLines;
-use crate::admission::Admission;
-use crate::answers::Answers;
+use crate::limits::admission::Admission;
+use crate::response::answers::Answers;
 
 /// What stands in front of every name.
 const PREFIX: &str = "eider";

@@ -12,8 +12,8 @@ use eider_domain::{Aggregation, Direction, Field, Filter, Projection, RecordQuer
 use serde_json::Value as Json;
 
 use crate::HttpSettings;
-use crate::body::Document;
 use crate::error::ApiError;
+use crate::request::body::Document;
 use crate::state::ApiState;
 use conditions::Conditions;
 use members::{Members, list};

@@ -18,9 +18,9 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::HttpSettings;
-use crate::admission::memory_is_short;
 use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
+use crate::limits::admission::memory_is_short;
 use crate::media_type::{available, format_of};
 use crate::state::ApiState;
 

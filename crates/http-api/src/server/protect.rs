@@ -6,7 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, web};
 use eider_application::MemoryPressure;
 
-use crate::admission::memory_is_short;
+use crate::limits::admission::memory_is_short;
 use crate::state::ApiState;
 
 /// Paths that are answered however short memory is: an operator must see what happens.

@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use crate::HttpSettings;
 use crate::error::ApiError;
 use crate::inflate::{Compression, inflated};
-use crate::query_body::{Asked, QueryBody};
 use crate::query_string::{Parameters, page_request, record_query};
+use crate::request::query_body::{Asked, QueryBody};
 
 /// The settings that are read by. Making them asks the system how many processors there are, which takes longer than
 /// reading a query.

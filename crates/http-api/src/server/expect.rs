@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::future::LocalBoxFuture;
 
-use crate::connections::Watched;
+use crate::transport::connections::Watched;
 
 /// The routes with all that is around them.
 pub(crate) type Application = BoxService<Request, ServiceResponse<Watched>, Error>;

@@ -16,13 +16,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-use crate::admission::Admitted;
 use crate::error::ApiError;
-use crate::metrics::{Outcome, Sent, StreamMetrics};
-use crate::middleware::millis;
+use crate::limits::admission::Admitted;
 use crate::output::Output;
-use crate::shape::Shape;
-use crate::slow::SlowOperations;
+use crate::server::observe::millis;
+use crate::telemetry::metrics::{Outcome, Sent, StreamMetrics};
+use crate::telemetry::shape::Shape;
+use crate::telemetry::slow::SlowOperations;
 
 /// Most bytes that the body hands over at once. So much a client must take within the idle time.
 pub(crate) const SLICE_BYTES: usize = 64 << 10;

@@ -6,8 +6,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use eider_application::timings::Timings;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::middleware::millis;
-use crate::shape::Shape;
+use crate::server::observe::millis;
+use crate::telemetry::shape::Shape;
 
 /// Notes what a request asks of the store, in case that it takes long.
 pub(crate) fn note(request: &HttpRequest, shape: Shape) {

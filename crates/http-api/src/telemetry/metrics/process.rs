@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 
 use super::gauge;
 use crate::DroppedLines;
-use crate::process::ProcessFigures;
+use crate::telemetry::process::ProcessFigures;
 
 /// Asks the kernel when it is asked itself.
 #[derive(Debug)]

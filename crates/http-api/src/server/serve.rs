@@ -24,13 +24,15 @@ use actix_web::{App, Error, web};
 use futures::future::OptionFuture;
 use rustls::ServerConfig;
 
-use crate::connections::{Connections, Watched};
-use crate::expect::{Application, Expect, Resumed};
+use super::expect::{Application, Expect, Resumed};
+use super::unreadable::{Guarded, Io, Unreadable};
+use super::{head, headers, long_text, observe, protect};
+use crate::request::access;
 use crate::settings::LiveSettings;
 use crate::state::ApiState;
-use crate::tls::Certificates;
-use crate::unreadable::{Guarded, Io, Unreadable};
-use crate::{HttpSettings, Services, access, api, connections, head, headers, long_text, memory, middleware};
+use crate::transport::connections::{self, Connections, Watched};
+use crate::transport::tls::Certificates;
+use crate::{HttpSettings, Services, api};
 
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
@@ -219,10 +221,10 @@ impl Front {
             .wrap(from_fn(long_text::compress))
             .wrap(from_fn(head::answer))
             .wrap(from_fn(access::admit))
-            .wrap(from_fn(memory::protect))
+            .wrap(from_fn(protect::protect))
             .wrap(Condition::new(!self.origins.is_empty(), headers::cors(&self.origins)))
             .wrap(from_fn(headers::harden))
-            .wrap(from_fn(middleware::observe))
+            .wrap(from_fn(observe::observe))
             .wrap(from_fn(connections::attend))
             .configure(api::configure);
         // No URL is made of the host that it names.

@@ -1,0 +1,7 @@
+//! What a request says: who sends it, its conditions and its body.
+
+pub(crate) mod access;
+pub(crate) mod body;
+pub(crate) mod conditional;
+pub(crate) mod query_body;
+pub mod reading;
