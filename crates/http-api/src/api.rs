@@ -1,5 +1,6 @@
 //! The routes, in folders by what they are about; each action is a file.
 
+mod answer;
 mod backup;
 mod docs;
 mod imports;

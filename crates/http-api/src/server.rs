@@ -1,5 +1,6 @@
 //! The server: what it is bound to, and what stands around every route.
 
+pub(crate) mod admit;
 pub(crate) mod expect;
 pub(crate) mod head;
 pub(crate) mod headers;

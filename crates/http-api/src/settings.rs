@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TlsFiles;
-use crate::request::body::Patience;
+use crate::transport::patience::Patience;
 
 /// What a request may ask for and how long it may take. `Default` is what `eider serve` uses unconfigured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

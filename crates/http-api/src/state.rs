@@ -12,7 +12,6 @@ use prometheus_client::registry::Registry;
 
 use crate::DroppedLines;
 use crate::HttpSettings;
-use crate::api::openapi::Specification;
 use crate::error::ApiError;
 use crate::limits::admission::{Admission, memory_is_short};
 use crate::limits::throttle::Throttle;
@@ -37,7 +36,7 @@ const SHORT_PAGE: u64 = 1000;
 const RECORD_BYTES: u64 = 2 << 10;
 
 /// One for each version of OpenAPI.
-const MOST_DESCRIPTIONS: usize = Specification::ALL.len();
+const MOST_DESCRIPTIONS: usize = 2;
 /// Those, and the files of the page that shows them, in each coding.
 const MOST_COMPRESSED: usize = 12;
 

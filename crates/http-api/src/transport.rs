@@ -1,4 +1,5 @@
-//! Connections, and the certificates that they are made under.
+//! Connections, the certificates that they are made under, and how long they are waited for.
 
 pub(crate) mod connections;
+pub(crate) mod patience;
 pub(crate) mod tls;

@@ -53,7 +53,7 @@ const TAGS: [(&str, &str); 8] = [
     ("operation", "The state of the server, and this description."),
 ];
 
-/// The version of OpenAPI that a document is of.
+/// The version of OpenAPI that a document is of. The state keeps a document of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Specification {
     /// The first that knows the method QUERY.

@@ -257,7 +257,6 @@ mod tests {
     use eider_domain::{Grant, Verb};
 
     use super::*;
-    use crate::request::access::Access;
 
     #[test]
     fn no_path_is_hidden_by_one_before_it() {
@@ -283,9 +282,9 @@ mod tests {
             format!("| route | method | needs | {names} |\n|---|---|---{}|\n", "|---".repeat(Verb::ALL.len()));
         for route in by_path(&ROUTES).into_iter().flat_map(|(_, routes)| routes) {
             let (shown, needed) = match route.access {
-                Access::Open => ("nothing".to_owned(), None),
-                Access::KeyOptional => ("no key, or one that is valid".to_owned(), None),
-                Access::Needs(verb) => (format!("`{verb}`"), Some(verb)),
+                Open => ("nothing".to_owned(), None),
+                KeyOptional => ("no key, or one that is valid".to_owned(), None),
+                Needs(verb) => (format!("`{verb}`"), Some(verb)),
             };
             let does = |own: Verb| needed.is_none_or(|verb| Grant::new([own], Vec::new()).has(verb));
             let marks = Verb::ALL.map(|own| if does(own) { "yes" } else { "" }).join(" | ");

@@ -23,6 +23,7 @@ use crate::inflate::{Compression, inflated};
 use crate::limits::admission::memory_is_short;
 use crate::media_type::{available, format_of};
 use crate::state::ApiState;
+use crate::transport::patience::Patience;
 
 /// Memory that a byte of a bulk body takes at most while it is decoded, checked and staged.
 const DECODED_BYTES_A_BYTE: u64 = 4;
@@ -31,27 +32,6 @@ const LEAST_NEED_BYTES: u64 = 1 << 20;
 
 /// A body as it arrives.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
-
-/// How long a body is waited for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// How long it may pause.
-    pub(crate) pause: Duration,
-    /// What it must bring on average, in bytes a second, once it was waited for longer than a pause in all; 0 for nothing.
-    pub(crate) min_rate: u64,
-}
-
-impl Patience {
-    /// How long to wait for the next piece, after so many bytes and so much waiting. The time in which a server does not
-    /// ask is not the client's.
-    fn left(self, received: u64, waited: Duration) -> Duration {
-        if self.min_rate == 0 {
-            return self.pause;
-        }
-        let earned = Duration::from_millis(received.saturating_mul(1000) / self.min_rate);
-        self.pause.min((self.pause + earned).saturating_sub(waited))
-    }
-}
 
 /// The pieces of a body as they arrive; ends after the first `Err`.
 ///
@@ -410,19 +390,4 @@ fn unsupported(found: &str, accepted: &str) -> ApiError {
     let found =
         if shown.is_empty() { "there is no Content-Type".to_owned() } else { format!("`{shown}` is not read here") };
     ApiError::new(ErrorCode::UnsupportedMediaType, format!("{found}; send {accepted}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_is_waited_for_as_long_as_it_brings_enough() {
-        let seconds = Duration::from_secs;
-        let patience = Patience { pause: seconds(30), min_rate: 1024 };
-        for (received, waited, left) in [(0, 0, 30), (0, 29, 1), (0, 31, 0), (1024, 30, 1), (1 << 30, 3600, 30)] {
-            assert_eq!(patience.left(received, seconds(waited)), seconds(left), "{received} bytes in {waited} s");
-        }
-        assert_eq!(Patience { min_rate: 0, ..patience }.left(0, seconds(3600)), seconds(30));
-    }
 }

@@ -22,8 +22,6 @@ use sha2::{Digest, Sha256};
 
 use crate::accept::{self, Representation};
 use crate::error::ApiError;
-use crate::request::conditional::is_known;
-use crate::state::ApiState;
 
 /// A client may keep an answer, and asks before it uses it again.
 pub(crate) const REVALIDATE: &str = "no-cache";
@@ -51,8 +49,8 @@ pub(crate) struct Answer {
     /// The cursor of the next page. The link to it is of each request's own URL.
     next: Option<String>,
     /// How many are in the body.
-    records: u64,
-    body: Bytes,
+    pub(crate) records: u64,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
@@ -96,12 +94,11 @@ impl Answer {
         OVERHEAD_BYTES + tag.len() + headers + self.next.as_ref().map_or(0, String::len) + self.body.len()
     }
 
-    fn response(self, state: &ApiState, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
+    /// As it is sent.
+    pub(crate) fn response(self, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
         let mut response = HttpResponse::Ok();
         match &question.representation {
             Some(representation) => {
-                let format = representation.media_type.format;
-                state.record_metrics.sent_whole(format, self.records, self.body.len());
                 response = represented(response, representation);
             }
             None => {
@@ -153,14 +150,16 @@ impl Answers {
         })
     }
 
-    fn get(&self, tag: &str) -> Option<Answer> {
+    /// The answer of a tag, if it is kept.
+    pub(crate) fn get(&self, tag: &str) -> Option<Answer> {
         let found = self.kept.as_ref()?.get(tag);
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.inc();
         found
     }
 
-    fn keep(&self, tag: String, answer: &Answer) {
+    /// Keeps the answer of a tag, in place of those used longest ago.
+    pub(crate) fn keep(&self, tag: String, answer: &Answer) {
         let Some(kept) = self.kept.as_ref().filter(|_| answer.size(&tag) as u64 <= self.max_answer_bytes) else {
             return;
         };
@@ -176,34 +175,6 @@ impl fmt::Debug for Answers {
     }
 }
 
-/// Answers with 304 when the client has the answer, with the one that is kept, or with the one that `make` yields, which
-/// is polled in that case only. What fails is not kept.
-///
-/// The number of the last commit is read before anything else, so that an answer is never older than its tag.
-pub(crate) async fn answer(
-    state: &ApiState,
-    request: &HttpRequest,
-    question: Question<'_>,
-    make: impl Future<Output = Result<Answer, ApiError>>,
-) -> Result<HttpResponse, ApiError> {
-    let tag = tag(question, state.services.query.commit_seq(question.schema).await?);
-    if is_known(request, &tag)? {
-        let mut response = HttpResponse::NotModified();
-        response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
-        if question.representation.is_some() {
-            response.insert_header((VARY, accept::VARY));
-        }
-        return Ok(response.finish());
-    }
-    if let Some(answer) = state.answers.get(&tag) {
-        return Ok(answer.response(state, request, question, &tag));
-    }
-    let answer = make.await?;
-    let response = answer.clone().response(state, request, question, &tag);
-    state.answers.keep(tag, &answer);
-    Ok(response)
-}
-
 /// An answer with the headers that its representation has.
 pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Representation) -> HttpResponseBuilder {
     response.content_type(representation.media_type.content_type()).insert_header((VARY, accept::VARY));
@@ -215,7 +186,7 @@ pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Re
 
 /// The number of the commit, then 128 bits of SHA-256 over everything else. A weak tag: while a commit is becoming
 /// visible, an answer under the number before it may show it already.
-fn tag(question: Question<'_>, commit_seq: u64) -> String {
+pub(crate) fn tag(question: Question<'_>, commit_seq: u64) -> String {
     let Question { schema, query, representation } = question;
     let (format, compression) = representation.map_or(("", ""), |chosen| {
         (chosen.media_type.name, chosen.compression.map_or("", |compression| compression.name()))

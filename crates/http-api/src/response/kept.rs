@@ -5,6 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+/// Marks an answer with a strong tag that many ask for: what it was compressed to is kept.
+pub(crate) struct Lasting;
+
 /// The answers that were made last, by a name that says all that they follow from.
 #[derive(Debug)]
 pub(crate) struct Kept {

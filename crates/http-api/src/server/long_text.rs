@@ -15,6 +15,7 @@ use crate::error::ApiError;
 use crate::inflate::Compression;
 use crate::output::compressed;
 use crate::request::conditional::tag_of_compressed;
+use crate::response::kept::Lasting;
 use crate::state::ApiState;
 
 /// Fewer bytes are sent as they are: they fit into a packet.
@@ -23,9 +24,6 @@ const MIN_BYTES: usize = 1 << 10;
 const INLINE_BYTES: usize = 16 << 10;
 /// What an answer depends on where it is long.
 const BY_CODING: &str = "accept-encoding";
-
-/// Marks an answer with a strong tag that many ask for: what it was compressed to is kept.
-pub(crate) struct Lasting;
 
 /// Compresses the whole answer of a route. What has failed is written later, by [`problem`].
 pub(crate) async fn compress(

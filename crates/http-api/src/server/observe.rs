@@ -6,42 +6,20 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, web};
 use eider_application::timings::{Timings, measured};
 use tracing::{Instrument, Span, field};
-use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::server::long_text;
 use crate::state::ApiState;
 use crate::telemetry::metrics::Endpoint;
-use crate::telemetry::slow::shape_of;
+use crate::telemetry::request_id::{REQUEST_ID, RequestId};
+use crate::telemetry::slow::{millis, shape_of};
 use crate::telemetry::trace_context::{TRACEPARENT, TraceContext};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// Longest request id that is taken over from a client.
-const MAX_REQUEST_ID_CHARS: usize = 128;
-
-/// The id of a request: the client's own, or a new one.
-#[derive(Debug, Clone)]
-struct RequestId(String);
-
-impl RequestId {
-    fn of(request: &ServiceRequest) -> Self {
-        let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let is_usable =
-            |id: &&str| !id.is_empty() && id.len() <= MAX_REQUEST_ID_CHARS && id.bytes().all(|b| b.is_ascii_graphic());
-        Self(given.filter(is_usable).map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
-    }
-}
-
-/// The id of the request that a handler answers.
-pub(crate) fn request_id(request: &HttpRequest) -> String {
-    request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
-}
 
 /// Gives a request its id, its span and its place in a trace, counts it and logs how it ended, and writes
 /// `X-Request-Id`, `traceparent`, `X-Response-Time` and `Server-Timing` (milliseconds until the response began).
@@ -160,9 +138,4 @@ fn push_millis(text: &mut String, duration: Duration) {
     text.push('.');
     // With a digit in front, so that zeros stay.
     text.push_str(&buffer.format(1_000 + micros % 1_000)[1..]);
-}
-
-/// A duration in milliseconds.
-pub(crate) fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

@@ -26,8 +26,7 @@ use rustls::ServerConfig;
 
 use super::expect::{Application, Expect, Resumed};
 use super::unreadable::{Guarded, Io, Unreadable};
-use super::{head, headers, long_text, observe, protect};
-use crate::request::access;
+use super::{admit, head, headers, long_text, observe, protect};
 use crate::settings::LiveSettings;
 use crate::state::ApiState;
 use crate::transport::connections::{self, Connections, Watched};
@@ -220,7 +219,7 @@ impl Front {
             .app_data(self.state.clone())
             .wrap(from_fn(long_text::compress))
             .wrap(from_fn(head::answer))
-            .wrap(from_fn(access::admit))
+            .wrap(from_fn(admit::admit))
             .wrap(from_fn(protect::protect))
             .wrap(Condition::new(!self.origins.is_empty(), headers::cors(&self.origins)))
             .wrap(from_fn(headers::harden))

@@ -6,8 +6,12 @@ use actix_web::{HttpMessage, HttpRequest};
 use eider_application::timings::Timings;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::server::observe::millis;
 use crate::telemetry::shape::Shape;
+
+/// A duration in milliseconds.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
 
 /// Notes what a request asks of the store, in case that it takes long.
 pub(crate) fn note(request: &HttpRequest, shape: Shape) {

@@ -13,7 +13,7 @@ use zip::ZipArchive;
 
 use crate::error::{ApiError, Problem};
 use crate::request::conditional::is_known;
-use crate::server::long_text::Lasting;
+use crate::response::kept::Lasting;
 
 const START: &str = include_str!("page/start.js");
 

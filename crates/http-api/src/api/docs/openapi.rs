@@ -13,7 +13,7 @@ use crate::query_string::Parameters;
 use crate::request::access;
 use crate::request::conditional::{IfNoneMatch, is_known};
 use crate::response::answers::REVALIDATE;
-use crate::server::long_text::Lasting;
+use crate::response::kept::Lasting;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]

@@ -19,10 +19,10 @@ use tracing::{Instrument, Span};
 use crate::error::ApiError;
 use crate::limits::admission::Admitted;
 use crate::output::Output;
-use crate::server::observe::millis;
 use crate::telemetry::metrics::{Outcome, Sent, StreamMetrics};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow::SlowOperations;
+use crate::telemetry::slow::millis;
 
 /// Most bytes that the body hands over at once. So much a client must take within the idle time.
 pub(crate) const SLICE_BYTES: usize = 64 << 10;

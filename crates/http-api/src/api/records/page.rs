@@ -13,13 +13,14 @@ use utoipa::ToSchema;
 
 use super::explain::{self, EXPLAIN, Explained};
 use crate::accept::{FORMAT, Representation};
+use crate::api::answer::answer;
 use crate::api::openapi;
 use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
 use crate::request::conditional::IfNoneMatch;
-use crate::response::answers::{Answer, Question, answer};
+use crate::response::answers::{Answer, Question};
 use crate::state::{ApiState, MIN_SEQ, within};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;

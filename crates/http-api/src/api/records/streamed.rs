@@ -20,8 +20,8 @@ use crate::output::Output;
 use crate::query_string::Parameters;
 use crate::response::answers::represented;
 use crate::response::disposition;
-use crate::server::observe::request_id;
 use crate::state::{ApiState, within};
+use crate::telemetry::request_id::request_id;
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
 

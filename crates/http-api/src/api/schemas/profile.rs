@@ -10,11 +10,12 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::definition::PropertyType;
+use crate::api::answer::answer;
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
 use crate::request::conditional::IfNoneMatch;
-use crate::response::answers::{Answer, Question, answer};
+use crate::response::answers::{Answer, Question};
 use crate::state::{ApiState, MIN_SEQ, within};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
