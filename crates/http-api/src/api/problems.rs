@@ -1,6 +1,6 @@
 //! Problems that routes have together, as the rows of the table name them.
 
-#[expect(clippy::enum_glob_use, reason = "the groups name most of them")]
+#[allow(clippy::enum_glob_use, reason = "the groups name most of them")]
 use eider_application::ErrorCode::{self, *};
 
 /// Of every route that asks who asks.

@@ -45,7 +45,7 @@ impl Route {
     pub(crate) fn served_as(mut self, id: &str, method: &[u8], path: &str) -> Self {
         self.operation.operation_id = Some(id.to_owned());
         self.method = Method::from_bytes(method).unwrap_or_default();
-        self.path = path.to_owned();
+        path.clone_into(&mut self.path);
         self
     }
 

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
-#[expect(clippy::enum_glob_use, reason = "the table names most of them")]
+#[allow(clippy::enum_glob_use, reason = "the table names most of them")]
 use eider_application::ErrorCode::*;
 use eider_domain::Verb::{Admin, MetricsRead, RecordsAppend, RecordsRead, RecordsWrite, SchemasRead, SchemasWrite};
 

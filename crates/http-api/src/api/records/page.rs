@@ -73,29 +73,30 @@ pub(crate) struct PagePlace {
     next: Option<String>,
     /// How many records match, if they were counted.
     total: Option<u64>,
+    #[serde(flatten)]
+    #[schema(inline, value_type = PageNumber)]
+    number: Option<PageNumber>,
+}
+
+/// Present when the page was asked for by number.
+#[derive(Serialize, ToSchema)]
+struct PageNumber {
     /// The number of the page, if it was asked for by number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    page: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    pages: Option<Option<u64>>,
+    #[schema(required = false)]
+    page: u64,
+    pages: Option<u64>,
 }
 
 impl PagePlace {
     fn of(page: &Page, limit: u64, start: &PageStart) -> Self {
         let number = match start {
-            PageStart::Offset(offset) => Some(offset.offset / limit + 1),
-            _ => None,
+            PageStart::Offset(offset) => Some(PageNumber {
+                page: offset.offset / limit + 1,
+                pages: page.total.map(|total| total.div_ceil(limit)),
+            }),
+            PageStart::Cursor(_) => None,
         };
-        Self {
-            limit,
-            has_more: page.has_more,
-            next: page.next.clone(),
-            total: page.total,
-            page: number,
-            pages: number.map(|_| page.total.map(|total| total.div_ceil(limit))),
-        }
+        Self { limit, has_more: page.has_more, next: page.next.clone(), total: page.total, number }
     }
 }
 

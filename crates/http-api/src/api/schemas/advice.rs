@@ -49,7 +49,7 @@ impl From<&eider_application::IndexAdvice> for IndexAdvice {
 
 /// How often something was read, and how long it took.
 #[derive(Serialize, ToSchema)]
-struct Reads {
+struct Seen {
     reads: u64,
     elapsed_ms: f64,
     slowest_ms: f64,
@@ -57,7 +57,7 @@ struct Reads {
     matched_mean: Option<f64>,
 }
 
-impl From<&SeenReads> for Reads {
+impl From<&SeenReads> for Seen {
     fn from(seen: &SeenReads) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a mean")]
         let mean = |sum: u64, count: u64| sum as f64 / count as f64;
@@ -75,7 +75,7 @@ impl From<&SeenReads> for Reads {
 struct IndexCandidate {
     #[serde(flatten)]
     #[schema(inline)]
-    seen: Reads,
+    seen: Seen,
     property: String,
     /// About how many records have the same value, on average.
     records_a_value: u64,
@@ -118,7 +118,7 @@ impl From<&eider_application::UnusedIndex> for UnusedIndex {
 struct SeenShape {
     #[serde(flatten)]
     #[schema(inline)]
-    seen: Reads,
+    seen: Seen,
     /// Properties and operators: `carrier.eq and dep_delay.gt`.
     filter: String,
 }
