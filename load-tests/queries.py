@@ -4,7 +4,7 @@
     python3 -m venv venv && venv/bin/pip install duckdb==2.0.0
     venv/bin/python load-tests/queries.py --binary TARGET/release/eider [--queries N] [--records N] [--seed N]
 
-Every query is made twice from one draw: as a body for the server, and as SQL written from what docs/api.md promises. Filters are trees of
+Every query is made twice from one draw: as a body for the server, and as SQL written from what docs/reference/api promises. Filters are trees of
 every operator, over every type that compares; orders have ties and nulls; groups have every function that is exact, and means. The first
 difference ends the run with both answers and the seed.
 """

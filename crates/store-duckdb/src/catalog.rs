@@ -18,7 +18,7 @@ use crate::sql;
 /// Version of the layout of the file. A file with another is not opened.
 pub(crate) const FORMAT_VERSION: i32 = 4;
 
-/// The repair of files whose indexes may hold records that were deleted: see `docs/engine-faults.md`.
+/// The repair of files whose indexes may hold records that were deleted: see `docs/explanation/engine-faults.md`.
 const REBUILT_INDEXES: &str = "indexes made beside reads";
 
 /// How far the records of a schema have been written.

@@ -1,6 +1,6 @@
 //! The routes: what answers which path and method, who may ask, and how it can fail.
 //!
-//! One row each. The router, the access check, `Allow`, the description of the API and the table of docs/security.md are
+//! One row each. The router, the access check, `Allow`, the description of the API and the table of docs/reference/access.md are
 //! made from the rows.
 
 use std::sync::LazyLock;
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// The table of docs/security.md: each route and method with the verb that it needs, and the verbs of a key that will do.
+    /// The table of docs/reference/access.md: each route and method with the verb that it needs, and the verbs of a key that will do.
     fn table() -> String {
         let names = Verb::ALL.map(|verb| format!("`{verb}`")).join(" | ");
         let mut table =
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_document_says_who_may_do_what() {
-        let document = include_str!("../../../../docs/security.md");
-        assert!(document.contains(&table()), "the table of docs/security.md should be:\n{}", table());
+        let document = include_str!("../../../../docs/reference/access.md");
+        assert!(document.contains(&table()), "the table of docs/reference/access.md should be:\n{}", table());
     }
 }

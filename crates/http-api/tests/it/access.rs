@@ -302,12 +302,12 @@ async fn who_may_only_read_ends_nobody_elses_validation() {
     assert_eq!(call(&app, &writer, "DELETE", &of(&second), "").await.status, 204);
 }
 
-/// Every route, method and kind of key, as docs/security.md says.
+/// Every route, method and kind of key, as docs/reference/access.md says.
 #[tokio::test]
 async fn every_key_may_do_what_the_document_says_and_nothing_else() {
     const VERBS: [&str; 7] =
         ["schemas:read", "schemas:write", "records:read", "records:append", "records:write", "metrics:read", "admin"];
-    let document = include_str!("../../../../docs/security.md");
+    let document = include_str!("../../../../docs/reference/access.md");
     let rows: Vec<Vec<&str>> = document
         .lines()
         .filter(|line| line.starts_with("| `/"))

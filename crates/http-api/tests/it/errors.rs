@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::app::TestApp;
 
-const PAGE: &str = include_str!("../../../../docs/errors.md");
+const PAGE: &str = include_str!("../../../../docs/reference/errors.md");
 
 #[tokio::test]
 async fn every_code_is_explained_to_everybody() {

@@ -108,7 +108,7 @@ async fn an_address_that_is_too_long_is_refused() {
     assert!(refused.detail().contains("100 bytes"), "{}", refused.detail());
 }
 
-/// What the HTTP library refuses before a route is asked: documented in `docs/operations.md`.
+/// What the HTTP library refuses before a route is asked: documented in `docs/reference/api/limits.md`.
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let app = TestApp::start();

@@ -1,5 +1,5 @@
 //! Schemas change beside reads that began before a deletion: the engine alone would keep deleted rows in its indexes, or
-//! stop (docs/engine-faults.md).
+//! stop (docs/explanation/engine-faults.md).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -72,12 +72,12 @@ fn no_source_file_is_longer_than_a_reader_can_hold() {
 
 #[test]
 fn every_code_has_its_entry_in_the_documentation() {
-    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md"));
+    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/errors.md"));
     // `/errors/<code>` leads to the heading of a problem's code; violations are rows of tables.
     let headings = ErrorCode::ALL.iter().map(|code| format!("\n### {code}\n"));
     let rows = ViolationCode::ALL.iter().map(|code| format!("\n| `{code}` | {} |\n", code.meaning()));
     let missing: Vec<String> = headings.chain(rows).filter(|entry| !page.contains(entry)).collect();
-    assert!(missing.is_empty(), "docs/errors.md does not have {missing:#?}");
+    assert!(missing.is_empty(), "docs/reference/errors.md does not have {missing:#?}");
 }
 
 /// A case that no test runs would prove nothing.

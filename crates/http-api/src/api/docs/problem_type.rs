@@ -14,7 +14,7 @@ use crate::error::{ApiError, status_of, type_of};
 use crate::query_string::Parameters;
 
 /// The page that explains every code: a heading for each, below it the status, then what it means.
-const PAGE: &str = include_str!("../../../../../docs/errors.md");
+const PAGE: &str = include_str!("../../../../../docs/reference/errors.md");
 /// It is the same as long as the server is.
 const KEPT: &str = "public, max-age=3600";
 
