@@ -173,7 +173,10 @@ fn every_page_that_a_source_names_is_there() {
 #[test]
 fn no_line_of_prose_is_too_long() {
     let mut long = Vec::new();
-    for (path, text) in documents() {
+    let mut documents = documents();
+    // Made from its parts, which are checked, and from reports.
+    documents.remove(&root().join("docs/benchmarks.md"));
+    for (path, text) in documents {
         for (number, line) in prose(&text) {
             // What cannot be broken: a row of a table, a heading, and a link with nothing else in its line.
             let item = line.trim_start().trim_start_matches("- ");
