@@ -22,6 +22,8 @@ White space does not count in a comparison; ids, times, durations, tags, cursors
 `…` stands for any text, so that a page can shorten what is long.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
@@ -184,6 +186,14 @@ exec {binary} "$@"
     eider.chmod(0o755)
 
 
+def end(process):
+    """Ends the group of a page: its shell, and the servers that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def try_page(page, binary, show):
     """Runs a page; returns what is wrong with it."""
     steps = steps_of(page)
@@ -210,14 +220,10 @@ def try_page(page, binary, show):
         )
         try:
             output, _ = process.communicate(timeout=300)
+            end(process)
         except subprocess.TimeoutExpired:
-            output = ""
-        finally:
-            # The group of this page alone: the servers that it started.
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            end(process)
+            output, _ = process.communicate()
     printed = {}
     for part in output.split(MARK)[1:]:
         number, _, text = part.partition("\n")
