@@ -92,6 +92,10 @@ fn fault(from: &Path, target: &str, documents: &BTreeMap<PathBuf, String>) -> Op
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
     let path = if path.is_empty() { from.to_owned() } else { from.parent()?.join(path) };
     let Ok(path) = path.canonicalize() else { return Some("leads nowhere") };
+    let book = root().join("docs");
+    if from.starts_with(&book) && !path.starts_with(&book) {
+        return Some("leaves the book");
+    }
     if anchor.is_empty() {
         return None;
     }
@@ -133,6 +137,7 @@ fn a_broken_link_is_found() {
     let nowhere = Some("leads nowhere");
     let no_heading = Some("has no such heading");
     assert_eq!(faults, [None, None, None, no_heading, nowhere, no_heading]);
+    assert_eq!(fault(&root().join("docs/README.md"), "../LICENSE", &documents), Some("leaves the book"));
 }
 
 #[test]
