@@ -1,34 +1,26 @@
-//! Use cases that write records, and the decoding of bodies into checked record batches.
+//! Use cases that write records, and bodies that become batches of them on the way. What reads the formats of bodies is
+//! `eider_formats`.
 
-mod arrow_stream;
 mod assembler;
 mod body;
 mod bulk;
 mod chunk;
-mod columnar;
-mod columns;
-mod csv;
 mod decoder;
 mod failures;
-mod foreign;
-mod framing;
 mod idempotency;
-mod json;
+mod infer;
 mod keyed;
-mod merge;
-mod parquet;
 mod patch;
 mod pipeline;
 mod read_only;
 mod receipt;
-mod record_builder;
-mod rows;
-mod sample;
 mod service;
 #[cfg(test)]
 mod test_support;
 mod turns;
 mod warnings;
+
+use std::any::Any;
 
 use arrow_schema::ArrowError;
 
@@ -36,21 +28,42 @@ pub use body::{BodyError, body_of};
 pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
-pub use framing::{BYTE_ORDER_MARK, BodyFormat};
+pub use eider_formats::{BYTE_ORDER_MARK, Format as BodyFormat};
+pub use infer::infer_schema;
 pub use keyed::KeyedCreation;
 pub use patch::apply as apply_merge_patch;
 pub use receipt::{BulkOutcome, BulkReceipt};
-pub use sample::infer_schema;
 pub use service::{IngestService, StoredRecord};
 pub use warnings::WarningCount;
 
 use eider_domain::{Violation, ViolationCode};
 
-use crate::{Error, StoreError, StoreErrorKind};
+use eider_formats::{MemoryBudget, ReadError};
+
+use crate::{Error, MemoryGuard, StoreError, StoreErrorKind};
 
 /// Arrow refused to put together columns that the code itself made.
 pub(crate) fn arrow_fault(error: ArrowError) -> StoreError {
     StoreError::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error)
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::MalformedJson { detail } => Self::MalformedJson { detail },
+            ReadError::MalformedBody { detail } => Self::MalformedBody { detail },
+            ReadError::SchemaInvalid(violations) => Self::SchemaInvalid(violations),
+            ReadError::Disk(error) => Self::Store(StoreError::of_disk(error)),
+            ReadError::MemoryShort => Self::Store(StoreError::unavailable("memory", "memory is short")),
+            ReadError::Columns(error) => Self::Store(arrow_fault(error)),
+        }
+    }
+}
+
+impl MemoryBudget for MemoryGuard {
+    fn reserve(&self, bytes: u64) -> Option<Box<dyn Any + Send>> {
+        self.reserve_now(bytes).map(|reservation| Box::new(reservation) as Box<dyn Any + Send>)
+    }
 }
 
 /// The failure of a single record: of its JSON when that is at fault, else of its rules.

@@ -7,7 +7,6 @@
 mod advice;
 mod backup;
 pub mod blocking;
-mod cell;
 mod contradictions;
 mod cursors;
 mod error;
@@ -29,9 +28,9 @@ mod validations;
 
 pub use advice::{IndexAdvice, IndexCandidate, UnusedIndex};
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
-pub use cell::value_at;
 pub use contradictions::Contradictions;
 pub use cursors::Cursors;
+pub use eider_formats::value_at;
 pub use error::{Error, ErrorCode};
 pub use explain::{Advice, AdviceCode, Explanation};
 pub use infer::{Choice, Evidence, InferenceOptions, Proposal};

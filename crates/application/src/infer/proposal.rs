@@ -1,11 +1,10 @@
 //! What a sample leads to: a schema, and why it is as it is.
 
 use eider_domain::{DataType, PropertyName, SchemaDefinition, SchemaName};
+use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
-use super::column::{Candidate, Column, Noted, VALUES_A_REPETITION};
 use super::names::names_of;
-use super::survey::Survey;
 use crate::Error;
 
 /// Records looked at unless another number is asked for.
@@ -101,21 +100,22 @@ pub struct Proposal {
     pub fields: Vec<String>,
 }
 
-impl Survey {
+impl Proposal {
     /// The schema that the sample leads to.
     ///
     /// # Errors
     /// [`Error::SchemaInvalid`] when there are no properties, or too many.
-    pub(crate) fn propose(self, options: &InferenceOptions) -> Result<Proposal, Error> {
-        let records = self.records();
+    pub(crate) fn of(survey: &Survey, options: &InferenceOptions) -> Result<Self, Error> {
+        let records = survey.records();
         let mut evidence = Vec::new();
-        if self.unreadable.count > 0 {
-            let detail = format!("{} of {records} records cannot be read, whatever the schema", self.unreadable.count);
-            evidence.push(Evidence::new(None, Choice::Readable, &self.unreadable, detail));
+        if survey.unreadable.count > 0 {
+            let detail =
+                format!("{} of {records} records cannot be read, whatever the schema", survey.unreadable.count);
+            evidence.push(Evidence::new(None, Choice::Readable, &survey.unreadable, detail));
         }
-        let names = names_of(self.columns.iter().map(|column| column.name.as_str()));
+        let names = names_of(survey.columns.iter().map(|column| column.name.as_str()));
         let (mut properties, mut fields) = (Vec::new(), Vec::new());
-        for (column, name) in self.columns.iter().zip(names) {
+        for (column, name) in survey.columns.iter().zip(names) {
             let Some(chosen) = column.choice() else { continue };
             let described = Described { column, chosen, name, options };
             if described.is_record_id() {
@@ -124,14 +124,14 @@ impl Survey {
                 fields.push(ID.to_owned());
                 continue;
             }
-            properties.push(described.property(self.readable.count));
+            properties.push(described.property(survey.readable.count));
             described.add_evidence(&mut evidence);
             fields.push(described.name.as_str().to_owned());
         }
         let name = options.name.as_ref().map_or(DEFAULT_NAME, SchemaName::as_str);
         let schema = json!({"name": name, "properties": properties});
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
-        Ok(Proposal { schema, records, evidence, fields })
+        Ok(Self { schema, records, evidence, fields })
     }
 }
 

@@ -6,66 +6,53 @@ use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch
 use arrow_buffer::Buffer;
 use arrow_select::concat::concat;
 use eider_domain::{RecordId, Schema, Timestamp, Version};
-use uuid::Uuid;
+use eider_formats::CheckedRows;
 
 use super::decoder::BatchContext;
 use super::{DecodedBatch, arrow_fault};
 use crate::{IdGenerator, IdOrigin, StoreError};
 
-/// Valid records without what the server adds.
-#[derive(Debug)]
-pub(super) struct CheckedRows {
-    /// The ids that the client gave.
-    pub(super) ids: Vec<Option<Uuid>>,
-    /// A column per property, of its exact type.
-    pub(super) columns: Vec<ArrayRef>,
-    /// Roughly the bytes held.
-    pub(super) bytes: usize,
+/// A batch of new records, created at `now`.
+pub(super) fn into_batch(
+    rows: CheckedRows,
+    schema: &Schema,
+    now: Timestamp,
+    generator: &dyn IdGenerator,
+) -> Result<DecodedBatch, StoreError> {
+    let CheckedRows { ids: given, columns: properties, .. } = rows;
+    let rows = given.len();
+    let missing = given.iter().filter(|id| id.is_none()).count();
+    let ids = IdOrigin::of(given.iter().map(Option::is_some));
+    let mut generated = generator.next_ids(missing).into_iter();
+    let mut id_bytes = Vec::with_capacity(rows * 16);
+    for id in given {
+        let id = id.or_else(|| generated.next().as_ref().map(RecordId::as_uuid).copied()).unwrap_or_default();
+        id_bytes.extend_from_slice(id.as_bytes());
+    }
+    let times = || Arc::new(TimestampMicrosecondArray::from(vec![now.as_micros(); rows]).with_timezone("UTC"));
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(id_bytes), None)),
+        times(),
+        times(),
+        Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
+    ];
+    columns.extend(properties);
+    let records = RecordBatch::try_new(Arc::clone(schema.arrow()), columns).map_err(arrow_fault)?;
+    Ok(DecodedBatch { records, ids })
 }
 
-impl CheckedRows {
-    /// A batch of new records, created at `now`.
-    pub(super) fn into_batch(
-        self,
-        schema: &Schema,
-        now: Timestamp,
-        generator: &dyn IdGenerator,
-    ) -> Result<DecodedBatch, StoreError> {
-        let Self { ids: given, columns: properties, .. } = self;
-        let rows = given.len();
-        let missing = given.iter().filter(|id| id.is_none()).count();
-        let ids = IdOrigin::of(given.iter().map(Option::is_some));
-        let mut generated = generator.next_ids(missing).into_iter();
-        let mut id_bytes = Vec::with_capacity(rows * 16);
-        for id in given {
-            let id = id.or_else(|| generated.next().as_ref().map(RecordId::as_uuid).copied()).unwrap_or_default();
-            id_bytes.extend_from_slice(id.as_bytes());
-        }
-        let times = || Arc::new(TimestampMicrosecondArray::from(vec![now.as_micros(); rows]).with_timezone("UTC"));
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(id_bytes), None)),
-            times(),
-            times(),
-            Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
-        ];
-        columns.extend(properties);
-        let records = RecordBatch::try_new(Arc::clone(schema.arrow()), columns).map_err(arrow_fault)?;
-        Ok(DecodedBatch { records, ids })
-    }
-
-    /// The rows of all parts, in their order.
-    fn concatenated(parts: &[Self]) -> Result<Self, StoreError> {
-        let columns = parts.first().map_or(0, |part| part.columns.len());
-        let column = |index: usize| {
-            let arrays: Vec<&dyn Array> = parts.iter().map(|part| part.columns[index].as_ref()).collect();
-            concat(&arrays).map_err(arrow_fault)
-        };
-        Ok(Self {
-            ids: parts.iter().flat_map(|part| &part.ids).copied().collect(),
-            columns: (0..columns).map(column).collect::<Result<_, _>>()?,
-            bytes: parts.iter().map(|part| part.bytes).sum(),
-        })
-    }
+/// The rows of all parts, in their order.
+fn concatenated(parts: &[CheckedRows]) -> Result<CheckedRows, StoreError> {
+    let columns = parts.first().map_or(0, |part| part.columns.len());
+    let column = |index: usize| {
+        let arrays: Vec<&dyn Array> = parts.iter().map(|part| part.columns[index].as_ref()).collect();
+        concat(&arrays).map_err(arrow_fault)
+    };
+    Ok(CheckedRows {
+        ids: parts.iter().flat_map(|part| &part.ids).copied().collect(),
+        columns: (0..columns).map(column).collect::<Result<_, _>>()?,
+        bytes: parts.iter().map(|part| part.bytes).sum(),
+    })
 }
 
 /// Gathers rows until they make a batch. Holds at most one.
@@ -99,8 +86,8 @@ impl BatchAssembler {
         let rows = match parts.len() {
             0 => return Ok(None),
             1 => parts.remove(0),
-            _ => CheckedRows::concatenated(&parts)?,
+            _ => concatenated(&parts)?,
         };
-        rows.into_batch(&context.schema, context.created_at, &*context.ids).map(Some)
+        into_batch(rows, &context.schema, context.created_at, &*context.ids).map(Some)
     }
 }

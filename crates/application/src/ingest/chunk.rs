@@ -1,26 +1,16 @@
 //! A piece of a body on its way through the decoder: cut in order, read on any thread, taken in order.
 
-use eider_domain::{Schema, Violation};
+use std::sync::Arc;
 
-use super::assembler::CheckedRows;
-use super::columnar::ColumnChunk;
-use super::rows::RowChunk;
+use eider_domain::Violation;
+use eider_formats::CheckedRows;
+
 use super::warnings::Warnings;
 use crate::Error;
 
-/// Violations after which a chunk is not read further in one step, so that a report does not count towards memory.
-pub(super) const STEP_VIOLATIONS: usize = 4_096;
-
 /// Records that were cut from a body and are not yet read and checked.
 #[derive(Debug)]
-pub struct Chunk(pub(super) CutRecords);
-
-/// The records of a chunk, as their format has them.
-#[derive(Debug)]
-pub(super) enum CutRecords {
-    Rows(RowChunk),
-    Columns(ColumnChunk),
-}
+pub struct Chunk(pub(super) eider_formats::Chunk);
 
 impl Chunk {
     /// Reads and checks the records: the work of decoding, which does not depend on what comes before or behind.
@@ -28,10 +18,17 @@ impl Chunk {
     /// # Errors
     /// [`Error::MalformedBody`] when a column is not what it says, [`Error::Store`].
     pub fn decode(self) -> Result<DecodedChunk, Error> {
-        match self.0 {
-            CutRecords::Rows(rows) => Ok(rows.decode()),
-            CutRecords::Columns(columns) => columns.decode(),
-        }
+        let schema = Arc::clone(self.0.schema());
+        let decoded = self.0.decode()?;
+        let warnings = decoded.rows.as_ref().map(|rows| Warnings::of(&schema, &rows.columns));
+        Ok(DecodedChunk {
+            rows: decoded.rows,
+            lines: decoded.lines,
+            failed: decoded.failed,
+            failures: decoded.failures,
+            warnings: warnings.unwrap_or_default(),
+            rest: decoded.rest.map(Chunk),
+        })
     }
 }
 
@@ -50,18 +47,4 @@ pub struct DecodedChunk {
     pub(super) warnings: Warnings,
     /// What is left of the chunk.
     pub(super) rest: Option<Chunk>,
-}
-
-impl DecodedChunk {
-    /// Takes the records that are valid.
-    pub(super) fn accept(&mut self, schema: &Schema, rows: CheckedRows) {
-        self.warnings = Warnings::of(schema, &rows.columns);
-        self.rows = Some(rows);
-    }
-
-    /// Counts a record that is not valid.
-    pub(super) fn refuse(&mut self, line: u64, violations: Vec<Violation>) {
-        self.failed += 1;
-        self.failures.extend(violations.into_iter().map(|violation| violation.at_line(line)));
-    }
 }

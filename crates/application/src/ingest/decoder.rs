@@ -7,18 +7,15 @@ use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
 use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, Timestamp, Violation};
+use eider_formats::{ReadLimits, RecordBuilder, RecordReader, Spooling, json};
 use eider_settings::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::assembler::BatchAssembler;
+use super::assembler::{BatchAssembler, into_batch};
 use super::chunk::{Chunk, DecodedChunk};
-use super::columnar::{ColumnCutter, Source};
-use super::foreign;
-use super::framing::BodyFormat;
-use super::parquet::Spooling;
-use super::rows::{RowCutter, decode_single};
 use super::warnings::{WarningCount, Warnings};
+use super::{BodyFormat, invalid_record};
 use crate::{Error, IdGenerator, IdOrigin};
 
 /// Threads that one body keeps busy by default; others want to be served too.
@@ -72,6 +69,18 @@ impl Default for IngestLimits {
     }
 }
 
+impl IngestLimits {
+    /// What of them bounds the reading of a body.
+    pub(super) fn reading(&self) -> ReadLimits {
+        ReadLimits {
+            max_record_bytes: self.max_record_bytes,
+            max_json_depth: self.max_json_depth,
+            batch_rows: self.batch_rows,
+            batch_bytes: self.batch_bytes,
+        }
+    }
+}
+
 /// Records that passed every check but that of their keys.
 #[derive(Debug, Clone)]
 pub struct DecodedBatch {
@@ -99,10 +108,10 @@ pub struct DecodedBlock {
 /// holds about one batch: of records in JSON and CSV, of the body's own in Arrow and Parquet.
 #[derive(Debug)]
 pub struct RecordDecoder {
-    context: Arc<BatchContext>,
-    format: BodyFormat,
-    has_begun: bool,
-    cutter: Cutter,
+    context: BatchContext,
+    reader: RecordReader,
+    /// Whether fields that the server keeps are passed over.
+    ignores_read_only: bool,
     assembler: BatchAssembler,
     tally: Tally,
 }
@@ -114,23 +123,6 @@ pub(super) struct BatchContext {
     pub(super) limits: IngestLimits,
     pub(super) created_at: Timestamp,
     pub(super) ids: Arc<dyn IdGenerator>,
-    /// Whether fields that the server keeps are passed over.
-    pub(super) ignores_read_only: bool,
-}
-
-impl BatchContext {
-    /// The rules of every record.
-    pub(super) fn validator(&self) -> RecordValidator<'_> {
-        let validator = RecordValidator::new(&self.schema).with_json_depth(self.limits.max_json_depth);
-        validator.ignoring_read_only(self.ignores_read_only)
-    }
-}
-
-/// How the format of a body is cut.
-#[derive(Debug)]
-enum Cutter {
-    Rows(RowCutter),
-    Columns(ColumnCutter),
 }
 
 /// What has been counted so far.
@@ -180,21 +172,12 @@ impl RecordDecoder {
         created_at: Timestamp,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
-        let cutter = match format {
-            BodyFormat::JsonArray | BodyFormat::Ndjson | BodyFormat::Csv => {
-                Cutter::Rows(RowCutter::new(format, limits.max_record_bytes))
-            }
-            BodyFormat::ArrowStream => Cutter::Columns(ColumnCutter::new(Source::of_arrow_stream())),
-            BodyFormat::Parquet => {
-                Cutter::Columns(ColumnCutter::new(Source::of_parquet(Spooling::default(), limits.batch_rows)))
-            }
-        };
-        let context = Arc::new(BatchContext { schema, limits, created_at, ids, ignores_read_only: false });
+        let reader = RecordReader::new(format, Arc::clone(&schema), limits.reading(), Spooling::default());
+        let context = BatchContext { schema, limits, created_at, ids };
         Self {
             context,
-            format,
-            has_begun: false,
-            cutter,
+            reader,
+            ignores_read_only: false,
             assembler: BatchAssembler::default(),
             tally: Tally::default(),
         }
@@ -203,7 +186,8 @@ impl RecordDecoder {
     /// The same decoder, which passes over the fields that the server keeps. Nothing may have been decoded yet.
     #[must_use]
     pub fn ignoring_read_only(mut self, ignores: bool) -> Self {
-        Arc::make_mut(&mut self.context).ignores_read_only = ignores;
+        self.ignores_read_only = ignores;
+        self.reader = self.reader.ignoring_read_only(ignores);
         self
     }
 
@@ -215,9 +199,7 @@ impl RecordDecoder {
 
     /// The same with the memory, too, that reading what waited may take.
     pub(super) fn with_spooling(mut self, spooling: Spooling) -> Self {
-        if let Cutter::Columns(columns) = &mut self.cutter {
-            columns.set_spooling(spooling);
-        }
+        self.reader = self.reader.with_spooling(spooling);
         self
     }
 
@@ -229,16 +211,7 @@ impl RecordDecoder {
     /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::MalformedBody`] when it is not of
     /// its format or its columns are not the schema's, [`Error::Store`] when a disk fails.
     pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, Error> {
-        if !self.has_begun && !block.is_empty() {
-            self.has_begun = true;
-            if let Some(detail) = foreign::said_of(block, self.format) {
-                return Err(Error::MalformedBody { detail: detail.to_owned() });
-            }
-        }
-        match &mut self.cutter {
-            Cutter::Rows(rows) => rows.cut(block, &self.context),
-            Cutter::Columns(columns) => columns.cut(block, &self.context),
-        }
+        Ok(self.reader.cut(block)?.into_iter().map(Chunk).collect())
     }
 
     /// Ends the body and hands out the last chunks; call again while [`RecordDecoder::has_more`].
@@ -246,18 +219,12 @@ impl RecordDecoder {
     /// # Errors
     /// As [`RecordDecoder::cut`].
     pub fn end(&mut self) -> Result<Vec<Chunk>, Error> {
-        match &mut self.cutter {
-            Cutter::Rows(rows) => rows.end(&self.context),
-            Cutter::Columns(columns) => columns.end(&self.context),
-        }
+        Ok(self.reader.end()?.into_iter().map(Chunk).collect())
     }
 
     /// Whether the last call kept something back, because a few bytes of a body may stand for much.
     pub fn has_more(&self) -> bool {
-        match &self.cutter {
-            Cutter::Rows(_) => false,
-            Cutter::Columns(columns) => columns.has_more(),
-        }
+        self.reader.has_more()
     }
 
     /// Takes the next chunk in the order in which they were cut.
@@ -324,7 +291,13 @@ impl RecordDecoder {
     /// # Errors
     /// [`Error::MalformedJson`], [`Error::RecordInvalid`] with every violation.
     pub fn decode_single(&self, body: &[u8]) -> Result<DecodedBatch, Error> {
-        decode_single(body, &self.context)
+        let BatchContext { schema, limits, created_at, ids } = &self.context;
+        let validator = RecordValidator::new(schema).with_json_depth(limits.max_json_depth);
+        let mut check = validator.ignoring_read_only(self.ignores_read_only).check();
+        let (mut row, mut builder) = (Vec::new(), RecordBuilder::new(schema));
+        let id = json::read_record(body, schema, &mut check, &mut row).map_err(invalid_record)?;
+        builder.append(id, &mut row);
+        Ok(into_batch(builder.finish(), schema, *created_at, &**ids)?)
     }
 
     /// Records taken so far.

@@ -7,11 +7,11 @@ use eider_domain::{
     RECORD_FIELD_COUNT, RecordId, RecordValidator, Schema, SystemField, Timestamp, Value, ValueRef, Violation,
     ViolationCode,
 };
+use eider_formats::json::read_patch;
+use eider_formats::{RecordBuilder, too_large};
 
-use super::json::read_patch;
+use super::assembler::into_batch;
 use super::read_only::GivenReadOnly;
-use super::record_builder::RecordBuilder;
-use super::rows::too_large;
 use super::service::version_of;
 use super::{IngestLimits, arrow_fault, invalid_record};
 use crate::{Error, IdGenerator, StoreError, value_at};
@@ -47,7 +47,7 @@ pub fn apply(
     }
     let mut builder = RecordBuilder::new(schema);
     builder.append(Some(*id.as_uuid()), &mut row);
-    Ok(builder.finish().into_batch(schema, Timestamp::from_micros(0), ids)?.records)
+    Ok(into_batch(builder.finish(), schema, Timestamp::from_micros(0), ids)?.records)
 }
 
 /// The violation of a body that names another id than its path.

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use eider_domain::{
     Field, Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, listed,
 };
+use eider_formats::Spooling;
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::parquet::Spooling;
 use super::read_only::GivenReadOnly;
 use super::turns::{Rewrite, Turns};
 use super::warnings::{WarningCount, Warnings};
@@ -100,7 +100,7 @@ impl IngestService {
     /// The same service with a guard over memory, which sets aside what bodies need that are more than they seem.
     #[must_use]
     pub fn with_memory(mut self, memory: MemoryGuard) -> Self {
-        self.spooling.memory = memory;
+        self.spooling.memory = Arc::new(memory);
         self
     }
 

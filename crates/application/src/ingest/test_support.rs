@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use eider_domain::{Schema, Timestamp, Violation, ViolationCode};
+use eider_domain::{Schema, Timestamp, Violation};
 
 use crate::ingest::{BodyFormat, DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 use crate::{Error, UuidV7Generator};
@@ -14,27 +13,11 @@ pub(super) struct Decoded {
     pub(super) decoder: RecordDecoder,
     pub(super) batches: Vec<DecodedBatch>,
     pub(super) failures: Vec<Violation>,
-    /// How often the decoder kept something back.
-    pub(super) steps: usize,
 }
 
 impl Decoded {
     pub(super) fn into_parts(self) -> (RecordDecoder, Vec<DecodedBatch>, Vec<Violation>) {
         (self.decoder, self.batches, self.failures)
-    }
-
-    pub(super) fn report(&self) -> Vec<(u64, &str, ViolationCode)> {
-        report(&self.failures)
-    }
-
-    pub(super) fn rows(&self) -> Vec<usize> {
-        self.batches.iter().map(|batch| batch.records.num_rows()).collect()
-    }
-
-    /// A column of the only batch.
-    pub(super) fn column(&self, name: &str) -> &ArrayRef {
-        assert_eq!(self.batches.len(), 1, "{:?}", self.failures);
-        self.batches[0].records.column_by_name(name).unwrap()
     }
 
     fn take(&mut self, block: DecodedBlock) {
@@ -56,8 +39,7 @@ pub(super) fn decode_in(
     body: &[u8],
     step: usize,
 ) -> Result<Decoded, Error> {
-    let mut decoded =
-        Decoded { decoder: decoder(schema, format, limits), batches: Vec::new(), failures: Vec::new(), steps: 0 };
+    let mut decoded = Decoded { decoder: decoder(schema, format, limits), batches: Vec::new(), failures: Vec::new() };
     let mut pieces = body.chunks(step.max(1));
     let mut is_ended = false;
     while !is_ended {
@@ -69,7 +51,6 @@ pub(super) fn decode_in(
         };
         decoded.take(block);
         while decoded.decoder.has_more() {
-            decoded.steps += 1;
             let block = if is_ended { decoded.decoder.finish()? } else { decoded.decoder.decode(&[])? };
             decoded.take(block);
         }
@@ -79,9 +60,4 @@ pub(super) fn decode_in(
         assert!(batch.records.num_rows() <= limits.batch_rows);
     }
     Ok(decoded)
-}
-
-/// Line, pointer and code of each failure.
-pub(super) fn report(failures: &[Violation]) -> Vec<(u64, &str, ViolationCode)> {
-    failures.iter().map(|v| (v.line.unwrap(), v.pointer.as_str(), v.code)).collect()
 }

@@ -12,7 +12,8 @@ use crate::rooms::{Files, Rooms, read_files};
 const EDGES: &[(&str, &[&str])] = &[
     ("eider-domain", &[]),
     ("eider-settings", &[]),
-    ("eider-application", &["eider-domain", "eider-settings"]),
+    ("eider-formats", &["eider-domain"]),
+    ("eider-application", &["eider-domain", "eider-settings", "eider-formats"]),
     ("eider-store-duckdb", &["eider-domain", "eider-settings", "eider-application"]),
     ("eider-http-api", &["eider-domain", "eider-settings", "eider-application"]),
     ("eider", &["eider-domain", "eider-settings", "eider-application", "eider-store-duckdb", "eider-http-api"]),

@@ -1,0 +1,326 @@
+//! Schemas proposed from bodies of every format, and the evidence for them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use ::parquet::arrow::ArrowWriter;
+use arrow_array::builder::StringDictionaryBuilder;
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, Decimal128Array, Float64Array, Int32Array, RecordBatch, StringArray, StructArray,
+    TimestampMillisecondArray, UInt64Array,
+};
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{DataType as ArrowType, Field};
+use eider_formats::{ReadLimits, Sample, Spooling};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::{BodyFormat, Error};
+
+fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Result<Proposal, Error> {
+    let mut sample = Sample::new(format, ReadLimits::default(), Spooling::default(), options.sample)?;
+    for piece in body.chunks(1000) {
+        if !sample.is_full() {
+            sample.push(piece)?;
+        }
+    }
+    if !sample.is_full() {
+        sample.end()?;
+    }
+    Proposal::of(&sample.into_survey(), options)
+}
+
+fn of(format: BodyFormat, body: &str) -> Proposal {
+    propose(format, body.as_bytes(), &InferenceOptions::default()).unwrap()
+}
+
+fn lines(records: &[Json]) -> String {
+    records.iter().map(Json::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn ndjson(records: &[Json]) -> Proposal {
+    of(BodyFormat::Ndjson, &lines(records))
+}
+
+/// The properties as `name type` with what else is asked of them.
+fn properties(proposal: &Proposal) -> Vec<String> {
+    let shown = |property: &Json| {
+        let mut text = format!("{} {}", property["name"].as_str().unwrap(), property["type"].as_str().unwrap());
+        for key in ["precision", "scale", "required", "is_unique", "constraints"] {
+            if let Some(value) = property.get(key) {
+                write!(text, " {key}={value}").unwrap();
+            }
+        }
+        text
+    };
+    proposal.schema["properties"].as_array().unwrap().iter().map(shown).collect()
+}
+
+/// The evidence as `property choice broken_by [lines]`.
+fn evidence(proposal: &Proposal) -> Vec<String> {
+    let shown = |found: &Evidence| {
+        let property = found.property.as_deref().unwrap_or("-");
+        format!("{property} {} {} {:?}", found.choice.as_str(), found.broken_by, found.lines)
+    };
+    proposal.evidence.iter().map(shown).collect()
+}
+
+#[test]
+fn values_of_json_lead_to_the_strictest_type_that_takes_all() {
+    let record = |n: u64| {
+        json!({"n": n % 5, "x": if n == 7 { json!(0.5) } else { json!(n % 5) }, "flag": true, "day": "2024-02-29",
+            "time": "08:15:00", "at": "2024-02-29T08:15:00Z", "code": "01890a5d-ac96-774b-bcce-b302099a8057",
+            "object": {"a": [1]}, "list": [{}], "text": "2024-02-30"})
+    };
+    let proposal = ndjson(&(0..10).map(record).collect::<Vec<_>>());
+    let expected = [
+        "n integer required=true",
+        "x number required=true",
+        "flag boolean required=true",
+        "day date required=true",
+        "time time required=true",
+        "at datetime required=true",
+        "code uuid required=true",
+        "object object required=true",
+        "list array required=true",
+        "text string required=true",
+    ];
+    assert_eq!(properties(&proposal), expected);
+    assert_eq!((proposal.records, &proposal.schema["name"]), (10, &json!("records")));
+    assert_eq!(evidence(&proposal), ["x integer 1 [8]", "text enum 0 []"]);
+    assert_eq!(proposal.evidence[0].detail, "1 of 10 values are no `integer`, so `number` was chosen");
+    assert_eq!(proposal.evidence[1].values, ["2024-02-30"]);
+}
+
+#[test]
+fn what_a_record_lacks_is_not_required() {
+    let records = [
+        json!({"a": 1, "b": 1}),
+        json!({"a": 1}),
+        json!({"a": 1, "b": null, "c": "x"}),
+        json!({"B": 2, "a": 1}),
+        json!({"a": 1, "b": 1}),
+    ];
+    let proposal = ndjson(&records);
+    assert_eq!(properties(&proposal), ["a integer required=true", "b integer", "c string"]);
+    assert_eq!(evidence(&proposal), ["b required 2 [2, 3]"], "most lack `c`");
+}
+
+#[test]
+fn whole_numbers_beyond_64_bits_are_decimals_and_mixed_values_are_what_most_are() {
+    let records =
+        [json!({"a": u64::MAX, "b": 1}), json!({"a": 1, "b": "x"}), json!({"a": 1, "b": 2}), json!({"a": 2, "b": 2})];
+    let proposal = ndjson(&records);
+    assert_eq!(properties(&proposal), ["a decimal precision=38 scale=0 required=true", "b integer required=true"]);
+    assert_eq!(evidence(&proposal), ["a integer 1 [1]", "a number 1 [1]", "b integer 1 [2]"]);
+    assert_eq!(
+        proposal.evidence[1].detail,
+        "1 of 4 values would be rounded as `number`, so `decimal(38,0)` was chosen"
+    );
+    assert_eq!(proposal.evidence[2].detail, "no type takes every value; `integer` takes all but 1");
+}
+
+#[test]
+fn every_digit_of_a_number_is_kept_or_the_evidence_says_that_it_is_not() {
+    let long = "1".repeat(50);
+    for (values, of_json, of_csv) in [
+        (
+            ["12345678901234567890", "98765432109876543210"],
+            "decimal precision=38 scale=0",
+            "decimal precision=38 scale=0",
+        ),
+        (["0.12345678901234567890123", "1.5"], "decimal precision=38 scale=23", "decimal precision=38 scale=23"),
+        (["9007199254740993", "0.5"], "decimal precision=38 scale=1", "decimal precision=38 scale=1"),
+        (["12.50", "0.1"], "number", "number"),
+        (["1.000000000000000056e-01", "2"], "number", "number"),
+        (["100000000000000000000", "1E5"], "number", "number"),
+        ([long.as_str(), "2"], "number", "string"),
+        (["12345678901234567890", "1e-30"], "number", "string"),
+    ] {
+        let [first, second] = values;
+        let json = of(BodyFormat::Ndjson, &format!("{{\"a\":{first}}}\n{{\"a\":{second}}}"));
+        let csv = of(BodyFormat::Csv, &format!("a,b\n{first},\n{second},\n"));
+        assert_eq!(properties(&json), [format!("a {of_json} required=true")], "{values:?}");
+        assert_eq!(properties(&csv)[0], format!("a {of_csv} required=true"), "{values:?}");
+        for (proposal, chosen) in [(json, of_json), (csv, of_csv)] {
+            let is_told = proposal.evidence.iter().any(|found| found.detail.contains("rounded"));
+            let is_double = chosen == "number" && of_csv == "number";
+            assert_eq!(is_told, !is_double, "{values:?}");
+        }
+    }
+    let whole = of(BodyFormat::Ndjson, &format!("{{\"a\":{long}}}"));
+    assert_eq!((properties(&whole).join(""), whole.evidence.len()), ("a number required=true".to_owned(), 1));
+    let ids = of(BodyFormat::Csv, "id,b\n12345678901234567890,\n12345678901234567891,\n");
+    assert!(properties(&ids)[0].ends_with("required=true is_unique=true"), "{:?}", properties(&ids));
+}
+
+#[test]
+fn records_that_no_schema_takes_are_named_and_not_looked_at() {
+    let body = "{\"a\":1}\nnot json\n[]\n{\"a\":1,\"A\":2}\n\n{\"a\":1e400}\n{\"a\":\"\\ud800\"}\n{\"a\":2}\n\
+                {\"a\":1,\"b\":{\"c\":1,\"c\":2}}\n{\"b\":[1e400]}";
+    let proposal = of(BodyFormat::Ndjson, body);
+    assert_eq!(properties(&proposal), ["a integer required=true"]);
+    assert_eq!(evidence(&proposal), ["- readable 7 [2, 3, 4, 6, 7]", "a is_unique 0 []"]);
+    assert_eq!(proposal.records, 9);
+}
+
+#[test]
+fn cells_of_csv_are_what_a_bulk_call_would_take_them_for() {
+    let body = "n,x,flag,day,zip,na,note,empty,json\r\n\
+                1,0.5,true,2024-02-29,01234,1,\"\",,\"{\"\"a\"\":1}\"\r\n\
+                -2,1e3,false,2024-03-01,90210,NA,a,,{}\r\n\
+                3,7,true,\"2024-03-02\",10001,3,\"b,c\",,\"{ }\"\r\n\
+                \"\",8,true,2024-03-03,10002,4,d,,{}\r\n";
+    let proposal = of(BodyFormat::Csv, body);
+    let expected = [
+        "n integer",
+        "x number required=true",
+        "flag boolean required=true",
+        "day date required=true",
+        "zip string required=true",
+        "na string required=true",
+        "note string required=true",
+        "empty string",
+        "json object required=true",
+    ];
+    assert_eq!(properties(&proposal), expected);
+    let of = |name: &str| -> Vec<String> {
+        evidence(&proposal).into_iter().filter(|found| found.starts_with(&format!("{name} "))).collect()
+    };
+    assert_eq!(of("n")[0], "n required 1 [5]");
+    assert_eq!(of("x")[0], "x integer 2 [2, 3]");
+    assert_eq!(of("zip")[0], "zip integer 1 [2]");
+    assert_eq!(of("na")[0], "na integer 1 [3]");
+    assert_eq!(of("empty"), ["empty string 0 []"]);
+    let cut = InferenceOptions { sample: 1, ..InferenceOptions::default() };
+    let first = propose(BodyFormat::Csv, body.as_bytes(), &cut).unwrap();
+    assert_eq!((first.records, properties(&first)[5].as_str()), (1, "na integer required=true"));
+}
+
+#[test]
+fn a_body_of_another_form_is_refused() {
+    for (format, body, detail) in [
+        (BodyFormat::Csv, "", "the body is empty; expected a CSV header row"),
+        (BodyFormat::Csv, "{}", "the body has no records"),
+        (
+            BodyFormat::Csv,
+            "a\n\"x\n",
+            "the quotes of the record that begins on line 2 are not closed by the end of the body, line 3",
+        ),
+        (BodyFormat::JsonArray, "{}", "expected a JSON array of records, at byte 0"),
+        (BodyFormat::ArrowStream, "", "the body is empty; expected an Arrow IPC stream"),
+        (BodyFormat::Parquet, "PAR1", "the body is not a Parquet file"),
+    ] {
+        let error = propose(format, body.as_bytes(), &InferenceOptions::default()).unwrap_err();
+        assert_eq!(error.to_string(), detail, "{format:?}");
+    }
+    for empty in ["", "{}"] {
+        let nothing = propose(BodyFormat::Ndjson, empty.as_bytes(), &InferenceOptions::default());
+        assert!(matches!(nothing, Err(Error::SchemaInvalid(_))), "{nothing:?}");
+    }
+    let wide = (0..=1001).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
+    let error = propose(BodyFormat::Csv, wide.as_bytes(), &InferenceOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), "the sample has more than 1000 properties");
+}
+
+#[test]
+fn what_follows_the_sample_is_not_read() {
+    let body = format!("{{\"a\":1}}\n{{\"a\":2}}\n{}", "no json\n".repeat(1000));
+    let options = InferenceOptions { sample: 2, ..InferenceOptions::default() };
+    let proposal = propose(BodyFormat::Ndjson, body.as_bytes(), &options).unwrap();
+    assert_eq!((proposal.records, evidence(&proposal)), (2, vec!["a is_unique 0 []".to_owned()]));
+}
+
+#[test]
+fn an_id_is_that_of_the_record_if_it_is_a_uuid_and_else_a_key() {
+    let record = |n: u32| json!({"id": format!("01890a5d-ac96-774b-bcce-{n:012}"), "version": n, "Dep Time": 1});
+    let proposal = ndjson(&(0..4).map(record).collect::<Vec<_>>());
+    assert_eq!(properties(&proposal), ["source_version integer required=true", "Dep_Time integer required=true"]);
+    let expected =
+        ["id record_id 0 []", "source_version renamed 0 []", "source_version is_unique 0 []", "Dep_Time renamed 0 []"];
+    assert_eq!(evidence(&proposal), expected);
+    assert_eq!(proposal.evidence[3].from.as_deref(), Some("Dep Time"));
+
+    let numbered = ndjson(&[json!({"ID": 1}), json!({"ID": 2})]);
+    assert_eq!(properties(&numbered), ["source_ID integer required=true is_unique=true"]);
+    assert!(numbered.evidence[1].detail.contains("so it is unique"), "{:?}", numbered.evidence);
+    let repeated = ndjson(&[json!({"id": 1}), json!({"id": 1})]);
+    assert_eq!(properties(&repeated), ["source_id integer required=true"]);
+}
+
+#[test]
+fn texts_that_come_again_and_again_may_be_an_enumeration_and_others_a_key() {
+    let record = |n: usize| json!({"origin": (["EWR", "JFK", "LGA"][n % 3]), "tail": format!("N{}", n.min(198))});
+    let records: Vec<Json> = (0..200).map(record).collect();
+    let proposal = ndjson(&records);
+    assert_eq!(evidence(&proposal), ["origin enum 0 []", "tail is_unique 1 [200]"]);
+    assert_eq!(properties(&proposal), ["origin string required=true", "tail string required=true"]);
+    let options = InferenceOptions { sets_enums: true, ..InferenceOptions::default() };
+    let proposal = propose(BodyFormat::Ndjson, lines(&records).as_bytes(), &options).unwrap();
+    assert_eq!(
+        properties(&proposal)[0],
+        "origin string required=true constraints={\"enum\":[\"EWR\",\"JFK\",\"LGA\"]}"
+    );
+}
+
+fn arrow(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn parquet(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn columns_are_what_their_types_say_as_far_as_their_values_allow() {
+    let fares = Decimal128Array::from(vec![Some(1250), None, Some(1)]).with_precision_and_scale(10, 2).unwrap();
+    let mut days = StringDictionaryBuilder::<Int32Type>::new();
+    for day in ["2024-02-29", "2024-03-01", "2024-02-29"] {
+        days.append_value(day);
+    }
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("n", Arc::new(Int32Array::from(vec![1, 2, 2]))),
+        ("large", Arc::new(UInt64Array::from(vec![1, u64::MAX, 1]))),
+        ("x", Arc::new(Float64Array::from(vec![1.0, f64::NAN, 1.0]))),
+        ("fare", Arc::new(fares)),
+        ("at", Arc::new(TimestampMillisecondArray::from(vec![0, 1, 1]))),
+        ("day", Arc::new(days.finish())),
+        ("text", Arc::new(StringArray::from(vec!["{}", "[]", "[]"]))),
+    ];
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+            .unwrap();
+    for (format, body) in [(BodyFormat::ArrowStream, arrow(&batch)), (BodyFormat::Parquet, parquet(&batch))] {
+        let proposal = propose(format, &body, &InferenceOptions::default()).unwrap();
+        let expected = [
+            "n integer required=true",
+            "large decimal precision=20 scale=0 required=true",
+            "x number required=true",
+            "fare decimal precision=10 scale=2",
+            "at datetime required=true",
+            "day date required=true",
+            "text string required=true",
+        ];
+        assert_eq!(properties(&proposal), expected, "{format:?}");
+        let expected =
+            ["large integer 1 [2]", "x number 1 [2]", "fare required 1 [2]", "fare is_unique 0 []", "text array 1 [1]"];
+        assert_eq!(evidence(&proposal), expected, "{format:?}");
+        let first = InferenceOptions { sample: 1, ..InferenceOptions::default() };
+        let first = propose(format, &body, &first).unwrap();
+        assert_eq!((first.records, properties(&first)[1].as_str()), (1, "large integer required=true"));
+    }
+}
+
+#[test]
+fn columns_that_no_property_takes_are_named() {
+    let inner: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    let nested = StructArray::from(vec![(Arc::new(Field::new("a", ArrowType::Int32, true)), inner)]);
+    let batch = RecordBatch::try_from_iter([("nested", Arc::new(nested) as ArrayRef)]).unwrap();
+    let error = propose(BodyFormat::ArrowStream, &arrow(&batch), &InferenceOptions::default()).unwrap_err();
+    assert!(error.to_string().starts_with("the column `nested` is of the Arrow type Struct("), "{error}");
+}

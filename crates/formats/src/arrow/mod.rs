@@ -1,0 +1,3 @@
+//! Arrow IPC streams: a schema, then batches of columns.
+
+pub(crate) mod reader;

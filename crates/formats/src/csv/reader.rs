@@ -1,0 +1,186 @@
+//! Reading the cells of one CSV record straight into typed values.
+
+use std::borrow::Cow;
+
+use eider_domain::{DataType, Incoming, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
+use memchr::memchr;
+use uuid::Uuid;
+
+use crate::json::number_token;
+use crate::reader::slots::slots_of;
+
+/// Where the cells of each record belong.
+#[derive(Debug)]
+pub(crate) struct CsvHeader {
+    /// Of each cell; none of one that is passed over.
+    slots: Vec<Option<Slot>>,
+}
+
+impl CsvHeader {
+    /// Reads the header row.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong with it.
+    pub(crate) fn read(record: &[u8], schema: &Schema, ignores_read_only: bool) -> Result<Self, String> {
+        let text = std::str::from_utf8(record).map_err(|_| "the header row is not UTF-8".to_owned())?;
+        let cells: Vec<Cell<'_>> = Cells::of(text)
+            .collect::<Result<_, _>>()
+            .map_err(|Misquoted| "the header row has a quote where none may stand".to_owned())?;
+        let slots = slots_of(schema, cells.iter().map(|cell| cell.text.as_ref()), ignores_read_only)?;
+        Ok(Self { slots })
+    }
+}
+
+/// Reads a record, checks it, and leaves its values in `row`: one per property. A cell without text and quotes is
+/// null; a property without a column takes its default.
+///
+/// # Errors
+/// Every violation of the record; `row` is then without meaning.
+pub(crate) fn read_csv_record<'de>(
+    bytes: &'de [u8],
+    header: &CsvHeader,
+    schema: &'de Schema,
+    check: &mut RecordCheck<'_>,
+    row: &mut Vec<ValueRef<'de>>,
+) -> Result<Option<Uuid>, Vec<Violation>> {
+    let malformed = |detail: String| vec![Violation::new("", ViolationCode::MalformedCsv, detail)];
+    let text = std::str::from_utf8(bytes).map_err(|_| malformed("the record is not UTF-8".to_owned()))?;
+    row.clear();
+    row.extend(schema.properties().iter().map(RecordCheck::missing_value));
+    let mut id = None;
+    let mut count = 0;
+    for cell in Cells::of(text) {
+        let Ok(cell) = cell else {
+            check.abandon();
+            let detail = format!("cell {} has a quote where none may stand; quote the cell and double it", count + 1);
+            return Err(malformed(detail));
+        };
+        if let Some(Some(slot)) = header.slots.get(count) {
+            check.met(*slot);
+            match (slot, read_cell(cell, *slot, schema, check)) {
+                (Slot::Property(index), Some(value)) => row[*index] = value,
+                (Slot::Id, Some(ValueRef::Uuid(uuid))) => id = Some(uuid),
+                _ => {}
+            }
+        }
+        count += 1;
+    }
+    if count != header.slots.len() {
+        // Which cell is missing cannot be told, so nothing else that was noted need be true.
+        check.abandon();
+        let detail = format!("the record has {count} cells, the header has {}", header.slots.len());
+        return Err(vec![Violation::new("", ViolationCode::WrongCount, detail)]);
+    }
+    let violations = check.finish();
+    if violations.is_empty() { Ok(id) } else { Err(violations) }
+}
+
+/// Types and checks a cell. `None`: it was refused, and the violation is noted.
+pub(crate) fn read_cell<'a>(
+    cell: Cell<'a>,
+    slot: Slot,
+    schema: &Schema,
+    check: &mut RecordCheck<'_>,
+) -> Option<ValueRef<'a>> {
+    let data_type = match slot {
+        Slot::Id => DataType::Uuid,
+        Slot::Property(index) => schema.properties()[index].data_type,
+    };
+    let is_null = cell.text.is_empty() && !(cell.is_quoted && data_type == DataType::String);
+    let token = match data_type {
+        _ if is_null => Incoming::Null,
+        DataType::Integer | DataType::Number => number_token(&cell.text).unwrap_or(Incoming::Text(cell.text)),
+        DataType::Boolean => match cell.text.as_ref() {
+            "true" => Incoming::Boolean(true),
+            "false" => Incoming::Boolean(false),
+            _ => Incoming::Text(cell.text),
+        },
+        DataType::Object | DataType::Array => {
+            let Slot::Property(index) = slot else { return None };
+            return match cell.text {
+                Cow::Borrowed(text) => check.json_text(index, text),
+                Cow::Owned(text) => check.json_text(index, &text).map(ValueRef::into_owned),
+            };
+        }
+        _ => Incoming::Text(cell.text),
+    };
+    check.value(slot, token)
+}
+
+/// A cell of a record.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell<'a> {
+    /// Without its quotes.
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) is_quoted: bool,
+}
+
+/// A quote stands within an unquoted cell or behind a quoted one.
+#[derive(Debug)]
+pub(crate) struct Misquoted;
+
+/// The cells of a record; nothing after the first error.
+pub(crate) struct Cells<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn of(record: &'a str) -> Self {
+        Self { rest: Some(record) }
+    }
+
+    /// Takes a cell that begins behind an opening quote.
+    fn quoted(&mut self, inner: &'a str) -> Result<Cell<'a>, Misquoted> {
+        let bytes = inner.as_bytes();
+        let mut end = 0;
+        let mut has_quotes = false;
+        loop {
+            end += memchr(b'"', &bytes[end..]).ok_or(Misquoted)?;
+            match bytes.get(end + 1) {
+                Some(b'"') => {
+                    has_quotes = true;
+                    end += 2;
+                }
+                Some(b',') => {
+                    self.rest = Some(&inner[end + 2..]);
+                    break;
+                }
+                Some(_) => return Err(Misquoted),
+                None => break,
+            }
+        }
+        let text = &inner[..end];
+        let text = if has_quotes { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) };
+        Ok(Cell { text, is_quoted: true })
+    }
+
+    fn unquoted(&mut self, rest: &'a str) -> Result<Cell<'a>, Misquoted> {
+        let text = match memchr(b',', rest.as_bytes()) {
+            Some(end) => {
+                self.rest = Some(&rest[end + 1..]);
+                &rest[..end]
+            }
+            None => rest,
+        };
+        if memchr(b'"', text.as_bytes()).is_some() {
+            return Err(Misquoted);
+        }
+        Ok(Cell { text: Cow::Borrowed(text), is_quoted: false })
+    }
+}
+
+impl<'a> Iterator for Cells<'a> {
+    type Item = Result<Cell<'a>, Misquoted>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        let cell = match rest.strip_prefix('"') {
+            Some(inner) => self.quoted(inner),
+            None => self.unquoted(rest),
+        };
+        if cell.is_err() {
+            self.rest = None;
+        }
+        Some(cell)
+    }
+}

@@ -1,0 +1,104 @@
+//! The reader of one body in any format.
+
+use std::sync::Arc;
+
+use eider_domain::Schema;
+
+use super::{Format, foreign};
+use crate::reader::columnar::{ColumnCutter, Source};
+use crate::reader::rows::RowCutter;
+use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Spooling};
+
+/// Cuts a body that arrives in blocks into chunks of whole records.
+///
+/// The work is in two steps: [`RecordReader::cut`] hands out chunks in the order of the body, without parsing them, and
+/// [`Chunk::decode`] reads and checks their records on any thread. Between the steps a reader holds about one record of
+/// JSON and CSV, and one batch of Arrow and Parquet.
+#[derive(Debug)]
+pub struct RecordReader {
+    context: Arc<ReadContext>,
+    format: Format,
+    has_begun: bool,
+    cutter: Cutter,
+}
+
+/// How the format of a body is cut.
+#[derive(Debug)]
+enum Cutter {
+    Rows(RowCutter),
+    Columns(ColumnCutter),
+}
+
+impl RecordReader {
+    /// A reader of one body of records of `schema`. A format that is not read front to back waits where `spooling` says.
+    pub fn new(format: Format, schema: Arc<Schema>, limits: ReadLimits, spooling: Spooling) -> Self {
+        let cutter = Cutter::new(format, &limits, spooling);
+        let context = Arc::new(ReadContext { schema, limits, ignores_read_only: false });
+        Self { context, format, has_begun: false, cutter }
+    }
+
+    /// The same reader, which passes over the fields that the server keeps. Nothing may have been cut yet.
+    #[must_use]
+    pub fn ignoring_read_only(mut self, ignores: bool) -> Self {
+        Arc::make_mut(&mut self.context).ignores_read_only = ignores;
+        self
+    }
+
+    /// The same reader, which has the body wait elsewhere. Nothing may have been cut yet.
+    #[must_use]
+    pub fn with_spooling(mut self, spooling: Spooling) -> Self {
+        self.cutter = Cutter::new(self.format, &self.context.limits, spooling);
+        self
+    }
+
+    /// Cuts the next block of the body into chunks. Blocks may end anywhere.
+    ///
+    /// When [`RecordReader::has_more`] says so afterwards, call again with an empty block before the next one.
+    ///
+    /// # Errors
+    /// [`ReadError::MalformedJson`] when the body cannot be cut into records, [`ReadError::MalformedBody`] when it is
+    /// not of its format or its columns are not the schema's, [`ReadError::Disk`], [`ReadError::MemoryShort`].
+    pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, ReadError> {
+        if !self.has_begun && !block.is_empty() {
+            self.has_begun = true;
+            if let Some(detail) = foreign::said_of(block, self.format) {
+                return Err(ReadError::malformed(detail));
+            }
+        }
+        match &mut self.cutter {
+            Cutter::Rows(rows) => rows.cut(block, &self.context),
+            Cutter::Columns(columns) => columns.cut(block, &self.context),
+        }
+    }
+
+    /// Ends the body and hands out the last chunks; call again while [`RecordReader::has_more`].
+    ///
+    /// # Errors
+    /// As [`RecordReader::cut`].
+    pub fn end(&mut self) -> Result<Vec<Chunk>, ReadError> {
+        match &mut self.cutter {
+            Cutter::Rows(rows) => rows.end(&self.context),
+            Cutter::Columns(columns) => columns.end(&self.context),
+        }
+    }
+
+    /// Whether the last call kept something back, because a few bytes of a body may stand for much.
+    pub fn has_more(&self) -> bool {
+        match &self.cutter {
+            Cutter::Rows(_) => false,
+            Cutter::Columns(columns) => columns.has_more(),
+        }
+    }
+}
+
+impl Cutter {
+    fn new(format: Format, limits: &ReadLimits, spooling: Spooling) -> Self {
+        match format {
+            Format::JsonArray | Format::Ndjson | Format::Csv => {
+                Self::Rows(RowCutter::new(format, limits.max_record_bytes))
+            }
+            Format::ArrowStream => Self::Columns(ColumnCutter::new(Source::of_arrow_stream())),
+            Format::Parquet => Self::Columns(ColumnCutter::new(Source::of_parquet(spooling, limits.batch_rows))),
+        }
+    }
+}

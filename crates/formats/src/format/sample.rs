@@ -1,0 +1,68 @@
+//! The first records of a body, read without a schema.
+
+use super::Format;
+use crate::reader::sample::{ColumnSample, RowSample, Survey};
+use crate::reader::{ReadError, ReadLimits, Spooling};
+
+/// A body of which a sample is read.
+#[derive(Debug)]
+pub struct Sample(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Rows(RowSample),
+    Columns(ColumnSample),
+}
+
+impl Sample {
+    /// A sample of `most` records of a body. A format that is not read front to back waits where `spooling` says.
+    ///
+    /// # Errors
+    /// [`ReadError::SchemaInvalid`] never in practice: the types that values are tried as make a valid schema.
+    pub fn new(format: Format, limits: ReadLimits, spooling: Spooling, most: u64) -> Result<Self, ReadError> {
+        Ok(Self(match format {
+            Format::JsonArray | Format::Ndjson | Format::Csv => Kind::Rows(RowSample::new(format, limits, most)?),
+            Format::ArrowStream => Kind::Columns(ColumnSample::of_arrow_stream(limits, most)),
+            Format::Parquet => Kind::Columns(ColumnSample::of_parquet(limits, spooling, most)),
+        }))
+    }
+
+    /// Whether there are as many records as were asked for; the rest of the body need not be read.
+    pub fn is_full(&self) -> bool {
+        match &self.0 {
+            Kind::Rows(rows) => rows.is_full(),
+            Kind::Columns(columns) => columns.is_full(),
+        }
+    }
+
+    /// Takes the next block of the body. Blocks may end anywhere.
+    ///
+    /// # Errors
+    /// [`ReadError::MalformedJson`] and [`ReadError::MalformedBody`] when the body is not of its format, or has columns
+    /// that no property takes, [`ReadError::Disk`].
+    pub fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
+        match &mut self.0 {
+            Kind::Rows(rows) => rows.push(block),
+            Kind::Columns(columns) => columns.push(block),
+        }
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// As [`Sample::push`].
+    pub fn end(&mut self) -> Result<(), ReadError> {
+        match &mut self.0 {
+            Kind::Rows(rows) => rows.end(),
+            Kind::Columns(columns) => columns.end(),
+        }
+    }
+
+    /// What was seen.
+    pub fn into_survey(self) -> Survey {
+        match self.0 {
+            Kind::Rows(rows) => rows.survey,
+            Kind::Columns(columns) => columns.survey,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! JSON: one array of all records.
+
+pub(crate) mod merge;
+pub(crate) mod reader;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use reader::number_token;
+pub use reader::{read_patch, read_record};

@@ -1,0 +1,80 @@
+//! A piece of a body on its way through a reader: cut in order, read on any thread, taken in order.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use eider_domain::{Schema, Violation};
+use uuid::Uuid;
+
+use super::ReadError;
+use super::columnar::ColumnChunk;
+use super::rows::RowChunk;
+
+/// Violations after which a chunk is not read further in one step, so that a report does not count towards memory.
+pub(crate) const STEP_VIOLATIONS: usize = 4_096;
+
+/// Records that were cut from a body and are not yet read and checked.
+#[derive(Debug)]
+pub struct Chunk(pub(crate) CutRecords);
+
+/// The records of a chunk, as their format has them.
+#[derive(Debug)]
+pub(crate) enum CutRecords {
+    Rows(RowChunk),
+    Columns(ColumnChunk),
+}
+
+impl Chunk {
+    /// Reads and checks the records: the work of decoding, which does not depend on what comes before or behind.
+    ///
+    /// # Errors
+    /// [`ReadError::MalformedBody`] when a column is not what it says, [`ReadError::Columns`].
+    pub fn decode(self) -> Result<DecodedChunk, ReadError> {
+        match self.0 {
+            CutRecords::Rows(rows) => Ok(rows.decode()),
+            CutRecords::Columns(columns) => columns.decode(),
+        }
+    }
+
+    /// The schema of the records.
+    pub fn schema(&self) -> &Arc<Schema> {
+        match &self.0 {
+            CutRecords::Rows(rows) => rows.schema(),
+            CutRecords::Columns(columns) => columns.schema(),
+        }
+    }
+}
+
+/// Valid records without what the server adds.
+#[derive(Debug)]
+pub struct CheckedRows {
+    /// The ids that the client gave, one for each row.
+    pub ids: Vec<Option<Uuid>>,
+    /// A column per property, of its exact type.
+    pub columns: Vec<ArrayRef>,
+    /// Roughly the bytes held.
+    pub bytes: usize,
+}
+
+/// What the records of a chunk came to.
+#[derive(Debug, Default)]
+pub struct DecodedChunk {
+    /// The records that are valid; `None` when there are none.
+    pub rows: Option<CheckedRows>,
+    /// Their lines.
+    pub lines: Vec<u64>,
+    /// How many are not.
+    pub failed: u64,
+    /// Why not.
+    pub failures: Vec<Violation>,
+    /// What is left of the chunk, to be read and taken before the next one.
+    pub rest: Option<Chunk>,
+}
+
+impl DecodedChunk {
+    /// Counts a record that is not valid.
+    pub(crate) fn refuse(&mut self, line: u64, violations: Vec<Violation>) {
+        self.failed += 1;
+        self.failures.extend(violations.into_iter().map(|violation| violation.at_line(line)));
+    }
+}

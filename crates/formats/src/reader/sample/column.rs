@@ -1,0 +1,225 @@
+//! One column of a sample: which types take its values, where it lacks one, and which values come again.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use eider_domain::{DataType, MAX_DECIMAL_PRECISION};
+
+/// Lines that are named of the records that break a choice.
+const NAMED_LINES: usize = 5;
+/// Of so many values one may come again for a column to be of interest as a key.
+pub const VALUES_A_REPETITION: u64 = 100;
+/// Most different texts of a column that could be an enumeration.
+const ENUM_VALUES: usize = 20;
+/// Longest text of an enumeration, in bytes.
+const ENUM_TEXT_BYTES: usize = 100;
+
+/// What a type makes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It takes it.
+    Fits,
+    /// A decimal takes it that has so many digits before and after the point.
+    Digits(usize, usize),
+    /// It takes it, and forgets digits of it.
+    Rounds,
+    /// It takes it for null.
+    Null,
+    /// It refuses it.
+    Breaks,
+}
+
+/// As what a value is told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Identity<'a> {
+    /// A text.
+    Text(&'a str),
+    /// Anything else that is compared, as its own text.
+    Other(&'a str),
+    /// Nested JSON is not compared.
+    None,
+}
+
+/// Records that something is true of: how many, and the lines of the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// How many.
+    pub count: u64,
+    /// The lines of the first.
+    pub lines: Vec<u64>,
+}
+
+impl Noted {
+    pub(crate) fn add(&mut self, line: u64) {
+        self.count += 1;
+        if self.lines.len() < NAMED_LINES {
+            self.lines.push(line);
+        }
+    }
+}
+
+/// A type that a column may have, and what it makes of the values.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The type as it was tried; a decimal whose digits are counted has others.
+    pub data_type: DataType,
+    /// Values that it takes as they are.
+    pub fits: u64,
+    /// Values that it takes and forgets digits of.
+    pub rounded: Noted,
+    /// Most digits before and after the point, of a decimal whose digits were counted.
+    digits: Option<(usize, usize)>,
+    /// Records with values that it does not take.
+    pub broken: Noted,
+    /// Records without a value.
+    pub lacking: Noted,
+}
+
+/// The values of a column, as far as they are told apart.
+#[derive(Debug, Default)]
+pub struct Values {
+    hasher: RandomState,
+    /// The hashes of the values; `None` once there are too many that came again, or too many to remember.
+    seen: Option<HashSet<u64>>,
+    /// Records whose value came before.
+    pub repeated: Noted,
+    /// The texts, in the order in which they came; `None` once they are no enumeration.
+    pub texts: Option<Vec<String>>,
+}
+
+/// A column of a sample.
+#[derive(Debug)]
+pub struct Column {
+    /// Its name in the source.
+    pub name: String,
+    /// The strictest first, and at least one.
+    pub candidates: Vec<Candidate>,
+    /// What is known of its values.
+    pub values: Values,
+}
+
+impl Column {
+    /// A column that may have one of these types, the strictest first; the records of `earlier` lack it.
+    pub(crate) fn new(name: String, types: &[DataType], earlier: &Noted) -> Self {
+        let candidate = |data_type: &DataType| Candidate {
+            data_type: *data_type,
+            fits: 0,
+            rounded: Noted::default(),
+            digits: None,
+            broken: Noted::default(),
+            lacking: earlier.clone(),
+        };
+        let values = Values { seen: Some(HashSet::new()), texts: Some(Vec::new()), ..Values::default() };
+        Self { name, candidates: types.iter().map(candidate).collect(), values }
+    }
+
+    /// Takes note of a record without a value.
+    pub(crate) fn lack(&mut self, line: u64) {
+        for candidate in &mut self.candidates {
+            candidate.lacking.add(line);
+        }
+    }
+
+    /// Takes note of a value: what each type makes of it, in the order of the types.
+    pub(crate) fn observe(&mut self, line: u64, fits: &[Fit], identity: Identity<'_>, room: &mut Room) {
+        for (candidate, fit) in self.candidates.iter_mut().zip(fits) {
+            match fit {
+                Fit::Fits => candidate.fits += 1,
+                Fit::Rounds => candidate.rounded.add(line),
+                Fit::Digits(whole, fraction) => {
+                    candidate.fits += 1;
+                    let (most_whole, most_fraction) = candidate.digits.unwrap_or_default();
+                    candidate.digits = Some((most_whole.max(*whole), most_fraction.max(*fraction)));
+                }
+                Fit::Null => candidate.lacking.add(line),
+                Fit::Breaks => candidate.broken.add(line),
+            }
+        }
+        self.values.observe(line, identity, room);
+    }
+
+    /// The type that the column is best given: the strictest that keeps every value as it is, or else the one that takes
+    /// most; without any value text, if it may be.
+    pub fn choice(&self) -> Option<&Candidate> {
+        let possible = || self.candidates.iter().filter(|candidate| candidate.is_possible());
+        let keeps_all =
+            |candidate: &&Candidate| candidate.fits > 0 && candidate.broken.count == 0 && candidate.rounded.count == 0;
+        let whole = possible().find(keeps_all);
+        // Of those that take most, the one that keeps most, and then the strictest.
+        let taken = |candidate: &&Candidate| (candidate.fits + candidate.rounded.count, candidate.fits);
+        let most = || possible().rev().max_by_key(taken);
+        let text = || self.candidates.iter().find(|candidate| candidate.data_type == DataType::String);
+        let without_values = || text().or(self.candidates.first());
+        whole.or_else(|| most().filter(|candidate| taken(candidate).0 > 0)).or_else(without_values)
+    }
+}
+
+impl Candidate {
+    /// Whether there is such a type: a decimal has so many digits and no more.
+    fn is_possible(&self) -> bool {
+        self.digits.is_none_or(|(whole, fraction)| whole + fraction <= usize::from(MAX_DECIMAL_PRECISION))
+    }
+
+    /// Whether it is a decimal that is made of what numbers need.
+    pub fn counts_digits(&self) -> bool {
+        self.digits.is_some()
+    }
+
+    /// The type itself. A decimal has all the digits that there are, so that values beyond the sample find room.
+    pub fn data_type(&self) -> DataType {
+        match self.digits {
+            Some((_, fraction)) => DataType::Decimal {
+                precision: MAX_DECIMAL_PRECISION,
+                scale: u8::try_from(fraction).unwrap_or(MAX_DECIMAL_PRECISION),
+            },
+            None => self.data_type,
+        }
+    }
+}
+
+/// How many values are remembered to be told from others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Values that can still be remembered, of all columns.
+    pub(crate) values: usize,
+    /// Values of a column that may come again while it is still of interest which do.
+    pub(crate) max_repeated: u64,
+}
+
+impl Values {
+    fn observe(&mut self, line: u64, identity: Identity<'_>, room: &mut Room) {
+        match identity {
+            Identity::None => (self.seen, self.texts) = (None, None),
+            Identity::Other(_) => self.texts = None,
+            Identity::Text(text) => self.observe_text(text),
+        }
+        let Some(seen) = &mut self.seen else { return };
+        let is_new = seen.insert(self.hasher.hash_one(identity));
+        if is_new {
+            room.values = room.values.saturating_sub(1);
+        } else {
+            self.repeated.add(line);
+        }
+        if room.values == 0 || self.repeated.count > room.max_repeated {
+            room.values += seen.len();
+            self.seen = None;
+        }
+    }
+
+    fn observe_text(&mut self, text: &str) {
+        let Some(texts) = &mut self.texts else { return };
+        if texts.iter().any(|known| known == text) {
+            return;
+        }
+        if texts.len() == ENUM_VALUES || text.len() > ENUM_TEXT_BYTES {
+            self.texts = None;
+        } else {
+            texts.push(text.to_owned());
+        }
+    }
+
+    /// Whether it is known which values came again.
+    pub fn are_known(&self) -> bool {
+        self.seen.is_some()
+    }
+}

@@ -1,0 +1,127 @@
+//! Samples of bodies that hold columns: Arrow and Parquet.
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
+use eider_domain::{DataType, Value};
+
+use super::{Fit, Identity, Survey};
+use crate::reader::columnar::{Arrival, Source, Trial, candidates, fitting_rows};
+use crate::reader::slots::shown;
+use crate::reader::{ReadError, ReadLimits, Spooling};
+
+/// The first rows of a body.
+#[derive(Debug)]
+pub(crate) struct ColumnSample {
+    source: Source,
+    /// What each column is tried as, the strictest type first.
+    columns: Vec<Vec<(DataType, Trial)>>,
+    limits: ReadLimits,
+    most: u64,
+    pub(crate) survey: Survey,
+}
+
+impl ColumnSample {
+    pub(crate) fn of_arrow_stream(limits: ReadLimits, most: u64) -> Self {
+        Self::new(Source::of_arrow_stream(), limits, most)
+    }
+
+    pub(crate) fn of_parquet(limits: ReadLimits, spooling: Spooling, most: u64) -> Self {
+        Self::new(Source::of_parquet(spooling, limits.batch_rows), limits, most)
+    }
+
+    fn new(source: Source, limits: ReadLimits, most: u64) -> Self {
+        Self { source, columns: Vec::new(), limits, most, survey: Survey::new(most) }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.survey.records() >= self.most
+    }
+
+    pub(crate) fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
+        self.source.push(block)?;
+        self.step()
+    }
+
+    pub(crate) fn end(&mut self) -> Result<(), ReadError> {
+        self.source.end()?;
+        self.step()
+    }
+
+    fn step(&mut self) -> Result<(), ReadError> {
+        while !self.is_full() {
+            match self.source.arrival()? {
+                None => return Ok(()),
+                Some(Arrival::Columns(columns)) => self.add_columns(&columns)?,
+                Some(Arrival::Rows(batch)) => self.read(&batch)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add_columns(&mut self, columns: &SchemaRef) -> Result<(), ReadError> {
+        for field in columns.fields() {
+            let types = candidates(field.data_type());
+            if types.is_empty() {
+                let (name, found) = (shown(field.name()), shown(&field.data_type().to_string()));
+                let detail = format!("the column `{name}` is of the Arrow type {found}, which no property can hold");
+                return Err(ReadError::MalformedBody { detail });
+            }
+            self.survey.add_column(field.name().clone(), &types)?;
+            let trial =
+                |data_type| Ok((data_type, Trial::new(data_type, field.data_type(), self.limits.max_json_depth)?));
+            self.columns.push(types.into_iter().map(trial).collect::<Result<_, ReadError>>()?);
+        }
+        Ok(())
+    }
+
+    /// Looks at rows, in pieces that take no more memory than those of a write.
+    fn read(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
+        let mut done = 0;
+        while done < batch.num_rows() && !self.is_full() {
+            let first_line = self.survey.records() + 1;
+            let wanted = usize::try_from(self.most - self.survey.records()).unwrap_or(usize::MAX);
+            let rest = batch.slice(done, (batch.num_rows() - done).min(wanted).min(self.limits.batch_rows.max(1)));
+            let rows = fitting_rows(&rest, &self.limits);
+            if rows == 0 {
+                self.survey.refuse(first_line);
+                done += 1;
+                continue;
+            }
+            for (index, column) in rest.slice(0, rows).columns().iter().enumerate() {
+                self.observe(index, column, first_line)?;
+            }
+            for line in (first_line..).take(rows) {
+                self.survey.accept(line);
+            }
+            done += rows;
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, index: usize, column: &ArrayRef, first_line: u64) -> Result<(), ReadError> {
+        let tried = self.columns[index].iter().map(|(data_type, trial)| Ok((*data_type, trial.values(column)?)));
+        let tried: Vec<(DataType, Vec<Option<Value>>)> = tried.collect::<Result<_, ReadError>>()?;
+        let mut fits = Vec::with_capacity(tried.len());
+        for (row, line) in (0..column.len()).zip(first_line..) {
+            fits.clear();
+            fits.extend(tried.iter().map(|(_, values)| match &values[row] {
+                None => Fit::Breaks,
+                Some(Value::Null) => Fit::Null,
+                Some(_) => Fit::Fits,
+            }));
+            let as_text = tried.iter().filter(|(data_type, _)| *data_type == DataType::String);
+            let mut taken = as_text.chain(&tried);
+            let value = taken.find_map(|(data_type, values)| Some((*data_type, values[row].as_ref()?)));
+            match value {
+                Some((_, Value::Null)) => self.survey.lack(index, line),
+                Some((_, Value::Text(text))) => self.survey.observe(index, line, &fits, Identity::Text(text)),
+                Some((_, Value::Json(_))) | None => self.survey.observe(index, line, &fits, Identity::None),
+                Some((data_type, value)) => {
+                    let text = value.text(data_type).unwrap_or_default();
+                    self.survey.observe(index, line, &fits, Identity::Other(&text));
+                }
+            }
+        }
+        Ok(())
+    }
+}

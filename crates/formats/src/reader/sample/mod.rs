@@ -1,0 +1,15 @@
+//! Bodies that are read without a schema: of each column, which types take its values, and where it lacks one.
+//!
+//! What takes a value is decided by the code that checks records when they are written; here it is only counted.
+
+mod column;
+mod columns;
+mod digits;
+mod rows;
+mod survey;
+
+pub use column::{Candidate, Column, Noted, VALUES_A_REPETITION, Values};
+pub(crate) use column::{Fit, Identity};
+pub(crate) use columns::ColumnSample;
+pub(crate) use rows::RowSample;
+pub use survey::Survey;
