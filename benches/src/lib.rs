@@ -19,7 +19,6 @@ use arrow_select::concat::concat_batches;
 use criterion::{Criterion, Throughput};
 use eider_application::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, UuidV7Generator};
 use eider_domain::{Schema, Timestamp};
-use eider_http_api::record_encoder;
 
 pub use samples::{FLIGHTS, Sample, flights_document, query_body, query_strings, schema};
 pub use stores::{TestStore, flights_with, keyed_flights, write};
@@ -103,7 +102,7 @@ pub fn encode(format: BodyFormat, batch: &RecordBatch) -> Vec<u8> {
 /// # Panics
 /// When the format cannot hold it.
 pub fn encode_into(format: BodyFormat, batch: &RecordBatch, out: &mut Vec<u8>) {
-    let mut encoder = record_encoder(format, &batch.schema()).expect("the format holds any columns");
+    let mut encoder = format.writer(&batch.schema()).expect("the format holds any columns");
     encoder.begin(out).expect("the format holds any columns");
     encoder.batch(batch, out).expect("the batch has the columns of the encoder");
     encoder.end(out).expect("the format holds any columns");

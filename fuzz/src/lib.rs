@@ -13,7 +13,6 @@ use eider_domain::{
     Condition, DataType, Filter, Operand, RECORD_FIELD_COUNT, RecordId, Schema, SchemaDefinition, Timestamp, Value,
     Violation,
 };
-use eider_http_api::record_encoder;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -179,7 +178,7 @@ fn check_written(schema: &Arc<Schema>, format: BodyFormat, decoded: &Decoded, ro
     let columns: Vec<usize> = [0].into_iter().chain(RECORD_FIELD_COUNT..schema.fields().len()).collect();
     let Some(first) = decoded.batches.first() else { return };
     let shown = first.schema().project(&columns).expect("columns of the schema");
-    let mut encoder = record_encoder(format, &Arc::new(shown)).expect("every format has every type");
+    let mut encoder = format.writer(&Arc::new(shown)).expect("every format has every type");
     let mut body = Vec::new();
     encoder.begin(&mut body).expect("a beginning");
     for batch in &decoded.batches {
@@ -215,7 +214,7 @@ pub fn patched(record: &[u8], patch: &[u8]) -> Option<(Json, Json)> {
 fn ndjson(record: &RecordBatch) -> Vec<u8> {
     let properties: Vec<usize> = (RECORD_FIELD_COUNT..record.num_columns()).collect();
     let shown = record.project(&properties).expect("columns of the schema");
-    let mut encoder = record_encoder(BodyFormat::Ndjson, &shown.schema()).expect("every format has every type");
+    let mut encoder = BodyFormat::Ndjson.writer(&shown.schema()).expect("every format has every type");
     let mut body = Vec::new();
     encoder.begin(&mut body).expect("a beginning");
     encoder.batch(&shown, &mut body).expect("a batch");

@@ -16,7 +16,6 @@
 mod accept;
 mod api;
 mod compress;
-mod encode;
 mod error;
 mod inflate;
 mod limits;
@@ -31,7 +30,6 @@ mod state;
 mod telemetry;
 mod transport;
 
-pub use encode::{RecordEncoder, record_encoder};
 pub use inflate::{Compression, inflated};
 #[doc(hidden)]
 pub use request::reading;

@@ -4,11 +4,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use bytes::Bytes;
 use eider_application::{StoreError, StoreErrorKind};
+use eider_formats::RecordWriter;
 use serde_json::Value as Json;
 
 use crate::accept::Representation;
 use crate::compress::Compressor;
-use crate::encode::{RecordEncoder, record_encoder};
 use crate::inflate::Compression;
 
 /// Bytes that the rows of the first batch are expected to have each.
@@ -17,7 +17,7 @@ const EXPECTED_ROW_BYTES: usize = 512;
 /// Turns batches into the pieces of an answer.
 #[derive(Debug)]
 pub(crate) struct Output {
-    encoder: Box<dyn RecordEncoder>,
+    writer: Box<dyn RecordWriter>,
     compressor: Compressor,
     /// What stands before the first record, until there is one to send it with.
     head: Vec<u8>,
@@ -33,19 +33,19 @@ impl Output {
     /// # Errors
     /// `Internal` when the format cannot hold the columns.
     pub(crate) fn new(representation: &Representation, schema: &SchemaRef) -> Result<Self, StoreError> {
-        Self::of(record_encoder(representation.media_type.format, schema).map_err(unencodable)?, representation)
+        Self::of(representation.media_type.format.writer(schema).map_err(unencodable)?, representation)
     }
 
-    /// Of batches that an encoder writes, in the format of `representation`.
+    /// Of batches that a writer writes, in the format of `representation`.
     ///
     /// # Errors
     /// `Internal` when there is no memory for it.
-    pub(crate) fn of(mut encoder: Box<dyn RecordEncoder>, representation: &Representation) -> Result<Self, StoreError> {
+    pub(crate) fn of(mut writer: Box<dyn RecordWriter>, representation: &Representation) -> Result<Self, StoreError> {
         let mut head = Vec::new();
-        encoder.begin(&mut head).map_err(unencodable)?;
+        writer.begin(&mut head).map_err(unencodable)?;
         let compressor = Compressor::new(representation.compression).map_err(uncompressed)?;
         let is_text = representation.media_type.is_text();
-        Ok(Self { encoder, compressor, head, is_text, bytes_per_row: EXPECTED_ROW_BYTES })
+        Ok(Self { writer, compressor, head, is_text, bytes_per_row: EXPECTED_ROW_BYTES })
     }
 
     /// The piece with the records of a batch; empty when the format keeps them back.
@@ -58,7 +58,7 @@ impl Output {
         if self.is_text {
             out.reserve(self.bytes_per_row * (rows + 1));
         }
-        self.encoder.batch(batch, &mut out).map_err(unencodable)?;
+        self.writer.batch(batch, &mut out).map_err(unencodable)?;
         self.bytes_per_row = out.len() / rows + 1;
         self.compressor.piece(out).map(Bytes::from).map_err(uncompressed)
     }
@@ -70,7 +70,7 @@ impl Output {
     /// `Internal` when it cannot be compressed.
     pub(crate) fn broken(&mut self, problem: &Json) -> Result<Bytes, StoreError> {
         let mut out = Vec::new();
-        self.encoder.broken(problem, &mut out);
+        self.writer.broken(problem, &mut out);
         self.compressor.piece(out).map(Bytes::from).map_err(uncompressed)
     }
 
@@ -79,7 +79,7 @@ impl Output {
     /// # Errors
     /// As [`batch`](Self::batch) and [`end`](Self::end).
     pub(crate) fn whole(mut self, batch: &RecordBatch) -> Result<Bytes, StoreError> {
-        self.encoder.batch(batch, &mut self.head).map_err(unencodable)?;
+        self.writer.batch(batch, &mut self.head).map_err(unencodable)?;
         self.end()
     }
 
@@ -89,7 +89,7 @@ impl Output {
     /// `Internal` when what was kept back cannot be encoded.
     pub(crate) fn end(&mut self) -> Result<Bytes, StoreError> {
         let mut out = std::mem::take(&mut self.head);
-        self.encoder.end(&mut out).map_err(unencodable)?;
+        self.writer.end(&mut out).map_err(unencodable)?;
         self.compressor.last_piece(out).map(Bytes::from).map_err(uncompressed)
     }
 }

@@ -2,6 +2,7 @@
 
 mod framing;
 mod reader;
+pub(crate) mod writer;
 
 pub(crate) use framing::{CsvFramer, Unclosed};
 pub(crate) use reader::{Cell, Cells, CsvHeader, read_cell, read_csv_record};

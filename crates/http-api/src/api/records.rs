@@ -8,6 +8,7 @@ pub(super) mod create_named;
 pub(super) mod delivery;
 mod envelope;
 mod explain;
+mod framed;
 pub(super) mod get;
 mod one;
 pub(super) mod page;

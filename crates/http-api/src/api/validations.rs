@@ -3,6 +3,7 @@
 pub(super) mod apply;
 pub(super) mod cancel;
 pub(super) mod describe;
+mod issue_lines;
 pub(super) mod issues;
 pub(super) mod list;
 mod rules;

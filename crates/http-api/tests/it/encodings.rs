@@ -8,7 +8,6 @@ use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use eider_application::BodyFormat;
 use eider_domain::Schema;
-use eider_http_api::record_encoder;
 use eider_testkit::{batch, schema};
 use insta::assert_snapshot;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -21,7 +20,7 @@ pub(crate) const FORMATS: [BodyFormat; 5] =
 
 /// Batches in a format.
 pub(crate) fn encoded(format: BodyFormat, schema: &arrow_schema::SchemaRef, batches: &[RecordBatch]) -> Vec<u8> {
-    let mut encoder = record_encoder(format, schema).unwrap();
+    let mut encoder = format.writer(schema).unwrap();
     let mut out = Vec::new();
     encoder.begin(&mut out).unwrap();
     for batch in batches {
@@ -158,7 +157,7 @@ fn a_lone_null_is_a_row_of_csv_where_the_type_allows() {
 fn a_row_group_leaves_when_it_is_full() {
     let schema = schema(json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]}));
     let records = eider_testkit::integers(&schema, 0..61_440);
-    let mut encoder = record_encoder(BodyFormat::Parquet, schema.arrow()).unwrap();
+    let mut encoder = BodyFormat::Parquet.writer(schema.arrow()).unwrap();
     let (mut file, mut sizes) = (Vec::new(), Vec::new());
     encoder.begin(&mut file).unwrap();
     for _ in 0..3 {
@@ -183,7 +182,7 @@ fn long_rows_make_a_row_group_before_there_are_many() {
         format!("{:08x}", state >> 32)
     };
     let mut row = || (0..1 << 17).map(|_| noise()).collect::<String>();
-    let mut encoder = record_encoder(BodyFormat::Parquet, schema.arrow()).unwrap();
+    let mut encoder = BodyFormat::Parquet.writer(schema.arrow()).unwrap();
     let (mut fed, mut file) = (0, Vec::new());
     encoder.begin(&mut file).unwrap();
     for _ in 0..64 {

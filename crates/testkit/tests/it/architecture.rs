@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("eider-formats", &["eider-domain"]),
     ("eider-application", &["eider-domain", "eider-settings", "eider-formats"]),
     ("eider-store-duckdb", &["eider-domain", "eider-settings", "eider-application"]),
-    ("eider-http-api", &["eider-domain", "eider-settings", "eider-application"]),
+    ("eider-http-api", &["eider-domain", "eider-settings", "eider-formats", "eider-application"]),
     ("eider", &["eider-domain", "eider-settings", "eider-application", "eider-store-duckdb", "eider-http-api"]),
     ("eider-testkit", &["eider-domain", "eider-application"]),
 ];

@@ -10,7 +10,6 @@ use eider_application::timings::{self, Stage};
 use eider_application::{BodyFormat, ErrorCode, Preconditions, StoredRecord, WarningCount, record_tag};
 use eider_domain::{RecordId, Schema};
 
-use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::request::body;
@@ -18,6 +17,7 @@ use crate::request::conditional;
 use crate::state::ApiState;
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
+use eider_formats::json::JsonRows;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]

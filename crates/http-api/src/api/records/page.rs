@@ -8,6 +8,7 @@ use bytes::Bytes;
 use eider_application::timings::{Stage, timed};
 use eider_application::{BodyFormat, Error, Page, PageRequest, PageStart, StoreError, blocking};
 use eider_domain::Schema;
+use eider_formats::json::JsonRows;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +16,6 @@ use super::explain::{self, EXPLAIN, Explained};
 use crate::accept::{FORMAT, Representation};
 use crate::api::answer::answer;
 use crate::api::openapi;
-use crate::encode::JsonRows;
 use crate::error::ApiError;
 use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};

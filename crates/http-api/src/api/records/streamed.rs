@@ -11,9 +11,9 @@ use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest,
 use eider_domain::{Aggregation, RecordQuery, Schema};
 
 use super::explain;
+use super::framed::FramedWriter;
 use crate::accept::Representation;
 use crate::api::records::delivery::{Delivery, Ledger};
-use crate::encode::FramedEncoder;
 use crate::error::ApiError;
 use crate::limits::admission::Admitted;
 use crate::output::Output;
@@ -92,7 +92,7 @@ impl Stream<'_> {
         let output = blocking::run(move || match framing {
             None => Output::new(&representation, &columns),
             Some((rows, cursors, resumed)) => {
-                Output::of(Box::new(FramedEncoder::new(&columns, cursors, rows, resumed)), &representation)
+                Output::of(Box::new(FramedWriter::new(&columns, cursors, rows, resumed)), &representation)
             }
         });
         Ok(self.deliver(records, output.await.flatten().map_err(Error::from)?, admitted))

@@ -10,10 +10,10 @@ use eider_application::{BodyFormat, blocking};
 use eider_domain::{Rule, Severity};
 use futures::TryStreamExt;
 
+use super::issue_lines::IssueLines;
 use super::validation::{OfValidation, find};
 use crate::api::openapi;
 use crate::api::schemas::definition;
-use crate::encode::IssueLines;
 use crate::error::ApiError;
 use crate::media_type::MediaType;
 use crate::query_string::Parameters;

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::{Compression, ZstdLevel};
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use super::RecordEncoder;
-use super::arrow_stream::append;
+use crate::writer::{RecordWriter, append};
 
 /// Most rows of a row group, as many as DuckDB writes.
 const ROW_GROUP_ROWS: usize = 122_880;
@@ -18,13 +17,13 @@ const ROW_GROUP_ROWS: usize = 122_880;
 const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// Keeps rows back until they make a row group. The file ends with its footer, without which it is none.
-pub(super) struct ParquetEncoder {
+pub(crate) struct ParquetWriter {
     /// Writes into its vector, which is emptied after each call; it counts the bytes itself.
     writer: ArrowWriter<Vec<u8>>,
 }
 
-impl ParquetEncoder {
-    pub(super) fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
+impl ParquetWriter {
+    pub(crate) fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
         // What is noted of each page waits in memory for the footer, so that it would grow with the result.
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -43,7 +42,7 @@ impl ParquetEncoder {
     }
 }
 
-impl RecordEncoder for ParquetEncoder {
+impl RecordWriter for ParquetWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         self.hand_over(out)
     }
@@ -59,8 +58,8 @@ impl RecordEncoder for ParquetEncoder {
     }
 }
 
-impl fmt::Debug for ParquetEncoder {
+impl fmt::Debug for ParquetWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParquetEncoder").finish_non_exhaustive()
+        f.debug_struct("ParquetWriter").finish_non_exhaustive()
     }
 }

@@ -6,16 +6,16 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, Schema};
 
-use super::RecordEncoder;
+use crate::writer::{RecordWriter, append};
 
 /// A schema message, a message for each batch, and the marker of the end, without which the stream has broken off.
-pub(super) struct ArrowStreamEncoder {
+pub(crate) struct ArrowStreamWriter {
     /// Writes into its vector, which is emptied after each call.
     writer: StreamWriter<Vec<u8>>,
 }
 
-impl ArrowStreamEncoder {
-    pub(super) fn new(schema: &Schema) -> Result<Self, ArrowError> {
+impl ArrowStreamWriter {
+    pub(crate) fn new(schema: &Schema) -> Result<Self, ArrowError> {
         Ok(Self { writer: StreamWriter::try_new(Vec::new(), schema)? })
     }
 
@@ -24,7 +24,7 @@ impl ArrowStreamEncoder {
     }
 }
 
-impl RecordEncoder for ArrowStreamEncoder {
+impl RecordWriter for ArrowStreamWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         self.hand_over(out);
         Ok(())
@@ -45,17 +45,8 @@ impl RecordEncoder for ArrowStreamEncoder {
     }
 }
 
-impl fmt::Debug for ArrowStreamEncoder {
+impl fmt::Debug for ArrowStreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArrowStreamEncoder").finish_non_exhaustive()
-    }
-}
-
-/// Moves bytes to the end of `out`, without a copy when it is empty.
-pub(super) fn append(written: &mut Vec<u8>, out: &mut Vec<u8>) {
-    if out.is_empty() {
-        *out = std::mem::take(written);
-    } else {
-        out.append(written);
+        f.debug_struct("ArrowStreamWriter").finish_non_exhaustive()
     }
 }

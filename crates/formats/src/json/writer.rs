@@ -2,14 +2,14 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::RecordEncoder;
-use super::value::{Column, TextForm, columns_of, is_json};
+use crate::text::{Column, TextForm, columns_of, is_json};
+use crate::writer::RecordWriter;
 
 /// Writes rows of one schema as JSON objects, with a member per column, nulls included.
 #[derive(Debug)]
-pub(crate) struct JsonRows {
+pub struct JsonRows {
     /// What stands before each value: `{"id":`, `,"created_at":`, …
     prefixes: Vec<Box<[u8]>>,
     is_json: Vec<bool>,
@@ -17,7 +17,7 @@ pub(crate) struct JsonRows {
 
 impl JsonRows {
     /// For batches with the columns of `schema`.
-    pub(crate) fn new(schema: &Schema) -> Self {
+    pub fn new(schema: &Schema) -> Self {
         let prefixes = schema.fields().iter().enumerate().map(|(index, field)| {
             let opening = if index == 0 { "{" } else { "," };
             // A property's name holds letters, digits and `_` alone: nothing to escape.
@@ -28,7 +28,7 @@ impl JsonRows {
     }
 
     /// Appends the rows of the batch as the elements of a JSON array, without its brackets.
-    pub(crate) fn write_elements(&self, batch: &RecordBatch, out: &mut Vec<u8>) {
+    pub fn write_elements(&self, batch: &RecordBatch, out: &mut Vec<u8>) {
         let mut columns = columns_of(batch, &self.is_json);
         for row in 0..batch.num_rows() {
             if row > 0 {
@@ -39,7 +39,7 @@ impl JsonRows {
     }
 
     /// Appends a line for each row of the batch: the row between `before` and `after`, which ends the line.
-    pub(super) fn write_lines(&self, batch: &RecordBatch, before: &[u8], after: &[u8], out: &mut Vec<u8>) {
+    pub fn write_lines(&self, batch: &RecordBatch, before: &[u8], after: &[u8], out: &mut Vec<u8>) {
         let mut columns = columns_of(batch, &self.is_json);
         for row in 0..batch.num_rows() {
             out.extend_from_slice(before);
@@ -58,55 +58,26 @@ impl JsonRows {
 }
 
 /// Appends a line that is no record.
-pub(super) fn write_line(document: &Json, out: &mut Vec<u8>) {
+pub fn write_line(document: &Json, out: &mut Vec<u8>) {
     // Writing to a vector cannot fail.
     let _ = serde_json::to_writer(&mut *out, document);
     out.push(b'\n');
 }
 
-/// A record a line.
-#[derive(Debug)]
-pub(super) struct NdjsonEncoder(JsonRows);
-
-impl NdjsonEncoder {
-    pub(super) fn new(schema: &Schema) -> Self {
-        Self(JsonRows::new(schema))
-    }
-}
-
-impl RecordEncoder for NdjsonEncoder {
-    fn begin(&mut self, _out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        Ok(())
-    }
-
-    fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        self.0.write_lines(batch, b"", b"\n", out);
-        Ok(())
-    }
-
-    fn end(&mut self, _out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        Ok(())
-    }
-
-    fn broken(&mut self, problem: &Json, out: &mut Vec<u8>) {
-        write_line(&json!({"$error": problem}), out);
-    }
-}
-
 /// One array of all records.
 #[derive(Debug)]
-pub(super) struct JsonArrayEncoder {
+pub(crate) struct JsonWriter {
     rows: JsonRows,
     is_empty: bool,
 }
 
-impl JsonArrayEncoder {
-    pub(super) fn new(schema: &Schema) -> Self {
+impl JsonWriter {
+    pub(crate) fn new(schema: &Schema) -> Self {
         Self { rows: JsonRows::new(schema), is_empty: true }
     }
 }
 
-impl RecordEncoder for JsonArrayEncoder {
+impl RecordWriter for JsonWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         out.push(b'[');
         Ok(())
@@ -131,7 +102,8 @@ impl RecordEncoder for JsonArrayEncoder {
 }
 
 /// RFC 8259.
-pub(super) struct JsonForm;
+#[derive(Debug)]
+pub struct JsonForm;
 
 impl TextForm for JsonForm {
     fn null(out: &mut Vec<u8>) {

@@ -3,10 +3,9 @@
 use arrow_array::RecordBatch;
 use eider_application::issue_columns;
 use eider_domain::{Field, Rule};
+use eider_formats::json::JsonForm;
+use eider_formats::{TextForm, columns_of, is_json};
 use serde_json::json;
-
-use super::json::JsonForm;
-use super::value::{TextForm, columns_of, is_json};
 
 /// Writes the issues of one rule, a line each.
 #[derive(Debug)]

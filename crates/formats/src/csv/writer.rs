@@ -5,20 +5,20 @@
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
 
-use super::RecordEncoder;
-use super::value::{TextForm, columns_of, is_json};
+use crate::text::{TextForm, columns_of, is_json};
+use crate::writer::RecordWriter;
 
 /// A header row, then a row for each record. Lines end with CRLF.
 #[derive(Debug)]
-pub(super) struct CsvEncoder {
+pub(crate) struct CsvWriter {
     header: Vec<u8>,
     is_json: Vec<bool>,
     /// The only column, of a type without empty text. A null there is `""`: an empty line would be no row.
     is_lone_value: bool,
 }
 
-impl CsvEncoder {
-    pub(super) fn new(schema: &Schema) -> Self {
+impl CsvWriter {
+    pub(crate) fn new(schema: &Schema) -> Self {
         // A property's name holds letters, digits and `_` alone: nothing to quote.
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let is_json: Vec<bool> = schema.fields().iter().map(|field| is_json(field)).collect();
@@ -27,7 +27,7 @@ impl CsvEncoder {
     }
 }
 
-impl RecordEncoder for CsvEncoder {
+impl RecordWriter for CsvWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         out.extend_from_slice(&self.header);
         Ok(())

@@ -5,15 +5,14 @@ use std::num::NonZeroUsize;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
 use eider_application::Cursors;
+use eider_formats::RecordWriter;
+use eider_formats::json::{JsonRows, write_line};
 use serde_json::{Value as Json, json};
-
-use super::RecordEncoder;
-use super::json::{JsonRows, write_line};
 
 /// Lines `{"t":"row","record":{…}}`, with `{"t":"cursor",…}` behind every so many of them, and `{"t":"end",…}` or
 /// `{"t":"error",…}` at the end. Takes batches with positions.
 #[derive(Debug)]
-pub(crate) struct FramedEncoder {
+pub(crate) struct FramedWriter {
     rows: JsonRows,
     cursors: Cursors,
     /// Rows between two cursor lines.
@@ -23,7 +22,7 @@ pub(crate) struct FramedEncoder {
     reached: Option<String>,
 }
 
-impl FramedEncoder {
+impl FramedWriter {
     /// For a scan whose columns are those of `schema`, the positions among them. `resumed` is the cursor that the
     /// stream goes on from.
     pub(crate) fn new(
@@ -37,7 +36,7 @@ impl FramedEncoder {
     }
 }
 
-impl RecordEncoder for FramedEncoder {
+impl RecordWriter for FramedWriter {
     fn begin(&mut self, _out: &mut Vec<u8>) -> Result<(), ArrowError> {
         Ok(())
     }

@@ -11,7 +11,7 @@ use eider_domain::temporal::{self, DatetimeText};
 use uuid::Uuid;
 
 /// What a text format adds to the text of values.
-pub(super) trait TextForm {
+pub trait TextForm {
     /// Appends what stands for a null.
     fn null(out: &mut Vec<u8>);
 
@@ -26,28 +26,40 @@ pub(super) trait TextForm {
 }
 
 /// Whether a column holds JSON.
-pub(super) fn is_json(field: &Field) -> bool {
+pub fn is_json(field: &Field) -> bool {
     field.metadata().get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == "arrow.json")
 }
 
 /// The columns of a batch; `is_json` says of each whether it holds JSON.
-pub(super) fn columns_of<'b>(batch: &'b RecordBatch, is_json: &[bool]) -> Vec<Column<'b>> {
+pub fn columns_of<'b>(batch: &'b RecordBatch, is_json: &[bool]) -> Vec<Column<'b>> {
     let columns = batch.columns().iter().zip(is_json);
     columns.map(|(array, is_json)| Column::new(array.as_ref(), *is_json)).collect()
 }
 
 /// A column of a known type. Columns of types that no property has are null in every row.
-pub(super) enum Column<'b> {
+#[derive(Debug)]
+pub enum Column<'b> {
+    /// Text.
     Text(&'b StringArray),
+    /// Text that is JSON.
     Json(&'b StringArray),
+    /// Whole numbers.
     Integer(&'b PrimitiveArray<Int64Type>),
+    /// Finite doubles.
     Number(&'b PrimitiveArray<Float64Type>),
+    /// Decimals, without their scale.
     Decimal(&'b PrimitiveArray<Decimal128Type>),
+    /// Truth values.
     Boolean(&'b BooleanArray),
+    /// Days since 1970-01-01.
     Date(&'b PrimitiveArray<Date32Type>),
+    /// Microseconds since midnight.
     Time(&'b PrimitiveArray<Time64MicrosecondType>),
+    /// Microseconds since 1970 in UTC, and the text of the last.
     Datetime(&'b PrimitiveArray<TimestampMicrosecondType>, DatetimeText),
+    /// The sixteen bytes of each.
     Uuid(&'b FixedSizeBinaryArray),
+    /// Nothing.
     Null,
 }
 
@@ -69,7 +81,7 @@ impl<'b> Column<'b> {
     }
 
     /// Appends the value of a row.
-    pub(super) fn write<F: TextForm>(&mut self, row: usize, out: &mut Vec<u8>) {
+    pub fn write<F: TextForm>(&mut self, row: usize, out: &mut Vec<u8>) {
         match self {
             Self::Text(array) if array.is_valid(row) => F::text(array.value(row), out),
             Self::Json(array) if array.is_valid(row) => F::json(array.value(row), out),

@@ -1,0 +1,3 @@
+//! NDJSON: a JSON object a line.
+
+pub(crate) mod writer;
