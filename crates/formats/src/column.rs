@@ -1,31 +1,192 @@
-//! A single value out of a column.
+//! One typed column for both ways: arrays of Arrow as values, and values as arrays.
+//!
+//! [`Column`] looks at an array of a type that a property has, for writers and for who wants a single value.
+//! [`ColumnBuilder`] grows one, for readers. What Arrow and Parquet bodies hold in other types is brought to these
+//! types in `reader::columnar`.
 
-use arrow_array::Array;
+use std::borrow::Cow;
+
+use arrow_array::builder::{
+    ArrayBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder,
+    Int64Builder, StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
 };
-use eider_domain::{DataType, Value};
+use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::{DataType as ArrowType, Field};
+use eider_domain::temporal::DatetimeText;
+use eider_domain::{DataType, Value, ValueRef};
 use uuid::Uuid;
 
 /// The value of a row in a column of the Arrow type that `data_type` has.
 pub fn value_at(data_type: DataType, column: &dyn Array, row: usize) -> Value {
-    if column.is_null(row) {
-        return Value::Null;
-    }
-    match data_type {
-        DataType::String => Value::Text(column.as_string::<i32>().value(row).to_owned().into()),
-        DataType::Object | DataType::Array => Value::Json(column.as_string::<i32>().value(row).to_owned().into()),
-        DataType::Integer => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Number => Value::Number(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal { .. } => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row)),
-        DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
-        DataType::Date => Value::Date(column.as_primitive::<Date32Type>().value(row)),
-        DataType::Time => Value::Time(column.as_primitive::<Time64MicrosecondType>().value(row)),
-        DataType::Datetime => Value::Datetime(column.as_primitive::<TimestampMicrosecondType>().value(row)),
-        DataType::Uuid => {
-            let bytes: [u8; 16] = column.as_fixed_size_binary().value(row).try_into().unwrap_or_default();
-            Value::Uuid(Uuid::from_bytes(bytes))
+    let is_json = matches!(data_type, DataType::Object | DataType::Array);
+    Column::of(column, is_json).value(row).into_owned()
+}
+
+/// Whether a column holds JSON.
+pub fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == "arrow.json")
+}
+
+/// The columns of a batch; `is_json` says of each whether it holds JSON.
+pub fn columns_of<'b>(batch: &'b RecordBatch, is_json: &[bool]) -> Vec<Column<'b>> {
+    let columns = batch.columns().iter().zip(is_json);
+    columns.map(|(array, is_json)| Column::of(array.as_ref(), *is_json)).collect()
+}
+
+/// A column of a known type. Columns of types that no property has are null in every row.
+#[derive(Debug)]
+pub enum Column<'b> {
+    /// Text.
+    Text(&'b StringArray),
+    /// Text that is JSON.
+    Json(&'b StringArray),
+    /// Whole numbers.
+    Integer(&'b PrimitiveArray<Int64Type>),
+    /// Finite doubles.
+    Number(&'b PrimitiveArray<Float64Type>),
+    /// Decimals, without their scale.
+    Decimal(&'b PrimitiveArray<Decimal128Type>),
+    /// Truth values.
+    Boolean(&'b BooleanArray),
+    /// Days since 1970-01-01.
+    Date(&'b PrimitiveArray<Date32Type>),
+    /// Microseconds since midnight.
+    Time(&'b PrimitiveArray<Time64MicrosecondType>),
+    /// Microseconds since 1970 in UTC, and the text of the last.
+    Datetime(&'b PrimitiveArray<TimestampMicrosecondType>, DatetimeText),
+    /// The sixteen bytes of each.
+    Uuid(&'b FixedSizeBinaryArray),
+    /// Nothing.
+    Null,
+}
+
+impl<'b> Column<'b> {
+    /// The column of an array; `is_json` says whether text in it is JSON.
+    pub fn of(array: &'b dyn Array, is_json: bool) -> Self {
+        match array.data_type() {
+            ArrowType::Utf8 if is_json => Self::Json(array.as_string()),
+            ArrowType::Utf8 => Self::Text(array.as_string()),
+            ArrowType::Int64 => Self::Integer(array.as_primitive()),
+            ArrowType::Float64 => Self::Number(array.as_primitive()),
+            ArrowType::Decimal128(..) => Self::Decimal(array.as_primitive()),
+            ArrowType::Boolean => Self::Boolean(array.as_boolean()),
+            ArrowType::Date32 => Self::Date(array.as_primitive()),
+            ArrowType::Time64(_) => Self::Time(array.as_primitive()),
+            ArrowType::Timestamp(..) => Self::Datetime(array.as_primitive(), DatetimeText::default()),
+            ArrowType::FixedSizeBinary(16) => Self::Uuid(array.as_fixed_size_binary()),
+            _ => Self::Null,
         }
+    }
+
+    /// The value of a row.
+    pub fn value(&self, row: usize) -> ValueRef<'b> {
+        match self {
+            Self::Text(array) if array.is_valid(row) => ValueRef::Text(Cow::Borrowed(array.value(row))),
+            Self::Json(array) if array.is_valid(row) => ValueRef::Json(Cow::Borrowed(array.value(row))),
+            Self::Integer(array) if array.is_valid(row) => ValueRef::Integer(array.value(row)),
+            Self::Number(array) if array.is_valid(row) => ValueRef::Number(array.value(row)),
+            Self::Decimal(array) if array.is_valid(row) => ValueRef::Decimal(array.value(row)),
+            Self::Boolean(array) if array.is_valid(row) => ValueRef::Boolean(array.value(row)),
+            Self::Date(array) if array.is_valid(row) => ValueRef::Date(array.value(row)),
+            Self::Time(array) if array.is_valid(row) => ValueRef::Time(array.value(row)),
+            Self::Datetime(array, _) if array.is_valid(row) => ValueRef::Datetime(array.value(row)),
+            Self::Uuid(array) if array.is_valid(row) => {
+                ValueRef::Uuid(Uuid::from_slice(array.value(row)).unwrap_or_default())
+            }
+            _ => ValueRef::Null,
+        }
+    }
+}
+
+/// A column of one property that grows value by value.
+#[derive(Debug)]
+pub(crate) enum ColumnBuilder {
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Decimal(Decimal128Builder),
+    Boolean(BooleanBuilder),
+    Date(Date32Builder),
+    Time(Time64MicrosecondBuilder),
+    Datetime(TimestampMicrosecondBuilder),
+    Uuid(FixedSizeBinaryBuilder),
+}
+
+impl ColumnBuilder {
+    pub(crate) fn new(data_type: DataType) -> Self {
+        // Builders grow as they are filled; with the default capacity a single record would cost 8 KiB a column.
+        match data_type {
+            DataType::String | DataType::Object | DataType::Array => Self::Text(StringBuilder::with_capacity(0, 0)),
+            DataType::Integer => Self::Integer(Int64Builder::with_capacity(0)),
+            DataType::Number => Self::Number(Float64Builder::with_capacity(0)),
+            DataType::Decimal { .. } => {
+                Self::Decimal(Decimal128Builder::with_capacity(0).with_data_type(data_type.arrow_type()))
+            }
+            DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
+            DataType::Date => Self::Date(Date32Builder::with_capacity(0)),
+            DataType::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(0)),
+            DataType::Datetime => {
+                Self::Datetime(TimestampMicrosecondBuilder::with_capacity(0).with_data_type(data_type.arrow_type()))
+            }
+            DataType::Uuid => Self::Uuid(FixedSizeBinaryBuilder::new(16)),
+        }
+    }
+
+    /// Appends a value and returns roughly how many bytes it takes. A value of another type, which the
+    /// validation before this has excluded, becomes null.
+    pub(crate) fn append(&mut self, value: ValueRef<'_>) -> usize {
+        match (self, value) {
+            (Self::Text(column), ValueRef::Text(text) | ValueRef::Json(text)) => {
+                column.append_value(&text);
+                return text.len() + 4;
+            }
+            (Self::Integer(column), ValueRef::Integer(value)) => column.append_value(value),
+            (Self::Number(column), ValueRef::Number(value)) => column.append_value(value),
+            (Self::Decimal(column), ValueRef::Decimal(value)) => column.append_value(value),
+            (Self::Boolean(column), ValueRef::Boolean(value)) => column.append_value(value),
+            (Self::Date(column), ValueRef::Date(value)) => column.append_value(value),
+            (Self::Time(column), ValueRef::Time(value)) => column.append_value(value),
+            (Self::Datetime(column), ValueRef::Datetime(value)) => column.append_value(value),
+            (Self::Uuid(column), ValueRef::Uuid(value)) => {
+                // The width is the builder's own, so this cannot fail.
+                let _ = column.append_value(value.as_bytes());
+            }
+            (column, _) => column.append_null(),
+        }
+        8
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Text(column) => column.append_null(),
+            Self::Integer(column) => column.append_null(),
+            Self::Number(column) => column.append_null(),
+            Self::Decimal(column) => column.append_null(),
+            Self::Boolean(column) => column.append_null(),
+            Self::Date(column) => column.append_null(),
+            Self::Time(column) => column.append_null(),
+            Self::Datetime(column) => column.append_null(),
+            Self::Uuid(column) => column.append_null(),
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> ArrayRef {
+        let builder: &mut dyn ArrayBuilder = match self {
+            Self::Text(column) => column,
+            Self::Integer(column) => column,
+            Self::Number(column) => column,
+            Self::Decimal(column) => column,
+            Self::Boolean(column) => column,
+            Self::Date(column) => column,
+            Self::Time(column) => column,
+            Self::Datetime(column) => column,
+            Self::Uuid(column) => column,
+        };
+        builder.finish()
     }
 }

@@ -36,7 +36,10 @@ impl Representation {
         default: BodyFormat,
     ) -> Result<Self, ApiError> {
         let media_type = match parameters.control(FORMAT) {
-            Some(_) => parameters.choice(FORMAT, &MEDIA_TYPES.map(|media_type| (media_type.name, media_type)))?,
+            Some(_) => {
+                let choices: Vec<_> = MEDIA_TYPES.iter().map(|media_type| (media_type.name, *media_type)).collect();
+                parameters.choice(FORMAT, &choices)?
+            }
             None => accepted(request, default, &MEDIA_TYPES)?,
         };
         Ok(Self { media_type, compression: compression(request, media_type.format)? })
@@ -48,7 +51,7 @@ impl Representation {
     /// 406 when the headers exclude that, 400 when `format` names another format.
     pub(crate) fn ndjson(request: &HttpRequest, parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         let media_type = match parameters.control(FORMAT) {
-            Some(name) => NDJSON_TYPES.into_iter().find(|media_type| media_type.name == name).ok_or_else(|| {
+            Some(name) => NDJSON_TYPES.iter().copied().find(|media_type| media_type.name == name).ok_or_else(|| {
                 ApiError::parameter(FORMAT, "with `profile=framed` it takes ndjson, jsonl; leave one of the two away")
             })?,
             None => accepted(request, BodyFormat::Ndjson, &NDJSON_TYPES)?,
@@ -151,7 +154,7 @@ pub(crate) fn compression_of_text(request: &HttpRequest) -> Option<Compression> 
 }
 
 /// The compression that `Accept-Encoding` likes best (RFC 9110, section 12.5.3), zstd before gzip before none among
-/// those liked alike. Parquet is compressed within, so it goes without unless it may not.
+/// those liked alike. A format that is compressed within goes without unless it may not.
 fn compression(request: &HttpRequest, format: BodyFormat) -> Result<Option<Compression>, ApiError> {
     let wanted = Preferences::of(request, &ACCEPT_ENCODING);
     let other = wanted.quality("*");
@@ -159,7 +162,7 @@ fn compression(request: &HttpRequest, format: BodyFormat) -> Result<Option<Compr
     // Without compression is acceptable unless that is excluded, and liked least unless it is named.
     let identity = wanted.quality("identity");
     let is_plain_excluded = identity.or(other) == Some(0);
-    if format == BodyFormat::Parquet && !is_plain_excluded {
+    if format.is_compressed() && !is_plain_excluded {
         return Ok(None);
     }
     let gzip = wanted.quality("gzip").or_else(|| wanted.quality("x-gzip")).or(other).unwrap_or(0);

@@ -1,6 +1,8 @@
-//! The media types of records: what bodies may be of, and what answers can be of.
+//! The media types of records: what bodies may be of, and what answers can be of. They come from the table of formats.
 
-use eider_application::BodyFormat;
+use std::sync::LazyLock;
+
+use eider_formats::Format;
 
 /// A format under a name of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,46 +12,51 @@ pub(crate) struct MediaType {
     /// Its media type without parameters.
     pub(crate) essence: &'static str,
     /// What it stands for.
-    pub(crate) format: BodyFormat,
+    pub(crate) format: Format,
+    entry: &'static eider_formats::MediaType,
 }
 
-/// Every media type that is read and written. Names come before their synonyms.
-pub(crate) const MEDIA_TYPES: [MediaType; 6] = [
-    MediaType { name: "ndjson", essence: "application/x-ndjson", format: BodyFormat::Ndjson },
-    MediaType { name: "jsonl", essence: "application/jsonl", format: BodyFormat::Ndjson },
-    MediaType { name: "json", essence: "application/json", format: BodyFormat::JsonArray },
-    MediaType { name: "csv", essence: "text/csv", format: BodyFormat::Csv },
-    MediaType { name: "arrow", essence: "application/vnd.apache.arrow.stream", format: BodyFormat::ArrowStream },
-    MediaType { name: "parquet", essence: "application/vnd.apache.parquet", format: BodyFormat::Parquet },
-];
+/// Every media type that is written. Names come before their synonyms.
+pub(crate) static MEDIA_TYPES: LazyLock<Vec<MediaType>> =
+    LazyLock::new(|| Format::written().flat_map(MediaType::all_of).collect());
 
-/// What some call Parquet, whose media type was registered late.
-const OTHER_PARQUET: &str = "application/parquet";
+/// Every media type of NDJSON.
+pub(crate) static NDJSON_TYPES: LazyLock<Vec<MediaType>> =
+    LazyLock::new(|| MediaType::all_of(Format::Ndjson).collect());
 
 impl MediaType {
+    fn new(format: Format, entry: &'static eider_formats::MediaType) -> Self {
+        Self { name: entry.name, essence: entry.essence, format, entry }
+    }
+
+    /// The names of a format.
+    fn all_of(format: Format) -> impl Iterator<Item = Self> {
+        format.media_types().iter().map(move |entry| Self::new(format, entry))
+    }
+
     /// The one for answers of a format when the client has no preference among its names.
-    pub(crate) fn of(format: BodyFormat) -> Self {
-        let found = MEDIA_TYPES.into_iter().find(|media_type| media_type.format == format);
-        found.unwrap_or(MEDIA_TYPES[0])
+    pub(crate) fn of(format: Format) -> Self {
+        Self::new(format, format.media_type())
     }
 
     /// Whether a media type or range, in lower case and without parameters, includes it.
     pub(crate) fn is_in(self, range: &str) -> bool {
-        is_in_range(self.essence, range) || (self.name == "parquet" && range == OTHER_PARQUET)
+        is_in_range(self.essence, range) || self.entry.is_called(range)
     }
 
     /// Whether its format is text.
     pub(crate) fn is_text(self) -> bool {
-        matches!(self.format, BodyFormat::Ndjson | BodyFormat::JsonArray | BodyFormat::Csv)
+        self.format.is_text()
     }
 
     /// What `Content-Type` says.
     pub(crate) fn content_type(self) -> &'static str {
-        match self.format {
-            // RFC 7111 and RFC 4180, section 3.
-            BodyFormat::Csv => "text/csv; charset=utf-8; header=present",
-            _ => self.essence,
-        }
+        self.entry.content_type
+    }
+
+    /// What the name of a file of it ends with.
+    pub(crate) fn ending(self) -> &'static str {
+        self.entry.endings.first().copied().unwrap_or(self.name)
     }
 }
 
@@ -59,18 +66,14 @@ pub(crate) fn is_in_range(essence: &str, range: &str) -> bool {
     range == "*/*" || range == essence || of_type
 }
 
-/// The format of a media type, in lower case and without parameters.
-pub(crate) fn format_of(essence: &str) -> Option<BodyFormat> {
-    let is_named = |media_type: &MediaType| !essence.contains('*') && media_type.is_in(essence);
-    MEDIA_TYPES.into_iter().find(is_named).map(|media_type| media_type.format)
+/// The format of bodies of a media type, in lower case and without parameters.
+pub(crate) fn format_of(essence: &str) -> Option<Format> {
+    Format::read().find(|format| format.media_types().iter().any(|media_type| media_type.is_called(essence)))
 }
 
-/// Every media type of NDJSON.
-pub(crate) const NDJSON_TYPES: [MediaType; 2] = [MEDIA_TYPES[0], MEDIA_TYPES[1]];
-
-/// Every media type, for a client that named another.
+/// Every media type of bodies, for a client that named another.
 pub(crate) fn available() -> Vec<&'static str> {
-    names_of(&MEDIA_TYPES)
+    Format::read().flat_map(Format::media_types).map(|media_type| media_type.essence).collect()
 }
 
 /// The media types as they stand in headers.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::failures::lock;
 use super::{BodyFormat, BulkOptions};
 use crate::Error;
+use crate::keys::hexadecimal;
 
 /// A call under an idempotency key, as long as it runs.
 pub(super) struct Running {
@@ -59,6 +60,6 @@ impl Fingerprint {
     }
 
     pub(super) fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+        hexadecimal(&self.0.finalize())
     }
 }

@@ -13,8 +13,8 @@ use crate::infer::{InferenceOptions, Proposal};
 use crate::{Error, blocking};
 
 impl IngestService {
-    /// The schema that the first records of a body lead to. The rest of the body is not read, but for a Parquet file, which
-    /// waits on disk until it is whole.
+    /// The schema that the first records of a body lead to. The rest of the body is not read, but for a Parquet file,
+    /// which waits on disk until it is whole.
     ///
     /// # Errors
     /// As [`infer_schema`].
@@ -27,13 +27,13 @@ impl IngestService {
     }
 }
 
-/// The schema that the first records of a body lead to, in bounded memory. A format that is not read front to back waits in
-/// a file without a name in `spool_directory`.
+/// The schema that the first records of a body lead to, in bounded memory. A format that is not read front to back
+/// waits in a file without a name in `spool_directory`.
 ///
 /// # Errors
-/// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, or has columns that no property
-/// takes, [`Error::SchemaInvalid`] when it has no columns or too many, what `body` yields, [`Error::Store`] when a disk
-/// fails.
+/// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, or has columns that no
+/// property takes, [`Error::SchemaInvalid`] when it has no columns or too many, what `body` yields, [`Error::Store`]
+/// when a disk fails.
 pub async fn infer_schema<B>(
     format: BodyFormat,
     options: &InferenceOptions,

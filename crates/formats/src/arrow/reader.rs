@@ -9,7 +9,7 @@ use arrow_schema::ArrowError;
 use bytes::{Buf, BytesMut};
 
 use crate::reader::ReadError;
-use crate::reader::columnar::Arrival;
+use crate::reader::columnar::{Arrival, ColumnSource};
 
 /// What stands in front of every message since Arrow 0.15.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -40,13 +40,14 @@ struct Cut {
     has_data: bool,
 }
 
-impl ArrowStream {
-    pub(crate) fn push(&mut self, block: &[u8]) {
+impl ColumnSource for ArrowStream {
+    fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
         self.bytes.extend_from_slice(block);
+        Ok(())
     }
 
     /// Ends the body, all of whose messages have been taken.
-    pub(crate) fn end(&mut self) -> Result<(), ReadError> {
+    fn end(&mut self) -> Result<(), ReadError> {
         if !self.bytes.is_empty() {
             return Err(ReadError::malformed("the Arrow stream breaks off within a message"));
         }
@@ -58,7 +59,7 @@ impl ArrowStream {
     }
 
     /// The columns, or the next batch; `None` when more bytes are needed.
-    pub(crate) fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
+    fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
         while let Some(Cut { message, has_data }) = self.message()? {
             let mut message = Buffer::from(message.freeze());
             let mut batch = self.decoder.decode(&mut message).map_err(undecodable)?;
@@ -79,7 +80,9 @@ impl ArrowStream {
         }
         Ok(None)
     }
+}
 
+impl ArrowStream {
     /// The next whole message.
     fn message(&mut self) -> Result<Option<Cut>, ReadError> {
         if self.is_marked_ended {

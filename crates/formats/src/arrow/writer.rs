@@ -4,24 +4,29 @@ use std::fmt;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, Schema};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use crate::writer::{RecordWriter, append};
 
 /// A schema message, a message for each batch, and the marker of the end, without which the stream has broken off.
-pub(crate) struct ArrowStreamWriter {
+struct ArrowStreamWriter {
     /// Writes into its vector, which is emptied after each call.
     writer: StreamWriter<Vec<u8>>,
 }
 
 impl ArrowStreamWriter {
-    pub(crate) fn new(schema: &Schema) -> Result<Self, ArrowError> {
+    fn new(schema: &Schema) -> Result<Self, ArrowError> {
         Ok(Self { writer: StreamWriter::try_new(Vec::new(), schema)? })
     }
 
     fn hand_over(&mut self, out: &mut Vec<u8>) {
         append(self.writer.get_mut(), out);
     }
+}
+
+/// A writer of batches with the columns of `schema`.
+pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
+    Ok(Box::new(ArrowStreamWriter::new(schema)?))
 }
 
 impl RecordWriter for ArrowStreamWriter {

@@ -2,7 +2,8 @@
 
 use memchr::{memchr, memchr_iter, memchr2};
 
-use crate::reader::rows::{Frame, Mark};
+use crate::reader::ReadError;
+use crate::reader::rows::{Frame, Framer, Mark};
 
 /// What stood in front of a quote outside quoted cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +152,21 @@ impl CsvFramer {
             sink(line, Frame::Record(record));
         }
         self.carry.clear();
+    }
+}
+
+impl Framer for CsvFramer {
+    fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError> {
+        self.push(piece, sink);
+        Ok(())
+    }
+
+    fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError> {
+        self.finish(sink).map_err(|Unclosed { first, last }| {
+            ReadError::malformed(format!(
+                "the quotes of the record that begins on line {first} are not closed by the end of the body, line {last}"
+            ))
+        })
     }
 }
 

@@ -1,17 +1,20 @@
 //! Reading the cells of one CSV record straight into typed values.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use eider_domain::{DataType, Incoming, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 use uuid::Uuid;
 
-use crate::json::number_token;
+use crate::reader::ReadContext;
+use crate::reader::rows::{Frame, RecordParser, number_token};
 use crate::reader::slots::slots_of;
 
 /// Where the cells of each record belong.
 #[derive(Debug)]
-pub(crate) struct CsvHeader {
+struct CsvHeader {
     /// Of each cell; none of one that is passed over.
     slots: Vec<Option<Slot>>,
 }
@@ -21,7 +24,7 @@ impl CsvHeader {
     ///
     /// # Errors
     /// A sentence about what is wrong with it.
-    pub(crate) fn read(record: &[u8], schema: &Schema, ignores_read_only: bool) -> Result<Self, String> {
+    fn read(record: &[u8], schema: &Schema, ignores_read_only: bool) -> Result<Self, String> {
         let text = std::str::from_utf8(record).map_err(|_| "the header row is not UTF-8".to_owned())?;
         let cells: Vec<Cell<'_>> = Cells::of(text)
             .collect::<Result<_, _>>()
@@ -31,12 +34,49 @@ impl CsvHeader {
     }
 }
 
+impl RecordParser for CsvHeader {
+    fn parse<'de>(
+        &self,
+        record: &'de [u8],
+        line: u64,
+        schema: &'de Schema,
+        check: &mut RecordCheck<'_>,
+        row: &mut Vec<ValueRef<'de>>,
+    ) -> Result<Option<Uuid>, Vec<Violation>> {
+        read_record(record, self, schema, check, row).map_err(|violations| with_last_line(violations, line, record))
+    }
+}
+
+/// What reads the records behind a header row.
+pub(crate) fn behind_header(frame: Frame<'_>, context: &ReadContext) -> Result<Arc<dyn RecordParser>, String> {
+    match frame {
+        Frame::Record(bytes) => Ok(Arc::new(CsvHeader::read(bytes, &context.schema, context.ignores_read_only)?)),
+        Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
+    }
+}
+
+/// The violations of a record of CSV. One that cannot be told apart into cells, or has not as many as there should be,
+/// may have taken lines for its own that are none of it, because of a quote: the last of them is named.
+fn with_last_line(mut violations: Vec<Violation>, line: u64, record: &[u8]) -> Vec<Violation> {
+    let further = memchr_iter(b'\n', record).count() as u64;
+    for violation in violations.iter_mut().filter(|_| further > 0) {
+        if matches!(violation.code, ViolationCode::MalformedCsv | ViolationCode::WrongCount) {
+            let last = line + further;
+            let _ = write!(
+                violation.detail,
+                "; it goes from line {line} to line {last}, since a quote opens on one of them"
+            );
+        }
+    }
+    violations
+}
+
 /// Reads a record, checks it, and leaves its values in `row`: one per property. A cell without text and quotes is
 /// null; a property without a column takes its default.
 ///
 /// # Errors
 /// Every violation of the record; `row` is then without meaning.
-pub(crate) fn read_csv_record<'de>(
+fn read_record<'de>(
     bytes: &'de [u8],
     header: &CsvHeader,
     schema: &'de Schema,

@@ -3,14 +3,15 @@
 //! Written here because the libraries' writers cannot tell a null from empty text, which is `""`.
 
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
-use crate::text::{TextForm, columns_of, is_json};
+use crate::column::{columns_of, is_json};
+use crate::text::TextForm;
 use crate::writer::RecordWriter;
 
 /// A header row, then a row for each record. Lines end with CRLF.
 #[derive(Debug)]
-pub(crate) struct CsvWriter {
+struct CsvWriter {
     header: Vec<u8>,
     is_json: Vec<bool>,
     /// The only column, of a type without empty text. A null there is `""`: an empty line would be no row.
@@ -18,13 +19,18 @@ pub(crate) struct CsvWriter {
 }
 
 impl CsvWriter {
-    pub(crate) fn new(schema: &Schema) -> Self {
+    fn new(schema: &Schema) -> Self {
         // A property's name holds letters, digits and `_` alone: nothing to quote.
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let is_json: Vec<bool> = schema.fields().iter().map(|field| is_json(field)).collect();
         let is_lone_value = names.len() == 1 && (is_json[0] || schema.field(0).data_type() != &DataType::Utf8);
         Self { header: format!("{}\r\n", names.join(",")).into_bytes(), is_json, is_lone_value }
     }
+}
+
+/// A writer of batches with the columns of `schema`.
+pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
+    Ok(Box::new(CsvWriter::new(schema)))
 }
 
 impl RecordWriter for CsvWriter {

@@ -20,12 +20,7 @@ const BEGINNINGS: [(&[u8], &str); 12] = [
 
 /// What to say of a body that begins so, if it is not of its format.
 pub(crate) fn said_of(beginning: &[u8], format: Format) -> Option<&'static str> {
-    let is_own = |magic: &[u8]| match format {
-        Format::Parquet => magic == b"PAR1",
-        Format::ArrowStream => magic == b"\xff\xff\xff\xff",
-        Format::JsonArray | Format::Ndjson | Format::Csv => false,
-    };
-    let is_binary = matches!(format, Format::Parquet | Format::ArrowStream);
+    let is_own = |magic: &[u8]| format.row().magic == Some(magic);
     let found = BEGINNINGS.iter().find(|(magic, _)| beginning.starts_with(magic) && !is_own(magic));
     // Without a byte order mark, the text of any language that a machine writes has zeros in every other byte.
     let has_zeros = || {
@@ -35,7 +30,7 @@ pub(crate) fn said_of(beginning: &[u8], format: Format) -> Option<&'static str> 
     };
     found
         .map(|(_, said)| *said)
-        .or_else(|| (!is_binary && has_zeros()).then_some("the body is UTF-16; send it as UTF-8"))
+        .or_else(|| (format.is_text() && has_zeros()).then_some("the body is UTF-16; send it as UTF-8"))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use eider_domain::Schema;
 
 use super::{Format, foreign};
-use crate::reader::columnar::{ColumnCutter, Source};
+use crate::reader::columnar::ColumnCutter;
 use crate::reader::rows::RowCutter;
-use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Spooling};
+use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Reader, Spooling};
 
 /// Cuts a body that arrives in blocks into chunks of whole records.
 ///
@@ -19,7 +19,8 @@ pub struct RecordReader {
     context: Arc<ReadContext>,
     format: Format,
     has_begun: bool,
-    cutter: Cutter,
+    /// `None` of a format that is not read.
+    cutter: Option<Cutter>,
 }
 
 /// How the format of a body is cut.
@@ -30,7 +31,8 @@ enum Cutter {
 }
 
 impl RecordReader {
-    /// A reader of one body of records of `schema`. A format that is not read front to back waits where `spooling` says.
+    /// A reader of one body of records of `schema`. A format that is not read front to back waits where `spooling`
+    /// says.
     pub fn new(format: Format, schema: Arc<Schema>, limits: ReadLimits, spooling: Spooling) -> Self {
         let cutter = Cutter::new(format, &limits, spooling);
         let context = Arc::new(ReadContext { schema, limits, ignores_read_only: false });
@@ -66,8 +68,9 @@ impl RecordReader {
             }
         }
         match &mut self.cutter {
-            Cutter::Rows(rows) => rows.cut(block, &self.context),
-            Cutter::Columns(columns) => columns.cut(block, &self.context),
+            Some(Cutter::Rows(rows)) => rows.cut(block, &self.context),
+            Some(Cutter::Columns(columns)) => columns.cut(block, &self.context),
+            None => Err(not_read(self.format)),
         }
     }
 
@@ -77,28 +80,31 @@ impl RecordReader {
     /// As [`RecordReader::cut`].
     pub fn end(&mut self) -> Result<Vec<Chunk>, ReadError> {
         match &mut self.cutter {
-            Cutter::Rows(rows) => rows.end(&self.context),
-            Cutter::Columns(columns) => columns.end(&self.context),
+            Some(Cutter::Rows(rows)) => rows.end(&self.context),
+            Some(Cutter::Columns(columns)) => columns.end(&self.context),
+            None => Err(not_read(self.format)),
         }
     }
 
     /// Whether the last call kept something back, because a few bytes of a body may stand for much.
     pub fn has_more(&self) -> bool {
         match &self.cutter {
-            Cutter::Rows(_) => false,
-            Cutter::Columns(columns) => columns.has_more(),
+            Some(Cutter::Columns(columns)) => columns.has_more(),
+            Some(Cutter::Rows(_)) | None => false,
         }
     }
 }
 
 impl Cutter {
-    fn new(format: Format, limits: &ReadLimits, spooling: Spooling) -> Self {
-        match format {
-            Format::JsonArray | Format::Ndjson | Format::Csv => {
-                Self::Rows(RowCutter::new(format, limits.max_record_bytes))
-            }
-            Format::ArrowStream => Self::Columns(ColumnCutter::new(Source::of_arrow_stream())),
-            Format::Parquet => Self::Columns(ColumnCutter::new(Source::of_parquet(spooling, limits.batch_rows))),
-        }
+    fn new(format: Format, limits: &ReadLimits, spooling: Spooling) -> Option<Self> {
+        Some(match format.row().reader.as_ref()? {
+            Reader::Rows(rows) => Self::Rows(RowCutter::new((rows.framer)(limits.max_record_bytes), &rows.records)),
+            Reader::Columns(source) => Self::Columns(ColumnCutter::new(source(spooling, limits.batch_rows))),
+        })
     }
+}
+
+/// Of a format that is only written.
+pub(super) fn not_read(format: Format) -> ReadError {
+    ReadError::malformed(format!("records in the format {format} are not read here"))
 }

@@ -1,8 +1,9 @@
 //! The first records of a body, read without a schema.
 
 use super::Format;
+use super::reader::not_read;
 use crate::reader::sample::{ColumnSample, RowSample, Survey};
-use crate::reader::{ReadError, ReadLimits, Spooling};
+use crate::reader::{ReadError, ReadLimits, Reader, Spooling};
 
 /// A body of which a sample is read.
 #[derive(Debug)]
@@ -18,12 +19,16 @@ impl Sample {
     /// A sample of `most` records of a body. A format that is not read front to back waits where `spooling` says.
     ///
     /// # Errors
-    /// [`ReadError::SchemaInvalid`] never in practice: the types that values are tried as make a valid schema.
+    /// [`ReadError::MalformedBody`] of a format that is not read.
     pub fn new(format: Format, limits: ReadLimits, spooling: Spooling, most: u64) -> Result<Self, ReadError> {
-        Ok(Self(match format {
-            Format::JsonArray | Format::Ndjson | Format::Csv => Kind::Rows(RowSample::new(format, limits, most)?),
-            Format::ArrowStream => Kind::Columns(ColumnSample::of_arrow_stream(limits, most)),
-            Format::Parquet => Kind::Columns(ColumnSample::of_parquet(limits, spooling, most)),
+        Ok(Self(match format.row().reader.as_ref().ok_or_else(|| not_read(format))? {
+            Reader::Rows(rows) => {
+                let framer = (rows.framer)(limits.max_record_bytes);
+                Kind::Rows(RowSample::new(framer, (rows.sampler)(), limits.max_json_depth, most)?)
+            }
+            Reader::Columns(source) => {
+                Kind::Columns(ColumnSample::new(source(spooling, limits.batch_rows), limits, most))
+            }
         }))
     }
 

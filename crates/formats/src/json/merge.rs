@@ -1,7 +1,7 @@
 //! JSON merge patch (RFC 7396) on texts: what a patch does not touch keeps the text that it had.
 //!
-//! The patch becomes maps of members, one for each of its objects; the target is walked over once and copied. So the time
-//! is that of reading both, and recursion goes as deep as the patch, which was checked before.
+//! The patch becomes maps of members, one for each of its objects; the target is walked over once and copied. So the
+//! time is that of reading both, and recursion goes as deep as the patch, which was checked before.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

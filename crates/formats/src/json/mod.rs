@@ -1,12 +1,36 @@
 //! JSON: one array of all records.
+//!
+//! The reader of one record, its sample and the writer of rows are those of NDJSON too. A record is read token by token
+//! straight into typed values, without a tree of objects in between; merge patches (RFC 7396) are read by the same
+//! code, over the values that a record has.
 
-pub(crate) mod merge;
-pub(crate) mod reader;
-pub(crate) mod writer;
-
+mod merge;
+mod reader;
+mod sample;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-pub(crate) use reader::number_token;
-pub use reader::{read_patch, read_record};
-pub use writer::{JsonForm, JsonRows, write_line};
+use std::sync::Arc;
+
+use self::reader::JsonParser;
+pub use self::reader::{read_patch, read_record};
+use self::sample::JsonSampler;
+pub(crate) use self::writer::writer;
+pub use self::writer::{JsonForm, JsonRows, write_line};
+use crate::reader::rows::{RecordFramer, Records};
+use crate::reader::sample::RecordSampler;
+use crate::reader::{Reader, RowFormat};
+
+pub(crate) const READER: Reader = Reader::Rows(&RowFormat {
+    framer: |max_record_bytes| Box::new(RecordFramer::new(true, max_record_bytes)),
+    records: RECORDS,
+    sampler,
+});
+
+/// Each record is an object of its own.
+pub(crate) const RECORDS: Records = Records::Alone(|| Arc::new(JsonParser));
+
+pub(crate) fn sampler() -> Box<dyn RecordSampler> {
+    Box::<JsonSampler>::default()
+}

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::merge::merge_patch;
+use crate::reader::rows::RecordParser;
 
 /// Reads a record, checks it, and leaves its values in `row`: one per property, null where it has none.
 ///
@@ -23,6 +24,23 @@ pub fn read_record<'de>(
     row.clear();
     row.extend(schema.properties().iter().map(RecordCheck::missing_value));
     read(bytes, schema, check, row, false)
+}
+
+/// Reads records that are objects.
+#[derive(Debug)]
+pub(super) struct JsonParser;
+
+impl RecordParser for JsonParser {
+    fn parse<'de>(
+        &self,
+        record: &'de [u8],
+        _line: u64,
+        schema: &'de Schema,
+        check: &mut RecordCheck<'_>,
+        row: &mut Vec<ValueRef<'de>>,
+    ) -> Result<Option<Uuid>, Vec<Violation>> {
+        read_record(record, schema, check, row)
+    }
 }
 
 /// Reads a merge patch (RFC 7396) over the values in `row`, one per property, and checks what it changes.
@@ -48,7 +66,7 @@ fn read<'de>(
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(vec![not_an_object(bytes)]);
     }
-    let mut reader = RecordReader { schema, check, row, is_patch, id: None, current: None };
+    let mut reader = MembersReader { schema, check, row, is_patch, id: None, current: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outcome = (&mut reader).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     let (id, current) = (reader.id, reader.current);
@@ -88,7 +106,7 @@ fn describe(error: &serde_json::Error) -> (ViolationCode, String) {
     (ViolationCode::MalformedJson, format!("the record is not valid JSON: {what}, {place}"))
 }
 
-struct RecordReader<'r, 'de, 's> {
+struct MembersReader<'r, 'de, 's> {
     schema: &'de Schema,
     check: &'r mut RecordCheck<'s>,
     row: &'r mut Vec<ValueRef<'de>>,
@@ -98,7 +116,7 @@ struct RecordReader<'r, 'de, 's> {
     current: Option<Slot>,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut RecordReader<'_, 'de, '_> {
+impl<'de> DeserializeSeed<'de> for &mut MembersReader<'_, 'de, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -106,7 +124,7 @@ impl<'de> DeserializeSeed<'de> for &mut RecordReader<'_, 'de, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut RecordReader<'_, 'de, '_> {
+impl<'de> Visitor<'de> for &mut MembersReader<'_, 'de, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,8 +177,8 @@ fn exact_token<E: Error>(raw: &RawValue) -> Result<Incoming<'_>, E> {
     TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(E::custom)
 }
 
-/// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one. What comes
-/// of it is checked as a whole.
+/// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one. What
+/// comes of it is checked as a whole.
 fn patched<'de>(
     index: usize,
     current: &ValueRef<'de>,
@@ -181,36 +199,6 @@ fn patched<'de>(
     let detail = "the stored value is not JSON; replace the record".to_owned();
     check.note(check.pointer(Slot::Property(index)), ViolationCode::InvalidValue, detail);
     None
-}
-
-/// The token of a number as JSON writes it, without spaces, plus sign or leading zeros; `None` for any other text.
-pub(crate) fn number_token(text: &str) -> Option<Incoming<'static>> {
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, mut rest) = unsigned.split_at(digits(unsigned));
-    if whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) {
-        return None;
-    }
-    let is_whole = rest.is_empty();
-    if let Some(fraction) = rest.strip_prefix('.') {
-        rest = fraction.split_at_checked(digits(fraction)).filter(|(digits, _)| !digits.is_empty())?.1;
-    }
-    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        rest = exponent.split_at_checked(digits(exponent)).filter(|(digits, _)| !digits.is_empty())?.1;
-    }
-    if !rest.is_empty() {
-        return None;
-    }
-    if is_whole && text != "-0" {
-        if let Ok(value) = text.parse() {
-            return Some(Incoming::Integer(value));
-        }
-        if let Ok(value) = text.parse() {
-            return Some(Incoming::Unsigned(value));
-        }
-    }
-    text.parse().ok().map(Incoming::Number)
 }
 
 struct KeySeed<'r, 's> {

@@ -1,10 +1,11 @@
 //! A JSON writer made for the columns of a schema: what is the same in every row is prepared once.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, Schema};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use serde_json::Value as Json;
 
-use crate::text::{Column, TextForm, columns_of, is_json};
+use crate::column::{Column, columns_of, is_json};
+use crate::text::TextForm;
 use crate::writer::RecordWriter;
 
 /// Writes rows of one schema as JSON objects, with a member per column, nulls included.
@@ -66,15 +67,20 @@ pub fn write_line(document: &Json, out: &mut Vec<u8>) {
 
 /// One array of all records.
 #[derive(Debug)]
-pub(crate) struct JsonWriter {
+struct JsonWriter {
     rows: JsonRows,
     is_empty: bool,
 }
 
 impl JsonWriter {
-    pub(crate) fn new(schema: &Schema) -> Self {
+    fn new(schema: &Schema) -> Self {
         Self { rows: JsonRows::new(schema), is_empty: true }
     }
+}
+
+/// A writer of batches with the columns of `schema`.
+pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
+    Ok(Box::new(JsonWriter::new(schema)))
 }
 
 impl RecordWriter for JsonWriter {

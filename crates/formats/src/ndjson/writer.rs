@@ -1,7 +1,7 @@
 //! NDJSON: a record a line.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, Schema};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use serde_json::{Value as Json, json};
 
 use crate::json::{JsonRows, write_line};
@@ -9,12 +9,17 @@ use crate::writer::RecordWriter;
 
 /// A record a line.
 #[derive(Debug)]
-pub(crate) struct NdjsonWriter(JsonRows);
+struct NdjsonWriter(JsonRows);
 
 impl NdjsonWriter {
-    pub(crate) fn new(schema: &Schema) -> Self {
+    fn new(schema: &Schema) -> Self {
         Self(JsonRows::new(schema))
     }
+}
+
+/// A writer of batches with the columns of `schema`.
+pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
+    Ok(Box::new(NdjsonWriter::new(schema)))
 }
 
 impl RecordWriter for NdjsonWriter {

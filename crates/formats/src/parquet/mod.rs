@@ -1,5 +1,15 @@
 //! Parquet: a file of row groups, each with the pages of its columns.
+//!
+//! What describes a file stands at its end, so that a body waits on disk until it is whole. Before a page is inflated,
+//! its header is looked at by hand and memory is set aside: the library takes what pages declare at its word.
 
-pub(crate) mod pages;
-pub(crate) mod reader;
-pub(crate) mod writer;
+mod pages;
+mod reader;
+mod writer;
+
+use self::reader::ParquetSpool;
+pub(crate) use self::writer::writer;
+use crate::reader::Reader;
+
+pub(crate) const READER: Reader =
+    Reader::Columns(|spooling, batch_rows| Box::new(ParquetSpool::new(spooling, batch_rows)));

@@ -9,7 +9,8 @@ use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use crate::reader::ReadError;
 
-/// Bytes of the pages at most, decompressed, that are held at once: of each column of a row group a dictionary and another.
+/// Bytes of the pages at most, decompressed, that are held at once: of each column of a row group a dictionary and
+/// another.
 const MAX_HELD_BYTES: u64 = 1 << 30;
 /// How deep a header is nested at most.
 const MAX_DEPTH: usize = 8;

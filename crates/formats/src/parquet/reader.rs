@@ -19,7 +19,7 @@ use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema as ArrowSche
 
 use super::pages::check_pages;
 
-use crate::reader::columnar::Arrival;
+use crate::reader::columnar::{Arrival, ColumnSource};
 use crate::reader::{MemoryBudget, ReadError, Spooling};
 
 /// Bytes of pages for which nothing is set aside beside what every call sets aside.
@@ -47,8 +47,10 @@ impl ParquetSpool {
     pub(crate) fn new(spooling: Spooling, batch_rows: usize) -> Self {
         Self { spooling, batch_rows: batch_rows.max(1), file: None, state: State::Arriving }
     }
+}
 
-    pub(crate) fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
+impl ColumnSource for ParquetSpool {
+    fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
         if block.is_empty() {
             return Ok(());
         }
@@ -60,7 +62,7 @@ impl ParquetSpool {
     }
 
     /// Ends the body and opens it.
-    pub(crate) fn end(&mut self) -> Result<(), ReadError> {
+    fn end(&mut self) -> Result<(), ReadError> {
         let mut file =
             self.file.take().ok_or_else(|| ReadError::malformed("the body is empty; expected a Parquet file"))?;
         check_footer(&mut file)?;
@@ -73,7 +75,7 @@ impl ParquetSpool {
     }
 
     /// The columns, or the next batch; `None` before the end of the body and behind the last batch.
-    pub(crate) fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
+    fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
         match std::mem::replace(&mut self.state, State::Arriving) {
             State::Arriving => Ok(None),
             State::Whole(columns, rows) => {
@@ -133,8 +135,8 @@ fn open(mut file: File, memory: &dyn MemoryBudget, batch_rows: usize) -> Result<
     Ok((columns, rows))
 }
 
-/// The description of a file whose columns begin where it says: some writers put 0 for a dictionary that there is not, and for the
-/// pages of a group without rows.
+/// The description of a file whose columns begin where it says: some writers put 0 for a dictionary that there is not,
+/// and for the pages of a group without rows.
 fn placed(metadata: &Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
     let is_wrong = |column: &ColumnChunkMetaData| {
         column.dictionary_page_offset().is_some_and(|offset| offset <= 0 || offset >= column.data_page_offset())
@@ -213,8 +215,8 @@ impl Rows {
     }
 }
 
-/// Times in microseconds; one with a part of a microsecond becomes one that no property takes, since the type has no room
-/// for it.
+/// Times in microseconds; one with a part of a microsecond becomes one that no property takes, since the type has no
+/// room for it.
 fn whole_micros(micros: &ArrayRef, nanos: &ArrayRef) -> ArrayRef {
     let (Some(times), Some(nanos)) =
         (micros.as_primitive_opt::<TimestampMicrosecondType>(), nanos.as_primitive_opt::<TimestampNanosecondType>())

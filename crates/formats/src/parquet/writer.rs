@@ -17,13 +17,13 @@ const ROW_GROUP_ROWS: usize = 122_880;
 const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// Keeps rows back until they make a row group. The file ends with its footer, without which it is none.
-pub(crate) struct ParquetWriter {
+struct ParquetWriter {
     /// Writes into its vector, which is emptied after each call; it counts the bytes itself.
     writer: ArrowWriter<Vec<u8>>,
 }
 
 impl ParquetWriter {
-    pub(crate) fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
+    fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
         // What is noted of each page waits in memory for the footer, so that it would grow with the result.
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -40,6 +40,11 @@ impl ParquetWriter {
         append(self.writer.inner_mut(), out);
         Ok(())
     }
+}
+
+/// A writer of batches with the columns of `schema`.
+pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
+    Ok(Box::new(ParquetWriter::new(schema)?))
 }
 
 impl RecordWriter for ParquetWriter {

@@ -1,5 +1,6 @@
 //! A piece of a body on its way through a reader: cut in order, read on any thread, taken in order.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -7,41 +8,38 @@ use eider_domain::{Schema, Violation};
 use uuid::Uuid;
 
 use super::ReadError;
-use super::columnar::ColumnChunk;
-use super::rows::RowChunk;
 
 /// Violations after which a chunk is not read further in one step, so that a report does not count towards memory.
 pub(crate) const STEP_VIOLATIONS: usize = 4_096;
 
 /// Records that were cut from a body and are not yet read and checked.
 #[derive(Debug)]
-pub struct Chunk(pub(crate) CutRecords);
+pub struct Chunk(Box<dyn CutRecords>);
 
 /// The records of a chunk, as their format has them.
-#[derive(Debug)]
-pub(crate) enum CutRecords {
-    Rows(RowChunk),
-    Columns(ColumnChunk),
+pub(crate) trait CutRecords: fmt::Debug + Send {
+    /// As [`Chunk::decode`].
+    fn decode(self: Box<Self>) -> Result<DecodedChunk, ReadError>;
+
+    fn schema(&self) -> &Arc<Schema>;
 }
 
 impl Chunk {
+    pub(crate) fn of(records: impl CutRecords + 'static) -> Self {
+        Self(Box::new(records))
+    }
+
     /// Reads and checks the records: the work of decoding, which does not depend on what comes before or behind.
     ///
     /// # Errors
     /// [`ReadError::MalformedBody`] when a column is not what it says, [`ReadError::Columns`].
     pub fn decode(self) -> Result<DecodedChunk, ReadError> {
-        match self.0 {
-            CutRecords::Rows(rows) => Ok(rows.decode()),
-            CutRecords::Columns(columns) => columns.decode(),
-        }
+        self.0.decode()
     }
 
     /// The schema of the records.
     pub fn schema(&self) -> &Arc<Schema> {
-        match &self.0 {
-            CutRecords::Rows(rows) => rows.schema(),
-            CutRecords::Columns(columns) => columns.schema(),
-        }
+        self.0.schema()
     }
 }
 

@@ -18,3 +18,27 @@ pub(crate) use context::ReadContext;
 pub use context::ReadLimits;
 pub use error::ReadError;
 pub use spool::{MemoryBudget, Spooling};
+
+use self::columnar::ColumnSource;
+use self::rows::{Framer, Records};
+use self::sample::RecordSampler;
+
+/// How bodies of a format are read.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    /// They hold record after record.
+    Rows(&'static RowFormat),
+    /// They hold batches of columns. What waits until it is whole does so where it is said, and is read so many rows at
+    /// a time.
+    Columns(fn(Spooling, usize) -> Box<dyn ColumnSource>),
+}
+
+/// How bodies that hold record after record are read.
+#[derive(Debug)]
+pub(crate) struct RowFormat {
+    /// What cuts a body into records of at most so many bytes.
+    pub(crate) framer: fn(usize) -> Box<dyn Framer>,
+    pub(crate) records: Records,
+    /// What reads a body without a schema.
+    pub(crate) sampler: fn() -> Box<dyn RecordSampler>,
+}

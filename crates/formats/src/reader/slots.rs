@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use eider_domain::{Schema, Slot, SystemField, nearest};
 
-/// The slots of columns by their names, without regard to case; none of a column that is the server's where those are passed over.
+/// The slots of columns by their names, without regard to case; none of a column that is the server's where those are
+/// passed over.
 ///
 /// # Errors
 /// A sentence about the first column that is unknown, the server's, or given twice.

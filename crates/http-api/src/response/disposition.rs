@@ -1,6 +1,5 @@
 //! What records are called as a file, by a client that keeps them as one (RFC 6266).
 
-use eider_application::BodyFormat;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::media_type::MediaType;
@@ -11,16 +10,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// `Content-Disposition` of the records of a schema. Browsers show JSON, and keep what they cannot show or would show as
 /// one long text.
 pub(crate) fn of_records(schema: &str, media_type: MediaType) -> String {
-    let how = match media_type.format {
-        BodyFormat::JsonArray | BodyFormat::Ndjson => "inline",
-        _ => "attachment",
-    };
-    let extension = match media_type.name {
-        // Of streams; `arrow` is that of files (IANA).
-        "arrow" => "arrows",
-        name => name,
-    };
-    format!("{how}; {}", named(&format!("{schema}.{extension}")))
+    let how = if media_type.format.is_shown() { "inline" } else { "attachment" };
+    format!("{how}; {}", named(&format!("{schema}.{}", media_type.ending())))
 }
 
 /// The parameters for a name: in ASCII, and exactly where that is not the same.
@@ -40,7 +31,7 @@ mod tests {
 
     #[test]
     fn every_format_has_its_extension() {
-        let all = MEDIA_TYPES.map(|media_type| of_records("flights", media_type));
+        let all: Vec<String> = MEDIA_TYPES.iter().map(|media_type| of_records("flights", *media_type)).collect();
         let expected = [
             "inline; filename=\"flights.ndjson\"",
             "inline; filename=\"flights.jsonl\"",

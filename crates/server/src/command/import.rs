@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use eider_application::{
     BYTE_ORDER_MARK, BodyFormat, Choice, InferenceOptions, IngestLimits, Proposal, blocking, body_of, infer_schema,
 };
@@ -36,8 +37,8 @@ pub(crate) struct ImportArguments {
     #[arg(long, requires = "create")]
     enums: bool,
     /// How the file holds its records [default: as its name ends].
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    format: Option<BodyFormat>,
     /// The running server.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
@@ -46,53 +47,11 @@ pub(crate) struct ImportArguments {
     key: Option<String>,
 }
 
-/// How a file holds its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// A JSON object a line.
-    Ndjson,
-    /// One JSON array.
-    Json,
-    /// CSV with a header row.
-    Csv,
-    /// An Arrow IPC stream.
-    Arrow,
-    /// A Parquet file.
-    Parquet,
-}
-
-impl Format {
-    /// The format of files whose names end so.
-    fn of_ending(ending: &str) -> Option<Self> {
-        Some(match ending {
-            "ndjson" | "jsonl" => Self::Ndjson,
-            "json" => Self::Json,
-            "csv" => Self::Csv,
-            "arrow" | "arrows" => Self::Arrow,
-            "parquet" => Self::Parquet,
-            _ => return None,
-        })
-    }
-
-    fn body(self) -> BodyFormat {
-        match self {
-            Self::Ndjson => BodyFormat::Ndjson,
-            Self::Json => BodyFormat::JsonArray,
-            Self::Csv => BodyFormat::Csv,
-            Self::Arrow => BodyFormat::ArrowStream,
-            Self::Parquet => BodyFormat::Parquet,
-        }
-    }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Ndjson => "application/x-ndjson",
-            Self::Json => "application/json",
-            Self::Csv => "text/csv",
-            Self::Arrow => "application/vnd.apache.arrow.stream",
-            Self::Parquet => "application/vnd.apache.parquet",
-        }
-    }
+/// Reads the name of a format.
+fn format_parser() -> impl TypedValueParser<Value = BodyFormat> {
+    let value = |format: BodyFormat| PossibleValue::new(format.media_type().name).help(format.description());
+    let values = PossibleValuesParser::new(BodyFormat::read().map(value).collect::<Vec<_>>());
+    values.try_map(|name| BodyFormat::of_name(&name).ok_or("there is no such format"))
 }
 
 fn parse_name(text: &str) -> Result<SchemaName, String> {
@@ -113,7 +72,7 @@ pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
         show(&schema, &proposal)?;
     }
     let request = server.post(&format!("/records/{schema}/bulk?mode=partial"));
-    let request = request.header(CONTENT_TYPE, source.format.media_type());
+    let request = request.header(CONTENT_TYPE, source.format.media_type().essence);
     let request = match source.input.compression() {
         Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
         None => request,
@@ -138,11 +97,11 @@ pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
 /// Records, and how they are held.
 struct Source {
     input: Input,
-    format: Format,
+    format: BodyFormat,
 }
 
 impl Source {
-    fn open(file: &Path, format: Option<Format>) -> Result<Self> {
+    fn open(file: &Path, format: Option<BodyFormat>) -> Result<Self> {
         let format = match format {
             Some(format) => format,
             None if file == Path::new("-") => bail!("say with --format what standard input holds"),
@@ -155,7 +114,7 @@ impl Source {
 
     /// What the first records lead to.
     async fn infer(&self, options: &InferenceOptions) -> Result<Proposal> {
-        let (format, limits, spool) = (self.format.body(), IngestLimits::default(), std::env::temp_dir());
+        let (format, limits, spool) = (self.format, IngestLimits::default(), std::env::temp_dir());
         let body = body_of(self.input.sample()?);
         let proposal = match self.input.compression() {
             None => infer_schema(format, options, limits, spool, body).await,
@@ -181,7 +140,7 @@ impl Source {
             return Ok(None);
         }
         ensure!(
-            self.format == Format::Csv && self.input.compression().is_none(),
+            self.format == BodyFormat::Csv && self.input.compression().is_none(),
             "some names are none that a property can have, and only those of plain CSV are changed on the way; rename {}",
             renamed.join(", ")
         );
@@ -198,10 +157,10 @@ impl Source {
 }
 
 /// The format that the name of a file ends with, before that of its compression.
-fn format_of_name(file: &Path) -> Option<Format> {
+fn format_of_name(file: &Path) -> Option<BodyFormat> {
     let name = file.file_name()?.to_string_lossy().to_ascii_lowercase();
     let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    Format::of_ending(plain.rsplit_once('.')?.1)
+    BodyFormat::of_ending(plain.rsplit_once('.')?.1)
 }
 
 /// Passes over the header row of CSV, and over a byte order mark and the blank lines in front of it: the lines that take their

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::plan::{ColumnPlan, is_text};
 use super::report::BatchReport;
 use super::value::{self, ValueSink};
-use crate::reader::rows::Column;
+use crate::column::ColumnBuilder;
 use crate::reader::{CheckedRows, ReadError};
 
 /// What the rows came to.
@@ -45,7 +45,7 @@ pub(super) fn convert(
     let mut columns = Vec::with_capacity(plan.properties().len());
     for (index, (property, column)) in schema.properties().iter().zip(plan.properties()).enumerate() {
         let mut sink =
-            ValueSink { check: &mut check, report: &mut report, index, column: Column::new(property.data_type) };
+            ValueSink { check: &mut check, report: &mut report, index, column: ColumnBuilder::new(property.data_type) };
         columns.push(match column {
             None => missing(property, rows, &mut sink),
             Some(column) => present(property, batch.column(*column), &mut sink)?,

@@ -8,6 +8,7 @@ mod size;
 mod trial;
 mod value;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -21,9 +22,7 @@ use self::size::RowSizes;
 pub(crate) use self::trial::{Trial, candidates, fitting_rows};
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::rows::too_large;
-use super::{ReadContext, ReadError, Spooling};
-use crate::arrow::reader::ArrowStream;
-use crate::parquet::reader::ParquetSpool;
+use super::{ReadContext, ReadError};
 
 /// Bytes of chunks that one step hands out at most, but for one chunk.
 const STEP_BYTES: usize = 16 << 20;
@@ -40,7 +39,7 @@ pub(crate) enum Arrival {
 /// Cuts the batches of a body into chunks. Holds one batch of the body.
 #[derive(Debug)]
 pub(crate) struct ColumnCutter {
-    source: Source,
+    source: Box<dyn ColumnSource>,
     plan: Option<Arc<ColumnPlan>>,
     /// The batch that is being cut, and its rows that are done.
     pending: Option<(RecordBatch, usize)>,
@@ -50,52 +49,35 @@ pub(crate) struct ColumnCutter {
     has_more: bool,
 }
 
-/// Where the batches come from.
-#[derive(Debug)]
-pub(crate) enum Source {
-    Arrow(ArrowStream),
-    Parquet(ParquetSpool),
-}
-
-impl Source {
-    pub(crate) fn of_arrow_stream() -> Self {
-        Self::Arrow(ArrowStream::default())
-    }
-
-    pub(crate) fn of_parquet(spooling: Spooling, batch_rows: usize) -> Self {
-        Self::Parquet(ParquetSpool::new(spooling, batch_rows))
-    }
-
-    pub(crate) fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
-        match self {
-            Self::Arrow(stream) => {
-                stream.push(block);
-                Ok(())
-            }
-            Self::Parquet(spool) => spool.push(block),
-        }
-    }
+/// The batches of one body, which arrives in blocks.
+pub(crate) trait ColumnSource: fmt::Debug + Send {
+    /// Takes the next block.
+    ///
+    /// # Errors
+    /// When a disk fails.
+    fn push(&mut self, block: &[u8]) -> Result<(), ReadError>;
 
     /// Ends the body, of which everything that could be taken has been taken.
-    pub(crate) fn end(&mut self) -> Result<(), ReadError> {
-        match self {
-            Self::Arrow(stream) => stream.end(),
-            Self::Parquet(spool) => spool.end(),
-        }
-    }
+    ///
+    /// # Errors
+    /// When the body breaks off or is not of its format.
+    fn end(&mut self) -> Result<(), ReadError>;
 
-    /// What comes next. The readers check what they read, but not all of it: a panic is the body's fault too.
-    pub(crate) fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
-        catch_unwind(AssertUnwindSafe(|| match self {
-            Self::Arrow(stream) => stream.arrival(),
-            Self::Parquet(spool) => spool.arrival(),
-        }))
-        .unwrap_or_else(|_| Err(ReadError::MalformedBody { detail: "the body is damaged".to_owned() }))
-    }
+    /// The columns, or the next batch; `None` when more bytes are needed, and behind the last batch.
+    ///
+    /// # Errors
+    /// When the body is damaged or takes more memory than it may.
+    fn arrival(&mut self) -> Result<Option<Arrival>, ReadError>;
+}
+
+/// What comes next. The readers check what they read, but not all of it: a panic is the body's fault too.
+pub(crate) fn arrival(source: &mut dyn ColumnSource) -> Result<Option<Arrival>, ReadError> {
+    catch_unwind(AssertUnwindSafe(|| source.arrival()))
+        .unwrap_or_else(|_| Err(ReadError::malformed("the body is damaged")))
 }
 
 impl ColumnCutter {
-    pub(crate) fn new(source: Source) -> Self {
+    pub(crate) fn new(source: Box<dyn ColumnSource>) -> Self {
         Self { source, plan: None, pending: None, rows: 0, is_ended: false, has_more: false }
     }
 
@@ -125,13 +107,13 @@ impl ColumnCutter {
                 let done = done + chunk.batch.num_rows();
                 bytes += chunk.bytes;
                 self.rows += chunk.batch.num_rows() as u64;
-                chunks.push(Chunk(CutRecords::Columns(chunk)));
+                chunks.push(Chunk::of(chunk));
                 if done < batch.num_rows() {
                     self.pending = Some((batch, done));
                 }
                 continue;
             }
-            match self.source.arrival()? {
+            match arrival(&mut *self.source)? {
                 None => {
                     self.has_more = false;
                     return Ok(chunks);
@@ -182,13 +164,13 @@ pub(crate) struct ColumnChunk {
     first_line: u64,
 }
 
-impl ColumnChunk {
-    pub(crate) fn schema(&self) -> &Arc<Schema> {
+impl CutRecords for ColumnChunk {
+    fn schema(&self) -> &Arc<Schema> {
         &self.context.schema
     }
 
     /// Checks the rows and brings them to the columns of the schema.
-    pub(crate) fn decode(mut self) -> Result<DecodedChunk, ReadError> {
+    fn decode(mut self: Box<Self>) -> Result<DecodedChunk, ReadError> {
         let mut decoded = DecodedChunk::default();
         if self.is_too_large {
             decoded.refuse(self.first_line, vec![too_large(self.context.limits.max_record_bytes)]);
@@ -223,7 +205,7 @@ impl ColumnChunk {
         if rows < total {
             self.batch = self.batch.slice(rows, total - rows);
             self.first_line += rows as u64;
-            decoded.rest = Some(Chunk(CutRecords::Columns(self)));
+            decoded.rest = Some(Chunk::of(*self));
         }
         Ok(decoded)
     }

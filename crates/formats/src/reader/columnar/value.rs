@@ -2,19 +2,17 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
-    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
-    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    ArrowPrimitiveType, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64NanosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::i256;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use eider_domain::{DataType, Incoming, RecordCheck, ValueRef, ViolationCode, temporal};
-use uuid::Uuid;
 
 use super::report::BatchReport;
-use crate::reader::rows::Column;
+use crate::column::{Column, ColumnBuilder};
 
 /// A value of a property's type, or why there is none.
 type Read<'a> = Result<ValueRef<'a>, ViolationCode>;
@@ -28,7 +26,7 @@ pub(crate) struct ValueSink<'r, 's, 'p> {
     pub(crate) report: &'p mut BatchReport,
     /// The place of the property.
     pub(crate) index: usize,
-    pub(crate) column: Column,
+    pub(crate) column: ColumnBuilder,
 }
 
 impl ValueSink<'_, '_, '_> {
@@ -73,26 +71,16 @@ impl ValueSink<'_, '_, '_> {
 }
 
 /// Reads a column of any type but text. A type that the plan does not let through gives nulls.
-pub(crate) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+pub(super) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
     use ArrowType as A;
     match (data_type, column.data_type()) {
-        (DataType::Integer, A::Int64) => sink.primitive::<Int64Type>(column, |value| Ok(ValueRef::Integer(value))),
         (DataType::Integer, A::UInt64) => sink.primitive::<UInt64Type>(column, |value| {
             i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange)
         }),
-        (DataType::Number, A::Float64) => sink.primitive::<Float64Type>(column, |value| {
-            if value.is_finite() { Ok(ValueRef::Number(value)) } else { Err(ViolationCode::OutOfRange) }
-        }),
         (DataType::Decimal { precision, scale }, _) => read_decimals(precision, scale, column, sink),
-        (DataType::Boolean, A::Boolean) => {
-            for (row, value) in column.as_boolean().iter().enumerate() {
-                sink.typed(row, Ok(value.map_or(ValueRef::Null, ValueRef::Boolean)));
-            }
-        }
-        (DataType::Date, A::Date32) => sink.primitive::<Date32Type>(column, date),
         (DataType::Date, A::Date64) => sink.primitive::<Date64Type>(column, |millis| {
             let days = i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).map_err(|_| ViolationCode::InvalidValue)?;
-            if millis % MILLIS_PER_DAY == 0 { date(days) } else { Err(ViolationCode::InvalidValue) }
+            if millis % MILLIS_PER_DAY == 0 { within(ValueRef::Date(days)) } else { Err(ViolationCode::InvalidValue) }
         }),
         (DataType::Time, A::Time32(TimeUnit::Second)) => {
             sink.primitive::<Time32SecondType>(column, |value| time(i64::from(value) * 1_000_000));
@@ -100,26 +88,36 @@ pub(crate) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<
         (DataType::Time, A::Time32(_)) => {
             sink.primitive::<Time32MillisecondType>(column, |value| time(i64::from(value) * 1_000));
         }
-        (DataType::Time, A::Time64(TimeUnit::Microsecond)) => sink.primitive::<Time64MicrosecondType>(column, time),
-        (DataType::Time, A::Time64(_)) => {
+        (DataType::Time, A::Time64(TimeUnit::Nanosecond)) => {
             sink.primitive::<Time64NanosecondType>(column, |nanos| whole_micros(nanos).and_then(time));
         }
-        (DataType::Datetime, A::Timestamp(unit, _)) => match unit {
-            TimeUnit::Second => sink.primitive::<TimestampSecondType>(column, |value| scaled(value, 1_000_000)),
-            TimeUnit::Millisecond => sink.primitive::<TimestampMillisecondType>(column, |value| scaled(value, 1_000)),
-            TimeUnit::Microsecond => sink.primitive::<TimestampMicrosecondType>(column, datetime),
-            TimeUnit::Nanosecond => {
-                sink.primitive::<TimestampNanosecondType>(column, |nanos| whole_micros(nanos).and_then(datetime));
-            }
-        },
-        (DataType::Uuid, A::FixedSizeBinary(_)) => {
-            for (row, bytes) in column.as_fixed_size_binary().iter().enumerate() {
-                let uuid = bytes.and_then(|bytes| Uuid::from_slice(bytes).ok());
-                sink.typed(row, Ok(uuid.map_or(ValueRef::Null, ValueRef::Uuid)));
-            }
+        (DataType::Datetime, A::Timestamp(TimeUnit::Second, _)) => {
+            sink.primitive::<TimestampSecondType>(column, |value| scaled(value, 1_000_000));
         }
-        _ => (0..column.len()).for_each(|row| sink.typed(row, Ok(ValueRef::Null))),
+        (DataType::Datetime, A::Timestamp(TimeUnit::Millisecond, _)) => {
+            sink.primitive::<TimestampMillisecondType>(column, |value| scaled(value, 1_000));
+        }
+        (DataType::Datetime, A::Timestamp(TimeUnit::Nanosecond, _)) => {
+            sink.primitive::<TimestampNanosecondType>(column, |nanos| whole_micros(nanos).and_then(datetime));
+        }
+        // The property's own type.
+        _ => {
+            let own = Column::of(column, false);
+            (0..column.len()).for_each(|row| sink.typed(row, within(own.value(row))));
+        }
     }
+}
+
+/// A value of a property's own type, if it is within the bounds of that.
+fn within(value: ValueRef<'_>) -> Read<'_> {
+    let is_within = match value {
+        ValueRef::Number(number) if !number.is_finite() => return Err(ViolationCode::OutOfRange),
+        ValueRef::Date(days) => temporal::is_date_in_range(days),
+        ValueRef::Time(micros) => temporal::is_time_in_range(micros),
+        ValueRef::Datetime(micros) => temporal::is_in_range(micros),
+        _ => true,
+    };
+    if is_within { Ok(value) } else { Err(ViolationCode::InvalidValue) }
 }
 
 fn read_decimals(precision: u8, scale: u8, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
@@ -177,16 +175,12 @@ fn rescaled_wide(value: i256, from: i8, to: u8) -> Option<i128> {
     if remainder == i256::ZERO { quotient.to_i128() } else { None }
 }
 
-fn date(days: i32) -> Read<'static> {
-    if temporal::is_date_in_range(days) { Ok(ValueRef::Date(days)) } else { Err(ViolationCode::InvalidValue) }
-}
-
 fn time(micros: i64) -> Read<'static> {
-    if temporal::is_time_in_range(micros) { Ok(ValueRef::Time(micros)) } else { Err(ViolationCode::InvalidValue) }
+    within(ValueRef::Time(micros))
 }
 
 fn datetime(micros: i64) -> Read<'static> {
-    if temporal::is_in_range(micros) { Ok(ValueRef::Datetime(micros)) } else { Err(ViolationCode::InvalidValue) }
+    within(ValueRef::Datetime(micros))
 }
 
 fn scaled(value: i64, micros: i64) -> Read<'static> {

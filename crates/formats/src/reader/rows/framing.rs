@@ -2,7 +2,8 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::ReadError;
+use super::Framer;
+use crate::reader::ReadError;
 
 /// One record of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,8 @@ impl Mark {
         Self { met: Some(0) }
     }
 
-    /// What is behind the mark in the next piece of a body, in two parts: bytes of pieces before it that were the beginning
-    /// of something else, and those of the piece.
+    /// What is behind the mark in the next piece of a body, in two parts: bytes of pieces before it that were the
+    /// beginning of something else, and those of the piece.
     pub(crate) fn behind<'p>(&mut self, piece: &'p [u8]) -> [&'p [u8]; 2] {
         let Some(met) = self.met else { return [&[], piece] };
         let expected = &BYTE_ORDER_MARK[met..];
@@ -237,6 +238,16 @@ impl RecordFramer {
     #[expect(clippy::unused_self, reason = "reads as what the framer reports")]
     fn error(&self, detail: &'static str, offset: u64) -> FramingError {
         FramingError { detail, offset }
+    }
+}
+
+impl Framer for RecordFramer {
+    fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError> {
+        Ok(self.push(piece, sink)?)
+    }
+
+    fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError> {
+        Ok(self.finish(sink)?)
     }
 }
 

@@ -1,52 +1,86 @@
-//! Bodies that hold record after record, JSON and CSV: cut in the order of the body, read on any thread.
+//! Formats whose bodies hold record after record: cut in the order of the body, read on any thread.
+//!
+//! A [`Framer`] finds where each record ends, without parsing it. What it cuts goes into chunks of half a megabyte; a
+//! [`RecordParser`] then parses, types and checks each record, and a [`RecordBuilder`] collects the valid ones.
 
 mod builder;
 mod framing;
+mod number;
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::sync::Arc;
 
-use eider_domain::{Schema, ValueRef, Violation, ViolationCode};
-use memchr::memchr_iter;
+use eider_domain::{RecordCheck, Schema, ValueRef, Violation, ViolationCode};
 use uuid::Uuid;
 
-pub(crate) use self::builder::Column;
 pub use self::builder::RecordBuilder;
 pub use self::framing::BYTE_ORDER_MARK;
 pub(crate) use self::framing::{Frame, Mark, RecordFramer};
+pub(crate) use self::number::number_token;
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::{ReadContext, ReadError};
-use crate::csv::{CsvFramer, CsvHeader, Unclosed, read_csv_record};
-use crate::format::Format;
-use crate::json::read_record;
+
+/// What the records of a body are read by.
+#[derive(Debug)]
+pub(crate) enum Records {
+    /// Nothing but themselves.
+    Alone(fn() -> Arc<dyn RecordParser>),
+    /// A header, which is the first record.
+    Headed {
+        /// What reads the records behind a header; a sentence about what is wrong with it.
+        header: fn(Frame<'_>, &ReadContext) -> Result<Arc<dyn RecordParser>, String>,
+        /// What to say of a body without one.
+        missing: &'static str,
+    },
+}
+
+/// Finds the ends of records in bytes that arrive in pieces of any size. Holds at most one record.
+pub(crate) trait Framer: fmt::Debug + Send {
+    /// Takes the next piece and hands each record that it completes to `sink`, with its line.
+    ///
+    /// # Errors
+    /// When where a record ends cannot be told.
+    fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError>;
+
+    /// Ends the body and hands out the last record.
+    ///
+    /// # Errors
+    /// When the body breaks off within a record.
+    fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError>;
+}
+
+/// Reads one record.
+pub(crate) trait RecordParser: fmt::Debug + Send + Sync {
+    /// Reads a record, checks it, and leaves its values in `row`: one per property. Returns the id that it gives.
+    ///
+    /// # Errors
+    /// Every violation of the record; `row` is then without meaning.
+    fn parse<'de>(
+        &self,
+        record: &'de [u8],
+        line: u64,
+        schema: &'de Schema,
+        check: &mut RecordCheck<'_>,
+        row: &mut Vec<ValueRef<'de>>,
+    ) -> Result<Option<Uuid>, Vec<Violation>>;
+}
 
 /// Cuts bytes into chunks of whole records. Holds at most one record.
 #[derive(Debug)]
 pub(crate) struct RowCutter {
-    framer: Framer,
-    /// `None` as long as the header of CSV has not been met.
-    reader: Option<Reader>,
-}
-
-/// What cuts the body.
-#[derive(Debug)]
-pub(crate) enum Framer {
-    Json(RecordFramer),
-    Csv(CsvFramer),
-}
-
-/// What reads a record.
-#[derive(Debug, Clone)]
-enum Reader {
-    Json,
-    Csv(Arc<CsvHeader>),
+    framer: Box<dyn Framer>,
+    records: &'static Records,
+    /// `None` as long as a header has not been met that there should be.
+    parser: Option<Arc<dyn RecordParser>>,
 }
 
 impl RowCutter {
-    /// A cutter of JSON or CSV.
-    pub(crate) fn new(format: Format, max_record_bytes: usize) -> Self {
-        let reader = (format != Format::Csv).then_some(Reader::Json);
-        Self { framer: Framer::new(format, max_record_bytes), reader }
+    pub(crate) fn new(framer: Box<dyn Framer>, records: &'static Records) -> Self {
+        let parser = match records {
+            Records::Alone(parser) => Some(parser()),
+            Records::Headed { .. } => None,
+        };
+        Self { framer, records, parser }
     }
 
     pub(crate) fn cut(&mut self, block: &[u8], context: &Arc<ReadContext>) -> Result<Vec<Chunk>, ReadError> {
@@ -54,92 +88,48 @@ impl RowCutter {
     }
 
     pub(crate) fn end(&mut self, context: &Arc<ReadContext>) -> Result<Vec<Chunk>, ReadError> {
-        let last = self.run(context, Framer::finish)?;
-        if self.reader.is_none() {
-            return Err(ReadError::MalformedBody { detail: "the body is empty; expected a CSV header row".to_owned() });
+        let last = self.run(context, |framer, sink| framer.finish(sink))?;
+        match self.records {
+            Records::Headed { missing, .. } if self.parser.is_none() => Err(ReadError::malformed(*missing)),
+            _ => Ok(last),
         }
-        Ok(last)
     }
 
     fn run(
         &mut self,
         context: &Arc<ReadContext>,
-        feed: impl FnOnce(&mut Framer, &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError>,
+        feed: impl FnOnce(&mut dyn Framer, &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError>,
     ) -> Result<Vec<Chunk>, ReadError> {
-        let Self { framer, reader } = self;
+        let Self { framer, records: read_by, parser } = self;
+        let read_by = *read_by;
         let limits = &context.limits;
         let mut chunks = Vec::new();
         let mut records = RowBytes::default();
-        let mut fault: Option<ReadError> = None;
-        let outcome = feed(framer, &mut |line, frame| {
-            if fault.is_some() {
-                return;
-            }
-            let Some(reader) = reader else {
-                match read_header(frame, context) {
-                    Ok(header) => *reader = Some(header),
-                    Err(error) => fault = Some(error),
+        let mut fault = None;
+        let outcome = feed(&mut **framer, &mut |line, frame| match (&parser, read_by) {
+            _ if fault.is_some() => {}
+            (Some(parser), _) => {
+                records.push(line, frame);
+                if records.ends.len() >= limits.batch_rows {
+                    chunks.push(RowChunk::of(context, parser, std::mem::take(&mut records)));
                 }
-                return;
-            };
-            records.push(line, frame);
-            if records.ends.len() >= limits.batch_rows {
-                chunks.push(RowChunk::of(context, reader, std::mem::take(&mut records)));
             }
+            (None, Records::Headed { header, .. }) => match header(frame, context) {
+                Ok(behind) => *parser = Some(behind),
+                Err(detail) => fault = Some(ReadError::MalformedBody { detail }),
+            },
+            (None, Records::Alone(alone)) => *parser = Some(alone()),
         });
         if let Some(fault) = fault {
             return Err(fault);
         }
         outcome?;
-        if let Some(reader) = reader
+        if let Some(parser) = parser
             && !records.ends.is_empty()
         {
-            chunks.push(RowChunk::of(context, reader, records));
+            chunks.push(RowChunk::of(context, parser, records));
         }
         Ok(chunks)
-    }
-}
-
-fn read_header(frame: Frame<'_>, context: &ReadContext) -> Result<Reader, ReadError> {
-    let header = match frame {
-        Frame::Record(bytes) => CsvHeader::read(bytes, &context.schema, context.ignores_read_only),
-        Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
-    };
-    match header {
-        Ok(header) => Ok(Reader::Csv(Arc::new(header))),
-        Err(detail) => Err(ReadError::MalformedBody { detail }),
-    }
-}
-
-impl Framer {
-    /// A framer of JSON or CSV.
-    pub(crate) fn new(format: Format, max_record_bytes: usize) -> Self {
-        if format == Format::Csv {
-            Self::Csv(CsvFramer::new(max_record_bytes))
-        } else {
-            Self::Json(RecordFramer::new(format == Format::JsonArray, max_record_bytes))
-        }
-    }
-
-    pub(crate) fn push(&mut self, piece: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError> {
-        match self {
-            Self::Json(framer) => framer.push(piece, sink).map_err(ReadError::from),
-            Self::Csv(framer) => {
-                framer.push(piece, sink);
-                Ok(())
-            }
-        }
-    }
-
-    pub(crate) fn finish(&mut self, sink: &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError> {
-        match self {
-            Self::Json(framer) => framer.finish(sink).map_err(ReadError::from),
-            Self::Csv(framer) => framer.finish(sink).map_err(|Unclosed { first, last }| ReadError::MalformedBody {
-                detail: format!(
-                    "the quotes of the record that begins on line {first} are not closed by the end of the body, line {last}"
-                ),
-            }),
-        }
     }
 }
 
@@ -168,23 +158,29 @@ impl RowBytes {
 #[derive(Debug)]
 pub(crate) struct RowChunk {
     context: Arc<ReadContext>,
-    reader: Reader,
+    parser: Arc<dyn RecordParser>,
     records: RowBytes,
     /// The first record that was not read, and where its bytes begin.
     next: (usize, usize),
 }
 
-impl RowChunk {
-    fn of(context: &Arc<ReadContext>, reader: &Reader, records: RowBytes) -> Chunk {
-        Chunk(CutRecords::Rows(Self { context: Arc::clone(context), reader: reader.clone(), records, next: (0, 0) }))
+impl CutRecords for RowChunk {
+    fn decode(self: Box<Self>) -> Result<DecodedChunk, ReadError> {
+        Ok(self.read())
     }
 
-    pub(crate) fn schema(&self) -> &Arc<Schema> {
+    fn schema(&self) -> &Arc<Schema> {
         &self.context.schema
+    }
+}
+
+impl RowChunk {
+    fn of(context: &Arc<ReadContext>, parser: &Arc<dyn RecordParser>, records: RowBytes) -> Chunk {
+        Chunk::of(Self { context: Arc::clone(context), parser: Arc::clone(parser), records, next: (0, 0) })
     }
 
     /// Reads and checks records, as many as a batch takes.
-    pub(crate) fn decode(mut self) -> DecodedChunk {
+    fn read(mut self) -> DecodedChunk {
         let mut decoded = DecodedChunk::default();
         let limits = &self.context.limits;
         let schema = &*self.context.schema;
@@ -196,15 +192,11 @@ impl RowChunk {
             if builder.bytes() >= limits.batch_bytes || decoded.failures.len() >= STEP_VIOLATIONS {
                 break;
             }
-            let read: Result<Option<Uuid>, Vec<Violation>> = match (end, &self.reader) {
-                (None, _) => Err(vec![too_large(limits.max_record_bytes)]),
-                (Some(end), Reader::Json) => {
-                    read_record(&self.records.bytes[start..*end], schema, &mut check, &mut row)
-                }
-                (Some(end), Reader::Csv(header)) => {
+            let read = match end {
+                None => Err(vec![too_large(limits.max_record_bytes)]),
+                Some(end) => {
                     let record = &self.records.bytes[start..*end];
-                    let read = read_csv_record(record, header, schema, &mut check, &mut row);
-                    read.map_err(|violations| with_last_line(violations, *line, record))
+                    self.parser.parse(record, *line, schema, &mut check, &mut row)
                 }
             };
             match read {
@@ -222,26 +214,10 @@ impl RowChunk {
         }
         self.next = (index, start);
         if index < self.records.ends.len() {
-            decoded.rest = Some(Chunk(CutRecords::Rows(self)));
+            decoded.rest = Some(Chunk::of(self));
         }
         decoded
     }
-}
-
-/// The violations of a record of CSV. One that cannot be told apart into cells, or has not as many as there should be, may
-/// have taken lines for its own that are none of it, because of a quote: the last of them is named.
-fn with_last_line(mut violations: Vec<Violation>, line: u64, record: &[u8]) -> Vec<Violation> {
-    let further = memchr_iter(b'\n', record).count() as u64;
-    for violation in violations.iter_mut().filter(|_| further > 0) {
-        if matches!(violation.code, ViolationCode::MalformedCsv | ViolationCode::WrongCount) {
-            let last = line + further;
-            let _ = write!(
-                violation.detail,
-                "; it goes from line {line} to line {last}, since a quote opens on one of them"
-            );
-        }
-    }
-    violations
 }
 
 /// The violation of a record that is longer than it may be.

@@ -138,8 +138,8 @@ impl Column {
         self.values.observe(line, identity, room);
     }
 
-    /// The type that the column is best given: the strictest that keeps every value as it is, or else the one that takes
-    /// most; without any value text, if it may be.
+    /// The type that the column is best given: the strictest that keeps every value as it is, or else the one that
+    /// takes most; without any value text, if it may be.
     pub fn choice(&self) -> Option<&Candidate> {
         let possible = || self.candidates.iter().filter(|candidate| candidate.is_possible());
         let keeps_all =

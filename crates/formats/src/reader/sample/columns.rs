@@ -5,14 +5,14 @@ use arrow_schema::SchemaRef;
 use eider_domain::{DataType, Value};
 
 use super::{Fit, Identity, Survey};
-use crate::reader::columnar::{Arrival, Source, Trial, candidates, fitting_rows};
+use crate::reader::columnar::{Arrival, ColumnSource, Trial, arrival, candidates, fitting_rows};
 use crate::reader::slots::shown;
-use crate::reader::{ReadError, ReadLimits, Spooling};
+use crate::reader::{ReadError, ReadLimits};
 
 /// The first rows of a body.
 #[derive(Debug)]
 pub(crate) struct ColumnSample {
-    source: Source,
+    source: Box<dyn ColumnSource>,
     /// What each column is tried as, the strictest type first.
     columns: Vec<Vec<(DataType, Trial)>>,
     limits: ReadLimits,
@@ -21,15 +21,7 @@ pub(crate) struct ColumnSample {
 }
 
 impl ColumnSample {
-    pub(crate) fn of_arrow_stream(limits: ReadLimits, most: u64) -> Self {
-        Self::new(Source::of_arrow_stream(), limits, most)
-    }
-
-    pub(crate) fn of_parquet(limits: ReadLimits, spooling: Spooling, most: u64) -> Self {
-        Self::new(Source::of_parquet(spooling, limits.batch_rows), limits, most)
-    }
-
-    fn new(source: Source, limits: ReadLimits, most: u64) -> Self {
+    pub(crate) fn new(source: Box<dyn ColumnSource>, limits: ReadLimits, most: u64) -> Self {
         Self { source, columns: Vec::new(), limits, most, survey: Survey::new(most) }
     }
 
@@ -49,7 +41,7 @@ impl ColumnSample {
 
     fn step(&mut self) -> Result<(), ReadError> {
         while !self.is_full() {
-            match self.source.arrival()? {
+            match arrival(&mut *self.source)? {
                 None => return Ok(()),
                 Some(Arrival::Columns(columns)) => self.add_columns(&columns)?,
                 Some(Arrival::Rows(batch)) => self.read(&batch)?,

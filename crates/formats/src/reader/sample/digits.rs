@@ -3,7 +3,7 @@
 use eider_domain::MAX_DECIMAL_PRECISION;
 
 use super::column::Fit;
-use crate::json::number_token;
+use crate::reader::rows::number_token;
 
 /// So many significant digits every double keeps.
 const SURE_DIGITS: usize = 15;
@@ -37,8 +37,8 @@ impl<'t> Number<'t> {
     }
 }
 
-/// Whether a number has digits that the nearest double does not have. One that a program wrote for a double has none, with
-/// however many digits it was written.
+/// Whether a number has digits that the nearest double does not have. One that a program wrote for a double has none,
+/// with however many digits it was written.
 pub(crate) fn is_rounded(text: &str) -> bool {
     let digits = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).filter(u8::is_ascii_digit).count();
     if digits <= SURE_DIGITS {

@@ -11,5 +11,6 @@ mod survey;
 pub use column::{Candidate, Column, Noted, VALUES_A_REPETITION, Values};
 pub(crate) use column::{Fit, Identity};
 pub(crate) use columns::ColumnSample;
-pub(crate) use rows::RowSample;
+pub(crate) use digits::{fit_of_digits, is_rounded};
+pub(crate) use rows::{RecordSampler, RowSample, TYPES, TypeTrial, is_plausible_text, slot_of};
 pub use survey::Survey;

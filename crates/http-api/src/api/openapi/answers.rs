@@ -49,7 +49,8 @@ impl IntoResponses for NotModified {
 fn in_every_format(description: &str, json: &str) -> ResponseBuilder {
     let response = ResponseBuilder::new().description(description);
     // Generators of clients take the first that they are told.
-    let (first, others): (Vec<_>, Vec<_>) = MEDIA_TYPES.into_iter().partition(|media_type| media_type.name == "json");
+    let (first, others): (Vec<_>, Vec<_>) =
+        MEDIA_TYPES.iter().copied().partition(|media_type| media_type.name == "json");
     first.into_iter().chain(others).fold(response, |response, media_type| {
         let content = match media_type.name {
             "json" => ContentBuilder::new().schema(Some(Ref::from_schema_name(json))),

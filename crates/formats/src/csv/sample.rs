@@ -1,0 +1,97 @@
+//! CSV without a schema: the types that take the cells of each column.
+
+use eider_domain::DataType;
+
+use super::{Cell, Cells, read_cell};
+use crate::reader::ReadError;
+use crate::reader::rows::Frame;
+use crate::reader::sample::{
+    Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_plausible_text, is_rounded, slot_of,
+};
+
+/// Reads a header row, then rows of as many cells.
+#[derive(Debug, Default)]
+pub(crate) struct CsvSampler {
+    /// Cells of the header, once it was met.
+    width: Option<usize>,
+}
+
+impl RecordSampler for CsvSampler {
+    fn read(
+        &mut self,
+        line: u64,
+        frame: Frame<'_>,
+        trial: &mut TypeTrial<'_>,
+        survey: &mut Survey,
+    ) -> Result<(), ReadError> {
+        match (self.width, frame) {
+            (None, Frame::Record(header)) => self.width = Some(read_header(header, survey)?),
+            (None, Frame::TooLarge) => {
+                return Err(ReadError::malformed("the header row is longer than a record may be"));
+            }
+            (Some(width), Frame::Record(record)) if read_row(line, record, width, trial, survey) => survey.accept(line),
+            (Some(_), _) => survey.refuse(line),
+        }
+        Ok(())
+    }
+
+    fn end(&self, survey: &Survey) -> Result<(), ReadError> {
+        match self.width {
+            None => Err(ReadError::malformed(super::NO_HEADER)),
+            // Any line of text is a header.
+            Some(_) if survey.records() == 0 => Err(ReadError::malformed("the body has no records")),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Adds the columns of a header; how many there are.
+fn read_header(header: &[u8], survey: &mut Survey) -> Result<usize, ReadError> {
+    let text = std::str::from_utf8(header).map_err(|_| ReadError::malformed("the header row is not UTF-8"))?;
+    for cell in Cells::of(text) {
+        let cell = cell.map_err(|_| ReadError::malformed("the header row has a quote where none may stand"))?;
+        survey.add_column(cell.text.into_owned(), &TYPES)?;
+    }
+    Ok(survey.width())
+}
+
+/// Takes note of the cells of a record, if it has as many as the header.
+fn read_row(line: u64, record: &[u8], width: usize, trial: &mut TypeTrial<'_>, survey: &mut Survey) -> bool {
+    let Ok(text) = std::str::from_utf8(record) else { return false };
+    let Ok(cells) = Cells::of(text).collect::<Result<Vec<_>, _>>() else { return false };
+    if cells.len() != width {
+        return false;
+    }
+    for (column, cell) in cells.into_iter().enumerate() {
+        if cell.text.is_empty() && !cell.is_quoted {
+            survey.lack(column, line);
+            continue;
+        }
+        let fits = TYPES.map(|data_type| fit_of_cell(&cell, data_type, trial));
+        survey.observe(column, line, &fits, Identity::Text(&cell.text));
+    }
+    true
+}
+
+fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) -> Fit {
+    let text = cell.text.as_ref();
+    if text.is_empty() {
+        return if data_type == DataType::String { Fit::Fits } else { Fit::Null };
+    }
+    let first = text.as_bytes()[0];
+    let is_plausible = match data_type {
+        DataType::String => return Fit::Fits,
+        DataType::Decimal { .. } => return fit_of_digits(text),
+        DataType::Number if is_rounded(text) => return Fit::Rounds,
+        DataType::Integer | DataType::Number => first == b'-' || first.is_ascii_digit(),
+        DataType::Boolean => matches!(text, "true" | "false"),
+        DataType::Object => text.trim_start().starts_with('{'),
+        DataType::Array => text.trim_start().starts_with('['),
+        _ => is_plausible_text(text, data_type),
+    };
+    if !is_plausible {
+        return Fit::Breaks;
+    }
+    let is_taken = read_cell(cell.clone(), slot_of(data_type), trial.schema, &mut trial.check).is_some();
+    trial.fit_of(is_taken)
+}

@@ -1,0 +1,166 @@
+//! JSON records without a schema: the types that take the values under each key.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use eider_domain::{DataType, Incoming, check_json};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::reader::ReadError;
+use crate::reader::rows::{Frame, number_token};
+use crate::reader::sample::{
+    Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_plausible_text, is_rounded,
+};
+
+/// Reads objects; each key is a column.
+#[derive(Debug, Default)]
+pub(crate) struct JsonSampler {
+    /// By lower case key.
+    columns: HashMap<String, usize>,
+}
+
+impl RecordSampler for JsonSampler {
+    fn read(
+        &mut self,
+        line: u64,
+        frame: Frame<'_>,
+        trial: &mut TypeTrial<'_>,
+        survey: &mut Survey,
+    ) -> Result<(), ReadError> {
+        let is_read = match frame {
+            Frame::Record(record) => read_object(line, record, &mut self.columns, trial, survey)?,
+            Frame::TooLarge => false,
+        };
+        if is_read {
+            survey.accept(line);
+        } else {
+            survey.refuse(line);
+        }
+        Ok(())
+    }
+
+    fn end(&self, _survey: &Survey) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+
+/// Takes note of the members of a record, if it is one.
+fn read_object(
+    line: u64,
+    record: &[u8],
+    columns: &mut HashMap<String, usize>,
+    trial: &mut TypeTrial<'_>,
+    survey: &mut Survey,
+) -> Result<bool, ReadError> {
+    let Some(members) = members_of(record, trial.json_depth) else { return Ok(false) };
+    let mut is_met = vec![false; survey.width()];
+    for (key, value) in members {
+        let lower = key.to_ascii_lowercase();
+        let column = if let Some(column) = columns.get(&lower) {
+            *column
+        } else {
+            let column = survey.add_column(key, &TYPES)?;
+            is_met.push(false);
+            columns.insert(lower, column);
+            column
+        };
+        is_met[column] = true;
+        let Member { written, token } = value;
+        if token == Incoming::Null {
+            survey.lack(column, line);
+            continue;
+        }
+        let fits = TYPES.map(|data_type| fit_of_token(written, &token, data_type, trial));
+        match &token {
+            Incoming::Text(text) => survey.observe(column, line, &fits, Identity::Text(text)),
+            Incoming::Object(_) | Incoming::Array(_) => survey.observe(column, line, &fits, Identity::None),
+            _ => survey.observe(column, line, &fits, Identity::Other(written)),
+        }
+    }
+    for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {
+        survey.lack(column, line);
+    }
+    Ok(true)
+}
+
+fn fit_of_token(written: &str, token: &Incoming<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) -> Fit {
+    let is_plausible = match token {
+        Incoming::Null => return Fit::Null,
+        Incoming::Boolean(_) => data_type == DataType::Boolean,
+        Incoming::Integer(_) | Incoming::Unsigned(_) | Incoming::Number(_) | Incoming::Digits(_) => match data_type {
+            DataType::Decimal { .. } => return fit_of_digits(written),
+            DataType::Number if is_rounded(written) => return Fit::Rounds,
+            _ => matches!(data_type, DataType::Integer | DataType::Number),
+        },
+        Incoming::Text(text) => is_plausible_text(text, data_type),
+        Incoming::Object(_) => data_type == DataType::Object,
+        Incoming::Array(_) => data_type == DataType::Array,
+    };
+    if !is_plausible {
+        return Fit::Breaks;
+    }
+    trial.fit(data_type, token.clone())
+}
+
+/// A member of a record: how it is written, and its token.
+struct Member<'de> {
+    written: &'de str,
+    token: Incoming<'de>,
+}
+
+/// The members of a record; `None` when it is no object, has a key twice, or something that no property takes. What is
+/// nested stands for an empty object or array.
+fn members_of(record: &[u8], json_depth: usize) -> Option<Vec<(String, Member<'_>)>> {
+    let Members(members) = serde_json::from_slice(record).ok()?;
+    let mut keys = HashSet::new();
+    let mut found = Vec::with_capacity(members.len());
+    for (key, raw) in members {
+        let member = member_of(raw.get(), json_depth)?;
+        if !keys.insert(key.to_ascii_lowercase()) {
+            return None;
+        }
+        found.push((key, member));
+    }
+    Some(found)
+}
+
+fn member_of(written: &str, json_depth: usize) -> Option<Member<'_>> {
+    let token = match written.as_bytes().first()? {
+        b'{' => check_json(written, json_depth).ok().map(|()| Incoming::Object(Cow::Borrowed("{}")))?,
+        b'[' => check_json(written, json_depth).ok().map(|()| Incoming::Array(Cow::Borrowed("[]")))?,
+        b'"' => Incoming::Text(Cow::Owned(serde_json::from_str(written).ok()?)),
+        b't' | b'f' => Incoming::Boolean(written == "true"),
+        b'n' => Incoming::Null,
+        _ => number_token(written).filter(|token| !matches!(token, Incoming::Number(n) if n.is_infinite()))?,
+    };
+    Some(Member { written, token })
+}
+
+/// The members of an object as they are written.
+struct Members<'de>(Vec<(String, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
+    }
+}
