@@ -1,5 +1,6 @@
 //! What records of every type come to in every format.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -14,9 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use serde_json::json;
 
-/// Every format in which records are written.
-pub(crate) const FORMATS: [BodyFormat; 5] =
-    [BodyFormat::Ndjson, BodyFormat::JsonArray, BodyFormat::Csv, BodyFormat::ArrowStream, BodyFormat::Parquet];
+use crate::app::TestApp;
 
 /// Batches in a format.
 pub(crate) fn encoded(format: BodyFormat, schema: &arrow_schema::SchemaRef, batches: &[RecordBatch]) -> Vec<u8> {
@@ -196,4 +195,18 @@ fn long_rows_make_a_row_group_before_there_are_many() {
     let rows = row_groups(&file);
     assert_eq!(rows.iter().sum::<i64>(), 64);
     assert!(rows.len() >= 2, "{rows:?}");
+}
+
+#[tokio::test]
+async fn the_document_lists_the_media_types_of_bodies_that_are_read() {
+    let app = TestApp::with_flights().await;
+    let document = app.get("/openapi.json").await.json();
+    let listed = |path: &str| -> BTreeSet<String> {
+        let content = &document["paths"][path]["post"]["requestBody"]["content"];
+        content.as_object().unwrap().keys().cloned().collect()
+    };
+    let read = BodyFormat::read().flat_map(BodyFormat::media_types).map(|media_type| media_type.essence.to_owned());
+    let read: BTreeSet<String> = read.collect();
+    assert_eq!(listed("/api/v1/records/{schema}/bulk"), read);
+    assert_eq!(listed("/api/v1/schemas/infer"), read);
 }

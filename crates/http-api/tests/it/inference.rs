@@ -19,7 +19,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value as Json, json};
 
 use crate::app::TestApp;
-use crate::encodings::{FORMATS, encoded};
+use crate::encodings::encoded;
 
 const INFER: &str = "/api/v1/schemas/infer";
 const CSV: &str = "carrier,flight,dep delay,time_hour\nUA,1545,2,2013-01-01T10:00:00Z\nAA,1141,2.5,2013-01-01T10:00:00Z\n\
@@ -126,7 +126,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let sent = sendable(&batch);
-        for format in FORMATS {
+        for format in BodyFormat::ALL {
             let body = encoded(format, &sent.schema(), std::slice::from_ref(&sent));
             let (schema, outcome) = runtime.block_on(infer_and_load(format, body));
             let BulkOutcome::Stored(receipt) = outcome else {

@@ -36,7 +36,6 @@ mod query_bodies;
 mod records;
 mod representations;
 mod resume;
-mod round_trips;
 mod schemas;
 mod shape;
 mod streams;

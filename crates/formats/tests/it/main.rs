@@ -1,0 +1,6 @@
+//! The formats as their users see them.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod documents;
+mod round_trips;
