@@ -40,7 +40,8 @@
 //!
 //! # A new format
 //!
-//! 1. A folder with a function that makes a [`RecordWriter`], or a constant that says how bodies are read, or both.
+//! 1. A folder with a constant `WRITER` that makes a [`RecordWriter`], a constant `READER` that says how bodies are
+//!    read, or both.
 //! 2. A row in `format/mod.rs`, and a `mod` line here.
 //!
 //! Negotiation, content types, file names, `eider import` and metrics then know it, and the round-trip tests run over

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 use serde_json::Value as Json;
 
 /// Writes batches of one schema in one format.
@@ -33,6 +33,9 @@ pub trait RecordWriter: fmt::Debug + Send {
     /// place for it. `problem` is a problem document.
     fn broken(&mut self, _problem: &Json, _out: &mut Vec<u8>) {}
 }
+
+/// What makes a writer of batches with the columns of a schema; it fails when the format cannot hold them.
+pub(crate) type Writer = fn(&SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError>;
 
 /// Moves bytes to the end of `out`, without a copy when it is empty.
 pub(crate) fn append(written: &mut Vec<u8>, out: &mut Vec<u8>) {

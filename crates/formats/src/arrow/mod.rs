@@ -7,7 +7,7 @@ mod reader;
 mod writer;
 
 use self::reader::ArrowStream;
-pub(crate) use self::writer::writer;
+pub(crate) use self::writer::WRITER;
 use crate::reader::Reader;
 
 pub(crate) const READER: Reader = Reader::Columns(|_, _| Box::<ArrowStream>::default());

@@ -4,9 +4,9 @@ use std::fmt;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Schema};
 
-use crate::writer::{RecordWriter, append};
+use crate::writer::{RecordWriter, Writer, append};
 
 /// A schema message, a message for each batch, and the marker of the end, without which the stream has broken off.
 struct ArrowStreamWriter {
@@ -24,10 +24,7 @@ impl ArrowStreamWriter {
     }
 }
 
-/// A writer of batches with the columns of `schema`.
-pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
-    Ok(Box::new(ArrowStreamWriter::new(schema)?))
-}
+pub(crate) const WRITER: Writer = |schema| Ok(Box::new(ArrowStreamWriter::new(schema)?));
 
 impl RecordWriter for ArrowStreamWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {

@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::reader::ReadError;
-use crate::reader::rows::{Frame, Framer, Mark};
+use crate::reader::rows::{Carry, Frame, Framer, Mark};
 
 /// What stood in front of a quote outside quoted cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +31,7 @@ pub(crate) struct Unclosed {
 /// carriage return in front of it goes with it.
 #[derive(Debug)]
 pub(crate) struct CsvFramer {
-    max_record_bytes: usize,
-    /// The beginning of a record whose end has not arrived.
-    carry: Vec<u8>,
-    /// The current record has outgrown the limit and is being passed over.
-    is_oversized: bool,
+    carry: Carry,
     in_quotes: bool,
     before: Before,
     mark: Mark,
@@ -48,9 +44,7 @@ pub(crate) struct CsvFramer {
 impl CsvFramer {
     pub(crate) fn new(max_record_bytes: usize) -> Self {
         Self {
-            max_record_bytes,
-            carry: Vec::new(),
-            is_oversized: false,
+            carry: Carry::new(max_record_bytes),
             in_quotes: false,
             before: Before::CellStart,
             mark: Mark::new(),
@@ -71,7 +65,7 @@ impl CsvFramer {
         let mut rest = piece;
         while !rest.is_empty() {
             let Some(end) = self.end_of_record(rest) else {
-                self.keep(rest);
+                self.carry.keep(rest);
                 return;
             };
             self.complete(&rest[..end], sink);
@@ -121,37 +115,17 @@ impl CsvFramer {
         }
     }
 
-    /// Keeps the beginning of a record for the next piece.
-    fn keep(&mut self, part: &[u8]) {
-        if self.carry.len() + part.len() > self.max_record_bytes {
-            self.is_oversized = true;
-            self.carry = Vec::new();
-        } else if !self.is_oversized {
-            self.carry.extend_from_slice(part);
-        }
-    }
-
     /// Hands out the record that ends with `part`, unless it is blank.
     fn complete(&mut self, part: &[u8], sink: &mut dyn FnMut(u64, Frame<'_>)) {
         let line = self.line;
         self.line += 1 + std::mem::take(&mut self.inner_lines);
-        if self.is_oversized || self.carry.len() + part.len() > self.max_record_bytes {
-            self.is_oversized = false;
-            self.carry.clear();
-            sink(line, Frame::TooLarge);
-            return;
-        }
-        let record = if self.carry.is_empty() {
-            part
-        } else {
-            self.carry.extend_from_slice(part);
-            &self.carry
-        };
-        let record = record.strip_suffix(b"\r").unwrap_or(record);
-        if !record.is_empty() {
-            sink(line, Frame::Record(record));
-        }
-        self.carry.clear();
+        self.carry.complete(part, |frame| match frame {
+            Frame::TooLarge => sink(line, Frame::TooLarge),
+            Frame::Record(record) => match record.strip_suffix(b"\r").unwrap_or(record) {
+                [] => {}
+                record => sink(line, Frame::Record(record)),
+            },
+        });
     }
 }
 

@@ -14,7 +14,7 @@ mod writer;
 use self::framing::CsvFramer;
 use self::reader::{Cell, Cells, read_cell};
 use self::sample::CsvSampler;
-pub(crate) use self::writer::writer;
+pub(crate) use self::writer::WRITER;
 use crate::reader::rows::Records;
 use crate::reader::{Reader, RowFormat};
 

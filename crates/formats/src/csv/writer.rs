@@ -3,11 +3,11 @@
 //! Written here because the libraries' writers cannot tell a null from empty text, which is `""`.
 
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Schema};
 
 use crate::column::{columns_of, is_json};
 use crate::text::TextForm;
-use crate::writer::RecordWriter;
+use crate::writer::{RecordWriter, Writer};
 
 /// A header row, then a row for each record. Lines end with CRLF.
 #[derive(Debug)]
@@ -28,10 +28,7 @@ impl CsvWriter {
     }
 }
 
-/// A writer of batches with the columns of `schema`.
-pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
-    Ok(Box::new(CsvWriter::new(schema)))
-}
+pub(crate) const WRITER: Writer = |schema| Ok(Box::new(CsvWriter::new(schema)));
 
 impl RecordWriter for CsvWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {

@@ -35,7 +35,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 pub use self::reader::RecordReader;
 pub use self::sample::Sample;
 use crate::reader::Reader;
-use crate::writer::RecordWriter;
+use crate::writer::{RecordWriter, Writer};
 use crate::{arrow, csv, json, ndjson, parquet};
 
 /// A name that a format has in HTTP and as a file.
@@ -52,9 +52,6 @@ pub struct MediaType {
     /// What names of files end with, behind the point. Answers are called by the first.
     pub endings: &'static [&'static str],
 }
-
-/// What makes a writer for batches of a schema.
-type Writer = fn(&SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError>;
 
 /// A row of the table.
 #[derive(Debug)]
@@ -109,7 +106,7 @@ formats! {
         is_shown: true,
         magic: None,
         reader: Some(ndjson::READER),
-        writer: Some(ndjson::writer),
+        writer: Some(ndjson::WRITER),
     };
 
     /// One JSON array of objects.
@@ -121,7 +118,7 @@ formats! {
         is_shown: true,
         magic: None,
         reader: Some(json::READER),
-        writer: Some(json::writer),
+        writer: Some(json::WRITER),
     };
 
     /// CSV (RFC 4180) with a header row; blank lines are passed over.
@@ -138,7 +135,7 @@ formats! {
         is_shown: false,
         magic: None,
         reader: Some(csv::READER),
-        writer: Some(csv::writer),
+        writer: Some(csv::WRITER),
     };
 
     /// An Arrow IPC stream.
@@ -154,7 +151,7 @@ formats! {
         is_shown: false,
         magic: Some(b"\xff\xff\xff\xff"),
         reader: Some(arrow::READER),
-        writer: Some(arrow::writer),
+        writer: Some(arrow::WRITER),
     };
 
     /// A Parquet file.
@@ -171,7 +168,7 @@ formats! {
         is_shown: false,
         magic: Some(b"PAR1"),
         reader: Some(parquet::READER),
-        writer: Some(parquet::writer),
+        writer: Some(parquet::WRITER),
     };
 }
 

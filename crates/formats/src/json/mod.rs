@@ -4,6 +4,7 @@
 //! straight into typed values, without a tree of objects in between; merge patches (RFC 7396) are read by the same
 //! code, over the values that a record has.
 
+mod framing;
 mod merge;
 mod reader;
 mod sample;
@@ -13,17 +14,18 @@ mod writer;
 
 use std::sync::Arc;
 
+use self::framing::ArrayFramer;
 use self::reader::JsonParser;
 pub use self::reader::{read_patch, read_record};
 use self::sample::JsonSampler;
-pub(crate) use self::writer::writer;
+pub(crate) use self::writer::WRITER;
 pub use self::writer::{JsonForm, JsonRows, write_line};
-use crate::reader::rows::{RecordFramer, Records};
+use crate::reader::rows::Records;
 use crate::reader::sample::RecordSampler;
 use crate::reader::{Reader, RowFormat};
 
 pub(crate) const READER: Reader = Reader::Rows(&RowFormat {
-    framer: |max_record_bytes| Box::new(RecordFramer::new(true, max_record_bytes)),
+    framer: |max_record_bytes| Box::new(ArrayFramer::new(max_record_bytes)),
     records: RECORDS,
     sampler,
 });

@@ -1,12 +1,12 @@
 //! A JSON writer made for the columns of a schema: what is the same in every row is prepared once.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Schema};
 use serde_json::Value as Json;
 
 use crate::column::{Column, columns_of, is_json};
 use crate::text::TextForm;
-use crate::writer::RecordWriter;
+use crate::writer::{RecordWriter, Writer};
 
 /// Writes rows of one schema as JSON objects, with a member per column, nulls included.
 #[derive(Debug)]
@@ -78,10 +78,7 @@ impl JsonWriter {
     }
 }
 
-/// A writer of batches with the columns of `schema`.
-pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
-    Ok(Box::new(JsonWriter::new(schema)))
-}
+pub(crate) const WRITER: Writer = |schema| Ok(Box::new(JsonWriter::new(schema)));
 
 impl RecordWriter for JsonWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {

@@ -3,15 +3,16 @@
 //! The lines are cut here; what is on a line is read and written as in [`crate::json`]. Blank lines are passed over. It
 //! is the format in which a stream that breaks off can say why, in a last line `{"$error": …}`.
 
+mod framing;
 mod writer;
 
-pub(crate) use self::writer::writer;
+use self::framing::LineFramer;
+pub(crate) use self::writer::WRITER;
 use crate::json;
-use crate::reader::rows::RecordFramer;
 use crate::reader::{Reader, RowFormat};
 
 pub(crate) const READER: Reader = Reader::Rows(&RowFormat {
-    framer: |max_record_bytes| Box::new(RecordFramer::new(false, max_record_bytes)),
+    framer: |max_record_bytes| Box::new(LineFramer::new(max_record_bytes)),
     records: json::RECORDS,
     sampler: json::sampler,
 });

@@ -1,11 +1,11 @@
 //! NDJSON: a record a line.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Schema};
 use serde_json::{Value as Json, json};
 
 use crate::json::{JsonRows, write_line};
-use crate::writer::RecordWriter;
+use crate::writer::{RecordWriter, Writer};
 
 /// A record a line.
 #[derive(Debug)]
@@ -17,10 +17,7 @@ impl NdjsonWriter {
     }
 }
 
-/// A writer of batches with the columns of `schema`.
-pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
-    Ok(Box::new(NdjsonWriter::new(schema)))
-}
+pub(crate) const WRITER: Writer = |schema| Ok(Box::new(NdjsonWriter::new(schema)));
 
 impl RecordWriter for NdjsonWriter {
     fn begin(&mut self, _out: &mut Vec<u8>) -> Result<(), ArrowError> {

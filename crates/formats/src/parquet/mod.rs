@@ -8,7 +8,7 @@ mod reader;
 mod writer;
 
 use self::reader::ParquetSpool;
-pub(crate) use self::writer::writer;
+pub(crate) use self::writer::WRITER;
 use crate::reader::Reader;
 
 pub(crate) const READER: Reader =

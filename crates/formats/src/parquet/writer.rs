@@ -8,7 +8,7 @@ use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 
-use crate::writer::{RecordWriter, append};
+use crate::writer::{RecordWriter, Writer, append};
 
 /// Most rows of a row group, as many as DuckDB writes.
 const ROW_GROUP_ROWS: usize = 122_880;
@@ -42,10 +42,7 @@ impl ParquetWriter {
     }
 }
 
-/// A writer of batches with the columns of `schema`.
-pub(crate) fn writer(schema: &SchemaRef) -> Result<Box<dyn RecordWriter>, ArrowError> {
-    Ok(Box::new(ParquetWriter::new(schema)?))
-}
+pub(crate) const WRITER: Writer = |schema| Ok(Box::new(ParquetWriter::new(schema)?));
 
 impl RecordWriter for ParquetWriter {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {

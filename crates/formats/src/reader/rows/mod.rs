@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::builder::RecordBuilder;
 pub use self::framing::BYTE_ORDER_MARK;
-pub(crate) use self::framing::{Frame, Mark, RecordFramer};
+pub(crate) use self::framing::{Carry, Frame, Mark};
 pub(crate) use self::number::number_token;
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::{ReadContext, ReadError};
