@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::{BodyFormat, StoreError, StoreErrorKind};
 use flate2::write::GzDecoder;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use serde_json::{Value as Json, json};
@@ -16,7 +16,12 @@ use crate::encodings::{arrow_records, parquet_records};
 const PAGE: &str = "/api/v1/records/flights";
 const STREAM: &str = "/api/v1/records/flights/stream";
 
-/// The short name and the media type of every format, and what `Content-Type` says.
+/// Every name of a format that answers have.
+fn media_types() -> impl Iterator<Item = &'static eider_formats::MediaType> {
+    BodyFormat::written().flat_map(BodyFormat::media_types)
+}
+
+/// The short name and the media type of formats that clients rely on, and what `Content-Type` says.
 const FORMATS: [(&str, &str, &str); 6] = [
     ("ndjson", "application/x-ndjson", "application/x-ndjson"),
     ("jsonl", "application/jsonl", "application/jsonl"),
@@ -207,7 +212,7 @@ async fn what_cannot_be_produced_is_refused_with_what_can() {
         for accept in ["text/html", "application/xml, image/*", "*/*;q=0", "csv"] {
             let answer = app.send(app.request("GET", path).header(ACCEPT, accept)).await;
             assert_eq!(answer.problem(), (406, "not_acceptable".to_owned()), "{path} {accept}");
-            let available: Vec<&str> = FORMATS.iter().map(|format| format.1).collect();
+            let available: Vec<&str> = media_types().map(|media_type| media_type.essence).collect();
             assert_eq!(answer.json()["available"], json!(available));
             assert!(available.iter().all(|media_type| answer.detail().contains(media_type)));
         }
@@ -222,9 +227,8 @@ async fn what_cannot_be_produced_is_refused_with_what_can() {
             let answer = app.get(&format!("{path}?{query}")).await;
             assert_eq!(answer.problem(), (400, code.to_owned()), "{path} {query}");
         }
-        assert!(
-            app.get(&format!("{path}?format=xml")).await.detail().contains("ndjson, jsonl, json, csv, arrow, parquet")
-        );
+        let names = media_types().map(|media_type| media_type.name).collect::<Vec<_>>().join(", ");
+        assert!(app.get(&format!("{path}?format=xml")).await.detail().contains(&names));
     }
 }
 

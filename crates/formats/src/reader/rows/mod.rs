@@ -27,12 +27,14 @@ pub(crate) enum Records {
     Alone(fn() -> Arc<dyn RecordParser>),
     /// A header, which is the first record.
     Headed {
-        /// What reads the records behind a header; a sentence about what is wrong with it.
-        header: fn(Frame<'_>, &ReadContext) -> Result<Arc<dyn RecordParser>, String>,
+        header: HeaderReader,
         /// What to say of a body without one.
         missing: &'static str,
     },
 }
+
+/// What reads the records behind a header; a sentence about what is wrong with the header.
+type HeaderReader = fn(Frame<'_>, &ReadContext) -> Result<Arc<dyn RecordParser>, String>;
 
 /// Finds the ends of records in bytes that arrive in pieces of any size. Holds at most one record.
 pub(crate) trait Framer: fmt::Debug + Send {
