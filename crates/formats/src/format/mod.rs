@@ -195,6 +195,11 @@ impl Format {
         Self::ALL.into_iter().filter(|format| format.row().writer.is_some())
     }
 
+    /// The formats of both: what is answered in one of them can be sent back.
+    pub fn both_ways() -> impl Iterator<Item = Self> {
+        Self::read().filter(|format| format.row().writer.is_some())
+    }
+
     /// The format of a short name, as `?format=` has it.
     ///
     /// ```

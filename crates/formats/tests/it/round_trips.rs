@@ -17,11 +17,6 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
-/// The formats that can be read and written.
-fn both_ways() -> impl Iterator<Item = Format> {
-    Format::written().filter(|format| Format::read().any(|read| read == *format))
-}
-
 /// Batches of the columns of `schema` in a format.
 fn written(format: Format, schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<u8> {
     let mut writer = format.writer(schema).unwrap();
@@ -149,7 +144,7 @@ proptest! {
         let sent = sendable(&batch);
         let split = split % (sent.num_rows() + 1);
         let batches = [sent.slice(0, split), sent.slice(split, 0), sent.slice(split, sent.num_rows() - split)];
-        for format in both_ways() {
+        for format in Format::both_ways() {
             let body = written(format, &sent.schema(), &batches);
             let read = read_batch(&schema, &sent.schema(), format, &body, &cuts);
             prop_assert_eq!(read, sent.clone(), "{:?}", format);
@@ -169,7 +164,7 @@ proptest! {
                 continue;
             }
             let column = batch.project(&[RECORD_FIELD_COUNT + index]).unwrap();
-            for format in both_ways() {
+            for format in Format::both_ways() {
                 if format == Format::Csv && property.data_type == DataType::String && column.column(0).null_count() > 0 {
                     continue;
                 }
