@@ -9,7 +9,7 @@ use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use eider_application::{
     BodyFormat, Change, ChangeOutcome, DecodedBatch, IdOrigin, OffsetPage, PageRequest, PageStart, QueryService,
-    RecordStore, SchemaCatalog, StreamRequest, value_at,
+    RecordReader, RecordWriter, SchemaCatalog, StreamRequest, value_at,
 };
 use eider_benches::{
     FLIGHTS, TestStore, decode, encode, flights_with, keyed_flights, one_batch, paced, schema, throughput, write,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, CommitTerms, DecodedBatch, RecordStore, WriteRequest};
+use eider_application::{CommitOutcome, CommitTerms, DecodedBatch, RecordWriter, WriteRequest};
 use eider_domain::Schema;
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
 use serde_json::{Value as Json, json};

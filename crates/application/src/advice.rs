@@ -11,7 +11,7 @@ use tracing::instrument;
 
 use crate::read_log::{ReadShape, SchemaReads, SeenReads};
 use crate::timings::{Stage, timed};
-use crate::{Error, QueryService};
+use crate::{Error, QueryService, offered};
 
 /// Most properties that are looked at as candidates, those first whose reads took longest.
 const MAX_CANDIDATES: usize = 20;
@@ -122,7 +122,8 @@ impl QueryService {
         };
         let figures = figures.enumerate().filter_map(figure).collect();
         let Ok(aggregation) = Aggregation::new(Vec::new(), figures) else { return Ok(Vec::new()) };
-        let counted = async { self.store.aggregate(schema, &aggregation, None).await?.try_next().await };
+        let aggregator = offered(self.store.aggregator(), "aggregations")?;
+        let counted = async { aggregator.aggregate(schema, &aggregation, None).await?.try_next().await };
         let row = timed(Stage::Store, counted).await?;
         let columns = row.iter().flat_map(arrow_array::RecordBatch::columns);
         let counts: Vec<u64> =

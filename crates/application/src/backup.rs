@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::keys::hexadecimal;
-use crate::{Backup, Clock, DigestFile, Error, IdGenerator, RecordStore, StoreError, StoreErrorKind, blocking};
+use crate::{Backup, Clock, DigestFile, Error, IdGenerator, Store, StoreError, StoreErrorKind, blocking, offered};
 
 /// Receipts that are kept.
 const RECEIPTS: usize = 16;
@@ -21,7 +21,7 @@ const RECEIPTS: usize = 16;
 /// Takes copies of a store.
 #[derive(Debug, Clone)]
 pub struct BackupService {
-    store: Arc<dyn RecordStore>,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     receipts: Arc<Mutex<VecDeque<BackupReceipt>>>,
@@ -55,7 +55,7 @@ pub struct BackedUpSchema {
 
 impl BackupService {
     /// The use cases over a store.
-    pub fn new(store: Arc<dyn RecordStore>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
         Self { store, clock, ids, receipts: Arc::default() }
     }
 
@@ -67,7 +67,7 @@ impl BackupService {
     pub async fn begin(&self) -> Result<(String, Backup), Error> {
         let id = self.ids.next_ids(1).first().map(RecordId::to_string).unwrap_or_default();
         let taken_at = datetime_text(self.clock.now().as_micros());
-        let Backup { bytes, schemas, writes_held, pieces } = self.store.backup().await?;
+        let Backup { bytes, schemas, writes_held, pieces } = offered(self.store.backups(), "backups")?.backup().await?;
         let named = schemas.iter().map(|(name, seq)| BackedUpSchema { name: name.to_string(), commit_seq: *seq });
         let receipt = BackupReceipt {
             id: id.clone(),

@@ -11,7 +11,7 @@ use crate::query::{page_scan, stream_scan};
 use crate::timings::{Stage, timed};
 use crate::{
     Access, Error, IndexHint, PageRequest, PageStart, QueryService, ReadPlan, ReadRequest, ScanRequest, Sorting,
-    StoreError, StoreErrorKind, StreamRequest,
+    StoreError, StoreErrorKind, StreamRequest, offered,
 };
 
 /// How long a read may run to be explained.
@@ -139,8 +139,9 @@ impl QueryService {
     }
 
     async fn explain(&self, schema: &Arc<Schema>, request: ReadRequest) -> Result<Explanation, Error> {
+        let explainer = offered(self.store.explainer(), "explanations of reads")?;
         let started = Instant::now();
-        let plan = timeout(PATIENCE, timed(Stage::Store, self.store.explain(schema, &request)))
+        let plan = timeout(PATIENCE, timed(Stage::Store, explainer.explain(schema, &request)))
             .await
             .map_err(|_| too_slow())??;
         let elapsed = started.elapsed();

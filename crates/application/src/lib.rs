@@ -1,7 +1,6 @@
 //! Ports and use cases: the only vocabulary that storage adapters and edges share.
 //!
-//! A port is a trait that an adapter implements ([`RecordStore`], [`SchemaCatalog`], [`Clock`],
-//! [`IdGenerator`]). A use case is a method of a service, such as [`IngestService`]. Rows
+//! A port is a trait that an adapter implements ([`Store`] with its roles, [`Clock`], [`IdGenerator`]). A use case is a method of a service, such as [`IngestService`]. Rows
 //! cross both as Arrow record batches, never one by one.
 
 mod advice;
@@ -41,18 +40,20 @@ pub use ingest::{
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
+pub(crate) use ports::offered;
 pub use ports::{
-    ANSWER_LIFETIME, Access, AnswerToKeep, Backup, BatchWriter, CONTRADICTION_SAMPLE, Change, ChangeOutcome,
-    CheckpointFigures, Clock, CommitFigures, CommitOutcome, CommitReceipt, CommitTerms, ConflictingKey,
-    ConnectionFigures, Contradiction, DataProfile, DeleteOutcome, Distribution, Durability, EngineMemory,
-    EvolutionFigures, EvolutionOutcome, EvolutionRequest, FailureReport, FailureReports, FieldProfile, Figure,
-    FileFigures, IdCheck, IdGenerator, IdOrigin, IdentityStatistics, IndexHint, KeptAnswer, KeyConflict,
-    MemoryLimitSource, MemoryProbe, MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES,
-    PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, ReadPlan, ReadRequest, RecordCacheFigures,
-    RecordStore, RecordStream, ReportStream, RuleOutcome, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion,
-    SharedKey, Sorting, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures, StoredIssues, StoredReport,
-    SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteReceipt, WriteRequest, issue_columns,
-    position_key,
+    ANSWER_LIFETIME, Access, Aggregator, AnswerToKeep, Backup, BackupMethod, BackupSource, BatchWriter,
+    CONTRADICTION_SAMPLE, Change, ChangeOutcome, CheckpointFigures, Clock, CommitFigures, CommitLog, CommitOutcome,
+    CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, Contradiction, DataProfile, DeleteOutcome,
+    Distribution, Durability, EngineMemory, EvolutionFigures, EvolutionOutcome, EvolutionRequest, Explainer,
+    FailureReport, FailureReports, FieldProfile, Figure, FileFigures, IdCheck, IdGenerator, IdOrigin,
+    IdentityStatistics, IndexHint, Indexes, KeptAnswer, KeptAnswers, KeyConflict, MemoryLimitSource, MemoryProbe,
+    MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES,
+    PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, Profiler, ReadPlan, ReadRequest, RecordCacheFigures, RecordReader,
+    RecordStream, RecordWriter, ReportStream, RuleChecker, RuleOutcome, ScanRequest, SchemaCatalog, SchemaEvolution,
+    SchemaStatistics, SchemaVersion, SharedKey, Sorting, Store, StoreCapabilities, StoreError, StoreErrorKind,
+    StoreFigures, StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
+    WriteReceipt, WriteRequest, Writers, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
 pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};

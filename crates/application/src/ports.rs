@@ -1,44 +1,56 @@
 //! What the use cases ask of the outside: a store, a catalog, a clock and a source of ids.
 
 mod backup;
+mod capabilities;
 mod catalog;
 mod change;
+mod clock;
+mod commit_log;
 mod error;
 mod evolution;
+mod explainer;
 mod figures;
+mod idempotency;
 mod memory;
-mod plan;
-mod profile;
+mod profiler;
+mod reader;
 mod record_stream;
 mod reports;
+mod rule_checker;
 mod store;
-mod time;
-mod validation;
-mod write;
+mod writer;
 
-pub use backup::Backup;
+pub use backup::{Backup, BackupSource};
+pub use capabilities::{BackupMethod, Durability, Indexes, StoreCapabilities, Writers};
 pub use catalog::{IdCheck, IdentityStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
+pub use clock::{Clock, IdGenerator};
+pub use commit_log::CommitLog;
 pub use error::{StoreError, StoreErrorKind};
-pub use evolution::{CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaVersion};
+pub use evolution::{
+    CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaEvolution, SchemaVersion,
+};
+pub use explainer::{Access, Explainer, IndexHint, ReadPlan, ReadRequest, Sorting};
 pub use figures::{
     CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures,
     MemoryTag, RecordCacheFigures, StoreFigures,
 };
+pub use idempotency::{ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, KeptAnswers};
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
-pub use plan::{Access, IndexHint, ReadPlan, ReadRequest, Sorting};
-pub use profile::{
+pub use profiler::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
-    ProfileRequest,
+    ProfileRequest, Profiler,
 };
+pub use reader::{Aggregator, POSITION_SEQUENCE, RecordReader, ScanRequest, position_key};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream, StoredReport};
-pub use store::{Durability, POSITION_SEQUENCE, RecordStore, ScanRequest, StoreCapabilities, position_key};
-pub use time::{Clock, IdGenerator};
-pub use validation::{
-    RuleOutcome, StoredIssues, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, issue_columns,
+pub use rule_checker::{
+    RuleChecker, RuleOutcome, StoredIssues, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
+    issue_columns,
 };
-pub use write::{
-    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeptAnswer,
-    KeyConflict, OnConflict, SharedKey, WriteReceipt, WriteRequest,
+pub use store::Store;
+pub(crate) use store::offered;
+pub use writer::{
+    BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict, RecordWriter,
+    SharedKey, WriteReceipt, WriteRequest,
 };

@@ -6,7 +6,7 @@ use eider_domain::Schema;
 use tracing::instrument;
 
 use crate::timings::{Stage, timed};
-use crate::{DataProfile, Error, ProfileRequest, QueryService};
+use crate::{DataProfile, Error, ProfileRequest, QueryService, offered};
 
 impl QueryService {
     /// Figures of the values of matching records: one pass over them, and one over each field for its most frequent values,
@@ -16,6 +16,7 @@ impl QueryService {
     /// [`Error::Store`].
     #[instrument(name = "records.profile", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, Error> {
-        Ok(timed(Stage::Store, self.store.profile(schema, request)).await?)
+        let profiler = offered(self.store.profiler(), "profiles")?;
+        Ok(timed(Stage::Store, profiler.profile(schema, request)).await?)
     }
 }

@@ -15,7 +15,7 @@ use tracing::instrument;
 
 use crate::read_log::ReadLog;
 use crate::timings::{Stage, timed};
-use crate::{Cursors, Error, RecordStore, RecordStream, ScanRequest, StoreError, StoreErrorKind, StoreFigures};
+use crate::{Cursors, Error, RecordStream, ScanRequest, Store, StoreError, StoreErrorKind, StoreFigures, offered};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +131,7 @@ pub struct Groups {
 /// Reads records: one, a page, a count or all of them, and figures over groups of them.
 #[derive(Debug, Clone)]
 pub struct QueryService {
-    pub(crate) store: Arc<dyn RecordStore>,
+    pub(crate) store: Arc<dyn Store>,
     /// What was asked for.
     pub(crate) reads: ReadLog,
     max_page_bytes: usize,
@@ -139,7 +139,7 @@ pub struct QueryService {
 
 impl QueryService {
     /// A service over a store, whose pages are as large as their records.
-    pub fn new(store: Arc<dyn RecordStore>) -> Self {
+    pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, reads: ReadLog::new(), max_page_bytes: usize::MAX }
     }
 
@@ -240,7 +240,8 @@ impl QueryService {
         limit: Option<u64>,
     ) -> Result<RecordStream, Error> {
         let started = Instant::now();
-        let mut groups = timed(Stage::Store, self.store.aggregate(schema, aggregation, limit)).await?;
+        let aggregator = offered(self.store.aggregator(), "aggregations")?;
+        let mut groups = timed(Stage::Store, aggregator.aggregate(schema, aggregation, limit)).await?;
         self.reads.note(schema, &aggregation.filter, started.elapsed(), None);
         let columns = Arc::clone(groups.schema());
         let first = groups.try_next().await?.map(in_range).transpose()?;

@@ -8,8 +8,8 @@ use tracing::instrument;
 
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, RecordStore, SchemaCatalog, SchemaStatistics,
-    SchemaVersion, StoreError, StoreErrorKind, blocking, schema_tag,
+    Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, SchemaStatistics, SchemaVersion, Store,
+    StoreError, StoreErrorKind, blocking, offered, schema_tag,
 };
 
 /// How often a change of a schema is tried while others come first.
@@ -18,15 +18,14 @@ const ATTEMPTS: usize = 16;
 /// Defines, shows and removes schemas.
 #[derive(Debug, Clone)]
 pub struct SchemaService {
-    catalog: Arc<dyn SchemaCatalog>,
-    store: Arc<dyn RecordStore>,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
 
 impl SchemaService {
-    /// A service over a catalog and the store that belongs to it.
-    pub fn new(catalog: Arc<dyn SchemaCatalog>, store: Arc<dyn RecordStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { catalog, store, clock }
+    /// A service over a store.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
     }
 
     /// Creates a schema, its table and its indexes from a definition.
@@ -40,7 +39,7 @@ impl SchemaService {
         let definition = definition.map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
         let schema = Schema::new(definition, 1, self.clock.now());
-        timed(Stage::Store, self.catalog.create(schema)).await.map_err(|error| match error.kind() {
+        timed(Stage::Store, self.store.create(schema)).await.map_err(|error| match error.kind() {
             StoreErrorKind::Conflict => Error::SchemaExists { name },
             _ => error.into(),
         })
@@ -51,7 +50,7 @@ impl SchemaService {
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::Store`].
     pub async fn get(&self, name: &SchemaName) -> Result<Arc<Schema>, Error> {
-        self.catalog.get(name).await.map_err(|error| not_found(error, name))
+        self.store.get(name).await.map_err(|error| not_found(error, name))
     }
 
     /// The record count, size and indexes of a schema.
@@ -87,6 +86,7 @@ impl SchemaService {
         is_dry_run: bool,
     ) -> Result<Arc<Schema>, Error> {
         let document = Arc::new(document);
+        let changes = offered(self.store.evolution(), "changes of schemas")?;
         // Another change may come first, and this one is then made of what it left.
         for _ in 0..ATTEMPTS {
             let schema = self.get(name).await?;
@@ -101,7 +101,7 @@ impl SchemaService {
             }
             let next = schema.evolved(&evolution);
             let request = EvolutionRequest { schema: Arc::clone(&schema), evolution, at: self.clock.now(), is_dry_run };
-            match timed(Stage::Store, self.catalog.evolve(request)).await {
+            match timed(Stage::Store, changes.evolve(request)).await {
                 Ok(EvolutionOutcome::Evolved(schema)) => return Ok(schema),
                 Ok(EvolutionOutcome::Possible) => {
                     return Ok(Arc::new(next));
@@ -119,7 +119,12 @@ impl SchemaService {
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::Store`].
     pub async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, Error> {
-        timed(Stage::Store, self.catalog.versions(name)).await.map_err(|error| not_found(error, name))
+        let Some(evolution) = self.store.evolution() else {
+            let schema = self.get(name).await?;
+            let (definition, since) = (schema.definition().clone(), schema.created_at());
+            return Ok(vec![SchemaVersion { version: schema.version(), definition, since }]);
+        };
+        timed(Stage::Store, evolution.versions(name)).await.map_err(|error| not_found(error, name))
     }
 
     /// Every schema, ordered by name.
@@ -127,7 +132,7 @@ impl SchemaService {
     /// # Errors
     /// [`Error::Store`].
     pub async fn list(&self) -> Result<Vec<Arc<Schema>>, Error> {
-        Ok(self.catalog.list().await?)
+        Ok(self.store.list().await?)
     }
 
     /// Removes a schema with its table and records, if it is as the preconditions say.
@@ -142,7 +147,7 @@ impl SchemaService {
                 return Err(Error::StaleSchema { version: schema.version() });
             }
             let expected = if preconditions.ask_nothing() { None } else { Some(&schema) };
-            match timed(Stage::Store, self.catalog.remove(name, expected)).await {
+            match timed(Stage::Store, self.store.remove(name, expected)).await {
                 // It is another version by now, which the preconditions may allow.
                 Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
                 removed => return removed.map_err(|error| not_found(error, name)),

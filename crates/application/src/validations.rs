@@ -24,8 +24,8 @@ pub use job::{ValidationJob, ValidationProgress, ValidationState};
 use self::jobs::Jobs;
 use crate::timings::{Stage, timed};
 use crate::{
-    Clock, CommitReceipt, Error, IdGenerator, KeyId, RecordStore, StoreError, StoreErrorKind, SuggestionOutcome,
-    SuggestionRequest, ValidationRequest, blocking,
+    Clock, CommitReceipt, Error, IdGenerator, KeyId, RuleChecker, Store, StoreError, StoreErrorKind, SuggestionOutcome,
+    SuggestionRequest, ValidationRequest, blocking, offered,
 };
 
 /// How long the call that starts a validation waits for its end.
@@ -72,7 +72,7 @@ pub struct AppliedRules {
 /// Checks rules against what is stored, and writes what they suggest.
 #[derive(Debug, Clone)]
 pub struct ValidationService {
-    store: Arc<dyn RecordStore>,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     jobs: Arc<Jobs>,
@@ -81,7 +81,7 @@ pub struct ValidationService {
 impl ValidationService {
     /// The use cases over a store.
     pub fn new(
-        store: Arc<dyn RecordStore>,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         limits: ValidationLimits,
@@ -102,6 +102,7 @@ impl ValidationService {
         document: Option<&Arc<Json>>,
         owner: Option<KeyId>,
     ) -> Result<Arc<ValidationJob>, Error> {
+        self.rule_checker()?;
         let rules = match document.map(Arc::clone) {
             None => RuleSet::of(schema),
             Some(document) => {
@@ -129,6 +130,10 @@ impl ValidationService {
         Ok(job)
     }
 
+    fn rule_checker(&self) -> Result<&dyn RuleChecker, StoreError> {
+        offered(self.store.rule_checker(), "rules on what is stored")
+    }
+
     async fn run(self, job: Arc<ValidationJob>) {
         let (started, told) = (Instant::now(), Arc::clone(&job));
         let request = ValidationRequest {
@@ -137,8 +142,9 @@ impl ValidationService {
             max_issue_bytes: self.jobs.limits().max_issue_bytes,
             progress: Arc::new(move |outcome| told.found(outcome)),
         };
+        let validate = async { self.rule_checker()?.validate(job.schema(), request).await };
         let outcome = tokio::select! {
-            outcome = self.store.validate(job.schema(), request) => Some(outcome),
+            outcome = validate => Some(outcome),
             () = job.ended() => None,
         };
         job.end(outcome, started.elapsed(), self.clock.now());
@@ -207,7 +213,7 @@ impl ValidationService {
             (CommitReceipt { rows: 0, commit_seq: self.store.commit_seq(schema).await? }, Vec::new())
         } else {
             let request = SuggestionRequest { rules: rules.clone().into(), at: self.clock.now() };
-            match timed(Stage::Store, self.store.apply_suggestions(schema, request)).await? {
+            match timed(Stage::Store, self.rule_checker()?.apply_suggestions(schema, request)).await? {
                 SuggestionOutcome::Written { receipt, changed } => (receipt, changed),
                 SuggestionOutcome::Unsettled(places) => {
                     let names: Vec<&str> = places.iter().map(|place| rules[*place].name()).collect();

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use eider_application::{
-    BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, RecordStore,
-    SchemaCatalog, SchemaService, SystemClock, UuidV7Generator, ValidationService,
+    BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, SchemaService,
+    Store, SystemClock, UuidV7Generator, ValidationService,
 };
 use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
 
@@ -133,12 +133,11 @@ fn services(
     memory: MemoryGuard,
     dropped_lines: DroppedLines,
 ) -> Services {
-    let store = Arc::new(store.clone());
-    let (catalog, records): (Arc<dyn SchemaCatalog>, Arc<dyn RecordStore>) = (Arc::clone(&store) as _, store);
+    let records: Arc<dyn Store> = Arc::new(store.clone());
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
     let reports = Arc::new(FileReports::new(settings.process.data_dir.join(REPORTS)));
     Services {
-        schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
+        schemas: SchemaService::new(Arc::clone(&records), Arc::clone(&clock) as _),
         ingest: IngestService::new(
             Arc::clone(&records),
             Arc::clone(&clock) as _,

@@ -1,42 +1,35 @@
-//! The adapter: both ports on one instance.
+//! The adapter: every role of a store, on one instance.
+
+mod reading;
+mod writing;
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BatchWriter, Change, ChangeOutcome, CommitReceipt, DataProfile, DeleteOutcome, Durability,
-    EvolutionOutcome, EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest,
-    RecordStore, RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, StoreCapabilities,
-    StoreError, StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
-    WriteRequest, blocking,
+    Aggregator, BackupMethod, BackupSource, Durability, EvolutionOutcome, EvolutionRequest, Explainer, Indexes,
+    KeptAnswers, Profiler, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store, StoreCapabilities,
+    StoreError, StoreErrorKind, StoreFigures, Writers, blocking,
 };
-use eider_domain::{Aggregation, Filter, RecordId, Schema, SchemaName, Timestamp};
+use eider_domain::{Schema, SchemaName};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
-use tracing::{Instrument, instrument};
+use tracing::instrument;
 
 use crate::catalog::{self, Counters, LoadedSchema};
-use crate::error::{internal, schema_removed, store_error};
+use crate::error::store_error;
 use crate::evolution::{self, EvolutionRecorders, TableVersion};
 use crate::figures::{CommitRecorders, Observation, Observed};
-use crate::issues::IssueWriter;
 use crate::pool::PoolStatus;
-use crate::prepared::Prepared;
 use crate::ranges::RangeStatus;
-use crate::record_cache::{Ids, RecordCache};
-use crate::scan::{Scan, Source, scan_schema};
+use crate::record_cache::RecordCache;
 use crate::shared::{Queues, Shared, Table};
-use crate::statistics::{record_counts, statistics};
 use crate::wal::CutLog;
 use crate::worker::{Decision, transaction};
-use crate::writer::StagedWriter;
 use crate::{
-    IdFilterStatus, StoreSettings, backup, checkpoint, engine, explain, figures, group, ident, identity, pool, profile,
-    reads, scan, sql, suggestions, validation, wal, worker,
+    IdFilterStatus, StoreSettings, checkpoint, engine, figures, group, ident, identity, pool, reads, wal, worker,
 };
 
 /// A store in one DuckDB file.
@@ -239,7 +232,10 @@ impl SchemaCatalog for DuckDbStore {
         })
         .await
     }
+}
 
+#[async_trait]
+impl SchemaEvolution for DuckDbStore {
     #[instrument(name = "store.evolve_schema", level = "debug", skip_all, fields(schema.name = %request.schema.name()))]
     async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
         evolution::evolve(self, request).await
@@ -252,223 +248,19 @@ impl SchemaCatalog for DuckDbStore {
 }
 
 #[async_trait]
-impl RecordStore for DuckDbStore {
-    #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
-        let Table { version, ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
-        let (columns, commit_seq) = (scan_schema(schema, &request), *committed.borrow());
-        let source = Source::Records { request, ranges, lookups, commit_seq };
-        let batch = self.shared.settings.scan_batch;
-        scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), version, columns, source, batch }).await
-    }
-
-    #[instrument(name = "store.record", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
-        let table = self.shared.table_of(schema)?;
-        match table.records.get(*id.as_uuid())? {
-            Some(record) => Ok(Some(record)),
-            None => reads::submit(&table.reads, id).await,
-        }
-    }
-
-    #[instrument(name = "store.aggregate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn aggregate(
-        &self,
-        schema: &Arc<Schema>,
-        aggregation: &Aggregation,
-        limit: Option<u64>,
-    ) -> Result<RecordStream, StoreError> {
-        let version = self.shared.table_of(schema)?.version;
-        let (columns, batch) = (aggregation.arrow(), self.shared.settings.scan_batch);
-        let groups = async |summation| {
-            let (columns, version) = (Arc::clone(&columns), version.clone());
-            let source = Source::Groups(sql::aggregate(schema, aggregation, limit, summation));
-            scan::scan(&self.shared.pool, Scan { schema: Arc::clone(schema), version, columns, source, batch }).await
-        };
-        // Groups come in an order, so that they are all made before the first one comes.
-        match groups(sql::Summation::Fast).await {
-            Err(error) if error.kind() == StoreErrorKind::OutOfRange => groups(sql::Summation::Exact).await,
-            outcome => outcome,
-        }
-    }
-
-    #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
-        let version = self.shared.table_of(schema)?.version;
-        let started = Instant::now();
-        let statement = sql::count(schema, filter);
-        let count = worker::read_version(&self.shared.pool, version, move |connection| {
-            let mut prepared = Prepared::new(connection, &statement)?;
-            let count = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
-            count.map_err(store_error)
-        })
-        .await?;
-        let name = schema.name();
-        tracing::info!(schema.name = %name, count.rows = count, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store count");
-        Ok(count)
-    }
-
-    #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
-        let Table { version, ranges, lookups, committed, .. } = self.shared.table_of(schema)?;
-        let (schema, request, commit_seq) = (Arc::clone(schema), request.clone(), *committed.borrow());
-        let explain =
-            move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
-        worker::read_version(&self.shared.pool, version, explain).await
-    }
-
-    #[instrument(name = "store.profile", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
-        let version = self.shared.table_of(schema)?.version;
-        let caller = Arc::new(());
-        let (schema, request, waiting) = (Arc::clone(schema), request.clone(), Arc::downgrade(&caller));
-        let profile = move |connection: &_| profile::profile(connection, (&schema, &version), &request, &waiting);
-        worker::read(&self.shared.pool, profile).await
-    }
-
-    async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
-        let version = self.shared.table_of(&request.schema)?.version;
-        Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request, version)))
-    }
-
-    #[instrument(name = "store.change", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
-        let queue = self.shared.table_of(schema)?.queue;
-        group::submit(&queue, change).await
-    }
-
-    #[instrument(name = "store.delete", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn delete(
-        &self,
-        schema: &Arc<Schema>,
-        filter: &Filter,
-        max_affected: u64,
-    ) -> Result<DeleteOutcome, StoreError> {
-        let started = Instant::now();
-        let statement = sql::delete(schema, filter);
-        let mut turn = self.shared.turn(schema).await?;
-        let begun = Instant::now();
-        let (name, schema) = (schema.name(), Arc::clone(schema));
-        let outcome = worker::write(&self.shared.pool, move |connection| {
-            let next = turn.counters().after(0);
-            let records = turn.records();
-            let _change = records.begin_change(Ids::All);
-            let (rows, is_committed) = transaction(connection, || {
-                let rows = connection
-                    .execute(&statement.sql, params_from_iter(statement.values.iter()))
-                    .map_err(store_error)? as u64;
-                if rows == 0 || rows > max_affected {
-                    return Ok(Decision::RollBack((rows, false)));
-                }
-                catalog::advance(connection, &schema, next)?;
-                Ok(Decision::Commit((rows, true)))
-            })?;
-            if is_committed {
-                turn.advance_deleted(next);
-                return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq() }));
-            }
-            Ok(match rows {
-                0 => DeleteOutcome::Deleted(turn.unchanged()),
-                matching => DeleteOutcome::TooMany { matching },
-            })
-        })
-        .await?;
-        if outcome.deleted() > 0 {
-            self.shared.commits.bulk_seconds.record(begun.elapsed().as_secs_f64());
-        }
-        let (rows, duration_ms) = (outcome.deleted(), started.elapsed().as_secs_f64() * 1e3);
-        tracing::info!(schema.name = %name, delete.rows = rows, duration_ms, "store delete");
-        Ok(outcome)
-    }
-
-    async fn kept_answer(
-        &self,
-        schema: &Arc<Schema>,
-        key: &str,
-        since: Timestamp,
-    ) -> Result<Option<KeptAnswer>, StoreError> {
-        self.shared.table_of(schema)?;
-        let (schema, key) = (Arc::clone(schema), key.to_owned());
-        worker::read(&self.shared.pool, move |connection| catalog::kept_answer(connection, &schema, &key, since)).await
-    }
-
-    async fn commit_seq(&self, schema: &Arc<Schema>) -> Result<u64, StoreError> {
-        Ok(*self.shared.table_of(schema)?.committed.borrow())
-    }
-
-    async fn wait_for_commit(
-        &self,
-        schema: &Arc<Schema>,
-        commit_seq: u64,
-        at_most: Duration,
-    ) -> Result<(), StoreError> {
-        let Table { committed, lost_commits, .. } = self.shared.table_of(schema)?;
-        if lost_commits.iter().any(|range| range.contains(&commit_seq)) {
-            let message = "the commit was lost when the store was restored";
-            return Err(StoreError::new(StoreErrorKind::CommitLost, message));
-        }
-        let mut committed = committed.subscribe();
-        let reached = committed.wait_for(|last| *last >= commit_seq);
-        match tokio::time::timeout(at_most, reached).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(schema_removed()),
-            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout, "the commit did not come in time")),
-        }
-    }
-
-    #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        let Table { id_filter, version, .. } = self.shared.table_of(schema)?;
-        let filter = id_filter.status();
-        let identity = IdentityStatistics {
-            has_index: false,
-            generated_ids: IdCheck::ByConstruction,
-            given_ids: if filter.is_given_up { IdCheck::Scan } else { IdCheck::FilterThenScan },
-            filter_bytes: filter.bytes,
-        };
-        let schema = Arc::clone(schema);
-        let count = move |connection: &_| statistics(connection, &schema, identity);
-        worker::read_version(&self.shared.pool, version, count).await
-    }
-
-    #[instrument(name = "store.record_counts", level = "debug", skip_all)]
-    async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
-        let (shared, schemas) = (Arc::clone(&self.shared), schemas.to_vec());
-        worker::read(&self.shared.pool, move |connection| record_counts(connection, &shared, &schemas)).await
-    }
-
-    #[instrument(name = "store.validate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError> {
-        let version = self.shared.table_of(schema)?.version;
-        let (schema, directory) = (Arc::clone(schema), self.shared.settings.temp_directory.clone());
-        let waiting = Arc::new(());
-        let caller = Arc::downgrade(&waiting);
-        let issues = IssueWriter::new(directory, request.max_issue_bytes, request.rules.len());
-        let validate =
-            move |connection: &_| validation::validate(connection, (&schema, &version), &request, issues, &caller);
-        let validation = worker::read(&self.shared.pool, validate).await;
-        drop(waiting);
-        validation
-    }
-
-    #[instrument(name = "store.apply_suggestions", level = "debug", skip_all, fields(schema.name = %schema.name()))]
-    async fn apply_suggestions(
-        &self,
-        schema: &Arc<Schema>,
-        request: SuggestionRequest,
-    ) -> Result<SuggestionOutcome, StoreError> {
-        suggestions::apply(&self.shared, schema, request).await
-    }
-
-    #[instrument(name = "store.backup", level = "debug", skip_all)]
-    async fn backup(&self) -> Result<Backup, StoreError> {
-        // To its end, also when nobody waits for it any more: the turns are held as long as the checkpoint runs.
-        let begun = tokio::spawn(backup::begin(Arc::clone(&self.shared)).in_current_span());
-        begun.await.map_err(|error| internal("the backup did not begin").with_source(error))?
-    }
-
+impl Store for DuckDbStore {
     async fn check(&self) -> Result<(), StoreError> {
         worker::read(&self.shared.pool, |connection| connection.execute_batch("SELECT 1").map_err(store_error)).await
+    }
+
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities {
+            durability: Durability::Fsync,
+            has_unique_keys: true,
+            indexes: Indexes::Exact,
+            writers: Writers::OneProcess,
+            backup: BackupMethod::File,
+        }
     }
 
     fn figures(&self) -> StoreFigures {
@@ -486,7 +278,31 @@ impl RecordStore for DuckDbStore {
         }
     }
 
-    fn capabilities(&self) -> StoreCapabilities {
-        StoreCapabilities { has_unique_keys: true, durability: Durability::Fsync }
+    fn evolution(&self) -> Option<&dyn SchemaEvolution> {
+        Some(self)
+    }
+
+    fn aggregator(&self) -> Option<&dyn Aggregator> {
+        Some(self)
+    }
+
+    fn kept_answers(&self) -> Option<&dyn KeptAnswers> {
+        Some(self)
+    }
+
+    fn rule_checker(&self) -> Option<&dyn RuleChecker> {
+        Some(self)
+    }
+
+    fn profiler(&self) -> Option<&dyn Profiler> {
+        Some(self)
+    }
+
+    fn explainer(&self) -> Option<&dyn Explainer> {
+        Some(self)
+    }
+
+    fn backups(&self) -> Option<&dyn BackupSource> {
+        Some(self)
     }
 }

@@ -97,7 +97,7 @@ fn lost() -> StoreError {
 mod tests {
     use std::time::Duration;
 
-    use eider_application::{RecordStore, SchemaCatalog};
+    use eider_application::{RecordWriter, SchemaCatalog};
     use eider_testkit::{batch, schema};
     use serde_json::json;
     use tokio::time::timeout;

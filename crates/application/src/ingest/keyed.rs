@@ -55,7 +55,7 @@ impl IngestService {
         };
         let now = self.clock.now();
         if let Some(kept) =
-            timed(Stage::Store, self.store.kept_answer(schema, &key, now.minus(ANSWER_LIFETIME))).await?
+            timed(Stage::Store, self.kept_answers()?.kept_answer(schema, &key, now.minus(ANSWER_LIFETIME))).await?
         {
             if kept.fingerprint != fingerprint {
                 return Err(Error::IdempotencyMismatch);

@@ -22,8 +22,8 @@ use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, pat
 use crate::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
-    IdGenerator, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, RecordStore, ReportStream,
-    StoreError, blocking, record_tag,
+    IdGenerator, KeptAnswers, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store,
+    StoreError, blocking, offered, record_tag,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
@@ -51,7 +51,7 @@ impl StoredRecord {
 /// Creates, changes and deletes records.
 #[derive(Debug, Clone)]
 pub struct IngestService {
-    pub(super) store: Arc<dyn RecordStore>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGenerator>,
     pub(super) limits: IngestLimits,
@@ -69,7 +69,7 @@ pub struct IngestService {
 impl IngestService {
     /// A service over a store, with the limits that every write keeps.
     pub fn new(
-        store: Arc<dyn RecordStore>,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         reports: Arc<dyn FailureReports>,
@@ -222,6 +222,11 @@ impl IngestService {
         let report = self.reports.open(import, since).await?;
         let report = report.filter(|report| reader.has(Verb::Admin) || report.owner == reader.key_id());
         report.map(|report| report.lines).ok_or(Error::ReportNotFound { import })
+    }
+
+    /// What finds the answer that a call under a key got before.
+    pub(super) fn kept_answers(&self) -> Result<&dyn KeptAnswers, StoreError> {
+        offered(self.store.kept_answers(), "idempotency keys")
     }
 
     pub(super) async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use eider_domain::SchemaName;
 use futures::stream::BoxStream;
@@ -26,4 +27,15 @@ impl fmt::Debug for Backup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Backup").field("bytes", &self.bytes).field("schemas", &self.schemas).finish_non_exhaustive()
     }
+}
+
+/// Copies everything that a store holds.
+#[async_trait]
+pub trait BackupSource: fmt::Debug + Send + Sync + 'static {
+    /// Begins a copy of everything, while writes go on.
+    ///
+    /// # Errors
+    /// `Unavailable` with the budget `backups` while another copy is taken, and
+    /// with `checkpoint` when reads that began before it do not let everything be written out in time; `StorageFull`.
+    async fn backup(&self) -> Result<Backup, StoreError>;
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use eider_domain::{Index, Schema, SchemaName};
 
-use crate::{EvolutionOutcome, EvolutionRequest, SchemaVersion, StoreError};
+use crate::StoreError;
 
-/// Keeps schemas. One adapter object implements this and [`crate::RecordStore`], so that a schema, its table
-/// and its indexes change in one transaction.
+/// Keeps schemas.
 #[async_trait]
 pub trait SchemaCatalog: fmt::Debug + Send + Sync + 'static {
     /// Stores a schema and makes its table and indexes: all or nothing.
@@ -29,20 +28,6 @@ pub trait SchemaCatalog: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of the engine.
     async fn list(&self) -> Result<Vec<Arc<Schema>>, StoreError>;
-
-    /// Changes a schema, its table and its indexes: all or nothing. Scans that run keep their snapshot and their schema.
-    ///
-    /// Writes to the schema wait meanwhile. Goes on when the caller goes away.
-    ///
-    /// # Errors
-    /// `NotFound`; `SchemaChanged` when the schema is of another version by now; `Unavailable` with the budget `writer`.
-    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError>;
-
-    /// Every version of a schema, the oldest first.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError>;
 
     /// Removes a schema with its table, indexes and records: all or nothing. Scans that run keep their snapshot. With
     /// `expected` exactly this version of it, as [`SchemaCatalog::get`] gave it.
@@ -76,6 +61,12 @@ pub struct IdentityStatistics {
     pub given_ids: IdCheck,
     /// Bytes of memory that a filter over the ids takes now.
     pub filter_bytes: u64,
+}
+
+impl IdentityStatistics {
+    /// Every id is looked for among those that are stored.
+    pub const SCANNED: Self =
+        Self { has_index: false, generated_ids: IdCheck::Scan, given_ids: IdCheck::Scan, filter_bytes: 0 };
 }
 
 /// How it is found out whether an id is stored already.

@@ -1,10 +1,14 @@
-//! Changes of schemas, as a store is asked for them.
+//! The port that changes schemas in place.
 
+use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use eider_domain::{
-    Evolution, Field, NewKey, PropertyName, RecordId, Schema, SchemaDefinition, Timestamp, ViolationCode,
+    Evolution, Field, NewKey, PropertyName, RecordId, Schema, SchemaDefinition, SchemaName, Timestamp, ViolationCode,
 };
+
+use crate::StoreError;
 
 /// A change of a schema, its table and its indexes.
 #[derive(Debug, Clone)]
@@ -66,4 +70,22 @@ pub struct SchemaVersion {
     pub definition: SchemaDefinition,
     /// When it came into force.
     pub since: Timestamp,
+}
+
+/// Changes schemas in place, together with the records that they have.
+#[async_trait]
+pub trait SchemaEvolution: fmt::Debug + Send + Sync + 'static {
+    /// Changes a schema, its table and its indexes: all or nothing. Scans that run keep their snapshot and their schema.
+    ///
+    /// Writes to the schema wait meanwhile. Goes on when the caller goes away.
+    ///
+    /// # Errors
+    /// `NotFound`; `SchemaChanged` when the schema is of another version by now; `Unavailable` with the budget `writer`.
+    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError>;
+
+    /// Every version of a schema, the oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError>;
 }

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use eider_application::{
-    BackupService, IngestLimits, IngestService, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, RecordStore,
-    SchemaCatalog, SchemaService, ValidationLimits, ValidationService,
+    BackupService, IngestLimits, IngestService, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, SchemaService,
+    Store, ValidationLimits, ValidationService,
 };
 use eider_http_api::{DroppedLines, HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
@@ -82,13 +82,12 @@ impl TestApp {
     pub(crate) fn start_over(mut settings: HttpSettings, limits: IngestLimits, reports: MemoryReports) -> Self {
         settings.workers = Some(1);
         let store = MemoryStore::new();
-        let records: Arc<dyn RecordStore> = Arc::new(store.clone());
-        let catalog: Arc<dyn SchemaCatalog> = Arc::new(store.clone());
+        let records: Arc<dyn Store> = Arc::new(store.clone());
         let clock = Arc::new(FixedClock::default());
         let memory = MemoryGuard::new(MemoryGuardSettings::default());
         let keys = KeyRing::open(Arc::clone(&clock) as _);
         let services = Services {
-            schemas: SchemaService::new(catalog, Arc::clone(&records), Arc::clone(&clock) as _),
+            schemas: SchemaService::new(Arc::clone(&records), Arc::clone(&clock) as _),
             ingest: IngestService::new(
                 Arc::clone(&records),
                 Arc::clone(&clock) as _,

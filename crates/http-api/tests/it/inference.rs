@@ -104,7 +104,7 @@ fn sendable(batch: &RecordBatch) -> RecordBatch {
 async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome) {
     let store = Arc::new(MemoryStore::new());
     let clock = Arc::new(FixedClock::default());
-    let schemas = SchemaService::new(Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&clock) as _);
+    let schemas = SchemaService::new(Arc::clone(&store) as _, Arc::clone(&clock) as _);
     let (ids, reports) = (Arc::new(SequentialIds::new()), Arc::new(MemoryReports::default()));
     let ingest = IngestService::new(store, clock, ids, reports, IngestLimits::default());
     let body = Bytes::from(body);

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use eider_application::{Backup, RecordStore, ScanRequest, StoreError, StoreErrorKind};
+use eider_application::{
+    Backup, BackupSource, CommitLog, RecordReader, RecordWriter, ScanRequest, Store, StoreError, StoreErrorKind,
+};
 use eider_domain::{Filter, RecordQuery};
 use eider_store_duckdb::{Content, StoreSettings, contents};
 use eider_testkit::condition;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use eider_application::{
-    EvolutionOutcome, EvolutionRequest, RecordStore, RecordStream, ScanRequest, SchemaCatalog, StoreErrorKind,
+    EvolutionOutcome, EvolutionRequest, RecordReader, RecordStream, RecordWriter, ScanRequest, SchemaCatalog,
+    SchemaEvolution, StoreErrorKind,
 };
 use eider_domain::{Evolution, RecordQuery, Schema, Timestamp};
 use eider_store_duckdb::{DuckDbStore, StoreSettings, Thoroughness, examine};

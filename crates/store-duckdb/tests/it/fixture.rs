@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use eider_application::{CommitOutcome, CommitTerms, IdOrigin, RecordStore, SchemaCatalog, WriteReceipt, WriteRequest};
+use eider_application::{
+    CommitOutcome, CommitTerms, IdOrigin, RecordWriter, SchemaCatalog, WriteReceipt, WriteRequest,
+};
 use eider_domain::Schema;
 use eider_store_duckdb::{DuckDbStore, PoolSettings, StoreSettings};
 use serde_json::json;

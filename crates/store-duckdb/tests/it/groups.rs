@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Change, ChangeOutcome, IdOrigin, RecordStore, StoreErrorKind};
+use eider_application::{Change, ChangeOutcome, IdOrigin, RecordReader, RecordWriter, StoreErrorKind};
 use eider_domain::{Filter, Schema};
 use eider_store_duckdb::{DuckDbStore, GroupSettings, StoreSettings};
 use futures::future::join_all;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eider_application::{
-    Change, ChangeOutcome, CommitOutcome, CommitTerms, IdOrigin, OnConflict, RecordStore, SchemaCatalog, WriteRequest,
+    Change, ChangeOutcome, CommitOutcome, CommitTerms, IdOrigin, OnConflict, RecordReader, RecordWriter, SchemaCatalog,
+    WriteRequest,
 };
 use eider_domain::{Filter, RecordId, Schema};
 use eider_store_duckdb::{DuckDbStore, StoreSettings};

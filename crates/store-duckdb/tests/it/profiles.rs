@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{Figure, PROFILE_COUNTED_VALUES, ProfileRequest, RecordStore, SchemaCatalog};
+use eider_application::{Figure, PROFILE_COUNTED_VALUES, ProfileRequest, Profiler, RecordReader, SchemaCatalog};
 use eider_domain::{Field, Filter, Schema, Value};
 use eider_store_duckdb::DuckDbStore;
 use eider_testkit::Fixture;
@@ -27,7 +27,7 @@ async fn frequent_values_are_found_among_many_and_counted_exactly() {
     let frequent = |n: i64| (0..12).find(|rank| n / 5 % (12 - rank) == 0).unwrap();
     let often = |n: i64| if n % 5 == 0 { format!("often {:02}", frequent(n)) } else { format!("once {n}") };
     let records = (0..many).map(|n| json!({"n": n, "often": often(n), "once": format!("once {n}")}));
-    Fixture::new(Arc::clone(&store)).write(&schema, records.collect()).await;
+    Fixture::new(Arc::clone(&store) as _).write(&schema, records.collect()).await;
     let mut expected: Vec<(Value, u64)> = (0..12_i64)
         .map(|rank| {
             let count = (0..many).filter(|n| n % 5 == 0 && frequent(*n) == rank).count() as u64;

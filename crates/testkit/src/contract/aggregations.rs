@@ -211,7 +211,7 @@ pub async fn groups_come_in_their_order(fixture: Fixture) {
     let mut expected = vec!["null null".to_owned()];
     expected.extend([true, false].iter().flat_map(|late| (0..7).map(move |n| format!("\"c{n}\" {late}"))));
     assert_eq!(shown, expected);
-    let stream = fixture.store.aggregate(&schema, &asked, Some(4)).await.expect("the aggregation begins");
+    let stream = fixture.aggregator().aggregate(&schema, &asked, Some(4)).await.expect("the aggregation begins");
     assert_eq!(crate::rows(&collect(stream).await.expect("it ends")), groups[..4]);
 }
 
@@ -274,7 +274,7 @@ pub async fn a_sum_that_does_not_fit_its_type_is_refused(fixture: Fixture) {
     fixture.write(&schema, json!([{"i": i64::MAX, "d": large}, {"i": 1, "d": large}])).await;
     for figure in ["sum(i)", "sum(d)"] {
         let asked = aggregation(&schema, &[], &[figure]);
-        let outcome = match fixture.store.aggregate(&schema, &asked, None).await {
+        let outcome = match fixture.aggregator().aggregate(&schema, &asked, None).await {
             Ok(stream) => collect(stream).await,
             Err(error) => Err(error),
         };
@@ -348,12 +348,12 @@ async fn is_exact(fixture: &Fixture, members: Vec<(i64, f64, bool, bool)>) -> Te
         }
     }
     let request = ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("x").expect("a property")] };
-    let profile = fixture.store.profile(&schema, &request).await.expect("a profile");
+    let profile = fixture.profiler().profile(&schema, &request).await.expect("a profile");
     let found = profile.fields[0].figure(Figure::Mean).to_json(DataType::Number);
     if !is_near(&found, mean(None).1) {
         outcome = Err(TestCaseError::fail(format!("the profile has {found} for {}", mean(None).1)));
     }
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     outcome
 }
 
@@ -370,7 +370,7 @@ pub async fn an_estimate_is_never_beyond_what_there_is(fixture: Fixture) {
         assert!((1..=next).contains(&estimate), "{estimate} of {next}");
         let request =
             ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("n").expect("a property")] };
-        let profile = fixture.store.profile(&schema, &request).await.expect("a profile");
+        let profile = fixture.profiler().profile(&schema, &request).await.expect("a profile");
         let Value::Integer(distinct) = profile.fields[0].figure(Figure::Distinct) else { panic!("a count") };
         assert!((1..=next).contains(distinct), "{distinct} of {next}");
     }
@@ -421,7 +421,7 @@ async fn agrees(fixture: &Fixture, records: Vec<Json>, asked: &[Aggregation]) ->
             break;
         }
     }
-    fixture.catalog.remove(tested.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(tested.name(), None).await.expect("the schema is removed");
     outcome
 }
 

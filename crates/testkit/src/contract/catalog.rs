@@ -27,18 +27,18 @@ fn kind<T: Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
 pub async fn a_schema_is_found_by_its_name_in_any_case(fixture: Fixture) {
     fixture.create(numbers("Flights")).await;
     for spelling in ["Flights", "flights", "FLIGHTS"] {
-        let found = fixture.catalog.get(&name(spelling)).await.expect("the schema exists");
+        let found = fixture.store.get(&name(spelling)).await.expect("the schema exists");
         assert_eq!(found.name().as_str(), "Flights");
     }
 }
 
 /// Schemas are listed by name, without regard to case.
 pub async fn schemas_are_listed_by_name(fixture: Fixture) {
-    assert!(fixture.catalog.list().await.expect("a list").is_empty());
+    assert!(fixture.store.list().await.expect("a list").is_empty());
     for name in ["b", "C", "a", "B2"] {
         fixture.create(numbers(name)).await;
     }
-    let list = fixture.catalog.list().await.expect("a list");
+    let list = fixture.store.list().await.expect("a list");
     let names: Vec<&str> = list.iter().map(|schema| schema.name().as_str()).collect();
     assert_eq!(names, ["a", "b", "B2", "C"]);
 }
@@ -48,19 +48,19 @@ pub async fn a_name_is_taken_in_any_case(fixture: Fixture) {
     let first = fixture.create(numbers("flights")).await;
     fixture.write(&first, json!([{"n": 1}])).await;
     let other = json!({"name": "FLIGHTS", "properties": [{"name": "other", "type": "string"}]});
-    assert_eq!(kind(fixture.catalog.create(schema(other)).await), StoreErrorKind::Conflict);
-    let found = fixture.catalog.get(first.name()).await.expect("the first schema exists");
+    assert_eq!(kind(fixture.store.create(schema(other)).await), StoreErrorKind::Conflict);
+    let found = fixture.store.get(first.name()).await.expect("the first schema exists");
     assert_eq!(found.definition(), first.definition());
     assert_eq!(fixture.records(&first).await.len(), 1);
 }
 
 /// What was never created is not found, and a schema that was removed is not found by any call.
 pub async fn what_does_not_exist_is_not_found(fixture: Fixture) {
-    assert_eq!(kind(fixture.catalog.get(&name("flights")).await), StoreErrorKind::NotFound);
-    assert_eq!(kind(fixture.catalog.remove(&name("flights"), None).await), StoreErrorKind::NotFound);
+    assert_eq!(kind(fixture.store.get(&name("flights")).await), StoreErrorKind::NotFound);
+    assert_eq!(kind(fixture.store.remove(&name("flights"), None).await), StoreErrorKind::NotFound);
     let schema = fixture.create(numbers("flights")).await;
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
-    assert_eq!(kind(fixture.catalog.get(schema.name()).await), StoreErrorKind::NotFound);
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
+    assert_eq!(kind(fixture.store.get(schema.name()).await), StoreErrorKind::NotFound);
     assert_records_are_not_found(&fixture, &schema).await;
 }
 
@@ -84,8 +84,8 @@ async fn assert_records_are_not_found(fixture: &Fixture, schema: &Arc<Schema>) {
 pub async fn a_removed_schema_takes_its_records_with_it(fixture: Fixture) {
     let first = fixture.create(numbers("flights")).await;
     fixture.write(&first, json!([{"n": 1}, {"n": 2}])).await;
-    fixture.catalog.remove(&name("FLIGHTS"), None).await.expect("the schema is removed");
-    assert!(fixture.catalog.list().await.expect("a list").is_empty());
+    fixture.store.remove(&name("FLIGHTS"), None).await.expect("the schema is removed");
+    assert!(fixture.store.list().await.expect("a list").is_empty());
     let second = fixture.create(numbers("flights")).await;
     assert!(fixture.records(&second).await.is_empty());
     fixture.write(&second, json!([{"n": 3}])).await;
@@ -95,10 +95,10 @@ pub async fn a_removed_schema_takes_its_records_with_it(fixture: Fixture) {
 /// Who still holds a schema that was removed does not reach the one that took its name.
 pub async fn a_schema_made_anew_is_another_schema(fixture: Fixture) {
     let first = fixture.create(numbers("flights")).await;
-    fixture.catalog.remove(first.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(first.name(), None).await.expect("the schema is removed");
     let later = Timestamp::from_micros(created_at().as_micros() + 1);
     let document = json!({"name": "flights", "properties": [{"name": "other", "type": "string"}]});
-    let second = fixture.catalog.create(schema_created_at(&document, later)).await.expect("the name is free");
+    let second = fixture.store.create(schema_created_at(&document, later)).await.expect("the name is free");
     fixture.write(&second, json!([{"other": "x"}])).await;
     assert_records_are_not_found(&fixture, &first).await;
     assert_eq!(fixture.records(&second).await.len(), 1);
@@ -114,8 +114,8 @@ pub async fn a_definition_comes_back_as_it_was_written(fixture: Fixture) {
         {"name": "code", "type": "uuid", "is_unique": true},
         {"name": "extra", "type": "object", "default": {"a": [1, null]}}]});
     let created_at = Timestamp::from_micros(-1);
-    let created = fixture.catalog.create(schema_created_at(&document, created_at)).await.expect("a new schema");
-    let found = fixture.catalog.get(&name("flights")).await.expect("the schema exists");
+    let created = fixture.store.create(schema_created_at(&document, created_at)).await.expect("a new schema");
+    let found = fixture.store.get(&name("flights")).await.expect("the schema exists");
     for schema in [created, found] {
         assert_eq!(schema.definition(), schema_created_at(&document, created_at).definition());
         assert_eq!(schema.definition().to_json(), schema_created_at(&document, created_at).definition().to_json());
@@ -221,10 +221,10 @@ pub async fn the_records_of_several_schemas_are_counted_at_once(fixture: Fixture
     assert_eq!(counts(&schemas).await, [Some(1), Some(7), Some(0)]);
 
     evolve(&fixture, &schemas[1], json!({"add": [{"name": "m", "type": "integer", "default": 0}]})).await;
-    fixture.catalog.remove(schemas[0].name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schemas[0].name(), None).await.expect("the schema is removed");
     assert_eq!(counts(&schemas).await, [None, Some(7), Some(0)]);
     let later = Timestamp::from_micros(created_at().as_micros() + 1);
-    let anew = fixture.catalog.create(schema_created_at(&numbers("gone"), later)).await.expect("the name is free");
+    let anew = fixture.store.create(schema_created_at(&numbers("gone"), later)).await.expect("the name is free");
     assert_eq!(counts(&[anew, Arc::clone(&schemas[0])]).await, [Some(0), None]);
 }
 

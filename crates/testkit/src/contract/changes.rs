@@ -217,7 +217,7 @@ pub async fn an_answer_is_kept_with_a_creation(fixture: Fixture) {
     let codes: Vec<String> = (0..20).map(|number| format!("code {}", number % 15)).collect();
     let outcomes = join_all((0..20_u32).zip(&codes).map(|(number, code)| keyed(number, code))).await;
     for (number, outcome) in (0..20_u32).zip(outcomes) {
-        let kept = fixture.store.kept_answer(&schema, &format!("key {number}"), at).await.expect("a look");
+        let kept = fixture.kept_answers().kept_answer(&schema, &format!("key {number}"), at).await.expect("a look");
         match outcome {
             ChangeOutcome::Committed { commit_seq, .. } => {
                 let kept = kept.expect("the answer is kept");

@@ -84,7 +84,7 @@ pub async fn of_two_writers_of_one_key_one_is_refused(fixture: Fixture) {
 /// Of creations of one name at the same time, one succeeds and the others conflict.
 pub async fn of_concurrent_creations_one_succeeds(fixture: Fixture) {
     let created = together(|_| {
-        let catalog = Arc::clone(&fixture.catalog);
+        let catalog = Arc::clone(&fixture.store);
         async move {
             let document = json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]});
             catalog.create(schema(document)).await.map_err(|error| error.kind())
@@ -94,7 +94,7 @@ pub async fn of_concurrent_creations_one_succeeds(fixture: Fixture) {
     let (winners, others): (Vec<_>, Vec<_>) = created.into_iter().partition(Result::is_ok);
     assert_eq!(winners.len(), 1);
     assert!(others.iter().all(|other| matches!(other, Err(StoreErrorKind::Conflict))), "{others:?}");
-    assert_eq!(fixture.catalog.list().await.expect("a list").len(), 1);
+    assert_eq!(fixture.store.list().await.expect("a list").len(), 1);
 }
 
 /// A reader that reads while others write sees each write whole or not at all.

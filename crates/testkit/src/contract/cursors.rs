@@ -77,7 +77,7 @@ async fn cursors_follow(fixture: &Fixture, steps: &[(u8, &str, &str)]) -> TestCa
             }
         }
     }
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     outcome
 }
 

@@ -99,7 +99,7 @@ async fn walks_agree(
             break;
         }
     }
-    fixture.catalog.remove(tested.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(tested.name(), None).await.expect("the schema is removed");
     outcome
 }
 
@@ -161,7 +161,7 @@ struct Side {
 impl Side {
     async fn new(fixture: Fixture, definition: &SchemaDefinition) -> Self {
         let schema = Schema::new(definition.clone(), 1, created_at());
-        let schema = fixture.catalog.create(schema).await.expect("the schema is new");
+        let schema = fixture.store.create(schema).await.expect("the schema is new");
         Self { fixture, schema }
     }
 
@@ -195,7 +195,7 @@ impl Side {
 async fn agrees(fixture: &Fixture, scenario: &Scenario) -> TestCaseResult {
     let tested = Side::new(fixture.clone(), &scenario.definition).await;
     let outcome = compare(&tested, scenario).await;
-    fixture.catalog.remove(tested.schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(tested.schema.name(), None).await.expect("the schema is removed");
     outcome
 }
 

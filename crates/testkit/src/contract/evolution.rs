@@ -31,7 +31,7 @@ fn request(schema: &Arc<Schema>, change: &Json) -> EvolutionRequest {
 }
 
 pub(super) async fn evolve(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Arc<Schema> {
-    match fixture.catalog.evolve(request(schema, &change)).await.expect("the change ends") {
+    match fixture.evolution().evolve(request(schema, &change)).await.expect("the change ends") {
         EvolutionOutcome::Evolved(schema) => schema,
         other => panic!("{change} became {other:?}"),
     }
@@ -39,8 +39,8 @@ pub(super) async fn evolve(fixture: &Fixture, schema: &Arc<Schema>, change: Json
 
 pub(super) async fn contradictions(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Vec<Contradiction> {
     let dry_run = EvolutionRequest { is_dry_run: true, ..request(schema, &change) };
-    let tried = fixture.catalog.evolve(dry_run).await.expect("the trial ends");
-    match fixture.catalog.evolve(request(schema, &change)).await.expect("the change ends") {
+    let tried = fixture.evolution().evolve(dry_run).await.expect("the trial ends");
+    match fixture.evolution().evolve(request(schema, &change)).await.expect("the change ends") {
         EvolutionOutcome::Contradicted(found) => {
             assert!(matches!(tried, EvolutionOutcome::Contradicted(tried) if tried == found), "{change}");
             found
@@ -97,7 +97,7 @@ pub async fn properties_come_go_and_change_their_names(fixture: Fixture) {
     });
     let schema = evolve(&fixture, &schema, change).await;
     assert_eq!((schema.version(), schema.definition().description()), (2, Some("changed")));
-    assert_eq!(fixture.catalog.get(schema.name()).await.expect("the schema").definition(), schema.definition());
+    assert_eq!(fixture.store.get(schema.name()).await.expect("the schema").definition(), schema.definition());
     let before = [
         json!({"airline": "UA", "flight": 1545, "aircraft": "N14228", "seats": null, "origin": "EWR"}),
         json!({"airline": "AA", "flight": 1141, "aircraft": "N619AA", "seats": null, "origin": "EWR"}),
@@ -243,19 +243,24 @@ async fn promised_is_done(
             fixture.write(&schema, records.clone()).await;
         }
         let Ok(evolution) = Evolution::parse(schema.definition(), &change) else {
-            fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+            fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
             return Ok(());
         };
         let run = |is_dry_run| {
             let (schema, evolution) = (Arc::clone(&schema), evolution.clone());
-            fixture.catalog.evolve(EvolutionRequest { schema, evolution, at: Timestamp::from_micros(7), is_dry_run })
+            fixture.evolution().evolve(EvolutionRequest {
+                schema,
+                evolution,
+                at: Timestamp::from_micros(7),
+                is_dry_run,
+            })
         };
         let (tried, done) = (run(true).await, run(false).await);
         let found = match &done {
             Ok(EvolutionOutcome::Evolved(schema)) => properties(fixture, schema).await,
             _ => Vec::new(),
         };
-        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+        fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
         outcomes.push(match (tried, done) {
             (Ok(EvolutionOutcome::Possible), Ok(EvolutionOutcome::Evolved(_))) => Ok(found),
             (Ok(EvolutionOutcome::Contradicted(tried)), Ok(EvolutionOutcome::Contradicted(mut found))) => {
@@ -357,7 +362,7 @@ pub async fn versions_are_remembered(fixture: Fixture) {
     let first = schema.definition().clone();
     let second = evolve(&fixture, &schema, json!({"drop": ["day"]})).await;
     let third = evolve(&fixture, &second, json!({"add": [{"name": "day", "type": "integer"}]})).await;
-    let versions = fixture.catalog.versions(schema.name()).await.expect("versions");
+    let versions = fixture.evolution().versions(schema.name()).await.expect("versions");
     let found: Vec<_> = versions.iter().map(|version| (version.version, &version.definition, version.since)).collect();
     let since = Timestamp::from_micros(7);
     assert_eq!(
@@ -365,10 +370,10 @@ pub async fn versions_are_remembered(fixture: Fixture) {
         [(1, &first, schema.created_at()), (2, second.definition(), since), (3, third.definition(), since)]
     );
     assert_eq!(properties(&fixture, &third).await[0]["day"], Json::Null);
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
-    assert_eq!(kind(fixture.catalog.versions(schema.name()).await), StoreErrorKind::NotFound);
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
+    assert_eq!(kind(fixture.evolution().versions(schema.name()).await), StoreErrorKind::NotFound);
     assert_eq!(
-        kind(fixture.catalog.evolve(request(&third, &json!({"drop": ["day"]}))).await),
+        kind(fixture.evolution().evolve(request(&third, &json!({"drop": ["day"]}))).await),
         StoreErrorKind::NotFound
     );
 }
@@ -385,7 +390,7 @@ pub async fn a_version_that_has_gone_is_told_so(fixture: Fixture) {
     assert_eq!(kind(store.record(&before, id).await), StoreErrorKind::SchemaChanged);
     assert_eq!(kind(store.delete(&before, &everything, u64::MAX).await), StoreErrorKind::SchemaChanged);
     assert_eq!(kind(store.change(&before, Change::Delete { id, expected: None }).await), StoreErrorKind::SchemaChanged);
-    let again = fixture.catalog.evolve(request(&before, &json!({"drop": ["day"]}))).await;
+    let again = fixture.evolution().evolve(request(&before, &json!({"drop": ["day"]}))).await;
     assert_eq!(kind(again), StoreErrorKind::SchemaChanged);
     let record = store.record(&schema, id).await.expect("a read").expect("the record");
     assert_eq!(rows(&record)[0]["flight"], 1545);
@@ -451,11 +456,11 @@ pub async fn changes_at_once_come_one_after_the_other(fixture: Fixture) {
     for round in 0..5 {
         let add =
             |name: &str| request(&schema, &json!({"add": [{"name": format!("{name}{round}"), "type": "integer"}]}));
-        let (one, other) = tokio::join!(fixture.catalog.evolve(add("a")), fixture.catalog.evolve(add("b")));
+        let (one, other) = tokio::join!(fixture.evolution().evolve(add("a")), fixture.evolution().evolve(add("b")));
         let (evolved, stale): (Vec<_>, Vec<_>) = [one, other].into_iter().partition(Result::is_ok);
         assert_eq!((evolved.len(), stale.len()), (1, 1));
         assert!(stale.into_iter().all(|outcome| kind(outcome) == StoreErrorKind::SchemaChanged));
-        schema = fixture.catalog.get(schema.name()).await.expect("the schema");
+        schema = fixture.store.get(schema.name()).await.expect("the schema");
         assert_eq!(schema.version(), 2 + round);
     }
     assert_eq!(fixture.records(&schema).await.len(), 3);

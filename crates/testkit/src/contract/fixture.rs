@@ -9,28 +9,26 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use eider_application::{
-    CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, KeyConflict, RecordStore, RecordStream, ScanRequest,
-    SchemaCatalog, StoreError, WriteReceipt, WriteRequest,
+    Aggregator, CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, Explainer, KeptAnswers, KeyConflict,
+    Profiler, RecordStream, RuleChecker, ScanRequest, SchemaEvolution, Store, StoreError, WriteReceipt, WriteRequest,
 };
 use eider_domain::{Aggregation, Filter, RecordQuery, Schema};
 use futures::StreamExt;
 use serde_json::Value as Json;
 
-/// A store that is new and empty, behind both of its ports.
+/// A store that is new and empty.
 #[derive(Clone)]
 pub struct Fixture {
-    /// The store as its records' port.
-    pub store: Arc<dyn RecordStore>,
-    /// The same store as its schemas' port.
-    pub catalog: Arc<dyn SchemaCatalog>,
+    /// The store.
+    pub store: Arc<dyn Store>,
     /// Dropped after the store.
     kept: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Fixture {
     /// A fixture of a store.
-    pub fn new<S: RecordStore + SchemaCatalog>(store: Arc<S>) -> Self {
-        Self { store: Arc::clone(&store) as Arc<dyn RecordStore>, catalog: store, kept: Vec::new() }
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, kept: Vec::new() }
     }
 
     /// The same fixture, which keeps something alive for as long as the store: its directory, say.
@@ -40,9 +38,39 @@ impl Fixture {
         self
     }
 
+    /// The role that changes schemas, which the store says it has.
+    pub fn evolution(&self) -> &dyn SchemaEvolution {
+        self.store.evolution().expect("the store changes schemas")
+    }
+
+    /// The role that groups records, which the store says it has.
+    pub fn aggregator(&self) -> &dyn Aggregator {
+        self.store.aggregator().expect("the store groups records")
+    }
+
+    /// The role that keeps answers, which the store says it has.
+    pub fn kept_answers(&self) -> &dyn KeptAnswers {
+        self.store.kept_answers().expect("the store keeps answers")
+    }
+
+    /// The role that checks rules, which the store says it has.
+    pub fn rule_checker(&self) -> &dyn RuleChecker {
+        self.store.rule_checker().expect("the store checks rules")
+    }
+
+    /// The role that profiles, which the store says it has.
+    pub fn profiler(&self) -> &dyn Profiler {
+        self.store.profiler().expect("the store profiles")
+    }
+
+    /// The role that explains reads, which the store says it has.
+    pub fn explainer(&self) -> &dyn Explainer {
+        self.store.explainer().expect("the store explains reads")
+    }
+
     /// Creates a schema from the JSON form of its definition.
     pub async fn create(&self, document: Json) -> Arc<Schema> {
-        self.catalog.create(crate::schema(document)).await.expect("the schema is new")
+        self.store.create(crate::schema(document)).await.expect("the schema is new")
     }
 
     /// Commits records in one write, as [`crate::batch()`] reads them.
@@ -112,7 +140,7 @@ impl Fixture {
 
     /// The groups of an aggregation, as [`crate::rows`] shows them.
     pub async fn groups(&self, schema: &Arc<Schema>, aggregation: &Aggregation) -> Vec<Json> {
-        let stream = self.store.aggregate(schema, aggregation, None).await.expect("the aggregation begins");
+        let stream = self.aggregator().aggregate(schema, aggregation, None).await.expect("the aggregation begins");
         crate::rows(&collect(stream).await.expect("the aggregation ends"))
     }
 

@@ -287,15 +287,16 @@ pub async fn a_plan_says_how_many_records_a_read_yields(fixture: Fixture) {
         for (after, offset, limit) in [(None, 0, None), (None, 3, Some(5)), (after, 0, Some(4))] {
             let request = ScanRequest { after, offset, limit, ..ScanRequest::new(query.clone()) };
             let yielded = fixture.scan(&schema, request.clone()).await.num_rows() as u64;
-            let plan = fixture.store.explain(&schema, &ReadRequest::Scan(request)).await.expect("a plan");
+            let plan = fixture.explainer().explain(&schema, &ReadRequest::Scan(request)).await.expect("a plan");
             assert_eq!((plan.returned, plan.records), (yielded, 23), "{order}");
             assert!(plan.scanned >= yielded, "{order} {plan:?}");
             assert_eq!(plan.sorting == Sorting::Nothing, order.is_empty(), "{order} {plan:?}");
         }
-        let plan = fixture.store.explain(&schema, &ReadRequest::Count(filter)).await.expect("a plan");
+        let plan = fixture.explainer().explain(&schema, &ReadRequest::Count(filter)).await.expect("a plan");
         assert_eq!((plan.returned, plan.records, plan.sorting), (1, 23, Sorting::Nothing));
     }
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
-    let gone = fixture.store.explain(&schema, &ReadRequest::Count(Filter::everything())).await.expect_err("no schema");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
+    let gone =
+        fixture.explainer().explain(&schema, &ReadRequest::Count(Filter::everything())).await.expect_err("no schema");
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
 }

@@ -83,7 +83,7 @@ async fn means_the_same(fixture: &Fixture, pattern: &str, texts: &[String]) -> T
     fixture.write(&schema, records.collect()).await;
     let rules = rules(&schema, json!([{"rule": "pattern", "property": "a", "pattern": pattern}]));
     let found = issues(fixture, &schema, &rules).await;
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     let is_refused = |text: &String| {
         let value = Value::Text(text.clone().into());
         property.constraints.check(property.data_type, &value).is_err()

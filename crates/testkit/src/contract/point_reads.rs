@@ -142,7 +142,7 @@ pub async fn a_record_of_a_removed_schema_is_not_read(fixture: Fixture) {
     let first = counters(&fixture).await;
     fixture.write(&first, json!([{"id": id(1), "n": 1}, {"id": id(2), "n": 2}])).await;
     assert_eq!((n_of(&fixture, &first, 1).await, fixture.sorted(&first, "-n").await.len()), (json!(1), 2));
-    fixture.catalog.remove(first.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(first.name(), None).await.expect("the schema is removed");
     let refused = fixture.store.record(&first, record_id(1)).await.expect_err("the schema is gone");
     assert_eq!(refused.kind(), StoreErrorKind::NotFound);
 

@@ -154,7 +154,7 @@ pub async fn a_row_that_is_not_stored_claims_nothing(fixture: Fixture) {
         let CommitOutcome::Committed(receipt) = outcome else { panic!("{outcome:?}") };
         assert_eq!(counts(&receipt), expected, "{on_conflict:?}");
         assert_eq!(values(&fixture.records(&schema).await, "n"), [0, 1, 3], "{on_conflict:?}");
-        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+        fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     }
 }
 
@@ -250,7 +250,7 @@ async fn one_by_one(fixture: &Fixture, writes: Vec<(Vec<Vec<Json>>, OnConflict)>
         }
     }
     for schema in [whole, single] {
-        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+        fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     }
     outcome
 }
@@ -369,8 +369,9 @@ pub async fn an_answer_is_kept_with_its_write(fixture: Fixture) {
         let request = WriteRequest::new(Arc::clone(&schema));
         fixture.commit_as(request, &[batch(&schema, records)], terms).await
     };
-    let kept =
-        async |key: &str, since: Timestamp| fixture.store.kept_answer(&schema, key, since).await.expect("a look");
+    let kept = async |key: &str, since: Timestamp| {
+        fixture.kept_answers().kept_answer(&schema, key, since).await.expect("a look")
+    };
     assert_eq!(kept("first", created_at()).await, None);
     keep("first", json!([{"code": "a"}, {}])).await;
     keep("second", json!([{"code": "a"}])).await;

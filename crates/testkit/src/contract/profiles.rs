@@ -24,7 +24,7 @@ const CASES: u32 = 48;
 async fn profile(fixture: &Fixture, schema: &Arc<Schema>, filter: Filter) -> DataProfile {
     let fields = schema.fields().into_iter().filter(|field| matches!(field, Field::Property { .. })).collect();
     let request = ProfileRequest { filter, fields };
-    fixture.store.profile(schema, &request).await.expect("a profile")
+    fixture.profiler().profile(schema, &request).await.expect("a profile")
 }
 
 /// The figures of a field by name, without quantiles, and its most frequent values.
@@ -168,7 +168,7 @@ pub async fn a_profile_has_the_fields_that_are_asked_for(fixture: Fixture) {
     fixture.write(&schema, json!([{"seats": 1}, {"seats": 1}])).await;
     let fields = ["version", "seats"].map(|name| schema.field(name).expect("a field")).to_vec();
     let request = ProfileRequest { filter: Filter::everything(), fields: fields.clone() };
-    let profile = fixture.store.profile(&schema, &request).await.expect("a profile");
+    let profile = fixture.profiler().profile(&schema, &request).await.expect("a profile");
     assert_eq!(profile.fields.iter().map(|field| field.field.clone()).collect::<Vec<_>>(), fields);
     assert_eq!(shown(&profile.fields[0]), shown(&profile.fields[1]));
 }
@@ -243,7 +243,7 @@ pub async fn generated_profiles_agree_with_the_memory_store(fixture: Fixture) {
             &profile(&fixture, &tested, filter.clone()).await,
             &profile(&memory, &expected, filter.clone()).await,
         );
-        fixture.catalog.remove(tested.name(), None).await.expect("the schema is removed");
+        fixture.store.remove(tested.name(), None).await.expect("the schema is removed");
         outcome
     });
 }

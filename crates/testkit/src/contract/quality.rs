@@ -56,7 +56,7 @@ async fn validated_within(
     let told = Arc::clone(&outcomes);
     let progress = Arc::new(move |outcome| told.lock().expect("nobody panicked").push(outcome));
     let request = ValidationRequest { rules: Arc::clone(rules), at: created_at(), max_issue_bytes, progress };
-    let validation = fixture.store.validate(schema, request).await.expect("the rules are checked");
+    let validation = fixture.rule_checker().validate(schema, request).await.expect("the rules are checked");
     let outcomes = outcomes.lock().expect("nobody panicked").clone();
     assert_eq!(outcomes.len(), rules.len(), "every rule is told of");
     (validation, outcomes)
@@ -82,7 +82,7 @@ pub(super) async fn issues(fixture: &Fixture, schema: &Arc<Schema>, rules: &Arc<
 async fn apply(fixture: &Fixture, schema: &Arc<Schema>, rules: &Arc<[Rule]>) -> SuggestionOutcome {
     let at = Timestamp::from_micros(created_at().as_micros() + 1_000_000);
     let request = SuggestionRequest { rules: Arc::clone(rules), at };
-    fixture.store.apply_suggestions(schema, request).await.expect("the suggestions are written or refused")
+    fixture.rule_checker().apply_suggestions(schema, request).await.expect("the suggestions are written or refused")
 }
 
 /// Each kind of rule finds the values that break it, and suggests what it knows.
@@ -225,7 +225,7 @@ async fn agrees(
         );
         let again = issues(fixture, &schema, &suggesting).await;
         prop_assert!(again[1].iter().all(|issue| issue["suggested_value"].is_null()), "{again:?}");
-        fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+        fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
         found.push((broken, outcome, mended));
     }
     let (of_memory, of_store) = (found.pop(), found.pop());
@@ -296,7 +296,7 @@ pub async fn dropping_a_validation_frees_its_connection(fixture: Fixture) {
     for _ in 0..OFTEN {
         let progress = Arc::new(|_| ());
         let request = ValidationRequest { rules: Arc::clone(&rules), at: created_at(), max_issue_bytes: 0, progress };
-        let mut validation = fixture.store.validate(&schema, request);
+        let mut validation = fixture.rule_checker().validate(&schema, request);
         // It begins, and is not waited for.
         let _ = futures::poll!(&mut validation);
         drop(validation);
@@ -433,12 +433,12 @@ pub async fn suggestions_that_the_schema_refuses_write_nothing(fixture: Fixture)
 pub async fn a_validation_of_a_removed_schema_is_not_found(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let rules = rules(&schema, json!([{"rule": "standardize", "property": "carrier", "trim": true}]));
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     let progress = Arc::new(|_| ());
     let request = ValidationRequest { rules: Arc::clone(&rules), at: created_at(), max_issue_bytes: 0, progress };
-    let error = fixture.store.validate(&schema, request).await.expect_err("there is no such schema");
+    let error = fixture.rule_checker().validate(&schema, request).await.expect_err("there is no such schema");
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
     let request = SuggestionRequest { rules, at: created_at() };
-    let error = fixture.store.apply_suggestions(&schema, request).await.expect_err("there is no such schema");
+    let error = fixture.rule_checker().apply_suggestions(&schema, request).await.expect_err("there is no such schema");
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
 }

@@ -60,7 +60,7 @@ pub async fn a_scan_does_not_see_later_deletes(fixture: Fixture) {
 pub async fn a_scan_outlives_its_schema(fixture: Fixture) {
     let schema = many_numbers(&fixture).await;
     let stream = open(&fixture, &schema).await;
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     let anew = fixture.create(json!({"name": "s", "properties": [{"name": "other", "type": "string"}]})).await;
     assert_yields_all(stream).await;
     assert!(fixture.records(&anew).await.is_empty());

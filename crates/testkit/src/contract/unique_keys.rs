@@ -229,11 +229,11 @@ pub async fn suggestions_do_not_make_records_share_a_key(fixture: Fixture) {
     let document = json!({"rules": [{"rule": "standardize", "property": "carrier", "case": "upper"}]});
     let rules = RuleSet::parse(&document, &schema).expect("valid rules").rules().to_vec();
     let request = || SuggestionRequest { rules: rules.clone().into(), at: Timestamp::from_micros(9) };
-    let outcome = fixture.store.apply_suggestions(&schema, request()).await.expect("the call ends");
+    let outcome = fixture.rule_checker().apply_suggestions(&schema, request()).await.expect("the call ends");
     assert!(matches!(&outcome, SuggestionOutcome::NotUnique(fields) if listed(fields) == KEY), "{outcome:?}");
     assert_eq!(Some(fixture.store.commit_seq(&schema).await.expect("a number")), before.commit_seq);
     fixture.delete(&schema, &crate::condition(&schema, "n", "eq", json!(2))).await;
-    let outcome = fixture.store.apply_suggestions(&schema, request()).await.expect("the call ends");
+    let outcome = fixture.rule_checker().apply_suggestions(&schema, request()).await.expect("the call ends");
     assert!(matches!(outcome, SuggestionOutcome::Written { .. }), "{outcome:?}");
     assert_eq!(values(&fixture.records(&schema).await, "carrier"), ["UA", "UA"]);
 }

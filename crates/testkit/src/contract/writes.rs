@@ -113,10 +113,10 @@ pub async fn a_number_belongs_to_one_schema(fixture: Fixture) {
     let first = numbers(&fixture).await;
     fixture.write(&first, json!([{"n": 1}])).await;
     let other = fixture.create(json!({"name": "t", "properties": [{"name": "n", "type": "integer"}]})).await;
-    fixture.catalog.remove(first.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(first.name(), None).await.expect("the schema is removed");
     let later = Timestamp::from_micros(created_at().as_micros() + 1);
     let second = schema_created_at(&first.definition().to_json(), later);
-    let second = fixture.catalog.create(second).await.expect("the name is free");
+    let second = fixture.store.create(second).await.expect("the name is free");
     for schema in [&second, &other] {
         assert_eq!(fixture.store.commit_seq(schema).await.expect("the schema is there"), 0);
     }
@@ -153,7 +153,7 @@ pub async fn a_commit_after_the_removal_of_the_schema_stores_nothing(fixture: Fi
         writer.append(integers(&schema, [1]), IdOrigin::Client).await.expect("the batch is taken");
         writers.push(writer);
     }
-    fixture.catalog.remove(schema.name(), None).await.expect("the schema is removed");
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
     let error = writers.remove(0).commit(CommitTerms::all_or_nothing()).await.expect_err("the schema is gone");
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
 

@@ -16,41 +16,41 @@ pub enum Operation {
     GetSchema,
     /// `SchemaCatalog::list`
     ListSchemas,
-    /// `SchemaCatalog::evolve`
+    /// `SchemaEvolution::evolve`
     EvolveSchema,
     /// `SchemaCatalog::remove`
     RemoveSchema,
-    /// `RecordStore::scan`
+    /// `RecordReader::scan`
     Scan,
-    /// `RecordStore::record`
+    /// `RecordReader::record`
     Record,
-    /// `RecordStore::aggregate`
+    /// `Aggregator::aggregate`
     Aggregate,
-    /// `RecordStore::count`
+    /// `RecordReader::count`
     Count,
-    /// `RecordStore::explain`
+    /// `Explainer::explain`
     Explain,
-    /// `RecordStore::profile`
+    /// `Profiler::profile`
     Profile,
-    /// `RecordStore::begin_write`
+    /// `RecordWriter::begin_write`
     BeginWrite,
     /// `BatchWriter::append`
     Append,
     /// `BatchWriter::commit`
     Commit,
-    /// `RecordStore::change`
+    /// `RecordWriter::change`
     Change,
-    /// `RecordStore::delete`
+    /// `RecordWriter::delete`
     Delete,
-    /// `RecordStore::validate`
+    /// `RuleChecker::validate`
     Validate,
-    /// `RecordStore::apply_suggestions`
+    /// `RuleChecker::apply_suggestions`
     ApplySuggestions,
-    /// `RecordStore::statistics`
+    /// `RecordReader::statistics`
     Statistics,
-    /// `RecordStore::record_counts`
+    /// `RecordReader::record_counts`
     RecordCounts,
-    /// `RecordStore::check`
+    /// `Store::check`
     Check,
 }
 

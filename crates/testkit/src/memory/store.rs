@@ -8,10 +8,12 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    Access, BatchWriter, Change, ChangeOutcome, DataProfile, DeleteOutcome, Durability, EvolutionOutcome,
-    EvolutionRequest, IdCheck, IdentityStatistics, KeptAnswer, ProfileRequest, ReadPlan, ReadRequest, RecordStore,
-    RecordStream, ScanRequest, SchemaCatalog, SchemaStatistics, SchemaVersion, Sorting, StoreCapabilities, StoreError,
-    StoreErrorKind, StoreFigures, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
+    Access, Aggregator, BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, DataProfile, DeleteOutcome,
+    Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdentityStatistics, Indexes, KeptAnswer, KeptAnswers,
+    ProfileRequest, Profiler, ReadPlan, ReadRequest, RecordReader, RecordStream, RecordWriter, RuleChecker,
+    ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, Sorting, Store, StoreCapabilities,
+    StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
+    Writers,
 };
 use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
 use futures::{StreamExt, stream};
@@ -78,14 +80,14 @@ impl MemoryStore {
 
     /// Makes the next scan yield `rows` rows, or all it has if they are fewer, and then an error.
     ///
-    /// After 0 rows, `RecordStore::scan` itself fails, as the port says.
+    /// After 0 rows, `RecordReader::scan` itself fails, as the port says.
     pub fn fail_scan_after(&self, rows: usize, error: StoreError) {
         self.shared.faults.plant_scan_failure(rows, error);
     }
 
     /// Makes the next scan yield `rows` rows, or all it has if they are fewer, and then wait for the gate.
     ///
-    /// After 0 rows, `RecordStore::scan` itself waits.
+    /// After 0 rows, `RecordReader::scan` itself waits.
     pub fn hold_scan_after(&self, rows: usize) -> ScanGate {
         self.shared.faults.plant_scan_gate(rows)
     }
@@ -169,16 +171,6 @@ impl SchemaCatalog for MemoryStore {
         Ok(lock(&self.shared.tables).by_key.values().map(|table| Arc::clone(&table.schema)).collect())
     }
 
-    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
-        self.shared.faults.strike(Operation::EvolveSchema)?;
-        self.shared.with_table(&request.schema, |table| evolution::evolve(table, &request))
-    }
-
-    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError> {
-        let tables = lock(&self.shared.tables);
-        tables.by_key.get(&name.key()).map(|table| table.versions.clone()).ok_or_else(|| not_found(name))
-    }
-
     async fn remove(&self, name: &SchemaName, expected: Option<&Arc<Schema>>) -> Result<(), StoreError> {
         self.shared.faults.strike(Operation::RemoveSchema)?;
         let mut tables = lock(&self.shared.tables);
@@ -192,7 +184,7 @@ impl SchemaCatalog for MemoryStore {
 }
 
 #[async_trait]
-impl RecordStore for MemoryStore {
+impl RecordReader for MemoryStore {
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
         self.shared.faults.strike(Operation::Scan)?;
         let find = |table: &mut Table| {
@@ -216,45 +208,31 @@ impl RecordStore for MemoryStore {
         Ok((!found.is_empty()).then(|| scan::whole(schema, request, &found)))
     }
 
-    async fn aggregate(
-        &self,
-        schema: &Arc<Schema>,
-        aggregation: &Aggregation,
-        limit: Option<u64>,
-    ) -> Result<RecordStream, StoreError> {
-        self.shared.faults.strike(Operation::Aggregate)?;
-        let groups = self.shared.with_table(schema, |table| aggregate::groups(table, aggregation, limit))??;
-        let batches: Vec<_> =
-            groups.chunks(self.batch_rows).map(|rows| Ok(aggregate::batch(aggregation, rows))).collect();
-        Ok(RecordStream::new(aggregation.arrow(), stream::iter(batches).boxed()))
-    }
-
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
         self.shared.faults.strike(Operation::Count)?;
         self.shared.with_table(schema, |table| table.count(filter))
     }
 
-    /// Nothing is ever passed over, and indexes find nothing faster.
-    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
-        self.shared.faults.strike(Operation::Explain)?;
+    /// Nothing lies on a disk, so the size is 0.
+    async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
+        self.shared.faults.strike(Operation::Statistics)?;
         self.shared.with_table(schema, |table| {
-            let records = table.records.len() as u64;
-            let (returned, is_sorted) = match request {
-                ReadRequest::Scan(scan) => (table.find(scan).len() as u64, !scan.query.sort.is_empty()),
-                ReadRequest::Count(_) => (1, false),
-                ReadRequest::Groups(aggregation) => (aggregate::groups(table, aggregation, None)?.len() as u64, false),
-            };
-            let sorting = if is_sorted { Sorting::Full } else { Sorting::Nothing };
-            let index_hints = Vec::new();
-            Ok(ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints })
-        })?
+            let indexes = table.schema.indexes();
+            let identity = IdentityStatistics::SCANNED;
+            SchemaStatistics { record_count: table.records.len() as u64, size_bytes: 0, indexes, identity }
+        })
     }
 
-    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
-        self.shared.faults.strike(Operation::Profile)?;
-        self.shared.with_table(schema, |table| profile::profile(table, request))
+    async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.shared.faults.strike(Operation::RecordCounts)?;
+        let count =
+            |schema: &Arc<Schema>| self.shared.with_version(schema, |_| true, |table| table.records.len() as u64).ok();
+        Ok(schemas.iter().map(count).collect())
     }
+}
 
+#[async_trait]
+impl RecordWriter for MemoryStore {
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
         self.shared.faults.strike(Operation::BeginWrite)?;
         let incarnation = self.shared.with_table(&request.schema, |table| table.incarnation)?;
@@ -276,16 +254,10 @@ impl RecordStore for MemoryStore {
         self.shared.faults.strike(Operation::Delete)?;
         self.shared.with_table(schema, |table| table.delete(filter, max_affected))
     }
+}
 
-    async fn kept_answer(
-        &self,
-        schema: &Arc<Schema>,
-        key: &str,
-        since: Timestamp,
-    ) -> Result<Option<KeptAnswer>, StoreError> {
-        self.shared.with_table(schema, |table| table.answers.get(key).filter(|answer| answer.at >= since).cloned())
-    }
-
+#[async_trait]
+impl CommitLog for MemoryStore {
     async fn commit_seq(&self, schema: &Arc<Schema>) -> Result<u64, StoreError> {
         self.shared.with_table(schema, |table| *table.committed.borrow())
     }
@@ -303,7 +275,51 @@ impl RecordStore for MemoryStore {
             Err(_) => Err(StoreError::new(StoreErrorKind::Timeout, "the commit did not come in time")),
         }
     }
+}
 
+#[async_trait]
+impl SchemaEvolution for MemoryStore {
+    async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+        self.shared.faults.strike(Operation::EvolveSchema)?;
+        self.shared.with_table(&request.schema, |table| evolution::evolve(table, &request))
+    }
+
+    async fn versions(&self, name: &SchemaName) -> Result<Vec<SchemaVersion>, StoreError> {
+        let tables = lock(&self.shared.tables);
+        tables.by_key.get(&name.key()).map(|table| table.versions.clone()).ok_or_else(|| not_found(name))
+    }
+}
+
+#[async_trait]
+impl Aggregator for MemoryStore {
+    async fn aggregate(
+        &self,
+        schema: &Arc<Schema>,
+        aggregation: &Aggregation,
+        limit: Option<u64>,
+    ) -> Result<RecordStream, StoreError> {
+        self.shared.faults.strike(Operation::Aggregate)?;
+        let groups = self.shared.with_table(schema, |table| aggregate::groups(table, aggregation, limit))??;
+        let batches: Vec<_> =
+            groups.chunks(self.batch_rows).map(|rows| Ok(aggregate::batch(aggregation, rows))).collect();
+        Ok(RecordStream::new(aggregation.arrow(), stream::iter(batches).boxed()))
+    }
+}
+
+#[async_trait]
+impl KeptAnswers for MemoryStore {
+    async fn kept_answer(
+        &self,
+        schema: &Arc<Schema>,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.shared.with_table(schema, |table| table.answers.get(key).filter(|answer| answer.at >= since).cloned())
+    }
+}
+
+#[async_trait]
+impl RuleChecker for MemoryStore {
     /// Takes the fault that was planted for the next scan before it begins, and is an open scan until it ends.
     async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError> {
         self.shared.faults.strike(Operation::Validate)?;
@@ -322,38 +338,72 @@ impl RecordStore for MemoryStore {
         self.shared.faults.strike(Operation::ApplySuggestions)?;
         self.shared.with_table(schema, |table| quality::apply(table, &request))
     }
+}
 
-    /// Nothing lies on a disk, so the size is 0.
-    async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        self.shared.faults.strike(Operation::Statistics)?;
+#[async_trait]
+impl Profiler for MemoryStore {
+    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+        self.shared.faults.strike(Operation::Profile)?;
+        self.shared.with_table(schema, |table| profile::profile(table, request))
+    }
+}
+
+#[async_trait]
+impl Explainer for MemoryStore {
+    /// Nothing is ever passed over, and indexes find nothing faster.
+    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
+        self.shared.faults.strike(Operation::Explain)?;
         self.shared.with_table(schema, |table| {
-            let indexes = table.schema.indexes();
-            let identity = IdentityStatistics {
-                has_index: false,
-                generated_ids: IdCheck::Scan,
-                given_ids: IdCheck::Scan,
-                filter_bytes: 0,
+            let records = table.records.len() as u64;
+            let (returned, is_sorted) = match request {
+                ReadRequest::Scan(scan) => (table.find(scan).len() as u64, !scan.query.sort.is_empty()),
+                ReadRequest::Count(_) => (1, false),
+                ReadRequest::Groups(aggregation) => (aggregate::groups(table, aggregation, None)?.len() as u64, false),
             };
-            SchemaStatistics { record_count: table.records.len() as u64, size_bytes: 0, indexes, identity }
-        })
+            let sorting = if is_sorted { Sorting::Full } else { Sorting::Nothing };
+            let index_hints = Vec::new();
+            Ok(ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints })
+        })?
     }
+}
 
-    async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
-        self.shared.faults.strike(Operation::RecordCounts)?;
-        let count =
-            |schema: &Arc<Schema>| self.shared.with_version(schema, |_| true, |table| table.records.len() as u64).ok();
-        Ok(schemas.iter().map(count).collect())
-    }
-
+#[async_trait]
+impl Store for MemoryStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.shared.faults.strike(Operation::Check)
     }
 
-    fn figures(&self) -> StoreFigures {
-        StoreFigures::default()
+    fn capabilities(&self) -> StoreCapabilities {
+        StoreCapabilities {
+            durability: Durability::Memory,
+            has_unique_keys: true,
+            indexes: Indexes::Ignored,
+            writers: Writers::OneProcess,
+            backup: BackupMethod::None,
+        }
     }
 
-    fn capabilities(&self) -> StoreCapabilities {
-        StoreCapabilities { has_unique_keys: true, durability: Durability::Memory }
+    fn evolution(&self) -> Option<&dyn SchemaEvolution> {
+        Some(self)
+    }
+
+    fn aggregator(&self) -> Option<&dyn Aggregator> {
+        Some(self)
+    }
+
+    fn kept_answers(&self) -> Option<&dyn KeptAnswers> {
+        Some(self)
+    }
+
+    fn rule_checker(&self) -> Option<&dyn RuleChecker> {
+        Some(self)
+    }
+
+    fn profiler(&self) -> Option<&dyn Profiler> {
+        Some(self)
+    }
+
+    fn explainer(&self) -> Option<&dyn Explainer> {
+        Some(self)
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use eider_application::{
-    BatchWriter, CommitOutcome, CommitTerms, IdOrigin, RecordStore, ScanRequest, SchemaCatalog, StoreError,
-    StoreErrorKind, WriteRequest,
+    BatchWriter, CommitOutcome, CommitTerms, IdOrigin, RecordReader, RecordWriter, ScanRequest, SchemaCatalog, Store,
+    StoreError, StoreErrorKind, WriteRequest,
 };
 use eider_domain::{Filter, RecordQuery, Schema};
 use eider_testkit::contract::{collect, run};

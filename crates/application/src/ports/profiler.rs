@@ -1,6 +1,12 @@
 //! What is asked of the values of a schema, and the figures that answer it.
 
-use eider_domain::{DataType, Field, Filter, Value};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eider_domain::{DataType, Field, Filter, Schema, Value};
+
+use crate::StoreError;
 
 /// The shares of the quantiles of a profile.
 pub const PROFILE_QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -113,4 +119,15 @@ pub struct DataProfile {
     pub records: u64,
     /// The fields asked for, in that order.
     pub fields: Vec<FieldProfile>,
+}
+
+/// Describes the values of records.
+#[async_trait]
+pub trait Profiler: fmt::Debug + Send + Sync + 'static {
+    /// Figures of the values of matching records, from one snapshot and in bounded memory. Cancel-safe: dropping the
+    /// future stops it.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`].
+    async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError>;
 }

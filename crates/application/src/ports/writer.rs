@@ -1,15 +1,14 @@
-//! Writes of many records: staged batch by batch, checked and stored at their commit.
+//! The port that writes records: many, staged batch by batch and checked and stored at their commit, or one.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::BooleanBuffer;
 use async_trait::async_trait;
-use eider_domain::{Field, RecordId, Schema, Timestamp};
+use eider_domain::{Field, Filter, RecordId, Schema};
 
-use crate::StoreError;
+use crate::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, StoreError};
 
 /// What becomes of a record whose id or unique value another one has.
 ///
@@ -143,39 +142,6 @@ impl fmt::Debug for CommitTerms {
     }
 }
 
-/// How long an answer is kept.
-pub const ANSWER_LIFETIME: Duration = Duration::from_hours(24);
-
-/// An answer that is stored with the write that it answers, so that a repeat of the call gets it again.
-#[derive(Clone)]
-pub struct AnswerToKeep {
-    /// What the client calls the write.
-    pub key: String,
-    /// Tells this call from another under the same key.
-    pub fingerprint: String,
-    /// When it was given.
-    pub at: Timestamp,
-    /// Makes the answer of the receipt. Called again when the write has to be tried again.
-    pub render: Arc<dyn Fn(&WriteReceipt) -> String + Send + Sync>,
-}
-
-impl fmt::Debug for AnswerToKeep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnswerToKeep").field("at", &self.at).finish_non_exhaustive()
-    }
-}
-
-/// An answer that was stored with its write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptAnswer {
-    /// Tells the call that was answered from another under the same key.
-    pub fingerprint: String,
-    /// When it was given.
-    pub at: Timestamp,
-    /// The answer.
-    pub text: String,
-}
-
 /// What a write did, or would have done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WriteReceipt {
@@ -230,4 +196,33 @@ pub trait BatchWriter: fmt::Debug + Send {
     /// # Errors
     /// `NotFound` when the schema was removed meanwhile; nothing is stored after any error.
     async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError>;
+}
+
+/// Writes records.
+#[async_trait]
+pub trait RecordWriter: fmt::Debug + Send + Sync + 'static {
+    /// Begins a write: one transaction, invisible until its commit.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`].
+    async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError>;
+
+    /// Changes one record. Changes that wait at the same time may share a transaction, but not their fate: each
+    /// succeeds or fails alone, and is durable when this returns.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`]; `Unavailable` with the budget `write_queue` when too many changes wait, or this
+    /// one has waited too long. Nothing is changed after any error.
+    async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError>;
+
+    /// Deletes matching records in one transaction, or none when they are more than `max_affected`.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`].
+    async fn delete(
+        &self,
+        schema: &Arc<Schema>,
+        filter: &Filter,
+        max_affected: u64,
+    ) -> Result<DeleteOutcome, StoreError>;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use async_trait::async_trait;
-use eider_domain::{DataType, Field, Rule, SystemField, Timestamp, ViolationCode};
+use eider_domain::{DataType, Field, Rule, Schema, SystemField, Timestamp, ViolationCode};
 
 use crate::{CommitReceipt, RecordStream, StoreError};
 
@@ -99,4 +99,26 @@ pub enum SuggestionOutcome {
     Unsettled(Vec<usize>),
     /// A value would break a constraint of its property; nothing was written.
     NotStorable(Field, ViolationCode),
+}
+
+/// Checks rules against every record, and writes what they suggest.
+#[async_trait]
+pub trait RuleChecker: fmt::Debug + Send + Sync + 'static {
+    /// Checks rules against every record, in one snapshot, and keeps the issues. Cancel-safe: dropping the future stops
+    /// the check and frees its connection.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`]; `StorageFull`.
+    async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError>;
+
+    /// Writes what rules suggest for the values that break them now: one transaction, in which each record that is
+    /// changed gets the next version and moves to the end of the order of commit.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`]; `StorageFull`. Nothing is changed after any error.
+    async fn apply_suggestions(
+        &self,
+        schema: &Arc<Schema>,
+        request: SuggestionRequest,
+    ) -> Result<SuggestionOutcome, StoreError>;
 }

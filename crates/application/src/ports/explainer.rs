@@ -1,17 +1,21 @@
 //! How a store answers a read.
 
-use eider_domain::{Aggregation, Filter};
+use std::fmt;
+use std::sync::Arc;
 
-use crate::ScanRequest;
+use async_trait::async_trait;
+use eider_domain::{Aggregation, Filter, Schema};
+
+use crate::{ScanRequest, StoreError};
 
 /// A read whose plan is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadRequest {
-    /// [`crate::RecordStore::scan`]
+    /// [`crate::RecordReader::scan`]
     Scan(ScanRequest),
-    /// [`crate::RecordStore::count`]
+    /// [`crate::RecordReader::count`]
     Count(Filter),
-    /// [`crate::RecordStore::aggregate`], all groups.
+    /// [`crate::Aggregator::aggregate`], all groups.
     Groups(Aggregation),
 }
 
@@ -87,4 +91,15 @@ pub struct ReadPlan {
     pub sorting: Sorting,
     /// Indexes that were missed.
     pub index_hints: Vec<IndexHint>,
+}
+
+/// Says what reads cost.
+#[async_trait]
+pub trait Explainer: fmt::Debug + Send + Sync + 'static {
+    /// Runs a read to its end, hands out none of its records, and says how they were found. Cancel-safe: dropping the
+    /// future stops the read.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`].
+    async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError>;
 }
