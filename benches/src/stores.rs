@@ -71,6 +71,6 @@ pub async fn write(store: &DuckDbStore, schema: &Arc<Schema>, batches: Vec<Decod
     for DecodedBatch { records, ids } in batches {
         writer.append(records, ids).await.expect("the batch fits");
     }
-    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit succeeds");
+    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit succeeds").outcome;
     assert!(matches!(outcome, CommitOutcome::Committed(_)));
 }

@@ -173,11 +173,11 @@ fn advice(schema: &Schema, request: &ReadRequest, plan: &ReadPlan) -> Vec<Advice
 }
 
 fn index_advice(hint: &IndexHint, plan: &ReadPlan) -> Advice {
-    let IndexHint { property, matching, is_declared } = hint;
-    let (code, detail) = if *is_declared {
+    let IndexHint { property, matching, serves_only } = hint;
+    let (code, detail) = if let Some(served) = serves_only {
         let detail = format!(
-            "the index on `{property}` finds {matching} records, but serves only reads without other conditions, \
-             cursor, or `sort` with a limit: read by `{property}` alone and do the rest with what comes"
+            "the index on `{property}` finds {matching} records, but serves only {served}: read by `{property}` alone \
+             and do the rest with what comes"
         );
         (AdviceCode::IndexUnused, detail)
     } else {

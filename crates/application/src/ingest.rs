@@ -27,7 +27,7 @@ use arrow_schema::ArrowError;
 pub use body::{BodyError, body_of};
 pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
-pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder, RowLines};
+pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 pub use eider_formats::{BYTE_ORDER_MARK, Format as BodyFormat};
 pub use infer::infer_schema;
 pub use keyed::KeyedCreation;

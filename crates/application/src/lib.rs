@@ -35,28 +35,27 @@ pub use explain::{Advice, AdviceCode, Explanation};
 pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
     BYTE_ORDER_MARK, BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch,
-    DecodedBlock, DecodedChunk, IngestLimits, IngestService, KeyedCreation, RecordDecoder, RowLines, StoredRecord,
-    WarningCount, apply_merge_patch, body_of, infer_schema,
+    DecodedBlock, DecodedChunk, IngestLimits, IngestService, KeyedCreation, RecordDecoder, StoredRecord, WarningCount,
+    apply_merge_patch, body_of, infer_schema,
 };
 pub use keys::{ApiKey, KeyId, KeyRing, Principal, Unauthorized};
 pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
 pub(crate) use ports::offered;
 pub use ports::{
-    ANSWER_LIFETIME, Access, Aggregator, AnswerToKeep, Backup, BackupMethod, BackupSource, BatchWriter,
-    CONTRADICTION_SAMPLE, Change, ChangeOutcome, CheckpointFigures, Clock, CommitFigures, CommitLog, CommitOutcome,
-    CommitReceipt, CommitTerms, ConflictingKey, ConnectionFigures, Contradiction, DataProfile, DeleteOutcome,
-    Distribution, Durability, EngineMemory, EvolutionFigures, EvolutionOutcome, EvolutionRequest, Explainer,
-    FailureReport, FailureReports, FieldProfile, Figure, FileFigures, IdCheck, IdGenerator, IdOrigin,
-    IdentityStatistics, IndexHint, Indexes, KeptAnswer, KeptAnswers, KeyConflict, MemoryLimitSource, MemoryProbe,
-    MemoryReading, MemoryTag, OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES,
-    PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, Profiler, ReadPlan, ReadRequest, RecordCacheFigures, RecordReader,
-    RecordStream, RecordWriter, ReportStream, RuleChecker, RuleOutcome, ScanRequest, SchemaCatalog, SchemaEvolution,
-    SchemaStatistics, SchemaVersion, SharedKey, Sorting, Store, StoreCapabilities, StoreError, StoreErrorKind,
-    StoreFigures, StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
-    WriteReceipt, WriteRequest, Writers, issue_columns, position_key,
+    ANSWER_LIFETIME, Access, Aggregator, AnswerDraft, AnswerToKeep, Backup, BackupMethod, BackupSource, BatchWriter,
+    CONTRADICTION_SAMPLE, Change, ChangeOutcome, Clock, CommitLog, CommitOutcome, CommitReceipt, CommitTerms,
+    ConflictingKey, Conflicts, Contradiction, DataProfile, DeleteOutcome, Distribution, DraftFailures, Durability,
+    EndedWrite, EvolutionOutcome, EvolutionRequest, Explainer, FailureReport, FailureReports, FieldProfile, Figure,
+    IdGenerator, IdOrigin, IdentityStatistics, IndexEstimate, IndexHint, Indexes, KeptAnswer, KeptAnswers, KeyConflict,
+    MemoryLimitSource, MemoryProbe, MemoryReading, Metric, MetricUnit, MetricValue, OnConflict, POSITION_SEQUENCE,
+    PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, Profiler, Progress,
+    ReadPlan, ReadRequest, ReadShape, RecordReader, RecordStream, RecordWriter, ReportStream, RowLines, RuleChecker,
+    RuleOutcome, ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, SharedKey, Sorting,
+    Store, StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics, StoredIssues, StoredReport, SuggestionOutcome,
+    SuggestionRequest, Validation, ValidationRequest, WriteReceipt, WriteRequest, Writers, issue_columns, position_key,
 };
 pub use query::{Groups, OffsetPage, Page, PageRequest, PageStart, QueryService, StreamRequest};
-pub use read_log::{ReadLog, ReadShape, SchemaReads, SeenReads};
+pub use read_log::{ReadLog, SchemaReads, SeenReads};
 pub use schemas::SchemaService;
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};
 pub use tags::{Preconditions, Tags, record_tag, schema_tag};

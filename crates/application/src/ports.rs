@@ -9,20 +9,21 @@ mod commit_log;
 mod error;
 mod evolution;
 mod explainer;
-mod figures;
 mod idempotency;
 mod memory;
+mod metrics;
 mod profiler;
 mod reader;
 mod record_stream;
 mod reports;
+mod row_lines;
 mod rule_checker;
 mod store;
 mod writer;
 
 pub use backup::{Backup, BackupSource};
 pub use capabilities::{BackupMethod, Durability, Indexes, StoreCapabilities, Writers};
-pub use catalog::{IdCheck, IdentityStatistics, SchemaCatalog, SchemaStatistics};
+pub use catalog::{IdentityStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use clock::{Clock, IdGenerator};
 pub use commit_log::CommitLog;
@@ -30,13 +31,10 @@ pub use error::{StoreError, StoreErrorKind};
 pub use evolution::{
     CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaEvolution, SchemaVersion,
 };
-pub use explainer::{Access, Explainer, IndexHint, ReadPlan, ReadRequest, Sorting};
-pub use figures::{
-    CheckpointFigures, CommitFigures, ConnectionFigures, Distribution, EngineMemory, EvolutionFigures, FileFigures,
-    MemoryTag, RecordCacheFigures, StoreFigures,
-};
-pub use idempotency::{ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, KeptAnswers};
+pub use explainer::{Access, Explainer, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, Sorting};
+pub use idempotency::{ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, DraftFailures, KeptAnswer, KeptAnswers};
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
+pub use metrics::{Distribution, Metric, MetricUnit, MetricValue, StoreMetrics};
 pub use profiler::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
     ProfileRequest, Profiler,
@@ -44,13 +42,14 @@ pub use profiler::{
 pub use reader::{Aggregator, POSITION_SEQUENCE, RecordReader, ScanRequest, position_key};
 pub use record_stream::RecordStream;
 pub use reports::{FailureReport, FailureReports, ReportStream, StoredReport};
+pub use row_lines::RowLines;
 pub use rule_checker::{
-    RuleChecker, RuleOutcome, StoredIssues, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
-    issue_columns,
+    Progress, RuleChecker, RuleOutcome, StoredIssues, SuggestionOutcome, SuggestionRequest, Validation,
+    ValidationRequest, issue_columns,
 };
 pub use store::Store;
 pub(crate) use store::offered;
 pub use writer::{
-    BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict, RecordWriter,
-    SharedKey, WriteReceipt, WriteRequest,
+    BatchWriter, CommitOutcome, CommitTerms, ConflictingKey, Conflicts, EndedWrite, IdOrigin, KeyConflict, OnConflict,
+    RecordWriter, SharedKey, WriteReceipt, WriteRequest,
 };

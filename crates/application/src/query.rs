@@ -15,7 +15,7 @@ use tracing::instrument;
 
 use crate::read_log::ReadLog;
 use crate::timings::{Stage, timed};
-use crate::{Cursors, Error, RecordStream, ScanRequest, Store, StoreError, StoreErrorKind, StoreFigures, offered};
+use crate::{Cursors, Error, RecordStream, ScanRequest, Store, StoreError, StoreErrorKind, StoreMetrics, offered};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,9 +265,9 @@ impl QueryService {
         Ok(timed(Stage::Store, self.store.wait_for_commit(schema, commit_seq, at_most)).await?)
     }
 
-    /// Figures of the store for those who operate it.
-    pub fn figures(&self) -> StoreFigures {
-        self.store.figures()
+    /// Metrics of the store for those who operate it.
+    pub fn metrics(&self) -> StoreMetrics {
+        self.store.metrics()
     }
 
     /// Succeeds when the store can answer queries.

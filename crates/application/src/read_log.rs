@@ -1,51 +1,15 @@
 //! What reads have asked for since the server started: their shapes, never their values.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use eider_domain::{Field, Filter, Operator, Schema, Timestamp};
 
+use crate::ReadShape;
+
 /// Most shapes that are told apart, of all schemas together.
 const MAX_SHAPES: usize = 1_000;
-
-/// The properties that every record of a read has to fulfil a condition on, by name, and what else there is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ReadShape {
-    /// Property and operator, in the order of their names, each once.
-    pub conditions: Vec<(String, Operator)>,
-    /// Whether there are other conditions: alternatives, negations, on the record's own fields.
-    pub has_others: bool,
-}
-
-impl ReadShape {
-    /// Whether an index on a property could find the records: for an equality, whatever else there is, or for the only
-    /// condition.
-    pub fn could_use(&self, property: &str) -> bool {
-        self.conditions.iter().any(|(name, operator)| {
-            name == property
-                && match operator {
-                    Operator::Eq => true,
-                    Operator::In | Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => {
-                        !self.has_others && self.conditions.iter().all(|(other, _)| other == property)
-                    }
-                    _ => false,
-                }
-        })
-    }
-}
-
-/// `carrier.eq and dep_delay.gt`
-impl fmt::Display for ReadShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, operator)) in self.conditions.iter().enumerate() {
-            let separator = if index > 0 { " and " } else { "" };
-            write!(f, "{separator}{name}.{}", operator.name())?;
-        }
-        if self.has_others { f.write_str(" and others") } else { Ok(()) }
-    }
-}
 
 /// Reads of one shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -39,6 +39,7 @@ impl SchemaService {
         let definition = definition.map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
         let schema = Schema::new(definition, 1, self.clock.now());
+        self.check_keys(&schema)?;
         timed(Stage::Store, self.store.create(schema)).await.map_err(|error| match error.kind() {
             StoreErrorKind::Conflict => Error::SchemaExists { name },
             _ => error.into(),
@@ -100,6 +101,7 @@ impl SchemaService {
                 return Ok(schema);
             }
             let next = schema.evolved(&evolution);
+            self.check_keys(&next)?;
             let request = EvolutionRequest { schema: Arc::clone(&schema), evolution, at: self.clock.now(), is_dry_run };
             match timed(Stage::Store, changes.evolve(request)).await {
                 Ok(EvolutionOutcome::Evolved(schema)) => return Ok(schema),
@@ -112,6 +114,18 @@ impl SchemaService {
             }
         }
         Err(StoreError::new(StoreErrorKind::SchemaChanged, "the schema is changed all the time").into())
+    }
+
+    /// Fails with `Unsupported` for a schema that asks for more than the store keeps: unique keys.
+    fn check_keys(&self, schema: &Schema) -> Result<(), StoreError> {
+        let has_unique_keys = schema.indexes().iter().any(|index| index.is_unique);
+        if has_unique_keys && !self.store.capabilities().has_unique_keys {
+            return Err(StoreError::new(
+                StoreErrorKind::Unsupported,
+                "the store does not keep values from coming twice",
+            ));
+        }
+        Ok(())
     }
 
     /// Every version of a schema, the oldest first.

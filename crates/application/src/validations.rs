@@ -135,16 +135,18 @@ impl ValidationService {
     }
 
     async fn run(self, job: Arc<ValidationJob>) {
-        let (started, told) = (Instant::now(), Arc::clone(&job));
-        let request = ValidationRequest {
-            rules: job.rules().rules().into(),
-            at: job.created_at(),
-            max_issue_bytes: self.jobs.limits().max_issue_bytes,
-            progress: Arc::new(move |outcome| told.found(outcome)),
-        };
+        let started = Instant::now();
+        let (mut request, mut outcomes) = ValidationRequest::new(job.rules().rules().into(), job.created_at());
+        request.max_issue_bytes = self.jobs.limits().max_issue_bytes;
         let validate = async { self.rule_checker()?.validate(job.schema(), request).await };
+        let told = async {
+            while let Some(outcome) = outcomes.recv().await {
+                job.found(outcome);
+            }
+        };
         let outcome = tokio::select! {
-            outcome = validate => Some(outcome),
+            // The store drops its end with the request, so that what it has sent is told before its outcome.
+            (outcome, ()) = async { tokio::join!(validate, told) } => Some(outcome),
             () = job.ended() => None,
         };
         job.end(outcome, started.elapsed(), self.clock.now());

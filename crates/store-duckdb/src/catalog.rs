@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use duckdb::{Connection, params};
-use eider_application::{
-    ANSWER_LIFETIME, AnswerToKeep, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind, WriteReceipt,
-};
+use eider_application::{ANSWER_LIFETIME, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 use uuid::Uuid;
 
@@ -368,10 +366,9 @@ pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counte
 pub(crate) fn keep_answer(
     connection: &Connection,
     schema: &Schema,
-    answer: &AnswerToKeep,
-    receipt: &WriteReceipt,
+    key: &str,
+    KeptAnswer { fingerprint, at, text }: &KeptAnswer,
 ) -> Result<(), StoreError> {
-    let AnswerToKeep { key, fingerprint, at, render } = answer;
     let lifetime = i64::try_from(ANSWER_LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let (schema_key, at) = (schema.name().key(), at.as_micros());
     connection
@@ -383,7 +380,7 @@ pub(crate) fn keep_answer(
     connection
         .execute(
             &format!("INSERT INTO {CATALOG}.answers VALUES (?, ?, ?, ?, ?)"),
-            params![schema_key, key, fingerprint, at, render(receipt)],
+            params![schema_key, key, fingerprint, at, text],
         )
         .map(|_| ())
         .map_err(store_error)

@@ -83,7 +83,7 @@ pub(crate) fn apply(
             if let Change::Create { answer: Some(answer), .. } = change {
                 let commit_seq = Some(next.commit_seq());
                 let receipt = WriteReceipt { created: 1, commit_seq, ..WriteReceipt::default() };
-                catalog::keep_answer(connection, schema, answer, &receipt)?;
+                catalog::keep_answer(connection, schema, &answer.key, &answer.complete(&receipt, &[]))?;
             }
         }
         let mut shared = shared_keys(connection, schema, counters.next_sequence(), records.len())?.into_iter();

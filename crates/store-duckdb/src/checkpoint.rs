@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use eider_application::recorder::{Recorder, SECONDS};
-use eider_application::{CheckpointFigures, StoreError, StoreErrorKind};
+use eider_application::{StoreError, StoreErrorKind};
 
 use crate::error::store_error;
+use crate::figures::CheckpointFigures;
 use crate::shared::Shared;
 use crate::{StoreSettings, figures, wal, worker};
 

@@ -12,12 +12,14 @@ use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, 
 use arrow_select::filter::filter_record_batch;
 use duckdb::Connection;
 use eider_application::{
-    CommitOutcome, CommitTerms, IdOrigin, POSITION_SEQUENCE, StoreError, WriteReceipt, WriteRequest,
+    AnswerToKeep, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, POSITION_SEQUENCE, StoreError, WriteReceipt,
+    WriteRequest,
 };
 use eider_domain::{RecordId, Schema, SystemField};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
+use crate::conflicts::ConflictSpool;
 use crate::error::{arrow_error, internal, store_error};
 use crate::ident;
 use crate::identity::StoredIds;
@@ -32,15 +34,16 @@ pub(crate) fn commit(
     connection: &Connection,
     request: &WriteRequest,
     staging: Staging,
-    mut terms: CommitTerms,
+    terms: &CommitTerms,
     counters: Counters,
     ids: &mut StoredIds,
     records: &CachedRecords,
-) -> Result<(CommitOutcome, Option<Counters>), StoreError> {
+) -> Result<(EndedWrite, Option<Counters>), StoreError> {
     let schema = &request.schema;
     let rows = staging.rows();
     let has_given_ids = staging.origins().iter().any(IdOrigin::has_given);
     let mut keys = keys_of(schema, has_given_ids);
+    let directory = staging.directory().to_owned();
     let mut batches = staging.seal()?;
     let mut suspects = None;
     if has_given_ids {
@@ -53,13 +56,15 @@ pub(crate) fn commit(
             keys.remove(0);
         }
     }
+    let wanted = terms.answer.as_ref().map_or(0, AnswerToKeep::wanted_conflicts);
+    let mut conflicts = ConflictSpool::new(&keys, &directory, wanted);
     let mut change = None;
     let outcome = transaction(connection, || {
         let verdict = if keys.is_empty() {
             Verdict::default()
         } else {
             let keys = Keys { all: &keys, suspects: suspects.as_ref(), has_given_ids };
-            keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut terms.conflicts)?
+            keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut conflicts)?
         };
         if verdict.refused > terms.max_refused {
             return Ok(Decision::RollBack((CommitOutcome::Refused { rows: verdict.refused }, None)));
@@ -96,12 +101,14 @@ pub(crate) fn commit(
             keys::clear(connection)?;
         }
         if let Some(answer) = &terms.answer {
-            catalog::keep_answer(connection, schema, answer, &receipt)?;
+            let kept = answer.complete(&receipt, conflicts.first());
+            catalog::keep_answer(connection, schema, &answer.key, &kept)?;
         }
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
     });
     drop(change);
-    outcome
+    let (outcome, next) = outcome?;
+    Ok((EndedWrite { outcome, conflicts: conflicts.into_conflicts() }, next))
 }
 
 /// The accepted rows of a write on their way into the table.

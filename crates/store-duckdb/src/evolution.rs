@@ -12,8 +12,7 @@ use std::time::Instant;
 use duckdb::Connection;
 use eider_application::recorder::{Recorder, SECONDS};
 use eider_application::{
-    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionFigures, EvolutionOutcome, EvolutionRequest,
-    ScanRequest, StoreError,
+    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
 };
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use tokio::runtime::Handle;
@@ -22,6 +21,7 @@ use tracing::Instrument;
 use crate::catalog;
 use crate::commit::ids_of;
 use crate::error::{internal, schema_changed, store_error};
+use crate::figures::EvolutionFigures;
 use crate::ident::CATALOG;
 use crate::pool;
 use crate::scan::{port_batch, scan_schema};

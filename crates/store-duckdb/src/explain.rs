@@ -2,9 +2,16 @@
 //!
 //! The read is run: the engine decides only then whether an index serves it, and which row groups it passes over.
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{Access, IndexHint, ReadPlan, ReadRequest, ScanRequest, Sorting, StoreError};
-use eider_domain::{Condition, Field, Filter, Operator, Property, Schema};
+use eider_application::{
+    Access, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, ScanRequest, Sorting, StoreError,
+};
+use eider_domain::{
+    Aggregate, Aggregation, ColumnName, Condition, Field, Filter, Function, Operator, Property, Schema,
+};
 use serde_json::Value as Json;
 
 use crate::error::{internal, store_error};
@@ -16,6 +23,62 @@ use crate::worker::{Decision, transaction};
 
 /// Rows of a row group. A scan of fewer is too small for a word on indexes.
 const ROW_GROUP_ROWS: u64 = 122_880;
+
+/// The reads that the engine uses an index for.
+const SERVED: &str = "reads without other conditions, cursor, or `sort` with a limit";
+
+/// Nanoseconds that an index adds to a bulk call for each record (docs/benchmarks.md).
+const WRITE_NANOS: u64 = 800;
+/// What an index takes on disk for each record, where a value has several (docs/benchmarks.md).
+const DISK_BYTES: u64 = 27;
+/// The same where nearly every record has a value of its own.
+const DISK_BYTES_UNIQUE: u64 = 50;
+
+/// Of so many records the engine looks up so many by an index.
+fn most_found(records: u64) -> u64 {
+    (records / 1_000).max(2_048)
+}
+
+/// Whether an index on a property could find the records of reads: for an equality, whatever else there is, or for the
+/// only condition.
+pub(crate) fn index_serves(shape: &ReadShape, property: &str) -> bool {
+    let is_alone = || !shape.has_others && shape.conditions.iter().all(|(other, _)| other == property);
+    shape.conditions.iter().filter(|(name, _)| name == property).any(|(_, operator)| match operator {
+        Operator::Eq => true,
+        Operator::In | Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => is_alone(),
+        _ => false,
+    })
+}
+
+/// The figures by which indexes on properties are judged: how many values each has, and about how many different ones.
+pub(crate) fn index_figures(properties: &[Field]) -> Option<Aggregation> {
+    let functions = [Function::Count, Function::ApproxCountDistinct];
+    let figures = properties.iter().flat_map(|field| functions.map(|function| (function, field.clone())));
+    let figure = |(index, (function, field)): (usize, (Function, Field))| {
+        let name = ColumnName::parse(&format!("c{index}")).ok();
+        Aggregate::new(function, Some(field), None).map(|figure| (name, figure)).ok()
+    };
+    Aggregation::new(Vec::new(), figures.enumerate().filter_map(figure).collect()).ok()
+}
+
+/// What an index would do on each of the properties whose [`index_figures`] these are.
+pub(crate) fn index_estimates(figures: &RecordBatch, records: u64) -> Vec<IndexEstimate> {
+    let columns = figures.columns().iter();
+    let counts: Vec<u64> = columns.map(|column| column.as_primitive::<Int64Type>().value(0).unsigned_abs()).collect();
+    let estimate = |pair: &[u64]| {
+        let (present, distinct) = (pair[0], pair[1].min(pair[0]));
+        // No value stands for the records that have none.
+        let records_a_value = present.checked_div(distinct).unwrap_or(0);
+        let bytes = if records_a_value < 2 { DISK_BYTES_UNIQUE } else { DISK_BYTES };
+        IndexEstimate {
+            records_a_value,
+            is_worthwhile: records >= ROW_GROUP_ROWS && records_a_value <= most_found(records),
+            write_nanos: WRITE_NANOS,
+            disk_bytes: records * bytes,
+        }
+    };
+    counts.chunks_exact(2).map(estimate).collect()
+}
 
 /// Runs a read in a snapshot of its own and says how that was done. `commit_seq` is the number of the last commit.
 pub(crate) fn explain(
@@ -170,7 +233,7 @@ fn index_hints(
     if matches!(plan.access, Access::Index { .. } | Access::Nothing) || plan.scanned < ROW_GROUP_ROWS {
         return Ok(hints);
     }
-    let limit = (plan.records / 1_000).max(2_048);
+    let limit = most_found(plan.records);
     for condition in request.filter().required_conditions() {
         let is_equality = matches!(condition.operator(), Operator::Eq | Operator::In);
         let Some(property) = property_of(schema, condition).filter(|_| is_equality) else { continue };
@@ -181,7 +244,7 @@ fn index_hints(
         }
         let matching = count(connection, schema, &condition.clone().into())?;
         if matching <= limit {
-            hints.push(IndexHint { property: name.to_owned(), matching, is_declared });
+            hints.push(IndexHint { property: name.to_owned(), matching, serves_only: is_declared.then_some(SERVED) });
         }
     }
     Ok(hints)

@@ -1,5 +1,8 @@
 //! Figures that the engine and the disk have to be asked for, looked at once a second so that nobody waits for them.
 
+mod kinds;
+mod metrics;
+
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,7 +10,12 @@ use std::time::Duration;
 
 use duckdb::Connection;
 use eider_application::recorder::{NUMBERS, Recorder, SECONDS};
-use eider_application::{CommitFigures, EngineMemory, FileFigures, MemoryTag, StoreError, blocking};
+use eider_application::{StoreError, blocking};
+
+pub use kinds::{
+    CheckpointFigures, CommitFigures, ConnectionFigures, EngineMemory, EvolutionFigures, FileFigures, MemoryTag,
+    RecordCacheFigures, StoreFigures,
+};
 
 use crate::error::store_error;
 use crate::shared::Shared;

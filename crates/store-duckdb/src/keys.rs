@@ -14,13 +14,14 @@ use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSc
 use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
 use duckdb::{Connection, params};
-use eider_application::{ConflictingKey, IdOrigin, KeyConflict, OnConflict, SharedKey, StoreError};
+use eider_application::{ConflictingKey, IdOrigin, OnConflict, SharedKey, StoreError};
 use eider_domain::{Field, Schema, SystemField};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
 use crate::changes::versions_of;
 use crate::commit::{engine_array, engine_field, ids_of};
+use crate::conflicts::ConflictSpool;
 use crate::error::{arrow_error, internal, store_error};
 use crate::identity::StoredIds;
 use crate::staging::Sealed;
@@ -162,7 +163,7 @@ fn given_ids<'b>(batch: &'b RecordBatch, origin: &'b IdOrigin) -> impl Iterator<
     ids.filter(|(row, _)| origin.is_given(*row)).map(|(_, id)| id)
 }
 
-/// Decides on every row of a write by its keys, and tells `report` why rows are refused, ordered by row.
+/// Decides on every row of a write by its keys, and leaves in `conflicts` why rows are refused, ordered by row.
 ///
 /// Rows are judged one after the other, as [`eider_application::BatchWriter::commit`] says; nulls do not conflict. Rows that
 /// replace leave their targets in a temporary table until [`clear`].
@@ -172,7 +173,7 @@ pub(crate) fn judge(
     keys: &Keys<'_>,
     on_conflict: OnConflict,
     batches: &mut Sealed,
-    report: &mut dyn FnMut(KeyConflict),
+    conflicts: &mut ConflictSpool,
 ) -> Result<Verdict, StoreError> {
     create_keys(connection, keys.all)?;
     append_keys(connection, keys, batches)?;
@@ -188,7 +189,7 @@ pub(crate) fn judge(
     } else {
         verdict.refused = conflicting.len();
         if verdict.refused > 0 {
-            report_conflicts(connection, keys.all, report)?;
+            read_conflicts(connection, conflicts)?;
         }
     }
     verdict.excluded = conflicting;
@@ -420,11 +421,7 @@ fn rows_of(connection: &Connection, table: &str) -> Result<RoaringTreemap, Store
     rows.map(|row| row.map(i64::unsigned_abs).map_err(store_error)).collect()
 }
 
-fn report_conflicts(
-    connection: &Connection,
-    keys: &[Vec<Field>],
-    report: &mut dyn FnMut(KeyConflict),
-) -> Result<(), StoreError> {
+fn read_conflicts(connection: &Connection, conflicts: &mut ConflictSpool) -> Result<(), StoreError> {
     let sql = format!("SELECT n, key, first FROM {} ORDER BY n, key", ident::quoted(CONFLICTS));
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
     let rows = statement
@@ -432,16 +429,13 @@ fn report_conflicts(
         .map_err(store_error)?;
     for row in rows {
         let (row, key, first) = row.map_err(store_error)?;
-        let fields = usize::try_from(key).ok().and_then(|index| keys.get(index));
-        report(KeyConflict {
-            row: row.unsigned_abs(),
-            fields: fields.ok_or_else(|| internal("a conflict names no key"))?.clone(),
-            with: match first {
-                None => ConflictingKey::Stored,
-                Some(first) if first < 0 => ConflictingKey::SeveralRecords,
-                Some(first) => ConflictingKey::Row(first.unsigned_abs()),
-            },
-        });
+        let key = usize::try_from(key).map_err(|_| internal("a conflict names no key"))?;
+        let with = match first {
+            None => ConflictingKey::Stored,
+            Some(first) if first < 0 => ConflictingKey::SeveralRecords,
+            Some(first) => ConflictingKey::Row(first.unsigned_abs()),
+        };
+        conflicts.push(row.unsigned_abs(), key, with)?;
     }
     Ok(())
 }

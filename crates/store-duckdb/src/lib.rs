@@ -8,6 +8,7 @@ mod catalog;
 mod changes;
 mod checkpoint;
 mod commit;
+mod conflicts;
 mod doctor;
 mod engine;
 mod error;
@@ -46,6 +47,10 @@ mod writer;
 
 pub use doctor::{Content, Finding, Thoroughness, contents, examine};
 pub use engine::FileHold;
+pub use figures::{
+    CheckpointFigures, CommitFigures, ConnectionFigures, EngineMemory, EvolutionFigures, FileFigures, MemoryTag,
+    RecordCacheFigures, StoreFigures,
+};
 pub use group::GroupSettings;
 pub use history::begin_anew;
 pub use identity::IdFilterStatus;

@@ -11,10 +11,11 @@ use deadpool::{Runtime, managed::TimeoutType};
 use duckdb::Connection;
 use eider_application::recorder::{Recorder, SECONDS};
 use eider_application::timings::{Stage, timed};
-use eider_application::{ConnectionFigures, StoreError, StoreErrorKind, blocking};
+use eider_application::{StoreError, StoreErrorKind, blocking};
 use tokio::sync::watch;
 
 use crate::error::{ENGINE_STOPPED, internal, store_error};
+use crate::figures::ConnectionFigures;
 use crate::uses::{Purpose, Stop, Use, Uses};
 use crate::{PoolSettings, engine};
 

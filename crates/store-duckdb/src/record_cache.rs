@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_row::{RowConverter, SortField};
-use eider_application::{RecordCacheFigures, StoreError};
+use eider_application::StoreError;
 use eider_domain::Schema;
 use moka::sync::Cache;
 use uuid::Uuid;
 
 use crate::commit::ids_of;
 use crate::error::arrow_error;
+use crate::figures::RecordCacheFigures;
 
 /// What a record takes beside its bytes: its key, and the cache's own entry.
 const OVERHEAD_BYTES: usize = 160;

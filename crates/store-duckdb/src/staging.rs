@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
@@ -61,6 +61,11 @@ impl Staging {
         self.spill.is_some()
     }
 
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Rows staged.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
@@ -85,10 +90,7 @@ impl Staging {
     }
 }
 
-fn new_spill(
-    directory: &std::path::Path,
-    schema: &SchemaRef,
-) -> Result<StreamWriter<std::io::BufWriter<File>>, StoreError> {
+fn new_spill(directory: &Path, schema: &SchemaRef) -> Result<StreamWriter<std::io::BufWriter<File>>, StoreError> {
     let file = tempfile::tempfile_in(directory).map_err(StoreError::of_disk)?;
     StreamWriter::try_new_buffered(file, schema).map_err(arrow_error)
 }
@@ -153,7 +155,7 @@ mod tests {
         RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![value; 100]))]).unwrap()
     }
 
-    fn staged(memory_bytes: usize, directory: &std::path::Path) -> Sealed {
+    fn staged(memory_bytes: usize, directory: &Path) -> Sealed {
         let mut staging = Staging::new(memory_bytes, directory.to_owned());
         for value in 0..10 {
             let ids = if value % 2 == 0 { IdOrigin::Generated } else { IdOrigin::Client };

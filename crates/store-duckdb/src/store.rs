@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use eider_application::{
     Aggregator, BackupMethod, BackupSource, Durability, EvolutionOutcome, EvolutionRequest, Explainer, Indexes,
     KeptAnswers, Profiler, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store, StoreCapabilities,
-    StoreError, StoreErrorKind, StoreFigures, Writers, blocking,
+    StoreError, StoreErrorKind, StoreMetrics, Writers, blocking,
 };
 use eider_domain::{Schema, SchemaName};
 use tokio::runtime::Handle;
@@ -21,7 +21,7 @@ use tracing::instrument;
 use crate::catalog::{self, Counters, LoadedSchema};
 use crate::error::store_error;
 use crate::evolution::{self, EvolutionRecorders, TableVersion};
-use crate::figures::{CommitRecorders, Observation, Observed};
+use crate::figures::{CommitRecorders, Observation, Observed, StoreFigures};
 use crate::pool::PoolStatus;
 use crate::ranges::RangeStatus;
 use crate::record_cache::RecordCache;
@@ -160,6 +160,22 @@ impl DuckDbStore {
         Ok(self.shared.table_of(schema)?.ranges.status())
     }
 
+    /// Figures for those who operate the store. Cheap, and never blocks.
+    pub fn figures(&self) -> StoreFigures {
+        let Shared { activity, commits, evolutions, observed, pool, record_cache, .. } = &*self.shared;
+        let Observation { engine_memory, files } = observed.last();
+        StoreFigures {
+            last_checkpoint: self.last_checkpoint(),
+            checkpoints: Some(activity.figures()),
+            commits: Some(commits.figures()),
+            evolutions: Some(evolutions.figures()),
+            connections: Some(pool::figures(pool)),
+            records: record_cache.figures(),
+            engine_memory: Some(engine_memory),
+            files: Some(files),
+        }
+    }
+
     /// How the connections are used right now.
     pub fn pool_status(&self) -> PoolStatus {
         pool::status(&self.shared.pool)
@@ -263,19 +279,8 @@ impl Store for DuckDbStore {
         }
     }
 
-    fn figures(&self) -> StoreFigures {
-        let Shared { activity, commits, evolutions, observed, pool, record_cache, .. } = &*self.shared;
-        let Observation { engine_memory, files } = observed.last();
-        StoreFigures {
-            last_checkpoint: self.last_checkpoint(),
-            checkpoints: Some(activity.figures()),
-            commits: Some(commits.figures()),
-            evolutions: Some(evolutions.figures()),
-            connections: Some(pool::figures(pool)),
-            records: record_cache.figures(),
-            engine_memory: Some(engine_memory),
-            files: Some(files),
-        }
+    fn metrics(&self) -> StoreMetrics {
+        self.figures().into_metrics()
     }
 
     fn evolution(&self) -> Option<&dyn SchemaEvolution> {

@@ -35,7 +35,7 @@ pub(crate) fn validate(
         version.check()?;
         let (records, last) = snapshot.map_err(store_error)?;
         for place in 0..request.rules.len() {
-            (request.progress)(check(connection, schema, place, request, &mut issues, caller)?);
+            request.progress.found(check(connection, schema, place, request, &mut issues, caller)?);
         }
         let is_truncated = issues.is_truncated();
         let issues = Arc::new(issues.finish());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    BatchWriter, CommitOutcome, CommitTerms, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking,
+    BatchWriter, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking,
 };
 use tracing::instrument;
 
@@ -53,7 +53,7 @@ impl BatchWriter for StagedWriter {
     }
 
     #[instrument(name = "store.commit", level = "debug", skip_all, fields(schema.name = %self.request.schema.name()))]
-    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError> {
+    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<EndedWrite, StoreError> {
         let Self { shared, request, version, staging } = *self;
         let staging = staging.ok_or_else(lost)?;
         let rows = staging.rows();
@@ -63,29 +63,29 @@ impl BatchWriter for StagedWriter {
         let (mut turn, schema) = shared.turn_to_store(&request.schema, &version).await?;
         let request = WriteRequest { schema, ..request };
         let (waited, begun) = (started.elapsed(), Instant::now());
-        let outcome = worker::write(&shared.pool, move |connection| {
+        let ended = worker::write(&shared.pool, move |connection| {
             let counters = turn.counters();
             let records = turn.records();
-            let (outcome, next) = commit(connection, &request, staging, terms, counters, turn.ids(), &records)?;
+            let (ended, next) = commit(connection, &request, staging, &terms, counters, turn.ids(), &records)?;
             if let Some(next) = next {
-                let has_deletions = matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.updated > 0);
+                let has_deletions = matches!(&ended.outcome, CommitOutcome::Committed(receipt) if receipt.updated > 0);
                 if has_deletions { turn.advance_deleted(next) } else { turn.advance_appended(next) }
             }
-            Ok(outcome)
+            Ok(ended)
         })
         .await?;
-        if matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.commit_seq.is_some()) {
+        if matches!(&ended.outcome, CommitOutcome::Committed(receipt) if receipt.commit_seq.is_some()) {
             shared.commits.bulk_seconds.record(begun.elapsed().as_secs_f64());
         }
         tracing::info!(
             schema.name = %name,
             batch.rows = rows,
-            is_committed = matches!(outcome, CommitOutcome::Committed(_)),
+            is_committed = matches!(ended.outcome, CommitOutcome::Committed(_)),
             turn_wait_ms = waited.as_secs_f64() * 1e3,
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
             "store commit"
         );
-        Ok(outcome)
+        Ok(ended)
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         let write = async |length: usize| {
             let mut writer = store.begin_write(WriteRequest::new(Arc::clone(&schema))).await.unwrap();
             writer.append(batch(&schema, json!([{"text": "x".repeat(length)}])), IdOrigin::Generated).await.unwrap();
-            writer.commit(CommitTerms::all_or_nothing()).await.unwrap()
+            writer.commit(CommitTerms::all_or_nothing()).await.unwrap().outcome
         };
         let other = store.shared.large_commits.lock().await;
         assert!(matches!(write(10).await, CommitOutcome::Committed(_)));

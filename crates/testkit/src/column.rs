@@ -31,7 +31,7 @@ pub(crate) fn data_type_of(field: &ArrowField) -> DataType {
 }
 
 /// The rows of a batch, each with one value per column.
-pub(crate) fn rows_of(batch: &RecordBatch) -> Vec<Vec<Value>> {
+pub fn rows_of(batch: &RecordBatch) -> Vec<Vec<Value>> {
     let schema = batch.schema();
     let types: Vec<DataType> = schema.fields().iter().map(|field| data_type_of(field)).collect();
     let row = |row| types.iter().zip(batch.columns()).map(|(ty, column)| value_at(*ty, column, row)).collect();

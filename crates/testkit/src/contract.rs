@@ -1,12 +1,13 @@
 //! What every store does, as cases that run against any of them.
 //!
 //! A case is a function of a [`Fixture`]: a store that is new and empty, and whatever keeps it alive.
-//! [`record_store_contract!`](crate::record_store_contract) makes a test of each. A store that does more than
-//! the ports say is not wrong, so no case asks for it.
+//! [`store_contract!`](crate::store_contract) makes a test of each case of a group; a store lists the groups that it
+//! promises. A store that does more than the ports say is not wrong, so no case asks for it.
 
 #![expect(clippy::missing_panics_doc, reason = "a case panics when the store fails it")]
 
 pub mod aggregations;
+pub mod backups;
 pub mod catalog;
 pub mod changes;
 pub mod concurrency;
@@ -14,9 +15,11 @@ pub mod conflicts;
 pub mod cursors;
 pub mod differential;
 pub mod evolution;
+pub mod explain;
 pub mod filters;
 mod fixture;
 mod generated;
+pub mod idempotency;
 pub mod order;
 pub mod pages;
 pub mod patterns;
@@ -46,30 +49,51 @@ pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture))
     });
 }
 
-/// Makes one `#[test]` of each case of the [`contract`](crate::contract).
+/// Makes one `#[test]` of each case of a group of the [`contract`](crate::contract).
 ///
-/// The argument is the path of a function `async fn() -> Fixture` that makes a new, empty store:
+/// | group | what a store promises | role |
+/// |---|---|---|
+/// | `core` | schemas, records and their commits | [`Store`](eider_application::Store): every store |
+/// | `keys` | unique properties and keys, and what becomes of rows whose key is taken | `has_unique_keys` |
+/// | `evolution` | schemas change in place | [`SchemaEvolution`](eider_application::SchemaEvolution) |
+/// | `aggregations` | figures over groups of records | [`Aggregator`](eider_application::Aggregator) |
+/// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`KeptAnswers`](eider_application::KeptAnswers) |
+/// | `rules` | rules on what is stored; asks for `keys` too | [`RuleChecker`](eider_application::RuleChecker) |
+/// | `profile` | what values are like | [`Profiler`](eider_application::Profiler) |
+/// | `explain` | what reads cost | [`Explainer`](eider_application::Explainer) |
+/// | `backup` | copies of everything | [`BackupSource`](eider_application::BackupSource) |
+///
+/// The second argument is the path of a function `async fn() -> Fixture` that makes a new, empty store:
 ///
 /// ```
 /// # mod tests {
 /// use std::sync::Arc;
 ///
-/// use eider_testkit::{Fixture, MemoryStore, record_store_contract};
+/// use eider_testkit::{Fixture, MemoryStore, store_contract};
 ///
 /// async fn fixture() -> Fixture {
 ///     Fixture::new(Arc::new(MemoryStore::new()))
 /// }
 ///
-/// record_store_contract!(fixture);
+/// store_contract!(core, fixture);
+/// store_contract!(profile, fixture);
 /// # }
 /// ```
 ///
 /// A store on disk hands its directory to [`Fixture::keeping`](crate::Fixture::keeping). Give each store a
 /// module of its own: the tests have the names of the cases.
 #[macro_export]
-macro_rules! record_store_contract {
-    ($make:path) => {
-        $crate::record_store_contract! { @cases $make;
+macro_rules! store_contract {
+    (@cases $make:path; $($module:ident: [$($case:ident)*])*) => {
+        $($(
+            #[test]
+            fn $case() {
+                $crate::contract::run($make, $crate::contract::$module::$case);
+            }
+        )*)*
+    };
+    (core, $make:path) => {
+        $crate::store_contract! { @cases $make;
             catalog: [
                 a_schema_is_found_by_its_name_in_any_case
                 schemas_are_listed_by_name
@@ -81,7 +105,6 @@ macro_rules! record_store_contract {
                 words_of_sql_are_names_like_any_other
                 five_hundred_properties_work
                 statistics_count_records_and_name_the_indexes
-                the_records_of_several_schemas_are_counted_at_once
                 the_store_answers_a_check
             ]
             round_trip: [
@@ -106,81 +129,18 @@ macro_rules! record_store_contract {
                 a_batch_with_other_columns_is_refused
                 a_commit_after_the_removal_of_the_schema_stores_nothing
                 deleting_takes_the_matching_records
-                a_deleted_key_is_free_again
             ]
             conflicts: [
                 an_id_in_one_write_twice_conflicts_with_the_first
                 an_id_that_is_stored_conflicts
                 nothing_is_stored_after_a_conflict
-                a_unique_value_may_not_come_twice
-                unique_values_of_every_type_conflict
-                nulls_never_conflict
-                unique_text_counts_case
-                every_conflicting_row_is_named_in_order
-                a_row_that_conflicts_twice_counts_once
-                conflicts_span_the_batches_of_a_write
-            ]
-            policies: [
-                ignored_rows_leave_the_stored_ones
-                of_ignored_rows_with_one_key_the_first_is_kept
-                a_replaced_record_keeps_its_id_and_creation_and_moves_to_the_end
-                of_replacing_rows_with_one_key_the_last_is_kept
-                a_row_that_would_replace_several_records_is_refused
-                a_row_is_stored_under_its_own_id_or_refused
-                a_row_that_is_not_stored_claims_nothing
-                a_write_leaves_what_its_rows_would_leave_one_by_one
-                a_replaced_value_is_free_for_later_writes
-                good_rows_are_stored_beside_refused_ones_where_allowed
-                more_refused_rows_than_allowed_store_nothing
-                a_dry_run_says_what_would_be_and_stores_nothing
-                the_ids_of_stored_rows_come_in_their_order
-                an_answer_is_kept_with_its_write
             ]
             changes: [
                 a_created_record_is_there
-                a_taken_id_or_value_refuses_a_creation
                 a_replacement_needs_the_version_it_expects
-                a_replacement_may_keep_its_unique_value_and_not_take_anothers
                 a_deletion_may_expect_a_version
-                changes_at_once_have_each_their_own_fate
-                of_changes_of_one_record_at_once_one_wins
                 a_deletion_of_too_many_deletes_none
                 a_commit_can_be_waited_for
-                an_answer_is_kept_with_a_creation
-            ]
-            cursors: [
-                cursors_belong_to_the_properties_of_their_query
-            ]
-            evolution: [
-                properties_come_go_and_change_their_names
-                a_required_property_comes_beside_an_index
-                types_widen_with_their_values
-                a_change_does_what_its_dry_run_promised
-                a_value_that_would_be_lost_contradicts
-                what_records_lack_cannot_be_required
-                stored_values_can_contradict_a_constraint
-                what_comes_twice_cannot_be_unique
-                indexes_come_and_go
-                names_can_be_swapped
-                versions_are_remembered
-                a_version_that_has_gone_is_told_so
-                a_scan_outlives_a_change_of_its_schema
-                a_write_outlives_a_change_that_does_not_concern_it
-                changes_at_once_come_one_after_the_other
-                the_order_of_commit_goes_on
-            ]
-            unique_keys: [
-                a_key_of_several_may_not_come_twice
-                a_null_in_a_key_conflicts_with_nothing
-                keys_of_every_type_conflict
-                single_changes_keep_keys_apart
-                of_changes_at_once_one_has_the_key
-                a_taken_key_is_passed_over_or_replaced
-                keys_come_and_go_with_a_change_of_the_schema
-                a_key_concerns_a_write_that_has_begun
-                suggestions_do_not_make_records_share_a_key
-                keys_that_are_wished_are_counted
-                a_validation_finds_keys_that_are_shared
             ]
             filters: [
                 comparisons_select_by_value
@@ -214,10 +174,127 @@ macro_rules! record_store_contract {
                 a_scan_goes_on_behind_the_cursor_of_any_record
                 a_total_is_of_the_snapshot_of_its_records
                 a_position_outlives_its_record
-                a_changed_record_is_where_its_keys_now_put_it
                 records_written_between_pages_do_not_move_the_others
-                a_plan_says_how_many_records_a_read_yields
             ]
+            point_reads: [
+                a_record_is_read_by_its_id
+                an_id_that_is_not_stored_reads_nothing
+                a_changed_record_is_read_as_it_is_now
+                a_record_deleted_by_filter_is_not_read
+                a_record_made_anew_under_its_id_is_read
+                a_record_of_a_removed_schema_is_not_read
+                many_reads_at_once_get_each_its_own
+                a_dropped_read_leaves_the_others
+                readers_never_see_a_version_go_back
+                a_read_after_a_commit_sees_it
+            ]
+            snapshots: [
+                a_scan_does_not_see_later_writes
+                a_scan_does_not_see_later_deletes
+                a_scan_outlives_its_schema
+                dropping_a_stream_frees_its_connection
+                dropping_a_writer_frees_its_connection
+            ]
+            concurrency: [
+                writers_of_one_schema_all_succeed
+                of_two_writers_of_one_key_one_is_refused
+                of_concurrent_creations_one_succeeds
+                readers_see_whole_writes
+            ]
+            differential: [
+                pages_by_cursor_are_the_whole_result
+            ]
+        }
+    };
+    (keys, $make:path) => {
+        $crate::store_contract! { @cases $make;
+            conflicts: [
+                a_unique_value_may_not_come_twice
+                unique_values_of_every_type_conflict
+                nulls_never_conflict
+                unique_text_counts_case
+                every_conflicting_row_is_named_in_order
+                a_row_that_conflicts_twice_counts_once
+                conflicts_span_the_batches_of_a_write
+            ]
+            policies: [
+                ignored_rows_leave_the_stored_ones
+                of_ignored_rows_with_one_key_the_first_is_kept
+                a_replaced_record_keeps_its_id_and_creation_and_moves_to_the_end
+                of_replacing_rows_with_one_key_the_last_is_kept
+                a_row_that_would_replace_several_records_is_refused
+                a_row_is_stored_under_its_own_id_or_refused
+                a_row_that_is_not_stored_claims_nothing
+                a_write_leaves_what_its_rows_would_leave_one_by_one
+                a_replaced_value_is_free_for_later_writes
+                good_rows_are_stored_beside_refused_ones_where_allowed
+                more_refused_rows_than_allowed_store_nothing
+                a_dry_run_says_what_would_be_and_stores_nothing
+                the_ids_of_stored_rows_come_in_their_order
+            ]
+            unique_keys: [
+                a_key_of_several_may_not_come_twice
+                a_null_in_a_key_conflicts_with_nothing
+                keys_of_every_type_conflict
+                single_changes_keep_keys_apart
+                of_changes_at_once_one_has_the_key
+                a_taken_key_is_passed_over_or_replaced
+                keys_that_are_wished_are_counted
+            ]
+            writes: [
+                a_deleted_key_is_free_again
+            ]
+            changes: [
+                a_taken_id_or_value_refuses_a_creation
+                a_replacement_may_keep_its_unique_value_and_not_take_anothers
+                changes_at_once_have_each_their_own_fate
+                of_changes_of_one_record_at_once_one_wins
+            ]
+            pages: [
+                a_changed_record_is_where_its_keys_now_put_it
+            ]
+            point_reads: [
+                a_replaced_record_is_read_as_the_write_left_it
+            ]
+            differential: [
+                generated_queries_agree_with_the_memory_store
+            ]
+        }
+    };
+    (evolution, $make:path) => {
+        $crate::store_contract! { @cases $make;
+            evolution: [
+                properties_come_go_and_change_their_names
+                a_required_property_comes_beside_an_index
+                types_widen_with_their_values
+                a_change_does_what_its_dry_run_promised
+                a_value_that_would_be_lost_contradicts
+                what_records_lack_cannot_be_required
+                stored_values_can_contradict_a_constraint
+                what_comes_twice_cannot_be_unique
+                indexes_come_and_go
+                names_can_be_swapped
+                versions_are_remembered
+                a_version_that_has_gone_is_told_so
+                a_scan_outlives_a_change_of_its_schema
+                a_write_outlives_a_change_that_does_not_concern_it
+                changes_at_once_come_one_after_the_other
+                the_order_of_commit_goes_on
+            ]
+            catalog: [
+                the_records_of_several_schemas_are_counted_at_once
+            ]
+            cursors: [
+                cursors_belong_to_the_properties_of_their_query
+            ]
+            unique_keys: [
+                keys_come_and_go_with_a_change_of_the_schema
+                a_key_concerns_a_write_that_has_begun
+            ]
+        }
+    };
+    (aggregations, $make:path) => {
+        $crate::store_contract! { @cases $make;
             aggregations: [
                 every_function_works_on_what_it_applies_to
                 all_records_are_one_group_without_keys
@@ -233,28 +310,19 @@ macro_rules! record_store_contract {
                 an_estimate_is_never_beyond_what_there_is
                 generated_aggregations_agree_with_the_memory_store
             ]
-            profiles: [
-                a_profile_has_the_figures_of_every_type
-                a_profile_is_of_the_records_that_match
-                a_profile_has_the_fields_that_are_asked_for
-                long_texts_are_cut_in_a_profile
-                large_numbers_have_a_profile
-                quantiles_of_a_profile_are_near
-                generated_profiles_agree_with_the_memory_store
+        }
+    };
+    (idempotency, $make:path) => {
+        $crate::store_contract! { @cases $make;
+            idempotency: [
+                an_answer_is_kept_with_its_write
+                an_answer_is_kept_with_a_creation
+                an_answer_names_the_rows_that_were_refused
             ]
-            point_reads: [
-                a_record_is_read_by_its_id
-                an_id_that_is_not_stored_reads_nothing
-                a_changed_record_is_read_as_it_is_now
-                a_replaced_record_is_read_as_the_write_left_it
-                a_record_deleted_by_filter_is_not_read
-                a_record_made_anew_under_its_id_is_read
-                a_record_of_a_removed_schema_is_not_read
-                many_reads_at_once_get_each_its_own
-                a_dropped_read_leaves_the_others
-                readers_never_see_a_version_go_back
-                a_read_after_a_commit_sees_it
-            ]
+        }
+    };
+    (rules, $make:path) => {
+        $crate::store_contract! { @cases $make;
             quality: [
                 every_rule_finds_what_breaks_it
                 rules_look_at_values_of_every_type
@@ -274,31 +342,39 @@ macro_rules! record_store_contract {
             patterns: [
                 a_pattern_means_what_it_means_in_a_schema
             ]
-            snapshots: [
-                a_scan_does_not_see_later_writes
-                a_scan_does_not_see_later_deletes
-                a_scan_outlives_its_schema
-                dropping_a_stream_frees_its_connection
-                dropping_a_writer_frees_its_connection
-            ]
-            concurrency: [
-                writers_of_one_schema_all_succeed
-                of_two_writers_of_one_key_one_is_refused
-                of_concurrent_creations_one_succeeds
-                readers_see_whole_writes
-            ]
-            differential: [
-                generated_queries_agree_with_the_memory_store
-                pages_by_cursor_are_the_whole_result
+            unique_keys: [
+                suggestions_do_not_make_records_share_a_key
+                a_validation_finds_keys_that_are_shared
             ]
         }
     };
-    (@cases $make:path; $($group:ident: [$($case:ident)*])*) => {
-        $($(
-            #[test]
-            fn $case() {
-                $crate::contract::run($make, $crate::contract::$group::$case);
-            }
-        )*)*
+    (profile, $make:path) => {
+        $crate::store_contract! { @cases $make;
+            profiles: [
+                a_profile_has_the_figures_of_every_type
+                a_profile_is_of_the_records_that_match
+                a_profile_has_the_fields_that_are_asked_for
+                long_texts_are_cut_in_a_profile
+                large_numbers_have_a_profile
+                quantiles_of_a_profile_are_near
+                generated_profiles_agree_with_the_memory_store
+            ]
+        }
+    };
+    (explain, $make:path) => {
+        $crate::store_contract! { @cases $make;
+            explain: [
+                a_plan_says_how_many_records_a_read_yields
+                estimates_say_how_many_records_share_a_value
+            ]
+        }
+    };
+    (backup, $make:path) => {
+        $crate::store_contract! { @cases $make;
+            backups: [
+                a_copy_says_what_it_holds
+                one_copy_is_taken_at_a_time
+            ]
+        }
     };
 }

@@ -1,7 +1,7 @@
 //! What tests of every crate share: a store in memory, a clock and ids that hold still, generators, and the
 //! contract that every store must pass.
 //!
-//! [`MemoryStore`] is the oracle: it does what the ports say in the simplest way. [`record_store_contract!`]
+//! [`MemoryStore`] is the oracle: it does what the ports say in the simplest way. [`store_contract!`]
 //! runs the [`contract`] against any store, one test per case.
 
 mod batch;
@@ -11,6 +11,7 @@ pub mod contract;
 mod ids;
 mod memory;
 mod query;
+pub mod reference;
 mod reports;
 pub mod strategies;
 

@@ -5,8 +5,6 @@ mod change;
 mod conflicts;
 mod evolution;
 mod faults;
-mod order;
-mod predicate;
 mod profile;
 mod quality;
 mod scan;

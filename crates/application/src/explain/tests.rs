@@ -35,7 +35,10 @@ fn codes(schema: &Schema, request: ScanRequest, plan: &ReadPlan) -> Vec<AdviceCo
 #[test]
 fn an_index_is_advised_where_the_store_missed_one() {
     let schema = schema(1);
-    let hint = |is_declared| IndexHint { property: "p0".to_owned(), matching: 111, is_declared };
+    let hint = |is_declared: bool| {
+        let serves_only = is_declared.then_some("reads without anything else");
+        IndexHint { property: "p0".to_owned(), matching: 111, serves_only }
+    };
     for (is_declared, code) in [(false, AdviceCode::DeclareIndex), (true, AdviceCode::IndexUnused)] {
         let plan = ReadPlan { index_hints: vec![hint(is_declared)], ..full_scan(111) };
         let advice = advice(&schema, &ReadRequest::Scan(matching(&schema, "eq", "x")), &plan);

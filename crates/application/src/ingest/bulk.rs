@@ -6,19 +6,20 @@ use std::time::Instant;
 use bytes::Bytes;
 use eider_domain::Schema;
 use futures::Stream;
+use serde_json::json;
 use tracing::instrument;
 
 use super::body::{Blocks, BodyError};
 use super::failures::{Failures, ReportTarget, lock};
 use super::idempotency::{Fingerprint, Running};
 use super::pipeline::DecodePipeline;
-use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt};
-use super::service::{IngestService, key_violation};
+use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt, members_of};
+use super::service::IngestService;
 use super::{BodyFormat, DecodedBatch, DecodedBlock};
 use crate::timings::{Stage, timed};
 use crate::{
-    ANSWER_LIFETIME, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Error, KeyId, OnConflict, RowLines,
-    StoreError, WriteReceipt, WriteRequest, blocking,
+    ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, Error,
+    KeyId, OnConflict, RowLines, StoreError, WriteRequest, blocking,
 };
 
 /// Most ids that a receipt lists; a call that asks for more is refused.
@@ -187,28 +188,20 @@ impl IngestService {
         let mut is_refused = writer.is_none();
         if let Some(writer) = writer.filter(|_| receipt.received > 0) {
             let answer = fingerprint.zip(options.idempotency_key.clone()).map(|(fingerprint, key)| {
-                let (receipt, failures) = (receipt.clone(), Arc::clone(&failures));
-                let returns_ids = options.returns_ids;
-                AnswerToKeep {
-                    key,
-                    fingerprint: fingerprint.finish(),
-                    at: self.clock.now(),
-                    render: Arc::new(move |written: &WriteReceipt| {
-                        let mut receipt = receipt.clone();
-                        receipt.record(written, returns_ids);
-                        receipt.name_failures(lock(&failures).finish());
-                        receipt.settle(started);
-                        KeptReceipt::of(&receipt)
-                    }),
+                let mut members = members_of(&receipt);
+                if options.returns_ids {
+                    members.insert("ids".to_owned(), json!([]));
                 }
+                let failures = lock(&failures).draft(lines.clone());
+                let draft = AnswerDraft { members, began: started, failures: Some(failures) };
+                AnswerToKeep { key, fingerprint: fingerprint.finish(), at: self.clock.now(), draft }
             });
-            let noted = Arc::clone(&failures);
-            let terms = CommitTerms {
-                max_refused: max_errors.saturating_sub(receipt.failed),
-                conflicts: Box::new(move |conflict| lock(&noted).note(vec![key_violation(&conflict, Some(&lines))])),
-                answer,
-            };
-            match timed(Stage::Store, writer.commit(terms)).await? {
+            let terms = CommitTerms { max_refused: max_errors.saturating_sub(receipt.failed), answer };
+            let EndedWrite { outcome, conflicts } = timed(Stage::Store, writer.commit(terms)).await?;
+            if let Err(error) = note(conflicts, lines, &failures).await {
+                lock(&failures).lose(&error);
+            }
+            match outcome {
                 CommitOutcome::Committed(written) => receipt.record(&written, options.returns_ids),
                 CommitOutcome::Refused { rows } => {
                     receipt.failed += rows;
@@ -224,6 +217,17 @@ impl IngestService {
             (false, _) => BulkOutcome::PartlyStored(receipt),
         })
     }
+}
+
+/// Takes note of why rows were refused for their keys, block by block: there may be as many conflicts as rows.
+async fn note(mut conflicts: Conflicts, lines: RowLines, failures: &Arc<Mutex<Failures>>) -> Result<(), StoreError> {
+    let lines = Arc::new(lines);
+    while let Some(block) = conflicts.next().await? {
+        let (failures, lines) = (Arc::clone(failures), Arc::clone(&lines));
+        let violations = move || block.iter().map(|conflict| conflict.violation(Some(&lines))).collect();
+        blocking::run(move || lock(&failures).note(violations())).await?;
+    }
+    Ok(())
 }
 
 /// Where decoded blocks go.

@@ -16,7 +16,7 @@ use super::assembler::{BatchAssembler, into_batch};
 use super::chunk::{Chunk, DecodedChunk};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, invalid_record};
-use crate::{Error, IdGenerator, IdOrigin};
+use crate::{Error, IdGenerator, IdOrigin, RowLines};
 
 /// Threads that one body keeps busy by default; others want to be served too.
 const MAX_DECODING_THREADS: usize = 8;
@@ -133,32 +133,6 @@ struct Tally {
     lines: RowLines,
     accepted: u64,
     warnings: Warnings,
-}
-
-/// The lines of the accepted rows of a body.
-#[derive(Debug, Default)]
-pub struct RowLines {
-    /// Where the lines jump: (row, line of that row); they go on by one in between.
-    jumps: Vec<(u64, u64)>,
-}
-
-impl RowLines {
-    /// The line of an accepted row, both counted over the whole body: rows from 0, lines from 1.
-    pub fn line_of(&self, row: u64) -> u64 {
-        let next = self.jumps.partition_point(|(first, _)| *first <= row);
-        match next.checked_sub(1).map(|index| self.jumps[index]) {
-            Some((first, line)) => line + (row - first),
-            None => row + 1,
-        }
-    }
-
-    /// Takes note of the line of the next row.
-    fn push(&mut self, row: u64, line: u64) {
-        let expected = self.jumps.last().map_or(1, |(first, line)| line + (row - first));
-        if line != expected {
-            self.jumps.push((row, line));
-        }
-    }
 }
 
 impl RecordDecoder {

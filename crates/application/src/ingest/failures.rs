@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use eider_domain::{Timestamp, Violation};
 use uuid::Uuid;
 
-use crate::{FailureReport, FailureReports, KeyId, StoreError};
+use crate::{DraftFailures, FailureReport, FailureReports, KeyId, RowLines, StoreError};
 
 /// The violations of a body.
 #[derive(Debug)]
@@ -73,6 +73,14 @@ impl Failures {
         self.write(&beyond);
     }
 
+    /// What an answer says of them that is kept before the conflicts of its write are known.
+    pub(super) fn draft(&self, lines: RowLines) -> DraftFailures {
+        let report = (!matches!(self.report, Report::Lost)).then_some(self.target.id);
+        let room = self.cap - self.named.len();
+        let is_truncated = !matches!(self.report, Report::Unneeded);
+        DraftFailures { named: self.named.clone(), room, is_truncated, report, lines }
+    }
+
     fn begin(&mut self) {
         match self.target.reports.begin(self.target.id, self.target.owner, self.target.now) {
             Ok(report) => {
@@ -106,8 +114,8 @@ impl Failures {
         }
     }
 
-    /// A report that cannot be written fails no import.
-    fn lose(&mut self, error: &StoreError) {
+    /// Takes note that not everything could be written down. A report that is lost fails no import.
+    pub(super) fn lose(&mut self, error: &StoreError) {
         tracing::warn!(error = %error, import.id = %self.target.id, "a report of failures was lost");
         self.report = Report::Lost;
     }

@@ -1,6 +1,7 @@
 //! The use case that creates one record under a key, so that a repeat of the call creates no other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -12,11 +13,12 @@ use tracing::instrument;
 use uuid::Uuid;
 
 use super::idempotency::{Fingerprint, Running};
+use super::receipt::members_of;
 use super::service::{INLINE_BYTES, IngestService, StoredRecord, id_of, key_conflict};
 use super::{DecodedBatch, arrow_fault};
 use crate::timings::{Stage, timed};
 use crate::{
-    ANSWER_LIFETIME, AnswerToKeep, Change, ChangeOutcome, Error, StoreError, StoreErrorKind, WriteReceipt, blocking,
+    ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, Change, ChangeOutcome, Error, StoreError, StoreErrorKind, blocking,
 };
 
 /// How a creation under a key ended.
@@ -47,6 +49,7 @@ impl IngestService {
     #[instrument(name = "records.create_once", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn create_once(&self, schema: &Arc<Schema>, body: Bytes, key: String) -> Result<KeyedCreation, Error> {
         let _running = Running::begin(&self.running, schema, &key)?;
+        let began = Instant::now();
         let fingerprint = if body.len() < INLINE_BYTES {
             Fingerprint::of_creation(&body)
         } else {
@@ -73,11 +76,8 @@ impl IngestService {
         }
         let DecodedBatch { records, ids } = self.decode_single(schema, body).await?;
         let (id, created_at) = (id_of(&records).map(|id| *id.as_uuid()).unwrap_or_default(), created_at(&records));
-        let render = move |receipt: &WriteReceipt| {
-            let kept = KeptCreation { id, created_at, commit_seq: receipt.commit_seq.unwrap_or_default() };
-            serde_json::to_string(&kept).unwrap_or_default()
-        };
-        let answer = AnswerToKeep { key, fingerprint, at: now, render: Arc::new(render) };
+        let kept = KeptCreation { id, created_at, commit_seq: 0 };
+        let answer = AnswerToKeep { key, fingerprint, at: now, draft: kept.draft(began) };
         let change = Change::Create { record: records.clone(), ids, answer: Some(answer) };
         match self.change(schema, change).await? {
             ChangeOutcome::Committed { commit_seq, shared } => {
@@ -90,6 +90,11 @@ impl IngestService {
 }
 
 impl KeptCreation {
+    /// The answer to be kept; the store fills in the number of the commit.
+    fn draft(&self, began: Instant) -> AnswerDraft {
+        AnswerDraft { members: members_of(self), began, failures: None }
+    }
+
     /// The record that was stored, of one that was decoded anew from the same body.
     fn restore(&self, decoded: &RecordBatch) -> Result<RecordBatch, StoreError> {
         let at: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![self.created_at]).with_timezone("UTC"));

@@ -81,11 +81,6 @@ impl BulkReceipt {
 pub(super) struct KeptReceipt;
 
 impl KeptReceipt {
-    /// The text that is kept.
-    pub(super) fn of(receipt: &BulkReceipt) -> String {
-        serde_json::to_string(receipt).unwrap_or_default()
-    }
-
     /// The receipt of a kept text.
     ///
     /// # Errors
@@ -97,6 +92,15 @@ impl KeptReceipt {
         let failed = receipt.get("failed").and_then(Json::as_u64).ok_or_else(damaged)?;
         receipt.insert("replayed".to_owned(), Json::Bool(true));
         Ok(BulkOutcome::Replayed { is_partial: failed > 0, receipt: Json::Object(receipt) })
+    }
+}
+
+/// The members of the JSON object that an answer is.
+pub(super) fn members_of(answer: &impl Serialize) -> Map<String, Json> {
+    match serde_json::to_value(answer) {
+        Ok(Json::Object(members)) => members,
+        // Structures of numbers and texts: this does not happen.
+        Ok(_) | Err(_) => Map::new(),
     }
 }
 

@@ -8,9 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use bytes::Bytes;
-use eider_domain::{
-    Field, Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version, Violation, listed,
-};
+use eider_domain::{Field, Filter, RECORD_FIELD_COUNT, RecordId, Schema, SystemField, Verb, Version};
 use eider_formats::Spooling;
 use tracing::instrument;
 use uuid::Uuid;
@@ -18,12 +16,12 @@ use uuid::Uuid;
 use super::read_only::GivenReadOnly;
 use super::turns::{Rewrite, Turns};
 use super::warnings::{WarningCount, Warnings};
-use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, RowLines, patch};
+use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, patch};
 use crate::timings::{Stage, timed};
 use crate::{
-    ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, ConflictingKey, DeleteOutcome, Error, FailureReports,
-    IdGenerator, KeptAnswers, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store,
-    StoreError, blocking, offered, record_tag,
+    ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, DeleteOutcome, Error, FailureReports, IdGenerator,
+    KeptAnswers, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store, StoreError,
+    blocking, offered, record_tag,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
@@ -261,24 +259,5 @@ pub(super) fn id_of(record: &RecordBatch) -> Option<RecordId> {
 }
 
 pub(super) fn key_conflict(conflicts: &[KeyConflict]) -> Error {
-    Error::KeyConflict(conflicts.iter().map(|conflict| key_violation(conflict, None)).collect())
-}
-
-/// The violation of a conflict; with the lines of both records when they came in one body.
-pub(super) fn key_violation(conflict: &KeyConflict, lines: Option<&RowLines>) -> Violation {
-    let key = listed(&conflict.fields);
-    let detail = match (conflict.with, lines) {
-        (ConflictingKey::Row(row), Some(lines)) => {
-            format!("the record at line {} of this body has the same {key}", lines.line_of(row))
-        }
-        (ConflictingKey::SeveralRecords, _) => {
-            format!("the record would replace several: the one with the same {key} and another")
-        }
-        _ => format!("a stored record has the same {key}"),
-    };
-    let violation = Violation::of_key(&conflict.fields, detail);
-    match lines {
-        Some(lines) => violation.at_line(lines.line_of(conflict.row)),
-        None => violation,
-    }
+    Error::KeyConflict(conflicts.iter().map(|conflict| conflict.violation(None)).collect())
 }

@@ -6,7 +6,7 @@ use arrow_array::ArrayRef;
 use eider_domain::{Field, Schema, ViolationCode};
 use serde::Serialize;
 
-use crate::value_at;
+use crate::{SharedKey, value_at};
 
 /// Stored records that do not have what a property should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,8 +22,7 @@ pub struct WarningCount {
 impl WarningCount {
     /// Records that share a key.
     pub(super) fn of_key(fields: &[Field], records: u64) -> Self {
-        let names: Vec<&str> = fields.iter().map(Field::name).collect();
-        Self { property: names.join(","), code: ViolationCode::UniqueViolation, records }
+        Self { property: SharedKey::names(fields), code: ViolationCode::UniqueViolation, records }
     }
 }
 

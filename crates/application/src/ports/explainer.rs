@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use eider_domain::{Aggregation, Filter, Schema};
+use eider_domain::{Aggregation, Field, Filter, Operator, Schema};
 
 use crate::{ScanRequest, StoreError};
 
@@ -72,8 +72,9 @@ pub struct IndexHint {
     pub property: String,
     /// How many records fulfil the condition.
     pub matching: u64,
-    /// Whether the index exists; the store does not use it for a read of this form.
-    pub is_declared: bool,
+    /// Of an index that exists: what it serves only, so that it does not serve this read; completes `the index serves
+    /// only …`. `None` of an index that does not exist.
+    pub serves_only: Option<&'static str>,
 }
 
 /// What a store did for a read when it ran it.
@@ -93,6 +94,39 @@ pub struct ReadPlan {
     pub index_hints: Vec<IndexHint>,
 }
 
+/// The properties that every record of a read has to fulfil a condition on, by name, and what else there is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReadShape {
+    /// Property and operator, in the order of their names, each once.
+    pub conditions: Vec<(String, Operator)>,
+    /// Whether there are other conditions: alternatives, negations, on the record's own fields.
+    pub has_others: bool,
+}
+
+/// `carrier.eq and dep_delay.gt`
+impl fmt::Display for ReadShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, operator)) in self.conditions.iter().enumerate() {
+            let separator = if index > 0 { " and " } else { "" };
+            write!(f, "{separator}{name}.{}", operator.name())?;
+        }
+        if self.has_others { f.write_str(" and others") } else { Ok(()) }
+    }
+}
+
+/// What an index on a property would do and cost; all figures are estimates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexEstimate {
+    /// Records that have the same value, on average, of those that have one. At least 1 where any has.
+    pub records_a_value: u64,
+    /// Whether the store would use it: the records are many, and those of a value few.
+    pub is_worthwhile: bool,
+    /// Nanoseconds that it would add to a bulk call for each record.
+    pub write_nanos: u64,
+    /// What it would take on disk.
+    pub disk_bytes: u64,
+}
+
 /// Says what reads cost.
 #[async_trait]
 pub trait Explainer: fmt::Debug + Send + Sync + 'static {
@@ -102,4 +136,18 @@ pub trait Explainer: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`crate::RecordReader::scan`].
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError>;
+
+    /// Whether an index on a property could find the records of reads of a shape.
+    fn index_serves(&self, shape: &ReadShape, property: &str) -> bool;
+
+    /// What an index on each of some properties would do, of a schema with so many records. Takes a pass over the properties.
+    ///
+    /// # Errors
+    /// As [`crate::RecordReader::scan`].
+    async fn estimate_indexes(
+        &self,
+        schema: &Arc<Schema>,
+        records: u64,
+        properties: &[Field],
+    ) -> Result<Vec<IndexEstimate>, StoreError>;
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use async_trait::async_trait;
 use eider_domain::{DataType, Field, Rule, Schema, SystemField, Timestamp, ViolationCode};
+use tokio::sync::mpsc;
 
 use crate::{CommitReceipt, RecordStream, StoreError};
 
 /// Rules that are to be checked against every record of a schema.
-#[derive(Clone)]
+#[derive(Debug)]
 pub struct ValidationRequest {
     /// The rules.
     pub rules: Arc<[Rule]>,
@@ -19,13 +20,27 @@ pub struct ValidationRequest {
     pub at: Timestamp,
     /// Bytes on disk after which no more issues are kept; all are counted.
     pub max_issue_bytes: u64,
-    /// Is told what was found of each rule, in their order. Must not block.
-    pub progress: Arc<dyn Fn(RuleOutcome) + Send + Sync>,
+    /// Is sent what was found of each rule, in their order, as soon as it is known.
+    pub progress: Progress,
 }
 
-impl fmt::Debug for ValidationRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ValidationRequest").field("rules", &self.rules).field("at", &self.at).finish_non_exhaustive()
+impl ValidationRequest {
+    /// A check of rules that keeps all issues, and what is told of its progress: it has room for all rules.
+    pub fn new(rules: Arc<[Rule]>, at: Timestamp) -> (Self, mpsc::Receiver<RuleOutcome>) {
+        let (sender, outcomes) = mpsc::channel(rules.len().max(1));
+        (Self { rules, at, max_issue_bytes: u64::MAX, progress: Progress(sender) }, outcomes)
+    }
+}
+
+/// Where a store sends what it found of each rule. Nobody has to listen.
+#[derive(Debug)]
+pub struct Progress(mpsc::Sender<RuleOutcome>);
+
+impl Progress {
+    /// Sends what was found of the next rule. Never waits.
+    pub fn found(&self, outcome: RuleOutcome) {
+        // There is room for all rules, and who is gone need not be told.
+        let _ = self.0.try_send(outcome);
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     Aggregator, BackupSource, CommitLog, Explainer, KeptAnswers, Profiler, RecordReader, RecordWriter, RuleChecker,
-    SchemaCatalog, SchemaEvolution, StoreCapabilities, StoreError, StoreErrorKind, StoreFigures,
+    SchemaCatalog, SchemaEvolution, StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics,
 };
 
 /// A store of records.
@@ -26,8 +26,8 @@ pub trait Store: SchemaCatalog + RecordReader + RecordWriter + CommitLog {
     fn capabilities(&self) -> StoreCapabilities;
 
     /// Metrics for those who operate the store. Cheap, and never blocks.
-    fn figures(&self) -> StoreFigures {
-        StoreFigures::default()
+    fn metrics(&self) -> StoreMetrics {
+        StoreMetrics::default()
     }
 
     /// Changes schemas in place.

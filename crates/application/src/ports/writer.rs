@@ -6,9 +6,12 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_buffer::BooleanBuffer;
 use async_trait::async_trait;
-use eider_domain::{Field, Filter, RecordId, Schema};
+use eider_domain::{Field, Filter, RecordId, Schema, Violation, ViolationCode, listed};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::{Value as Json, json};
 
-use crate::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, StoreError};
+use crate::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, RowLines, StoreError};
 
 /// What becomes of a record whose id or unique value another one has.
 ///
@@ -110,6 +113,27 @@ pub struct KeyConflict {
     pub with: ConflictingKey,
 }
 
+impl KeyConflict {
+    /// The same as a violation of the record; with the lines of both records when they came in one body.
+    pub fn violation(&self, lines: Option<&RowLines>) -> Violation {
+        let key = listed(&self.fields);
+        let detail = match (self.with, lines) {
+            (ConflictingKey::Row(row), Some(lines)) => {
+                format!("the record at line {} of this body has the same {key}", lines.line_of(row))
+            }
+            (ConflictingKey::SeveralRecords, _) => {
+                format!("the record would replace several: the one with the same {key} and another")
+            }
+            _ => format!("a stored record has the same {key}"),
+        };
+        let violation = Violation::of_key(&self.fields, detail);
+        match lines {
+            Some(lines) => violation.at_line(lines.line_of(self.row)),
+            None => violation,
+        }
+    }
+}
+
 /// Stored records that share a key with one before them, although they should not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedKey {
@@ -119,26 +143,35 @@ pub struct SharedKey {
     pub records: u64,
 }
 
+impl SharedKey {
+    /// The names of the properties, as receipts show them.
+    pub fn names(fields: &[Field]) -> String {
+        fields.iter().map(Field::name).collect::<Vec<_>>().join(",")
+    }
+
+    /// The same as a member of a receipt's `warnings`.
+    pub(super) fn warning(&self) -> Json {
+        json!({
+            "property": Self::names(&self.fields),
+            "code": ViolationCode::UniqueViolation,
+            "records": self.records,
+        })
+    }
+}
+
 /// The last word on a write, known when all of its batches are.
+#[derive(Debug, Clone, Default)]
 pub struct CommitTerms {
     /// Rows that may be refused for their keys while the others are stored; with more, nothing is.
     pub max_refused: u64,
-    /// Is told every conflict that refuses a row, ordered by row, before the commit. It may block.
-    pub conflicts: Box<dyn FnMut(KeyConflict) + Send>,
     /// An answer to be stored in the same transaction.
     pub answer: Option<AnswerToKeep>,
 }
 
 impl CommitTerms {
-    /// All rows or none; nobody is told why not.
+    /// All rows or none.
     pub fn all_or_nothing() -> Self {
-        Self { max_refused: 0, conflicts: Box::new(drop), answer: None }
-    }
-}
-
-impl fmt::Debug for CommitTerms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommitTerms").field("max_refused", &self.max_refused).finish_non_exhaustive()
+        Self::default()
     }
 }
 
@@ -174,6 +207,45 @@ pub enum CommitOutcome {
     },
 }
 
+/// A write that has ended.
+#[derive(Debug)]
+pub struct EndedWrite {
+    /// How it ended.
+    pub outcome: CommitOutcome,
+    /// Why rows were refused.
+    pub conflicts: Conflicts,
+}
+
+/// Every conflict that refused a row of a write, ordered by row, in blocks: there may be as many as the write has rows, so
+/// they are read one block after the other, when the write has ended.
+pub struct Conflicts(BoxStream<'static, Result<Vec<KeyConflict>, StoreError>>);
+
+impl Conflicts {
+    /// Conflicts that are read as they are asked for.
+    pub fn new(blocks: BoxStream<'static, Result<Vec<KeyConflict>, StoreError>>) -> Self {
+        Self(blocks)
+    }
+
+    /// Conflicts that are in memory.
+    pub fn of(conflicts: Vec<KeyConflict>) -> Self {
+        Self(stream::iter((!conflicts.is_empty()).then_some(Ok(conflicts))).boxed())
+    }
+
+    /// The next block; `None` behind the last.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being read.
+    pub async fn next(&mut self) -> Result<Option<Vec<KeyConflict>>, StoreError> {
+        self.0.try_next().await
+    }
+}
+
+impl fmt::Debug for Conflicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conflicts").finish_non_exhaustive()
+    }
+}
+
 /// One write. Dropped without [`BatchWriter::commit`], it leaves nothing behind.
 #[async_trait]
 pub trait BatchWriter: fmt::Debug + Send {
@@ -195,7 +267,7 @@ pub trait BatchWriter: fmt::Debug + Send {
     ///
     /// # Errors
     /// `NotFound` when the schema was removed meanwhile; nothing is stored after any error.
-    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError>;
+    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<EndedWrite, StoreError>;
 }
 
 /// Writes records.

@@ -7,10 +7,11 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Aggregator, DataProfile, Explainer, IdCheck, IdentityStatistics, ProfileRequest, Profiler, ReadPlan, ReadRequest,
-    RecordReader, RecordStream, ScanRequest, SchemaStatistics, StoreError, StoreErrorKind,
+    Aggregator, DataProfile, Explainer, IdentityStatistics, IndexEstimate, ProfileRequest, Profiler, ReadPlan,
+    ReadRequest, ReadShape, RecordReader, RecordStream, ScanRequest, SchemaStatistics, StoreError, StoreErrorKind,
 };
-use eider_domain::{Aggregation, Filter, RecordId, Schema};
+use eider_domain::{Aggregation, Field, Filter, RecordId, Schema};
+use futures::TryStreamExt;
 use tracing::instrument;
 
 use super::DuckDbStore;
@@ -63,8 +64,8 @@ impl RecordReader for DuckDbStore {
         let filter = id_filter.status();
         let identity = IdentityStatistics {
             has_index: false,
-            generated_ids: IdCheck::ByConstruction,
-            given_ids: if filter.is_given_up { IdCheck::Scan } else { IdCheck::FilterThenScan },
+            generated_ids: "by_construction",
+            given_ids: if filter.is_given_up { "scan" } else { "filter_then_scan" },
             filter_bytes: filter.bytes,
         };
         let schema = Arc::clone(schema);
@@ -124,5 +125,20 @@ impl Explainer for DuckDbStore {
         let explain =
             move |connection: &_| explain::explain(connection, &schema, &request, (&ranges, &lookups), commit_seq);
         worker::read_version(&self.shared.pool, version, explain).await
+    }
+
+    fn index_serves(&self, shape: &ReadShape, property: &str) -> bool {
+        explain::index_serves(shape, property)
+    }
+
+    async fn estimate_indexes(
+        &self,
+        schema: &Arc<Schema>,
+        records: u64,
+        properties: &[Field],
+    ) -> Result<Vec<IndexEstimate>, StoreError> {
+        let Some(figures) = explain::index_figures(properties) else { return Ok(Vec::new()) };
+        let figures = self.aggregate(schema, &figures, None).await?.try_next().await?;
+        Ok(figures.map_or_else(Vec::new, |figures| explain::index_estimates(&figures, records)))
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use eider_application::{
-    Backup, BackupSource, CommitLog, RecordReader, RecordWriter, ScanRequest, Store, StoreError, StoreErrorKind,
+    Backup, BackupSource, CommitLog, RecordReader, RecordWriter, ScanRequest, StoreError, StoreErrorKind,
 };
 use eider_domain::{Filter, RecordQuery};
 use eider_store_duckdb::{Content, StoreSettings, contents};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
-use eider_testkit::{Fixture, record_store_contract};
+use eider_testkit::{Fixture, store_contract};
 
 use crate::fixture::settings;
 
@@ -15,4 +15,12 @@ async fn fixture() -> Fixture {
     Fixture::new(Arc::new(store)).keeping(directory)
 }
 
-record_store_contract!(fixture);
+store_contract!(core, fixture);
+store_contract!(keys, fixture);
+store_contract!(evolution, fixture);
+store_contract!(aggregations, fixture);
+store_contract!(idempotency, fixture);
+store_contract!(rules, fixture);
+store_contract!(profile, fixture);
+store_contract!(explain, fixture);
+store_contract!(backup, fixture);

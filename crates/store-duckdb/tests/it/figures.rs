@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::{IdOrigin, RecordWriter, Store};
+use eider_application::{IdOrigin, RecordWriter};
 use eider_domain::Filter;
 use eider_store_duckdb::StoreSettings;
 

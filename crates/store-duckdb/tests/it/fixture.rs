@@ -49,7 +49,7 @@ pub(crate) async fn write_numbers(
         let numbers = first..(first + BATCH_ROWS).min(range.end);
         writer.append(numbers_batch(schema, numbers, text_length), IdOrigin::Generated).await.unwrap();
     }
-    match writer.commit(CommitTerms::all_or_nothing()).await.unwrap() {
+    match writer.commit(CommitTerms::all_or_nothing()).await.unwrap().outcome {
         CommitOutcome::Committed(receipt) => receipt,
         CommitOutcome::Refused { rows } => panic!("{rows} rows were refused"),
     }

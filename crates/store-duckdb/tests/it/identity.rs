@@ -58,7 +58,7 @@ async fn bulk(
     let mut writer = store.begin_write(request).await.unwrap();
     let records = numbers.iter().map(|number| record(*number)).collect();
     writer.append(eider_testkit::batch(schema, records), IdOrigin::Client).await.unwrap();
-    match writer.commit(CommitTerms::all_or_nothing()).await.unwrap() {
+    match writer.commit(CommitTerms::all_or_nothing()).await.unwrap().outcome {
         CommitOutcome::Committed(receipt) => Some((receipt.created, receipt.updated)),
         CommitOutcome::Refused { .. } => None,
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use eider_application::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, IdOrigin, StoreErrorKind, WriteReceipt};
-use eider_domain::{Filter, RecordId, Schema, Timestamp, Version};
+use eider_application::{Change, ChangeOutcome, DeleteOutcome, IdOrigin, StoreErrorKind};
+use eider_domain::{Filter, RecordId, Schema, Version};
 use futures::future::join_all;
 use serde_json::{Value as Json, json};
 
@@ -196,37 +196,4 @@ pub async fn a_commit_can_be_waited_for(fixture: Fixture) {
     });
     waited.expect("it has become visible");
     assert_eq!(fixture.records(&schema).await.len(), 3);
-}
-
-/// The answer of a creation is kept with the number of its commit, one of a creation that was refused is not, and
-/// creations that share a commit have each their own.
-pub async fn an_answer_is_kept_with_a_creation(fixture: Fixture) {
-    let schema = codes(&fixture).await;
-    let at = Timestamp::from_micros(1_000_000);
-    let keyed = async |number: u32, code: &str| {
-        let answer = AnswerToKeep {
-            key: format!("key {number}"),
-            fingerprint: format!("print {number}"),
-            at,
-            render: Arc::new(|receipt: &WriteReceipt| format!("{:?}", receipt.commit_seq)),
-        };
-        let record = one(&schema, &json!({"n": number, "code": code, "id": id(number)}));
-        let change = Change::Create { record, ids: IdOrigin::Generated, answer: Some(answer) };
-        fixture.store.change(&schema, change).await.expect("the change ends")
-    };
-    let codes: Vec<String> = (0..20).map(|number| format!("code {}", number % 15)).collect();
-    let outcomes = join_all((0..20_u32).zip(&codes).map(|(number, code)| keyed(number, code))).await;
-    for (number, outcome) in (0..20_u32).zip(outcomes) {
-        let kept = fixture.kept_answers().kept_answer(&schema, &format!("key {number}"), at).await.expect("a look");
-        match outcome {
-            ChangeOutcome::Committed { commit_seq, .. } => {
-                let kept = kept.expect("the answer is kept");
-                assert_eq!(kept.text, format!("{:?}", Some(commit_seq)));
-                assert_eq!((kept.fingerprint, kept.at), (format!("print {number}"), at));
-            }
-            ChangeOutcome::Conflict(_) => assert_eq!(kept, None),
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(fixture.records(&schema).await.len(), 15);
 }

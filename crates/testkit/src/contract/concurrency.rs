@@ -68,7 +68,7 @@ pub async fn of_two_writers_of_one_key_one_is_refused(fixture: Fixture) {
             let request = WriteRequest::new(Arc::clone(&schema));
             let mut writer = fixture.store.begin_write(request).await.expect("a write begins");
             writer.append(crate::batch(&schema, records), IdOrigin::Client).await.expect("the batch is taken");
-            match writer.commit(CommitTerms::all_or_nothing()).await {
+            match writer.commit(CommitTerms::all_or_nothing()).await.map(|ended| ended.outcome) {
                 Ok(CommitOutcome::Committed(_)) => true,
                 Ok(CommitOutcome::Refused { .. }) => false,
                 Err(error) if error.kind() == StoreErrorKind::Conflict => false,

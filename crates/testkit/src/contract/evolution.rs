@@ -440,7 +440,7 @@ pub async fn a_write_outlives_a_change_that_does_not_concern_it(fixture: Fixture
     let writer = begin(&before).await;
     let schema =
         evolve(&fixture, &before, json!({"description": "d", "change": {"tailnum": {"is_indexed": true}}})).await;
-    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends");
+    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends").outcome;
     assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.created == 1));
     assert_eq!(fixture.records(&schema).await.len(), 4);
 

@@ -3,14 +3,15 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use eider_application::{
-    Aggregator, CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, Explainer, KeptAnswers, KeyConflict,
-    Profiler, RecordStream, RuleChecker, ScanRequest, SchemaEvolution, Store, StoreError, WriteReceipt, WriteRequest,
+    Aggregator, BackupSource, CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, EndedWrite, Explainer,
+    KeptAnswers, KeyConflict, Profiler, RecordStream, RuleChecker, ScanRequest, SchemaEvolution, Store, StoreError,
+    WriteReceipt, WriteRequest,
 };
 use eider_domain::{Aggregation, Filter, RecordQuery, Schema};
 use futures::StreamExt;
@@ -68,6 +69,11 @@ impl Fixture {
         self.store.explainer().expect("the store explains reads")
     }
 
+    /// The role that copies everything, which the store says it has.
+    pub fn backups(&self) -> &dyn BackupSource {
+        self.store.backups().expect("the store copies itself")
+    }
+
     /// Creates a schema from the JSON form of its definition.
     pub async fn create(&self, document: Json) -> Arc<Schema> {
         self.store.create(crate::schema(document)).await.expect("the schema is new")
@@ -103,12 +109,11 @@ impl Fixture {
         for batch in batches {
             writer.append(batch.clone(), crate::batch::id_origin(batch)).await.expect("the batch is taken");
         }
-        let conflicts = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&conflicts);
-        let note = move |conflict| noted.lock().expect("nobody panicked").push(conflict);
-        let terms = CommitTerms { conflicts: Box::new(note), ..terms };
-        let outcome = writer.commit(terms).await.expect("the commit ends");
-        let conflicts = std::mem::take(&mut *conflicts.lock().expect("nobody panicked"));
+        let EndedWrite { outcome, conflicts: mut blocks } = writer.commit(terms).await.expect("the commit ends");
+        let mut conflicts = Vec::new();
+        while let Some(block) = blocks.next().await.expect("the conflicts are read") {
+            conflicts.extend(block);
+        }
         (outcome, conflicts)
     }
 

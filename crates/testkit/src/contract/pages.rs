@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
-use eider_application::{
-    CommitTerms, Cursors, OnConflict, POSITION_SEQUENCE, ReadRequest, ScanRequest, Sorting, StoreErrorKind,
-    WriteRequest, position_key,
-};
-use eider_domain::{Filter, Position, RecordQuery, Schema, SortKey, Value};
+use eider_application::{CommitTerms, Cursors, OnConflict, POSITION_SEQUENCE, ScanRequest, WriteRequest, position_key};
+use eider_domain::{Position, RecordQuery, Schema, SortKey, Value};
 use serde_json::{Value as Json, json};
 
 use super::Fixture;
@@ -17,7 +14,7 @@ use crate::column::rows_of;
 use crate::{condition, integers, projection, rows, sort, values};
 
 /// 23 records with many ties and nulls in `a` and `b`; `n` is their place in the order of commit.
-async fn tied(fixture: &Fixture) -> Arc<Schema> {
+pub(super) async fn tied(fixture: &Fixture) -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
         {"name": "n", "type": "integer"}, {"name": "a", "type": "string"}, {"name": "b", "type": "number"}]});
     let schema = fixture.create(document).await;
@@ -274,29 +271,4 @@ pub async fn records_written_between_pages_do_not_move_the_others(fixture: Fixtu
     let rest = fixture.scan(&schema, ScanRequest { after, limit: None, ..first }).await;
     // The second 20 is a tie that was committed later, so it comes after the position.
     assert_eq!(values(&rows(&rest), "n"), [20, 30, 35, 40]);
-}
-
-/// The plan of a read names as many records as the read itself yields, and no fewer read than yielded.
-pub async fn a_plan_says_how_many_records_a_read_yields(fixture: Fixture) {
-    let schema = tied(&fixture).await;
-    let some = || condition(&schema, "a", "in", json!(["x", ""]));
-    for (filter, order) in [(Filter::everything(), ""), (some(), ""), (some(), "-b"), (Filter::everything(), "b,a")] {
-        let query =
-            RecordQuery { filter: filter.clone(), sort: sort(&schema, order), ..RecordQuery::everything(&schema) };
-        let after = Some(Position { keys: vec![Value::Null; query.sort.len()], sequence: 8 });
-        for (after, offset, limit) in [(None, 0, None), (None, 3, Some(5)), (after, 0, Some(4))] {
-            let request = ScanRequest { after, offset, limit, ..ScanRequest::new(query.clone()) };
-            let yielded = fixture.scan(&schema, request.clone()).await.num_rows() as u64;
-            let plan = fixture.explainer().explain(&schema, &ReadRequest::Scan(request)).await.expect("a plan");
-            assert_eq!((plan.returned, plan.records), (yielded, 23), "{order}");
-            assert!(plan.scanned >= yielded, "{order} {plan:?}");
-            assert_eq!(plan.sorting == Sorting::Nothing, order.is_empty(), "{order} {plan:?}");
-        }
-        let plan = fixture.explainer().explain(&schema, &ReadRequest::Count(filter)).await.expect("a plan");
-        assert_eq!((plan.returned, plan.records, plan.sorting), (1, 23, Sorting::Nothing));
-    }
-    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
-    let gone =
-        fixture.explainer().explain(&schema, &ReadRequest::Count(Filter::everything())).await.expect_err("no schema");
-    assert_eq!(gone.kind(), StoreErrorKind::NotFound);
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use eider_application::{
-    AnswerToKeep, Change, ChangeOutcome, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict,
-    WriteReceipt, WriteRequest,
+    Change, ChangeOutcome, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict, WriteReceipt,
+    WriteRequest,
 };
-use eider_domain::{Schema, Timestamp, Version};
+use eider_domain::{Schema, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 
 use super::Fixture;
 use super::generated::for_all;
-use crate::{batch, created_at, values};
+use crate::{batch, values};
 
 async fn codes(fixture: &Fixture) -> Arc<Schema> {
     let properties = json!([
@@ -353,31 +353,4 @@ pub async fn the_ids_of_stored_rows_come_in_their_order(fixture: Fixture) {
     let receipt = stored_as(&fixture, &schema, OnConflict::Replace, records).await;
     let ids: Vec<String> = receipt.ids.iter().map(ToString::to_string).collect();
     assert_eq!(ids, [id(3), id(1), id(2)]);
-}
-
-/// An answer is found after its write, for as long as it is asked for, and not after a write that was refused.
-pub async fn an_answer_is_kept_with_its_write(fixture: Fixture) {
-    let schema = codes(&fixture).await;
-    let keep = async |key: &str, records: Json| {
-        let answer = AnswerToKeep {
-            key: key.to_owned(),
-            fingerprint: format!("{key}!"),
-            at: created_at(),
-            render: Arc::new(|receipt: &WriteReceipt| format!("{} created", receipt.created)),
-        };
-        let terms = CommitTerms { answer: Some(answer), ..CommitTerms::all_or_nothing() };
-        let request = WriteRequest::new(Arc::clone(&schema));
-        fixture.commit_as(request, &[batch(&schema, records)], terms).await
-    };
-    let kept = async |key: &str, since: Timestamp| {
-        fixture.kept_answers().kept_answer(&schema, key, since).await.expect("a look")
-    };
-    assert_eq!(kept("first", created_at()).await, None);
-    keep("first", json!([{"code": "a"}, {}])).await;
-    keep("second", json!([{"code": "a"}])).await;
-    let answer = kept("first", created_at()).await.expect("the answer is kept");
-    assert_eq!((answer.text.as_str(), answer.fingerprint.as_str(), answer.at), ("2 created", "first!", created_at()));
-    assert_eq!(kept("second", created_at()).await, None);
-    let later = Timestamp::from_micros(created_at().as_micros() + 1);
-    assert_eq!(kept("first", later).await, None);
 }

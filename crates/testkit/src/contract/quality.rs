@@ -1,6 +1,6 @@
 //! Rules checked against what is stored, and what they suggest.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use eider_application::{
     RuleOutcome, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
@@ -52,12 +52,13 @@ async fn validated_within(
     rules: &Arc<[Rule]>,
     max_issue_bytes: u64,
 ) -> (Validation, Vec<RuleOutcome>) {
-    let outcomes = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&outcomes);
-    let progress = Arc::new(move |outcome| told.lock().expect("nobody panicked").push(outcome));
-    let request = ValidationRequest { rules: Arc::clone(rules), at: created_at(), max_issue_bytes, progress };
+    let (request, mut told) = ValidationRequest::new(Arc::clone(rules), created_at());
+    let request = ValidationRequest { max_issue_bytes, ..request };
     let validation = fixture.rule_checker().validate(schema, request).await.expect("the rules are checked");
-    let outcomes = outcomes.lock().expect("nobody panicked").clone();
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = told.recv().await {
+        outcomes.push(outcome);
+    }
     assert_eq!(outcomes.len(), rules.len(), "every rule is told of");
     (validation, outcomes)
 }
@@ -294,8 +295,7 @@ pub async fn dropping_a_validation_frees_its_connection(fixture: Fixture) {
         json!([{"rule": "duplicate", "property": "n"}, {"rule": "range", "property": "n", "minimum": 1}]),
     );
     for _ in 0..OFTEN {
-        let progress = Arc::new(|_| ());
-        let request = ValidationRequest { rules: Arc::clone(&rules), at: created_at(), max_issue_bytes: 0, progress };
+        let (request, _) = ValidationRequest::new(Arc::clone(&rules), created_at());
         let mut validation = fixture.rule_checker().validate(&schema, request);
         // It begins, and is not waited for.
         let _ = futures::poll!(&mut validation);
@@ -434,8 +434,7 @@ pub async fn a_validation_of_a_removed_schema_is_not_found(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let rules = rules(&schema, json!([{"rule": "standardize", "property": "carrier", "trim": true}]));
     fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
-    let progress = Arc::new(|_| ());
-    let request = ValidationRequest { rules: Arc::clone(&rules), at: created_at(), max_issue_bytes: 0, progress };
+    let (request, _) = ValidationRequest::new(Arc::clone(&rules), created_at());
     let error = fixture.rule_checker().validate(&schema, request).await.expect_err("there is no such schema");
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
     let request = SuggestionRequest { rules, at: created_at() };

@@ -29,7 +29,7 @@ pub async fn a_write_is_invisible_until_its_commit(fixture: Fixture) {
         assert!(fixture.records(&schema).await.is_empty());
         assert_eq!(fixture.store.count(&schema, &Filter::everything()).await.expect("a count"), 0);
     }
-    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends");
+    let outcome = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends").outcome;
     assert!(matches!(outcome, CommitOutcome::Committed(receipt) if receipt.created == 10_000));
     assert_eq!(fixture.records(&schema).await.len(), 10_000);
 }

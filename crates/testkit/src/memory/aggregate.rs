@@ -6,10 +6,10 @@ use arrow_array::RecordBatch;
 use eider_application::{StoreError, StoreErrorKind};
 use eider_domain::{Aggregate, Aggregation, DataType, DateUnit, ExactSum, Function, GroupKey, Value, temporal};
 
-use super::order;
-use super::predicate::matches;
 use super::table::Table;
 use crate::column::column_of;
+use crate::reference;
+use crate::reference::matches;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -41,7 +41,7 @@ pub(super) fn groups(table: &Table, aggregation: &Aggregation, limit: Option<u64
     }
     let order = aggregation.order();
     let keys = |group: &Group| order.iter().map(|key| group[key.field.column()].clone()).collect::<Vec<_>>();
-    groups.sort_by(|left, right| order::compare_keys(&order, &keys(left), &keys(right)));
+    groups.sort_by(|left, right| reference::compare_keys(&order, &keys(left), &keys(right)));
     groups.truncate(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
     Ok(groups)
 }

@@ -1,6 +1,6 @@
 //! Changes of single records.
 
-use eider_application::{AnswerToKeep, Change, ChangeOutcome, ConflictingKey, KeptAnswer, KeyConflict, WriteReceipt};
+use eider_application::{Change, ChangeOutcome, ConflictingKey, KeyConflict, WriteReceipt};
 use eider_domain::{Field, SystemField, Value, Version};
 
 use super::conflicts::{key, shared_keys, unique_keys};
@@ -56,10 +56,9 @@ pub(super) fn apply(table: &mut Table, change: &Change) -> ChangeOutcome {
         }
         None => table.commit_deletion(),
     };
-    if let Change::Create { answer: Some(AnswerToKeep { key, fingerprint, at, render }), .. } = change {
+    if let Change::Create { answer: Some(answer), .. } = change {
         let receipt = WriteReceipt { created: 1, commit_seq: Some(commit_seq), ..WriteReceipt::default() };
-        let kept = KeptAnswer { fingerprint: fingerprint.clone(), at: *at, text: render(&receipt) };
-        table.answers.insert(key.clone(), kept);
+        table.answers.insert(answer.key.clone(), answer.complete(&receipt, &[]));
     }
     ChangeOutcome::Committed { commit_seq, shared }
 }

@@ -9,8 +9,8 @@ use eider_application::{
 use eider_domain::{Field, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, SystemField, Value, widened};
 
 use super::conflicts::key_of;
-use super::scan;
-use super::table::{StoredRecord, Table};
+use super::table::Table;
+use crate::reference::{Shape, StoredRecord};
 
 pub(super) fn evolve(table: &mut Table, request: &EvolutionRequest) -> EvolutionOutcome {
     let EvolutionRequest { schema, evolution, at, is_dry_run } = request;
@@ -47,7 +47,7 @@ fn contradictions(table: &Table, request: &EvolutionRequest) -> Vec<Contradictio
     let projection = Projection::of(schema, by_themselves.fields().to_vec());
     let everything = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
     let found = table.find(&everything);
-    by_themselves.look_at(&scan::whole(schema, everything, &found));
+    by_themselves.look_at(&Shape::new(schema, &everything).batch(&found));
     let mut contradictions = by_themselves.into_found();
     let next = schema.evolved(evolution);
     for key in evolution.new_keys(schema, &next) {

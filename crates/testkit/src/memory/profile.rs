@@ -8,8 +8,8 @@ use eider_application::{
 use eider_domain::{DataType, Field, Value};
 
 use super::aggregate::{count, interpolated, least_place, mean, numbers};
-use super::predicate::matches;
 use super::table::Table;
+use crate::reference::matches;
 
 /// What the values of matching records are like.
 pub(super) fn profile(table: &Table, request: &ProfileRequest) -> DataProfile {

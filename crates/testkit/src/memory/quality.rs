@@ -44,7 +44,7 @@ pub(super) fn validate(table: &Table, request: &ValidationRequest) -> Validation
         let is_truncated = !issues.is_empty() && bytes + size > room;
         bytes += if is_truncated { 0 } else { size };
         is_any_truncated |= is_truncated;
-        (request.progress)(RuleOutcome {
+        request.progress.found(RuleOutcome {
             issues: issues.len() as u64,
             suggestions: suggestions as u64,
             is_truncated,

@@ -1,7 +1,7 @@
 //! The store itself.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,21 +9,25 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
     Access, Aggregator, BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, DataProfile, DeleteOutcome,
-    Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdentityStatistics, Indexes, KeptAnswer, KeptAnswers,
-    ProfileRequest, Profiler, ReadPlan, ReadRequest, RecordReader, RecordStream, RecordWriter, RuleChecker,
-    ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, Sorting, Store, StoreCapabilities,
-    StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteRequest,
-    Writers,
+    Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdentityStatistics, IndexEstimate, Indexes, KeptAnswer,
+    KeptAnswers, ProfileRequest, Profiler, ReadPlan, ReadRequest, ReadShape, RecordReader, RecordStream, RecordWriter,
+    RuleChecker, ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, Sorting, Store,
+    StoreCapabilities, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
+    WriteRequest, Writers,
 };
-use eider_domain::{Aggregation, Condition, Filter, RecordId, RecordQuery, Schema, SchemaName, Timestamp};
+use eider_domain::{
+    Aggregation, Condition, Field, Filter, Operator, RecordId, RecordQuery, Schema, SchemaName, Timestamp,
+};
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
+use super::conflicts::key_of;
 use super::faults::{Faults, Operation, ScanGate, lock};
-use super::scan::{self, OpenScan, Scan};
+use super::scan::{OpenScan, Scan};
 use super::table::Table;
 use super::writer::MemoryWriter;
 use super::{aggregate, change, evolution, profile, quality};
+use crate::reference::Shape;
 
 /// Rows per batch unless a test asks for more: few, so that consumers meet batch boundaries.
 const BATCH_ROWS: usize = 3;
@@ -205,7 +209,7 @@ impl RecordReader for MemoryStore {
             ..RecordQuery::everything(schema)
         });
         let found = self.shared.with_table(schema, |table| table.find(&request))?;
-        Ok((!found.is_empty()).then(|| scan::whole(schema, request, &found)))
+        Ok((!found.is_empty()).then(|| Shape::new(schema, &request).batch(&found)))
     }
 
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
@@ -364,6 +368,31 @@ impl Explainer for MemoryStore {
             let index_hints = Vec::new();
             Ok(ReadPlan { access: Access::FullScan, records, scanned: records, returned, sorting, index_hints })
         })?
+    }
+
+    /// As an index in order of the values would serve: for an equality whatever else there is, for a range alone.
+    fn index_serves(&self, shape: &ReadShape, property: &str) -> bool {
+        use Operator::{Eq, Gt, Gte, In, Lt, Lte};
+        let is_alone = !shape.has_others && shape.conditions.iter().all(|(other, _)| other == property);
+        let mut operators = shape.conditions.iter().filter(|(name, _)| name == property).map(|(_, operator)| *operator);
+        operators.any(|operator| operator == Eq || (is_alone && matches!(operator, In | Gt | Gte | Lt | Lte)))
+    }
+
+    /// An index costs nothing, and is never worthwhile.
+    async fn estimate_indexes(
+        &self,
+        schema: &Arc<Schema>,
+        _records: u64,
+        properties: &[Field],
+    ) -> Result<Vec<IndexEstimate>, StoreError> {
+        let estimate = |table: &Table, field: &Field| {
+            let values = table.records.iter().map(|record| &record.values[field.column()]);
+            let present: Vec<String> = values.filter_map(|value| key_of(field.data_type(), value)).collect();
+            let distinct = present.iter().collect::<HashSet<_>>().len() as u64;
+            let records_a_value = (present.len() as u64).checked_div(distinct).unwrap_or(0);
+            IndexEstimate { records_a_value, is_worthwhile: false, write_nanos: 0, disk_bytes: 0 }
+        };
+        self.shared.with_table(schema, |table| properties.iter().map(|field| estimate(table, field)).collect())
     }
 }
 

@@ -4,27 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use eider_application::{CommitReceipt, DeleteOutcome, KeptAnswer, ScanRequest, SchemaVersion};
-use eider_domain::{Filter, Position, Schema, SortKey, Value};
-
+use eider_domain::{Filter, Schema, Value};
 use tokio::sync::watch;
 
-use super::order;
-use super::predicate::matches;
-
-/// A record and its place in the order of commit.
-#[derive(Debug)]
-pub(super) struct StoredRecord {
-    pub(super) sequence: i64,
-    /// One value per field, in record order.
-    pub(super) values: Vec<Value>,
-}
-
-/// A record that a scan found and its place in the order of the query.
-#[derive(Debug)]
-pub(super) struct FoundRecord {
-    pub(super) position: Position,
-    pub(super) record: Arc<StoredRecord>,
-}
+use crate::reference::{FoundRecord, StoredRecord, find, matches};
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -100,20 +83,6 @@ impl Table {
 
     /// What a scan yields, in its order. Records never change, so this is a snapshot.
     pub(super) fn find(&self, request: &ScanRequest) -> Vec<FoundRecord> {
-        let sort = &request.query.sort;
-        let matching = self.records.iter().filter(|record| matches(&request.query.filter, &record.values));
-        let mut found: Vec<FoundRecord> = matching.map(|record| found(record, sort)).collect();
-        found.sort_by(|left, right| order::compare(sort, &left.position, &right.position));
-        if let Some(after) = &request.after {
-            found.retain(|found| order::compare(sort, &found.position, after).is_gt());
-        }
-        let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
-        let limit = request.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        found.into_iter().skip(offset).take(limit).collect()
+        find(&self.records, request)
     }
-}
-
-fn found(record: &Arc<StoredRecord>, sort: &[SortKey]) -> FoundRecord {
-    let keys = sort.iter().map(|key| record.values[key.field.column()].clone()).collect();
-    FoundRecord { position: Position { keys, sequence: record.sequence }, record: Arc::clone(record) }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
-    AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, IdOrigin, KeptAnswer, StoreError, StoreErrorKind,
-    WriteReceipt, WriteRequest,
+    BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteReceipt,
+    WriteRequest,
 };
 use eider_domain::{RecordId, Schema, SystemField, Value};
 
@@ -48,7 +48,7 @@ impl BatchWriter for MemoryWriter {
         staged
     }
 
-    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<CommitOutcome, StoreError> {
+    async fn commit(self: Box<Self>, terms: CommitTerms) -> Result<EndedWrite, StoreError> {
         self.shared.faults.strike(Operation::Commit)?;
         if self.is_lost {
             return Err(StoreError::new(StoreErrorKind::InvalidInput, "the write was lost when a batch was refused"));
@@ -59,17 +59,28 @@ impl BatchWriter for MemoryWriter {
             if table.incarnation != incarnation {
                 return Err(StoreError::new(StoreErrorKind::NotFound, "the schema was made anew during the write"));
             }
-            Ok(store(table, &request, rows, terms))
+            Ok(store(table, &request, rows, &terms))
         })?
     }
 }
 
-fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Row>, mut terms: CommitTerms) -> CommitOutcome {
-    let Verdict { conflicts, refused, ignored, targets } = judge(table, &rows, request.on_conflict);
-    conflicts.into_iter().for_each(&mut terms.conflicts);
-    if refused.len() as u64 > terms.max_refused {
-        return CommitOutcome::Refused { rows: refused.len() as u64 };
-    }
+fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Row>, terms: &CommitTerms) -> EndedWrite {
+    let verdict = judge(table, &rows, request.on_conflict);
+    let outcome = if verdict.refused.len() as u64 > terms.max_refused {
+        CommitOutcome::Refused { rows: verdict.refused.len() as u64 }
+    } else {
+        CommitOutcome::Committed(store_accepted(table, request, rows, terms, &verdict))
+    };
+    EndedWrite { outcome, conflicts: Conflicts::of(verdict.conflicts) }
+}
+
+fn store_accepted(
+    table: &mut Table,
+    request: &WriteRequest,
+    rows: Vec<Row>,
+    terms: &CommitTerms,
+    Verdict { conflicts, refused, ignored, targets }: &Verdict,
+) -> WriteReceipt {
     let mut accepted = Vec::new();
     let mut replaced = BTreeSet::new();
     let ids: Vec<Value> = rows.iter().map(|row| row.values[SystemField::Id as usize].clone()).collect();
@@ -106,7 +117,7 @@ fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Row>, mut terms: C
         ..WriteReceipt::default()
     };
     if request.is_dry_run {
-        return CommitOutcome::Committed(receipt);
+        return receipt;
     }
     if request.returns_ids {
         receipt.ids = accepted.iter().filter_map(|values| id_of(values)).collect();
@@ -118,10 +129,11 @@ fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Row>, mut terms: C
         receipt.shared = shared_keys(table, first);
         receipt.commit_seq = Some(table.commit());
     }
-    if let Some(AnswerToKeep { key, fingerprint, at, render }) = terms.answer {
-        table.answers.insert(key, KeptAnswer { fingerprint, at, text: render(&receipt) });
+    if let Some(answer) = &terms.answer {
+        let wanted = answer.wanted_conflicts().min(conflicts.len());
+        table.answers.insert(answer.key.clone(), answer.complete(&receipt, &conflicts[..wanted]));
     }
-    CommitOutcome::Committed(receipt)
+    receipt
 }
 
 /// The id of a record.

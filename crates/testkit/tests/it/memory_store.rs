@@ -8,7 +8,7 @@ use eider_application::{
 };
 use eider_domain::{Filter, RecordQuery, Schema};
 use eider_testkit::contract::{collect, run};
-use eider_testkit::{Fixture, MemoryStore, Operation, integers, record_store_contract, schema};
+use eider_testkit::{Fixture, MemoryStore, Operation, integers, schema, store_contract};
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
@@ -16,7 +16,14 @@ async fn fixture() -> Fixture {
     Fixture::new(Arc::new(MemoryStore::new()))
 }
 
-record_store_contract!(fixture);
+store_contract!(core, fixture);
+store_contract!(keys, fixture);
+store_contract!(evolution, fixture);
+store_contract!(aggregations, fixture);
+store_contract!(idempotency, fixture);
+store_contract!(rules, fixture);
+store_contract!(profile, fixture);
+store_contract!(explain, fixture);
 
 /// A store with the numbers 0 to 9.
 async fn ten_numbers() -> (MemoryStore, Arc<Schema>) {
@@ -25,7 +32,8 @@ async fn ten_numbers() -> (MemoryStore, Arc<Schema>) {
     let schema = store.create(schema(document)).await.expect("the schema is new");
     let mut writer = begin(&store, &schema).await;
     writer.append(integers(&schema, 0..10), IdOrigin::Client).await.expect("the batch is taken");
-    assert!(matches!(writer.commit(CommitTerms::all_or_nothing()).await, Ok(CommitOutcome::Committed(_))));
+    let ended = writer.commit(CommitTerms::all_or_nothing()).await.expect("the commit ends");
+    assert!(matches!(ended.outcome, CommitOutcome::Committed(_)));
     (store, schema)
 }
 

@@ -1,7 +1,7 @@
 //! `GET /monitoring/memory`: for people and their scripts; `/metrics` has the same for machines.
 
 use actix_web::{HttpResponse, web};
-use eider_application::StoreFigures;
+use eider_application::StoreMetrics;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -76,22 +76,29 @@ struct EngineMemory {
 }
 
 /// What a purpose of the engine takes. Bytes.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Purpose {
     used_bytes: u64,
     spilled_bytes: u64,
 }
 
-impl From<eider_application::EngineMemory> for EngineMemory {
-    fn from(memory: eider_application::EngineMemory) -> Self {
-        let used = memory.tags.into_iter().filter(|tag| tag.used_bytes > 0 || tag.spilled_bytes > 0);
-        let tags = used.map(|tag| (tag.name, Purpose { used_bytes: tag.used_bytes, spilled_bytes: tag.spilled_bytes }));
-        Self {
-            limit_bytes: memory.limit_bytes,
-            used_bytes: memory.used_bytes,
-            spilled_bytes: memory.spilled_bytes,
-            tags: tags.collect(),
-        }
+impl EngineMemory {
+    /// `None` of a store that does not tell of them.
+    fn of(metrics: &StoreMetrics) -> Option<Self> {
+        let limit_bytes = metrics.number("store_engine_memory_limit")?;
+        let used = metrics.numbers("store_engine_memory");
+        // Both have the same tags, in the same order.
+        let purposes = used.zip(metrics.numbers("store_engine_spilled"));
+        let purposes: Vec<(&str, Purpose)> = purposes
+            .map(|((tag, used_bytes), (_, spilled_bytes))| (tag, Purpose { used_bytes, spilled_bytes }))
+            .collect();
+        let tags = purposes.iter().filter(|(_, purpose)| purpose.used_bytes > 0 || purpose.spilled_bytes > 0);
+        Some(Self {
+            limit_bytes,
+            used_bytes: purposes.iter().map(|(_, purpose)| purpose.used_bytes).sum(),
+            spilled_bytes: purposes.iter().map(|(_, purpose)| purpose.spilled_bytes).sum(),
+            tags: tags.map(|(tag, purpose)| ((*tag).to_owned(), *purpose)).collect(),
+        })
     }
 }
 
@@ -107,6 +114,14 @@ struct CacheSize {
     size_bytes: u64,
 }
 
+impl CacheSize {
+    /// The records kept in memory; `None` of a store that keeps none.
+    fn of_records(metrics: &StoreMetrics) -> Option<Self> {
+        let entries = metrics.number("store_record_cache_entries")?;
+        Some(Self { entries, size_bytes: metrics.number("store_record_cache_size")? })
+    }
+}
+
 /// Memory of the process, what keeps it, and how short it is.
 #[utoipa::path(
     get,
@@ -117,7 +132,7 @@ struct CacheSize {
 )]
 pub(crate) async fn handle(state: web::Data<ApiState>) -> HttpResponse {
     let figures = state.services.memory.figures();
-    let StoreFigures { records, engine_memory, .. } = state.services.query.figures();
+    let metrics = state.services.query.metrics();
     let (entries, size_bytes) = state.answers.kept();
     let limits = figures.reading.map(|reading| Limits {
         limit_bytes: reading.limit_bytes,
@@ -132,8 +147,8 @@ pub(crate) async fn handle(state: web::Data<ApiState>) -> HttpResponse {
         pressure: figures.pressure.into(),
         reserved_bytes: figures.reserved_bytes,
         closings: figures.closings,
-        engine: engine_memory.map(EngineMemory::from),
-        record_cache: records.map(|records| CacheSize { entries: records.entries, size_bytes: records.bytes }),
+        engine: EngineMemory::of(&metrics),
+        record_cache: CacheSize::of_records(&metrics),
         answer_cache: CacheSize { entries, size_bytes },
         limits,
     })

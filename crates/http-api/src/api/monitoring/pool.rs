@@ -1,7 +1,7 @@
 //! `GET /monitoring/pool`: for people and their scripts; `/metrics` has the same for machines.
 
 use actix_web::{HttpResponse, web};
-use eider_application::ConnectionFigures;
+use eider_application::{Distribution, StoreMetrics};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,15 +19,11 @@ struct Pool {
 /// Connections to the engine.
 #[derive(Serialize, ToSchema)]
 struct Connections {
-    #[schema(value_type = u64)]
-    max: usize,
-    #[schema(value_type = u64)]
-    used: usize,
-    #[schema(value_type = u64)]
-    idle: usize,
+    max: u64,
+    used: u64,
+    idle: u64,
     /// Callers that wait for one.
-    #[schema(value_type = u64)]
-    waiting: usize,
+    waiting: u64,
     /// Callers that got one, at once or later.
     waits: u64,
     waited_seconds: f64,
@@ -46,19 +42,26 @@ struct Closed {
     broken: u64,
 }
 
-impl From<ConnectionFigures> for Connections {
-    fn from(figures: ConnectionFigures) -> Self {
-        Self {
-            max: figures.max,
-            used: figures.used,
-            idle: figures.idle,
-            waiting: figures.waiting,
-            waits: figures.wait_seconds.count(),
-            waited_seconds: figures.wait_seconds.sum,
-            timeouts: figures.timeouts,
-            created: figures.created,
-            closed: Closed { old: figures.closed_old, surplus: figures.closed_surplus, broken: figures.closed_broken },
-        }
+impl Connections {
+    /// `None` of a store that has none.
+    fn of(metrics: &StoreMetrics) -> Option<Self> {
+        let number = |name| metrics.number(name).unwrap_or_default();
+        let waits = metrics.histogram("store_connection_wait");
+        let closed = |reason| {
+            let mut closed = metrics.numbers("store_connections_closed");
+            closed.find(|(name, _)| *name == reason).map_or(0, |(_, count)| count)
+        };
+        Some(Self {
+            max: metrics.number("store_connections_max")?,
+            used: number("store_connections_used"),
+            idle: number("store_connections_idle"),
+            waiting: number("store_connections_waiting"),
+            waits: waits.map_or(0, Distribution::count),
+            waited_seconds: waits.map_or(0.0, |waits| waits.sum),
+            timeouts: number("store_connection_timeouts"),
+            created: number("store_connections_created"),
+            closed: Closed { old: closed("old"), surplus: closed("surplus"), broken: closed("broken") },
+        })
     }
 }
 
@@ -89,7 +92,7 @@ impl From<&Admission> for Calls {
 )]
 pub(crate) async fn handle(state: web::Data<ApiState>) -> HttpResponse {
     HttpResponse::Ok().json(Pool {
-        connections: state.services.query.figures().connections.map(Connections::from),
+        connections: Connections::of(&state.services.query.metrics()),
         bulk_calls: (&state.bulk_calls).into(),
         streams: (&state.streams).into(),
     })

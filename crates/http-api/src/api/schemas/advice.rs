@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{ReadShape, SeenReads};
+use eider_application::{IndexEstimate, ReadShape, SeenReads};
 use eider_domain::Schema;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -89,13 +89,14 @@ struct IndexCandidate {
 
 impl From<&eider_application::IndexCandidate> for IndexCandidate {
     fn from(candidate: &eider_application::IndexCandidate) -> Self {
+        let IndexEstimate { records_a_value, is_worthwhile, write_nanos, disk_bytes } = candidate.estimate;
         Self {
             seen: (&candidate.seen).into(),
             property: candidate.property.clone(),
-            records_a_value: candidate.records_a_value,
-            is_worthwhile: candidate.is_worthwhile,
-            write_ns_a_record: candidate.write_nanos,
-            disk_bytes: candidate.disk_bytes,
+            records_a_value,
+            is_worthwhile,
+            write_ns_a_record: write_nanos,
+            disk_bytes,
         }
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{IdCheck, IdentityStatistics, SchemaStatistics};
+use eider_application::{IdentityStatistics, SchemaStatistics};
 use eider_domain::Schema;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::stored::{StoredSchema, etag};
 use crate::api::openapi;
+use crate::api::openapi::named;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::request::conditional::{IfNoneMatch, is_known};
@@ -67,29 +68,15 @@ impl From<&IdentityStatistics> for Identity {
         Self {
             id_type: "uuidv7",
             index: if identity.has_index { "unique" } else { "none" },
-            generated_ids: identity.generated_ids.into(),
-            given_ids: identity.given_ids.into(),
+            generated_ids: IdentityCheck(identity.generated_ids),
+            given_ids: IdentityCheck(identity.given_ids),
             filter_bytes: identity.filter_bytes,
         }
     }
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum IdentityCheck {
-    ByConstruction,
-    Scan,
-    FilterThenScan,
-}
-
-impl From<IdCheck> for IdentityCheck {
-    fn from(check: IdCheck) -> Self {
-        match check {
-            IdCheck::ByConstruction => Self::ByConstruction,
-            IdCheck::Scan => Self::Scan,
-            IdCheck::FilterThenScan => Self::FilterThenScan,
-        }
-    }
+named! {
+    IdentityCheck, ["by_construction", "scan", "filter_then_scan"]
 }
 
 /// A schema and what it holds.

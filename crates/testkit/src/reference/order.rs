@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use eider_domain::{Direction, Position, SortKey, Value};
 
 /// Compares two places in an order: key by key, then by the order of commit.
-pub(super) fn compare(sort: &[SortKey], left: &Position, right: &Position) -> Ordering {
+pub(crate) fn compare(sort: &[SortKey], left: &Position, right: &Position) -> Ordering {
     compare_keys(sort, &left.keys, &right.keys).then(left.sequence.cmp(&right.sequence))
 }
 
 /// Compares two rows key by key. Nulls come last in both directions.
-pub(super) fn compare_keys(sort: &[SortKey], left: &[Value], right: &[Value]) -> Ordering {
+pub(crate) fn compare_keys(sort: &[SortKey], left: &[Value], right: &[Value]) -> Ordering {
     let keys = sort.iter().zip(left.iter().zip(right));
     let by_keys = keys.map(|(key, (left, right))| compare_key(key.direction, left, right));
     by_keys.fold(Ordering::Equal, Ordering::then)

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use eider_domain::{Condition, Filter, Operand, Operator, Value};
 
 /// Whether a record matches: the filter is true for it, not merely unknown.
-pub(super) fn matches(filter: &Filter, row: &[Value]) -> bool {
+pub fn matches(filter: &Filter, row: &[Value]) -> bool {
     truth(filter, row) == Some(true)
 }
 

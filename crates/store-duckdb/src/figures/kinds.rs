@@ -1,6 +1,8 @@
-//! What a store tells those who operate it.
+//! The figures of this store.
 
 use std::time::Duration;
+
+use eider_application::Distribution;
 
 /// Figures of a store for those who operate it; `None` for what it does not have.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -130,20 +132,4 @@ pub struct CommitFigures {
     pub bulk_seconds: Distribution,
     /// Changes of single records that shared a commit.
     pub group_changes: Distribution,
-}
-
-/// How often a figure was how large.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Distribution {
-    /// Upper bound, inclusive, and how many lie between it and the bound before. The last bound is infinite.
-    pub buckets: Vec<(f64, u64)>,
-    /// All figures added up.
-    pub sum: f64,
-}
-
-impl Distribution {
-    /// How many figures there were.
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|(_, count)| count).sum()
-    }
 }

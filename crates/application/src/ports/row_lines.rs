@@ -1,0 +1,27 @@
+//! Where the rows of a write stood in the body that they came in.
+
+/// The line of each row of a write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowLines {
+    /// Where the lines jump: (row, line of that row); they go on by one in between.
+    jumps: Vec<(u64, u64)>,
+}
+
+impl RowLines {
+    /// The line of a row, both counted over the whole body: rows from 0, lines from 1.
+    pub fn line_of(&self, row: u64) -> u64 {
+        let next = self.jumps.partition_point(|(first, _)| *first <= row);
+        match next.checked_sub(1).map(|index| self.jumps[index]) {
+            Some((first, line)) => line + (row - first),
+            None => row + 1,
+        }
+    }
+
+    /// Takes note of the line of the next row.
+    pub fn push(&mut self, row: u64, line: u64) {
+        let expected = self.jumps.last().map_or(1, |(first, line)| line + (row - first));
+        if line != expected {
+            self.jumps.push((row, line));
+        }
+    }
+}
