@@ -6,9 +6,9 @@ use super::order::push_keys;
 use super::profile::SUMMED_DIGITS;
 use super::select::push_where;
 use super::{Statement, column_type};
-use crate::error::UNSURE;
-use crate::functions::EXACT_QUOTIENT;
-use crate::ident;
+use crate::engine::error::UNSURE;
+use crate::engine::functions::EXACT_QUOTIENT;
+use crate::engine::ident;
 
 /// 2^400: neither a sum of smaller doubles nor one of their squares is beyond a double.
 const LARGE: &str = "2.5822498780869086e120";

@@ -4,7 +4,7 @@ use eider_domain::{DataType, Field, Schema, Value};
 use uuid::Uuid;
 
 use super::{Statement, padded};
-use crate::ident;
+use crate::engine::ident;
 
 /// Selects these records, whole, in no order.
 ///

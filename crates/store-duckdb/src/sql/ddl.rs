@@ -3,7 +3,7 @@
 use eider_domain::{Index, Schema, SystemField};
 
 use super::column_type;
-use crate::ident;
+use crate::engine::ident;
 
 /// The table of a schema. The id has no index: see the decision on identity. It is kept as it is: ids that grow would be
 /// packed to two thirds of their size, and take longer to unpack than everything else that a query does with them.

@@ -3,7 +3,7 @@
 use eider_domain::{DataType, Evolution, Field, Index, Property, RECORD_FIELD_COUNT, Schema, Value};
 
 use super::{column_type, create_index, drop_index, key};
-use crate::ident;
+use crate::engine::ident;
 
 /// What makes the table of one version that of the next.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use eider_domain::{Condition, Field, Filter, Operand, Operator, SystemField};
 
 use super::{Statement, padded};
-use crate::ident;
+use crate::engine::ident;
 
 /// Most values of a list that stand in the statement, which leaves records in their order. More are bound as one value and
 /// joined: each length of a list would be a statement of its own, and a value costs the engine more than a row.

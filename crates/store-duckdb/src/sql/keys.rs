@@ -2,7 +2,7 @@
 
 use eider_domain::{Field, Schema};
 
-use crate::ident::{self, SEQUENCE};
+use crate::engine::ident::{self, SEQUENCE};
 
 /// The key that a record has in these fields, as one value: that of one, or those of several; null where one of them is.
 pub(crate) fn key(fields: &[Field]) -> String {

@@ -3,8 +3,17 @@
 use eider_domain::{DataType, Direction, Position, SortKey, Value};
 
 use super::Statement;
-use crate::ident;
-use crate::ranges::KeyRange;
+use crate::engine::ident;
+
+/// All records whose key comes before a value, and not before another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeyRange {
+    pub(crate) key: SortKey,
+    /// Where the records begin that are asked for, if it is known for certain.
+    pub(crate) from: Option<Value>,
+    /// The first value that is out of the range.
+    pub(crate) end: Value,
+}
 
 /// Appends `ORDER BY`, or nothing for the order of commit, which is the order of the table.
 pub(super) fn push_order(statement: &mut Statement, sort: &[SortKey]) {

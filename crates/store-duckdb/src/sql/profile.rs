@@ -6,7 +6,7 @@ use eider_domain::{DataType, Field, Filter, Schema};
 use super::Statement;
 use super::aggregate::{fast_mean, push_exact_mean};
 use super::select::push_where;
-use crate::ident;
+use crate::engine::ident;
 
 /// Digits of a `decimal` up to which the engine sums as many as there can be without a carry into digits that it lacks.
 pub(super) const SUMMED_DIGITS: u8 = 28;

@@ -3,8 +3,8 @@
 use eider_domain::{Check, DataType, Field, Rule, Schema, SystemField, Timestamp, Value};
 
 use super::{Statement, column_type, engine_value, key};
-use crate::functions::{self, CHANGED_BY, IS_BROKEN, MENDED};
-use crate::ident::{self, CATALOG, SEQUENCE};
+use crate::engine::functions::{self, CHANGED_BY, IS_BROKEN, MENDED};
+use crate::engine::ident::{self, CATALOG, SEQUENCE};
 
 /// The temporary table of records as suggestions have them.
 pub(crate) const SUGGESTED: &str = "\"$suggested\"";
@@ -29,7 +29,7 @@ pub(crate) fn snapshot(schema: &Schema) -> Statement {
 }
 
 /// The values that break a rule: the record's id, the values of the rule's fields, and of a rule that suggests what it
-/// suggests, or null. The rule is [called](crate::functions::CalledRules) by its number.
+/// suggests, or null. The rule is [called](crate::engine::functions::CalledRules) by its number.
 pub(crate) fn issues(schema: &Schema, rule: &Rule, number: i64, now: Timestamp) -> Statement {
     let table = ident::table(schema);
     let id = ident::column(&Field::System(SystemField::Id));
@@ -118,7 +118,7 @@ fn push_duplicates(statement: &mut Statement, table: &str, columns: &[String]) {
 
 /// Makes the table of the records that rules change, as they are to be: the columns of the schema, the place that the
 /// record had, and for each field which rules changed it. A field comes with the number by which its rules are
-/// [called](crate::functions::CalledRules).
+/// [called](crate::engine::functions::CalledRules).
 pub(crate) fn make_suggested(schema: &Schema, changed: &[(Field, i64)], at: Timestamp) -> Statement {
     let table = ident::table(schema);
     let value = |index: usize| format!("\"$value{index}\"");

@@ -6,9 +6,9 @@ use eider_domain::{Condition, Field, Filter, Schema};
 use super::Statement;
 use super::filter::{makes_a_join, push_filter};
 use super::order::{push_after, push_order, push_within};
-use crate::ident;
-use crate::ranges::KeyRange;
-use crate::settings::LATE_ROWS;
+use crate::engine::ident;
+use crate::engine::settings::LATE_ROWS;
+use crate::sql::KeyRange;
 
 /// Records up to which the engine is told how many a scan in the order of commit may have. It gathers all of them before it
 /// gives the first, in order to keep the order, so that of more it is asked for everything and not listened to its end.

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::*;
-use crate::ranges::KeyRange;
+use crate::sql::KeyRange;
 
 fn schema() -> Schema {
     let document = json!({"name": "Flights", "properties": [

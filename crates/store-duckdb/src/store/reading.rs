@@ -15,12 +15,18 @@ use futures::TryStreamExt;
 use tracing::instrument;
 
 use super::DuckDbStore;
-use crate::error::store_error;
-use crate::prepared::Prepared;
-use crate::scan::{Scan, Source, scan_schema};
-use crate::shared::Table;
-use crate::statistics::{record_counts, statistics};
-use crate::{explain, profile, reads, scan, sql, worker};
+use crate::engine::columns::scan_schema;
+use crate::engine::error::store_error;
+use crate::engine::worker;
+use crate::read::explain;
+use crate::read::profile;
+use crate::read::scan;
+use crate::read::scan::{Scan, Source};
+use crate::read::statistics::{record_counts, statistics};
+use crate::sql;
+use crate::sql::prepared::Prepared;
+use crate::table::Table;
+use crate::table::read_queue;
 
 #[async_trait]
 impl RecordReader for DuckDbStore {
@@ -38,7 +44,7 @@ impl RecordReader for DuckDbStore {
         let table = self.shared.table_of(schema)?;
         match table.records.get(*id.as_uuid())? {
             Some(record) => Ok(Some(record)),
-            None => reads::submit(&table.reads, id).await,
+            None => read_queue::submit(&table.reads, id).await,
         }
     }
 

@@ -14,13 +14,19 @@ use eider_domain::{Filter, Schema, Timestamp};
 use tracing::{Instrument, instrument};
 
 use super::DuckDbStore;
-use crate::error::{internal, schema_removed, store_error};
-use crate::issues::IssueWriter;
-use crate::record_cache::Ids;
-use crate::shared::Table;
-use crate::worker::{Decision, transaction};
-use crate::writer::StagedWriter;
-use crate::{backup, catalog, group, sql, suggestions, validation, worker};
+use crate::catalog;
+use crate::engine::error::{internal, schema_removed, store_error};
+use crate::engine::worker;
+use crate::engine::worker::{Decision, transaction};
+use crate::operate::backup;
+use crate::quality::issues::IssueWriter;
+use crate::quality::suggestions;
+use crate::quality::validation;
+use crate::sql;
+use crate::table::Table;
+use crate::table::change_queue;
+use crate::table::record_cache::Ids;
+use crate::write::writer::StagedWriter;
 
 #[async_trait]
 impl RecordWriter for DuckDbStore {
@@ -32,7 +38,7 @@ impl RecordWriter for DuckDbStore {
     #[instrument(name = "store.change", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {
         let queue = self.shared.table_of(schema)?.queue;
-        group::submit(&queue, change).await
+        change_queue::submit(&queue, change).await
     }
 
     #[instrument(name = "store.delete", level = "debug", skip_all, fields(schema.name = %schema.name()))]

@@ -1,0 +1,409 @@
+//! The catalog tables: which schemas there are, and how far each has been written.
+
+pub(crate) mod history;
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
+use duckdb::{Connection, params};
+use eider_application::{ANSWER_LIFETIME, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind};
+use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
+use uuid::Uuid;
+
+use crate::engine::error::store_error;
+use crate::engine::ident::{self, CATALOG};
+use crate::sql;
+
+/// Version of the layout of the file. A file with another is not opened.
+pub(crate) const FORMAT_VERSION: i32 = 4;
+
+/// The repair of files whose indexes may hold records that were deleted: see `docs/explanation/engine-faults.md`.
+const REBUILT_INDEXES: &str = "indexes made beside reads";
+
+/// How far the records of a schema have been written.
+///
+/// Records have places in the order of commit, from 1, and a commit has the number of its last record's place. A
+/// commit that only deletes takes a place of its own. So the counter is the greatest place in the table, and has to
+/// be stored only where records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// The last place that is taken.
+    last: i64,
+}
+
+impl Counters {
+    pub(crate) const NEW: Self = Self { last: 0 };
+
+    /// The number of the last commit.
+    pub(crate) fn commit_seq(self) -> u64 {
+        self.last.unsigned_abs()
+    }
+
+    /// The place that the next record takes.
+    pub(crate) fn next_sequence(self) -> i64 {
+        self.last + 1
+    }
+
+    /// The counters after one more commit, of `rows` new records.
+    pub(crate) fn after(self, rows: i64) -> Self {
+        Self { last: self.last + rows.max(1) }
+    }
+}
+
+/// A schema as the catalog has it.
+#[derive(Debug)]
+pub(crate) struct StoredSchema {
+    pub(crate) schema: Schema,
+    /// The counters that were stored last; records may have gone further.
+    stored: Counters,
+}
+
+/// Reads the catalog, or makes it in a file that is new.
+///
+/// # Errors
+/// `Unsupported` for a DuckDB file that is not ours or of another format, `Corrupt` for a catalog that cannot be read.
+pub(crate) fn load(connection: &Connection) -> Result<Catalog, StoreError> {
+    let is_new = !is_there(connection)?;
+    if is_new {
+        create(connection)?;
+    }
+    let schemas = stored(connection)?;
+    add_tables(connection)?;
+    let identity = history::identity(connection)?;
+    if is_new {
+        note_rebuilt(connection)?;
+    } else {
+        rebuild_indexes(connection, &schemas)?;
+    }
+    let schemas = schemas.into_iter();
+    let ready = |stored: StoredSchema| {
+        mend_indexes(connection, &stored.schema)?;
+        let counters = counters(connection, &stored)?;
+        let lost_commits = history::lost_commits(connection, &stored.schema)?;
+        let property_ids = property_ids(connection, &stored.schema)?;
+        let schema = stored.schema.in_store(identity).with_property_ids(property_ids);
+        Ok(LoadedSchema { schema, counters, lost_commits })
+    };
+    Ok(Catalog { identity, schemas: schemas.map(ready).collect::<Result<_, StoreError>>()? })
+}
+
+/// What a file holds, ready to be written to.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    /// What tells the store from every other.
+    pub(crate) identity: Uuid,
+    pub(crate) schemas: Vec<LoadedSchema>,
+}
+
+/// A schema of a file that was opened.
+#[derive(Debug)]
+pub(crate) struct LoadedSchema {
+    pub(crate) schema: Schema,
+    pub(crate) counters: Counters,
+    pub(crate) lost_commits: Vec<RangeInclusive<u64>>,
+}
+
+/// Makes the tables of the catalog that files of an earlier release lack.
+pub(crate) fn add_tables(connection: &Connection) -> Result<(), StoreError> {
+    let tables = format!(
+        "CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL);
+         CREATE TABLE IF NOT EXISTS {CATALOG}.identity (identity VARCHAR NOT NULL);
+         CREATE TABLE IF NOT EXISTS {CATALOG}.lost_commits (\"key\" VARCHAR NOT NULL, \"first\" BIGINT NOT NULL, last BIGINT NOT NULL);
+         CREATE TABLE IF NOT EXISTS {CATALOG}.properties (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, id UBIGINT NOT NULL);"
+    );
+    connection.execute_batch(&tables).map_err(store_error)
+}
+
+/// The ids of the properties, in their order; none of a schema that was not changed since ids are kept.
+fn property_ids(connection: &Connection, schema: &Schema) -> Result<Vec<u64>, StoreError> {
+    let sql = format!("SELECT id FROM {CATALOG}.properties WHERE \"key\" = ? ORDER BY place");
+    let mut statement = connection.prepare(&sql).map_err(store_error)?;
+    let ids = statement.query_map([schema.name().key()], |row| row.get::<_, u64>(0)).map_err(store_error)?;
+    ids.collect::<Result<_, _>>().map_err(store_error)
+}
+
+/// The schemas of a file that has a catalog.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn stored(connection: &Connection) -> Result<Vec<StoredSchema>, StoreError> {
+    let format: i32 = connection
+        .query_row(&format!("SELECT version FROM {CATALOG}.format"), [], |row| row.get(0))
+        .map_err(store_error)?;
+    if format != FORMAT_VERSION {
+        let message = format!("the file has format {format}, this version reads format {FORMAT_VERSION}");
+        return Err(StoreError::new(StoreErrorKind::Unsupported, message));
+    }
+    let mut statement = connection
+        .prepare(&format!(
+            "SELECT definition, version, created_at, last \
+             FROM {CATALOG}.schemas JOIN {CATALOG}.counters USING (\"key\")"
+        ))
+        .map_err(store_error)?;
+    let rows = statement
+        .query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+        })
+        .map_err(store_error)?;
+    rows.map(|row| {
+        let (definition, version, created_at, stored) = row.map_err(store_error)?;
+        let schema = Schema::new(parse(&definition)?, version, Timestamp::from_micros(created_at));
+        Ok(StoredSchema { schema, stored: Counters { last: stored } })
+    })
+    .collect()
+}
+
+/// How far the records of a schema have been written.
+pub(crate) fn counters(connection: &Connection, stored: &StoredSchema) -> Result<Counters, StoreError> {
+    let greatest = format!("SELECT max({}) FROM {}", ident::SEQUENCE, ident::table(&stored.schema));
+    let greatest: Option<i64> = connection.query_row(&greatest, [], |row| row.get(0)).map_err(store_error)?;
+    Ok(Counters { last: stored.stored.last.max(greatest.unwrap_or(0)) })
+}
+
+fn parse(definition: &str) -> Result<SchemaDefinition, StoreError> {
+    let damaged = || StoreError::new(StoreErrorKind::Corrupt, "the catalog holds a schema that cannot be read");
+    let document = parse_json(definition).map_err(|error| damaged().with_source(error))?;
+    SchemaDefinition::parse_accepted(&document).map_err(|_| damaged())
+}
+
+/// Whether the file has a catalog.
+///
+/// # Errors
+/// `Unsupported` for a DuckDB file that is not ours.
+pub(crate) fn is_there(connection: &Connection) -> Result<bool, StoreError> {
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(store_error);
+    if count("SELECT count(*) FROM duckdb_tables() WHERE schema_name = '$catalog' AND table_name = 'format'")? > 0 {
+        return Ok(true);
+    }
+    if count("SELECT count(*) FROM duckdb_tables()")? > 0 {
+        return Err(StoreError::new(StoreErrorKind::Unsupported, "the file is a DuckDB database of another program"));
+    }
+    Ok(false)
+}
+
+fn create(connection: &Connection) -> Result<(), StoreError> {
+    let statements = format!(
+        "BEGIN TRANSACTION;
+         CREATE SCHEMA {records};
+         CREATE SCHEMA {CATALOG};
+         CREATE TABLE {CATALOG}.format (version INTEGER NOT NULL);
+         CREATE TABLE {CATALOG}.schemas (\"key\" VARCHAR NOT NULL, definition VARCHAR NOT NULL, version UINTEGER NOT NULL, created_at BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.versions (\"key\" VARCHAR NOT NULL, version UINTEGER NOT NULL, definition VARCHAR NOT NULL, since BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.counters (\"key\" VARCHAR NOT NULL, last BIGINT NOT NULL);
+         CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
+         INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
+         COMMIT;",
+        records = ident::quoted(ident::RECORDS),
+    );
+    connection.execute_batch(&statements).map_err(store_error)
+}
+
+/// Stores a schema and makes its table and indexes; to be run in a transaction.
+pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let key = schema.name().key();
+    let definition = schema.definition().to_json().to_string();
+    let created_at = schema.created_at().as_micros();
+    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    connection
+        .execute(
+            &format!("INSERT INTO {CATALOG}.schemas VALUES (?, ?, ?, ?)"),
+            params![key, definition, schema.version(), created_at],
+        )
+        .map_err(store_error)?;
+    insert_version(connection, schema, schema.created_at())?;
+    connection
+        .execute(&format!("INSERT INTO {CATALOG}.counters VALUES (?, ?)"), params![key, Counters::NEW.last])
+        .map_err(store_error)?;
+    execute(&sql::create_table(schema))?;
+    sql::create_indexes(schema).iter().try_for_each(|statement| execute(statement))
+}
+
+fn insert_version(connection: &Connection, schema: &Schema, since: Timestamp) -> Result<(), StoreError> {
+    let definition = schema.definition().to_json().to_string();
+    connection
+        .execute(
+            &format!("INSERT INTO {CATALOG}.versions VALUES (?, ?, ?, ?)"),
+            params![schema.name().key(), schema.version(), definition, since.as_micros()],
+        )
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// Stores the next version of a schema; to be run in the transaction that changes its table.
+pub(crate) fn replace(connection: &Connection, next: &Schema, since: Timestamp) -> Result<(), StoreError> {
+    let definition = next.definition().to_json().to_string();
+    connection
+        .execute(
+            &format!("UPDATE {CATALOG}.schemas SET definition = ?, version = ? WHERE \"key\" = ?"),
+            params![definition, next.version(), next.name().key()],
+        )
+        .map_err(store_error)?;
+    connection
+        .execute(&format!("DELETE FROM {CATALOG}.properties WHERE \"key\" = ?"), [next.name().key()])
+        .map_err(store_error)?;
+    let rows: Vec<String> =
+        next.property_ids().iter().enumerate().map(|(place, id)| format!("({place}, {id})")).collect();
+    let insert =
+        format!("INSERT INTO {CATALOG}.properties SELECT ?, place, id FROM (VALUES {}) t(place, id)", rows.join(", "));
+    connection.execute(&insert, [next.name().key()]).map_err(store_error)?;
+    insert_version(connection, next, since)
+}
+
+/// Every version of a schema, the oldest first.
+pub(crate) fn versions(connection: &Connection, schema: &Schema) -> Result<Vec<SchemaVersion>, StoreError> {
+    let sql = format!("SELECT version, definition, since FROM {CATALOG}.versions WHERE \"key\" = ? ORDER BY version");
+    let mut statement = connection.prepare(&sql).map_err(store_error)?;
+    let rows = statement
+        .query_map([schema.name().key()], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        })
+        .map_err(store_error)?;
+    rows.map(|row| {
+        let (version, definition, since) = row.map_err(store_error)?;
+        Ok(SchemaVersion { version, definition: parse(&definition)?, since: Timestamp::from_micros(since) })
+    })
+    .collect()
+}
+
+/// Whether no index of a file is of a release that made indexes beside open reads.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub(crate) fn is_repaired(connection: &Connection) -> Result<bool, StoreError> {
+    let one = |sql: &str, values: &[&str]| -> Result<i64, StoreError> {
+        connection.query_row(sql, duckdb::params_from_iter(values), |row| row.get(0)).map_err(store_error)
+    };
+    let sql = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = 'repairs'";
+    if one(sql, &[CATALOG.trim_matches('"')])? == 0 {
+        return Ok(false);
+    }
+    Ok(one(&format!("SELECT count(*) FROM {CATALOG}.repairs WHERE \"name\" = ?"), &[REBUILT_INDEXES])? > 0)
+}
+
+/// Makes every index anew in a file of a release that made indexes beside open reads; they may hold records that were
+/// deleted. Once for each file.
+fn rebuild_indexes(connection: &Connection, schemas: &[StoredSchema]) -> Result<(), StoreError> {
+    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    if is_repaired(connection)? {
+        return Ok(());
+    }
+    for StoredSchema { schema, .. } in schemas {
+        for index in schema.indexes() {
+            let properties = listed(&index.fields);
+            tracing::info!(schema.name = %schema.name(), properties, "an index is made anew, once for this file");
+            // What the drop leaves undone after a failure is mended below, or by the next start.
+            execute(&sql::drop_index_if_there(schema, &index))?;
+            execute(&sql::create_index(schema, &index)).map_err(|error| {
+                let message = format!(
+                    "the index on {properties} of `{}` cannot be made anew: records share a value that should be unique; \
+                     run the release before, remove all but one of them, and start this one again",
+                    schema.name()
+                );
+                if error.kind() == StoreErrorKind::Conflict {
+                    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
+                } else {
+                    error
+                }
+            })?;
+        }
+    }
+    note_rebuilt(connection)
+}
+
+/// Takes note that no index of the file has to be made anew.
+fn note_rebuilt(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute(&format!("INSERT INTO {CATALOG}.repairs VALUES (?)"), [REBUILT_INDEXES])
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// Makes the indexes of a schema that are not there: a change of the schema that was cut short has taken them away.
+fn mend_indexes(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let sql = "SELECT index_name FROM duckdb_indexes() WHERE schema_name = ?";
+    let mut statement = connection.prepare(sql).map_err(store_error)?;
+    let names = statement.query_map([ident::RECORDS], |row| row.get::<_, String>(0)).map_err(store_error)?;
+    let names = names.collect::<Result<HashSet<String>, _>>().map_err(store_error)?;
+    for index in schema.indexes() {
+        if !names.contains(&ident::index_name(schema.name(), &index)) {
+            connection.execute_batch(&sql::create_index(schema, &index)).map_err(store_error)?;
+            let properties = listed(&index.fields);
+            tracing::warn!(schema.name = %schema.name(), properties, "an index was missing and was made again");
+        }
+    }
+    Ok(())
+}
+
+/// Removes a schema, its table and its indexes; to be run in a transaction.
+pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    let key = schema.name().key();
+    connection.execute_batch(&sql::drop_table(schema)).map_err(store_error)?;
+    for (table, column) in [
+        ("schemas", "\"key\""),
+        ("versions", "\"key\""),
+        ("counters", "\"key\""),
+        ("properties", "\"key\""),
+        ("lost_commits", "\"key\""),
+        ("answers", "schema_key"),
+    ] {
+        let sql = format!("DELETE FROM {CATALOG}.{table} WHERE {column} = ?");
+        connection.execute(&sql, params![key]).map_err(store_error)?;
+    }
+    Ok(())
+}
+
+/// Stores how far a schema has been written; to be run in a transaction that deletes and appends nothing.
+pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counters) -> Result<(), StoreError> {
+    connection
+        .execute(
+            &format!("UPDATE {CATALOG}.counters SET last = ? WHERE \"key\" = ?"),
+            params![counters.last, schema.name().key()],
+        )
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// Keeps the answer of a write, to be run in its transaction; answers that have had their time are removed.
+pub(crate) fn keep_answer(
+    connection: &Connection,
+    schema: &Schema,
+    key: &str,
+    KeptAnswer { fingerprint, at, text }: &KeptAnswer,
+) -> Result<(), StoreError> {
+    let lifetime = i64::try_from(ANSWER_LIFETIME.as_micros()).unwrap_or(i64::MAX);
+    let (schema_key, at) = (schema.name().key(), at.as_micros());
+    connection
+        .execute(
+            &format!("DELETE FROM {CATALOG}.answers WHERE \"at\" < ? OR (schema_key = ? AND \"key\" = ?)"),
+            params![at.saturating_sub(lifetime), schema_key, key],
+        )
+        .map_err(store_error)?;
+    connection
+        .execute(
+            &format!("INSERT INTO {CATALOG}.answers VALUES (?, ?, ?, ?, ?)"),
+            params![schema_key, key, fingerprint, at, text],
+        )
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// The answer that was kept under a key at `since` or later.
+pub(crate) fn kept_answer(
+    connection: &Connection,
+    schema: &Schema,
+    key: &str,
+    since: Timestamp,
+) -> Result<Option<KeptAnswer>, StoreError> {
+    let sql = format!(
+        "SELECT fingerprint, \"at\", \"text\" FROM {CATALOG}.answers \
+         WHERE schema_key = ? AND \"key\" = ? AND \"at\" >= ?"
+    );
+    let found = connection.query_row(&sql, params![schema.name().key(), key, since.as_micros()], |row| {
+        Ok(KeptAnswer { fingerprint: row.get(0)?, at: Timestamp::from_micros(row.get(1)?), text: row.get(2)? })
+    });
+    match found {
+        Ok(answer) => Ok(Some(answer)),
+        Err(duckdb::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(store_error(error)),
+    }
+}

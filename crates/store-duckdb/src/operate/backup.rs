@@ -1,0 +1,95 @@
+//! Copies of the file while it is written to.
+//!
+//! A checkpoint leaves the file whole and the log empty. Until the next one begins, what its header leads to is not
+//! written to again: commits go to the log, and large writes to blocks that the header calls free. So the file can be read
+//! as it was, as long as no checkpoint is taken. Writers are held for the checkpoint alone.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eider_application::{Backup, StoreError, StoreErrorKind, blocking};
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::engine::disk;
+use crate::operate::checkpoint;
+use crate::table::Shared;
+use crate::table::copies::Copies;
+
+/// Bytes that are read at once.
+const PIECE_BYTES: u64 = 1 << 20;
+/// How long a checkpoint is tried for that reads keep back.
+const CHECKPOINT_WITHIN: Duration = Duration::from_secs(20);
+/// How long writers go on between two tries.
+const TRY_EVERY: Duration = Duration::from_millis(100);
+
+/// Begins a copy.
+///
+/// # Errors
+/// `Unavailable` with the budget `backups` while another is taken, and with `checkpoint` when reads keep that back.
+pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
+    let copies = Arc::clone(&shared.copies);
+    let place = Arc::clone(&copies.one_at_a_time)
+        .try_acquire_owned()
+        .map_err(|_| StoreError::unavailable("backups", "another backup is being taken"))?;
+    let file = open(&shared).await?;
+    let started = Instant::now();
+    loop {
+        let held = Instant::now();
+        let turns = shared.every_turn().await;
+        let outcome = checkpoint::take(&shared).await;
+        let is_whole = outcome.is_ok() && disk::log_bytes(&shared.settings) == 0;
+        if is_whole {
+            let bytes = file.metadata().map_err(StoreError::of_disk)?.len();
+            let (schemas, after) = (shared.commits_of_schemas(), copies.checkpoints());
+            drop(turns);
+            let writes_held = held.elapsed();
+            tracing::info!(backup.bytes = bytes, held_ms = writes_held.as_secs_f64() * 1e3, "store backup");
+            let reading = Reading { copies, file, at: 0, end: bytes, after, _place: place };
+            let pieces = stream::try_unfold(reading, next).map_ok(Into::into).boxed();
+            return Ok(Backup { bytes, schemas, writes_held, pieces });
+        }
+        drop(turns);
+        match outcome {
+            Err(error) if error.kind() != StoreErrorKind::Conflict => return Err(error),
+            _ if started.elapsed() > CHECKPOINT_WITHIN => {
+                return Err(StoreError::unavailable("checkpoint", "reads that run keep the checkpoint back"));
+            }
+            _ => tokio::time::sleep(TRY_EVERY).await,
+        }
+    }
+}
+
+async fn open(shared: &Shared) -> Result<Arc<File>, StoreError> {
+    if let Some(file) = shared.copies.file.get() {
+        return Ok(Arc::clone(file));
+    }
+    let path = shared.settings.path.clone();
+    let file = blocking::run(move || File::open(path)).await?.map_err(StoreError::of_disk)?;
+    Ok(Arc::clone(shared.copies.file.get_or_init(|| Arc::new(file))))
+}
+
+/// A copy that is being read.
+struct Reading {
+    copies: Arc<Copies>,
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+    /// How many checkpoints had begun when it was.
+    after: u64,
+    _place: OwnedSemaphorePermit,
+}
+
+async fn next(mut reading: Reading) -> Result<Option<(Vec<u8>, Reading)>, StoreError> {
+    let bytes = PIECE_BYTES.min(reading.end - reading.at);
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let read = move || {
+        let piece = reading.copies.read(&reading.file, reading.at, bytes, reading.after)?;
+        reading.at += bytes;
+        Ok(Some((piece, reading)))
+    };
+    blocking::run(read).await.flatten()
+}

@@ -1,0 +1,120 @@
+//! The figures as metrics: their names, what they say and their units.
+
+use eider_application::MetricUnit::{Bytes, Seconds};
+use eider_application::MetricValue::{Counter, Gauge, Histogram, LastTime};
+use eider_application::{Distribution, Metric, StoreMetrics};
+
+use crate::engine::figures::{
+    CheckpointFigures, CommitFigures, ConnectionFigures, EngineMemory, EvolutionFigures, FileFigures,
+    RecordCacheFigures, StoreFigures,
+};
+
+impl StoreFigures {
+    /// The figures as operators see them.
+    pub(crate) fn into_metrics(self) -> StoreMetrics {
+        let last_checkpoint = self.last_checkpoint.map(|took| {
+            let help = "How long the last checkpoint took";
+            Metric::new("store_last_checkpoint_duration", help, LastTime(took.as_secs_f64())).in_unit(Seconds)
+        });
+        let mut metrics: Vec<Metric> = last_checkpoint.into_iter().collect();
+        metrics.extend(self.checkpoints.into_iter().flat_map(of_checkpoints));
+        metrics.extend(self.commits.into_iter().flat_map(of_commits));
+        metrics.extend(self.evolutions.into_iter().flat_map(of_evolutions));
+        metrics.extend(self.connections.into_iter().flat_map(of_connections));
+        metrics.extend(self.records.into_iter().flat_map(of_records));
+        metrics.extend(self.engine_memory.into_iter().flat_map(of_memory));
+        metrics.extend(self.files.into_iter().flat_map(of_files));
+        StoreMetrics(metrics)
+    }
+}
+
+fn seconds(name: &'static str, help: &'static str, distribution: Distribution) -> Metric {
+    Metric::new(name, help, Histogram(distribution)).in_unit(Seconds)
+}
+
+fn of_checkpoints(figures: CheckpointFigures) -> [Metric; 2] {
+    let CheckpointFigures { seconds: took, failed, postponed } = figures;
+    let missed = [("failed", Counter(failed)), ("postponed", Counter(postponed))];
+    [
+        seconds("store_checkpoint_duration", "How long checkpoints took, with the wait for running writes", took),
+        Metric::labelled(
+            "store_checkpoints_missed",
+            "Checkpoints that were not taken when they were due",
+            "reason",
+            missed,
+        ),
+    ]
+}
+
+fn of_commits(figures: CommitFigures) -> [Metric; 2] {
+    let CommitFigures { single_seconds, bulk_seconds, group_changes } = figures;
+    let help = "How long commits took, without the wait for their turn";
+    let kinds = [("single", Histogram(single_seconds)), ("bulk", Histogram(bulk_seconds))];
+    [
+        Metric::labelled("store_commit_duration", help, "kind", kinds).in_unit(Seconds),
+        Metric::new("store_commit_group_changes", "Changes that shared a commit", Histogram(group_changes)),
+    ]
+}
+
+fn of_evolutions(figures: EvolutionFigures) -> [Metric; 2] {
+    let EvolutionFigures { seconds: took, steps, steps_done } = figures;
+    let states = [("done", Gauge(steps_done)), ("to_do", Gauge(steps.saturating_sub(steps_done)))];
+    [
+        seconds("schema_change_duration", "How long changes of schemas took, without the wait for their turn", took),
+        Metric::labelled("schema_change_steps", "Steps of the changes of schemas that run", "state", states),
+    ]
+}
+
+fn of_connections(figures: ConnectionFigures) -> [Metric; 8] {
+    let gauge = |name, help, value: usize| Metric::new(name, help, Gauge(value as u64));
+    let closed = [
+        ("old", Counter(figures.closed_old)),
+        ("surplus", Counter(figures.closed_surplus)),
+        ("broken", Counter(figures.closed_broken)),
+    ];
+    let waited = "How long callers waited until they had a connection";
+    let in_vain = "Callers that waited for a connection in vain";
+    [
+        gauge("store_connections_max", "Connections to the engine at most", figures.max),
+        gauge("store_connections_used", "Connections to the engine in use", figures.used),
+        gauge("store_connections_idle", "Connections to the engine that nobody uses", figures.idle),
+        gauge("store_connections_waiting", "Callers that wait for a connection to the engine", figures.waiting),
+        seconds("store_connection_wait", waited, figures.wait_seconds),
+        Metric::new("store_connection_timeouts", in_vain, Counter(figures.timeouts)),
+        Metric::new("store_connections_created", "Connections that were made", Counter(figures.created)),
+        Metric::labelled("store_connections_closed", "Connections that were closed", "reason", closed),
+    ]
+}
+
+fn of_records(figures: RecordCacheFigures) -> [Metric; 4] {
+    let RecordCacheFigures { hits, misses, entries, bytes } = figures;
+    let size = Metric::new("store_record_cache_size", "What the records kept in memory take", Gauge(bytes));
+    [
+        Metric::new("store_record_cache_entries", "Records kept in memory for reads by id", Gauge(entries)),
+        size.in_unit(Bytes),
+        Metric::new("store_record_cache_hits", "Reads by id that were answered from memory", Counter(hits)),
+        Metric::new("store_record_cache_misses", "Reads by id that were not answered from memory", Counter(misses)),
+    ]
+}
+
+fn of_memory(memory: EngineMemory) -> [Metric; 3] {
+    let limit = "Memory that the engine's buffers may take";
+    let used = memory.tags.iter().map(|tag| (tag.name.as_str(), Gauge(tag.used_bytes)));
+    let spilled = memory.tags.iter().map(|tag| (tag.name.as_str(), Gauge(tag.spilled_bytes)));
+    [
+        Metric::new("store_engine_memory_limit", limit, Gauge(memory.limit_bytes)),
+        Metric::labelled("store_engine_memory", "Memory of the engine by purpose", "tag", used),
+        Metric::labelled("store_engine_spilled", "Temporary files of the engine by purpose", "tag", spilled),
+    ]
+    .map(|metric| metric.in_unit(Bytes))
+}
+
+fn of_files(files: FileFigures) -> [Metric; 2] {
+    let FileFigures { database_bytes, log_bytes, temporary_bytes, free_bytes } = files;
+    let sizes = [("database", Gauge(database_bytes)), ("log", Gauge(log_bytes)), ("temporary", Gauge(temporary_bytes))];
+    [
+        Metric::labelled("store_file_size", "Files of the store", "file", sizes),
+        Metric::new("store_disk_free", "Free room on the disk of the store", Gauge(free_bytes)),
+    ]
+    .map(|metric| metric.in_unit(Bytes))
+}

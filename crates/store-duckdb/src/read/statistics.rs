@@ -1,0 +1,65 @@
+//! What a schema holds, counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use duckdb::Connection;
+use eider_application::{IdentityStatistics, SchemaStatistics, StoreError, StoreErrorKind};
+use eider_domain::{Filter, Index, Schema};
+
+use crate::engine::error::{internal, store_error};
+use crate::engine::ident;
+use crate::sql;
+use crate::table::Shared;
+
+/// The statistics of a schema, with those of its ids.
+pub(crate) fn statistics(
+    connection: &Connection,
+    schema: &Schema,
+    identity: IdentityStatistics,
+) -> Result<SchemaStatistics, StoreError> {
+    let record_count = record_count(connection, schema)?;
+    // Segments that share a block name it each; a block counts once.
+    let blocks = format!(
+        "SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) \
+         FROM pragma_storage_info({}) WHERE persistent AND block_id >= 0",
+        ident::literal(&ident::table(schema)),
+    );
+    let size_bytes: i64 = connection.query_row(&blocks, [], |row| row.get(0)).map_err(store_error)?;
+    let mut existing = connection
+        .prepare("SELECT index_name, is_unique FROM duckdb_indexes() WHERE schema_name = ? AND lower(table_name) = ?")
+        .map_err(store_error)?;
+    let rows = existing
+        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?))
+        })
+        .map_err(store_error)?;
+    let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
+    let indexes = schema.indexes().into_iter().filter_map(|index| {
+        let is_unique = *found.get(&ident::index_name(schema.name(), &index))?;
+        Some(Index { is_unique, ..index })
+    });
+    let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
+    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })
+}
+
+/// How many records each of some schemas has, in their order; `None` of one that was removed.
+pub(crate) fn record_counts(
+    connection: &Connection,
+    shared: &Shared,
+    schemas: &[Arc<Schema>],
+) -> Result<Vec<Option<u64>>, StoreError> {
+    let count = |schema: &Arc<Schema>| match record_count(connection, schema) {
+        // The table may be that of another schema that took its name.
+        Ok(count) => Ok(shared.current(schema).is_ok().then_some(count)),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    schemas.iter().map(count).collect()
+}
+
+/// Reads no value of any record: the engine knows how many rows each group of them has, and which were deleted.
+fn record_count(connection: &Connection, schema: &Schema) -> Result<u64, StoreError> {
+    let statement = sql::count(schema, &Filter::everything());
+    connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)
+}

@@ -1,0 +1,211 @@
+//! A change of a schema: its table, its indexes and the catalog, in one transaction.
+//!
+//! The writer's turn is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
+//! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so. Indexes
+//! that they must not see are made in a transaction behind it, once they have ended or given their first rows.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use duckdb::Connection;
+use eider_application::{
+    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
+};
+use eider_domain::{Projection, RecordId, RecordQuery, Schema};
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::DuckDbStore;
+use crate::catalog;
+use crate::engine::columns::ids_of;
+use crate::engine::columns::{port_batch, scan_schema};
+use crate::engine::error::{internal, store_error};
+use crate::engine::ident::CATALOG;
+use crate::engine::pool;
+use crate::engine::uses::Waiting;
+use crate::engine::version::Changing;
+use crate::engine::worker::{self, Decision, transaction};
+use crate::sql::{self, Alteration};
+use crate::table::Turn;
+use crate::table::recorders::Running;
+
+/// Changes a schema, or finds out what keeps it from being changed.
+pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+    let started = Instant::now();
+    let (name, is_dry_run) = (request.schema.name().clone(), request.is_dry_run);
+    let outcome = change(store, request).await;
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    match &outcome {
+        Ok(EvolutionOutcome::Evolved(schema)) => {
+            store.shared.activity.wrote();
+            tracing::info!(schema.name = %name, schema.version = schema.version(), duration_ms, "schema changed");
+        }
+        Ok(EvolutionOutcome::Contradicted(found)) => {
+            tracing::info!(schema.name = %name, contradictions = found.len(), is_dry_run, duration_ms, "schema not changed");
+        }
+        Ok(EvolutionOutcome::Possible) | Err(_) => {}
+    }
+    outcome
+}
+
+/// Looks at what is stored, waits for those that began before, and changes the table; all in the turn of a writer.
+async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
+    let pool = &store.shared.pool;
+    let turn = store.shared.turn(&request.schema).await?;
+    let (turn, request, found) = worker::write(pool, move |connection| {
+        let found = contradictions(connection, &request)?;
+        Ok((turn, request, found))
+    })
+    .await?;
+    if !found.is_empty() {
+        return Ok(EvolutionOutcome::Contradicted(found));
+    }
+    if request.is_dry_run {
+        return Ok(EvolutionOutcome::Possible);
+    }
+    let (next, alteration) = next_of(&request);
+    if !alteration.is_empty() {
+        pool::uses(pool)
+            .wait_for_those_before(turn.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
+            .await?;
+    }
+    // To its end, also when nobody waits for it any more: what the first transaction leaves to the second is done.
+    let changed = tokio::spawn(carry_out(store.clone(), turn, request, next, alteration).in_current_span());
+    changed.await.map_err(|error| internal("the change did not end").with_source(error))?.map(EvolutionOutcome::Evolved)
+}
+
+/// Changes the table, and makes the indexes that reads of the table as it was must not see.
+async fn carry_out(
+    store: DuckDbStore,
+    turn: Turn,
+    request: EvolutionRequest,
+    next: Schema,
+    alteration: Alteration,
+) -> Result<Arc<Schema>, StoreError> {
+    let pool = &store.shared.pool;
+    let (inner, runtime) = (store.clone(), Handle::current());
+    let (turn, schema, late) = worker::write(pool, move |connection| {
+        // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is left
+        // of what those before have deleted.
+        transaction(connection, || {
+            connection.execute_batch(&format!("SELECT version FROM {CATALOG}.format")).map_err(store_error)?;
+            Ok(Decision::Commit(()))
+        })?;
+        let _runtime = runtime.enter();
+        let schema = apply(&inner, connection, &request, next, &alteration)?;
+        Ok((turn, schema, alteration.late))
+    })
+    .await?;
+    if late.is_empty() {
+        return Ok(schema);
+    }
+    let (uses, patience) = (pool::uses(pool), store.shared.settings.change_patience);
+    let mark = uses.mark();
+    while let Err(error) = uses.wait_for_those_before(mark, Waiting::ForUnopened, patience).await {
+        tracing::warn!(schema.name = %schema.name(), %error, "an index still waits to be made");
+    }
+    let (inner, name) = (store.clone(), schema.name().clone());
+    let made = worker::write(pool, move |connection| {
+        let _turn = turn;
+        let running = Running::begin_rest(&inner.shared.evolutions, late.len());
+        late.iter().try_for_each(|sql| {
+            tracing::debug!(schema.name = %name, statement = sql, "schema change");
+            connection.execute_batch(sql).map_err(store_error).inspect(|()| running.step())
+        })
+    });
+    if let Err(error) = made.await {
+        // The change is made; what is not there is made again when the file is opened.
+        tracing::error!(schema.name = %schema.name(), %error, "an index could not be made; the next start makes it");
+    }
+    Ok(schema)
+}
+
+/// The schema that a change makes, and what makes its table.
+fn next_of(EvolutionRequest { schema: before, evolution, .. }: &EvolutionRequest) -> (Schema, Alteration) {
+    let next = before.evolved(evolution);
+    let alteration = sql::alteration(before, evolution, &next);
+    (next, alteration)
+}
+
+fn apply(
+    store: &DuckDbStore,
+    connection: &Connection,
+    request: &EvolutionRequest,
+    next: Schema,
+    alteration: &Alteration,
+) -> Result<Arc<Schema>, StoreError> {
+    let before = &request.schema;
+    let table = store.shared.table_of(before)?;
+    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
+    let running = Running::begin(&store.shared.evolutions, alteration.unindexed.len() + alteration.steps.len());
+    let step = |sql: &str| {
+        tracing::debug!(schema.name = %before.name(), statement = sql, "schema change");
+        execute(sql).inspect(|()| running.step())
+    };
+    let (mut unindexed, mut changing) = (0, None);
+    let changed = alteration.unindexed.iter().try_for_each(|(drop, _)| step(drop).inspect(|()| unindexed += 1));
+    let changed = changed.and_then(|()| {
+        transaction(connection, || {
+            alteration.steps.iter().try_for_each(|sql| step(sql))?;
+            catalog::replace(connection, &next, request.at)?;
+            changing = Some(Changing::begin(table.version.clone()));
+            Ok(Decision::Commit(()))
+        })
+    });
+    if let Err(error) = changed {
+        // Reads of the version that stays need not wait for its indexes.
+        drop(changing);
+        // What was lost to a failure here is made again when the file is opened.
+        for (_, create) in &alteration.unindexed[..unindexed] {
+            if let Err(error) = execute(create) {
+                tracing::warn!(schema.name = %before.name(), %error, "an index could not be made again");
+            }
+        }
+        return Err(error);
+    }
+    let version = table.version.next();
+    let schema = store.add_version(table, next, version.clone());
+    version.make_current();
+    drop(changing);
+    Ok(schema)
+}
+
+/// What stored records have against a change.
+fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
+    let EvolutionRequest { schema, evolution, .. } = request;
+    let mut found = by_themselves(connection, request)?;
+    let next = schema.evolved(evolution);
+    for key in evolution.new_keys(schema, &next) {
+        // What is added has its default in every record.
+        let properties: Vec<usize> = key.origins.iter().copied().flatten().collect();
+        let (mut records, mut sample) = (0, Vec::new());
+        let mut prepared = connection.prepare(&sql::duplicates(schema, &properties)).map_err(store_error)?;
+        for batch in prepared.stream_arrow([]).map_err(store_error)? {
+            let batch = batch.map_err(store_error)?;
+            records += batch.num_rows() as u64;
+            let room = CONTRADICTION_SAMPLE - sample.len();
+            sample.extend(ids_of(&batch).take(room).map(RecordId::new));
+        }
+        if records > 0 {
+            found.push(Contradiction::of_key(&key, records, sample));
+        }
+    }
+    Ok(found)
+}
+
+/// What records have against it by themselves.
+fn by_themselves(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
+    let schema = &request.schema;
+    let mut contradictions = Contradictions::new(&request.evolution, schema);
+    if contradictions.asks_nothing() {
+        return Ok(Vec::new());
+    }
+    let projection = Projection::of(schema, contradictions.fields().to_vec());
+    let scan = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
+    let columns = scan_schema(schema, &scan);
+    let mut prepared = connection.prepare(&sql::scan(schema, &scan).sql).map_err(store_error)?;
+    for batch in prepared.stream_arrow([]).map_err(store_error)? {
+        contradictions.look_at(&port_batch(&batch.map_err(store_error)?, &columns)?);
+    }
+    Ok(contradictions.into_found())
+}

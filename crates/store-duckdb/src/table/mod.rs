@@ -1,0 +1,281 @@
+//! What writers and readers share: the schemas, and the turns of those who write to them.
+
+pub(crate) mod activity;
+pub(crate) mod change_queue;
+pub(crate) mod copies;
+pub(crate) mod identity;
+pub(crate) mod lookups;
+pub(crate) mod ranges;
+pub(crate) mod read_queue;
+pub(crate) mod record_cache;
+pub(crate) mod recorders;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use eider_application::{CommitReceipt, StoreError, StoreErrorKind};
+use eider_domain::{Schema, SchemaName};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
+use uuid::Uuid;
+
+use crate::catalog::Counters;
+use crate::engine::error::{schema_changed, schema_removed};
+use crate::engine::observed::Observed;
+use crate::engine::pool::{self, Pool};
+use crate::engine::settings::StoreSettings;
+use crate::engine::version::TableVersion;
+use crate::table::activity::WriteActivity;
+use crate::table::copies::Copies;
+use crate::table::identity::{IdFilter, IdFilterGauge, StoredIds};
+use crate::table::lookups::Lookups;
+use crate::table::ranges::Ranges;
+use crate::table::record_cache::{CachedRecords, RecordCache};
+use crate::table::recorders::CommitRecorders;
+use crate::table::recorders::EvolutionRecorders;
+
+/// What writers and readers share.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) settings: StoreSettings,
+    /// What tells the store from every other, and from itself before it was restored.
+    pub(crate) identity: Uuid,
+    /// The schemas by key. Writes to it hold `catalog_gate`.
+    pub(crate) tables: RwLock<BTreeMap<String, Table>>,
+    /// What a checkpoint has to be taken of.
+    pub(crate) activity: Arc<WriteActivity>,
+    /// Lets one change of the catalog at a time be under way.
+    pub(crate) catalog_gate: Arc<AsyncMutex<()>>,
+    /// Lets one write at a time be committed that is too large for memory: the engine takes hundreds of megabytes for
+    /// each.
+    pub(crate) large_commits: AsyncMutex<()>,
+    pub(crate) record_cache: Arc<RecordCache>,
+    pub(crate) commits: CommitRecorders,
+    pub(crate) evolutions: EvolutionRecorders,
+    pub(crate) observed: Observed,
+    pub(crate) copies: Arc<Copies>,
+}
+
+/// A schema, the gate that its writers pass one by one, and the queues of changes and reads of single records.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) version: TableVersion,
+    pub(crate) gate: Arc<AsyncMutex<Gate>>,
+    pub(crate) id_filter: Arc<IdFilterGauge>,
+    pub(crate) records: Arc<CachedRecords>,
+    pub(crate) reads: read_queue::Queue,
+    pub(crate) ranges: Arc<Ranges>,
+    pub(crate) lookups: Arc<Lookups>,
+    /// The number of the last commit.
+    pub(crate) committed: Arc<watch::Sender<u64>>,
+    /// The numbers of commits that are not there any more.
+    pub(crate) lost_commits: Arc<[RangeInclusive<u64>]>,
+    pub(crate) queue: change_queue::Queue,
+}
+
+/// What the writers of a schema keep, one by one.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    counters: Counters,
+    ids: StoredIds,
+    /// The first use of a connection that certainly began after the last deletion.
+    deleted_before: u64,
+}
+
+/// The other ends of a table's queues.
+pub(crate) struct Queues {
+    pub(crate) changes: mpsc::Receiver<change_queue::Waiting>,
+    pub(crate) reads: mpsc::Receiver<read_queue::Waiting>,
+}
+
+/// What every version of a table shares.
+type Lasting = (Arc<AsyncMutex<Gate>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>, Arc<[RangeInclusive<u64>]>);
+
+impl Table {
+    /// The table of a schema that this process did not know, and the queue of wanted filters over its ids.
+    pub(crate) fn new(
+        schema: Schema,
+        counters: Counters,
+        lost_commits: Vec<RangeInclusive<u64>>,
+        shared: &Shared,
+    ) -> (Self, Queues, mpsc::Receiver<IdFilter>) {
+        let id_filter = Arc::<IdFilterGauge>::default();
+        let (ids, id_filters) = StoredIds::new(shared.settings.id_filter_bytes, Arc::clone(&id_filter));
+        let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
+        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids, deleted_before: 0 }));
+        let lasting = (gate, id_filter, committed, lost_commits.into());
+        let (table, queues) = Self::of_version(schema, TableVersion::first(), lasting, shared);
+        (table, queues, id_filters)
+    }
+
+    /// The table of the next version of its schema. Who waits for the turn to write goes on waiting.
+    pub(crate) fn evolved(self, next: Schema, version: TableVersion, shared: &Shared) -> (Self, Queues) {
+        Self::of_version(next, version, (self.gate, self.id_filter, self.committed, self.lost_commits), shared)
+    }
+
+    fn of_version(
+        schema: Schema,
+        version: TableVersion,
+        (gate, id_filter, committed, lost_commits): Lasting,
+        shared: &Shared,
+    ) -> (Self, Queues) {
+        let schema = Arc::new(schema);
+        let (queue, changes) = mpsc::channel(shared.settings.group.queue_length.max(1));
+        let (reads, waiting_reads) = mpsc::channel(read_queue::QUEUE_LENGTH);
+        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
+        let ranges = Arc::new(Ranges::new(shared.settings.least_ranged_rows));
+        let lookups = Arc::default();
+        let queues = Queues { changes, reads: waiting_reads };
+        (
+            Self { schema, version, gate, id_filter, records, reads, ranges, lookups, committed, lost_commits, queue },
+            queues,
+        )
+    }
+}
+
+/// What [`Shared::every_turn`] holds.
+pub(crate) struct EveryTurn {
+    _catalog: OwnedMutexGuard<()>,
+    _turns: Vec<OwnedMutexGuard<Gate>>,
+}
+
+/// The turn of one writer on a schema.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    gate: OwnedMutexGuard<Gate>,
+    records: Arc<CachedRecords>,
+    committed: Arc<watch::Sender<u64>>,
+    activity: Arc<WriteActivity>,
+    pool: Pool,
+}
+
+impl Turn {
+    pub(crate) fn counters(&self) -> Counters {
+        self.gate.counters
+    }
+
+    /// What is known of the stored ids.
+    pub(crate) fn ids(&mut self) -> &mut StoredIds {
+        &mut self.gate.ids
+    }
+
+    /// The records in memory, which are to be told of changes.
+    pub(crate) fn records(&self) -> Arc<CachedRecords> {
+        Arc::clone(&self.records)
+    }
+
+    /// The uses of connections that may see what was deleted from the table: those before this.
+    pub(crate) fn deleted_before(&self) -> u64 {
+        self.gate.deleted_before
+    }
+
+    /// Takes note of a commit that has succeeded, and has deleted or replaced records.
+    pub(crate) fn advance_deleted(&mut self, next: Counters) {
+        self.gate.deleted_before = pool::uses(&self.pool).mark();
+        self.advance_appended(next);
+    }
+
+    /// Takes note of a commit that has succeeded, and has only added records.
+    pub(crate) fn advance_appended(&mut self, next: Counters) {
+        self.gate.counters = next;
+        self.committed.send_replace(next.commit_seq());
+        self.activity.wrote();
+    }
+
+    /// The receipt of a write that changes nothing.
+    pub(crate) fn unchanged(&self) -> CommitReceipt {
+        CommitReceipt { rows: 0, commit_seq: self.gate.counters.commit_seq() }
+    }
+}
+
+impl Shared {
+    pub(crate) fn table(&self, key: &str) -> Result<Table, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.get(key).cloned().ok_or_else(schema_removed)
+    }
+
+    /// The table of exactly this schema: not of one that was made anew under its name.
+    pub(crate) fn table_of(&self, schema: &Arc<Schema>) -> Result<Table, StoreError> {
+        let table = self.table(&schema.name().key())?;
+        if Arc::ptr_eq(&table.schema, schema) {
+            return Ok(table);
+        }
+        Err(if table.schema.is_version_of(schema) { schema_changed() } else { schema_removed() })
+    }
+
+    /// The version of a schema that there is now.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) fn current(&self, schema: &Schema) -> Result<Arc<Schema>, StoreError> {
+        let table = self.table(&schema.name().key())?;
+        if table.schema.is_version_of(schema) { Ok(table.schema) } else { Err(schema_removed()) }
+    }
+
+    /// Waits for the turn to write to a schema. Never held while waiting for a client.
+    ///
+    /// # Errors
+    /// `Unavailable` with the budget `writer`, `NotFound`, `SchemaChanged`.
+    pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
+        let Table { gate, records, committed, .. } = self.table_of(schema)?;
+        let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+            .await
+            .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
+        // It may have been removed or changed while this waited.
+        self.table_of(schema)?;
+        let (activity, pool) = (Arc::clone(&self.activity), self.pool.clone());
+        Ok(Turn { gate, records, committed, activity, pool })
+    }
+
+    /// The turn to store records that were found valid under a version of a schema's table, and the schema that there is now.
+    ///
+    /// # Errors
+    /// As [`Shared::turn`]; `SchemaChanged` only when the records may not be valid any more.
+    pub(crate) async fn turn_to_store(
+        &self,
+        schema: &Arc<Schema>,
+        version: &TableVersion,
+    ) -> Result<(Turn, Arc<Schema>), StoreError> {
+        loop {
+            let current = self.table(&schema.name().key())?;
+            if !current.version.is_of_the_table_of(version) {
+                return Err(schema_removed());
+            }
+            if !current.schema.accepts_records_of(schema) {
+                return Err(schema_changed());
+            }
+            match self.turn(&current.schema).await {
+                Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
+                turn => return Ok((turn?, current.schema)),
+            }
+        }
+    }
+
+    /// Every schema with the number of its last commit.
+    pub(crate) fn commits_of_schemas(&self) -> Vec<(SchemaName, u64)> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.values().map(|table| (table.schema.name().clone(), *table.committed.borrow())).collect()
+    }
+
+    /// The turns of all schemas and of the catalog: nothing is written while they are held.
+    pub(crate) async fn every_turn(&self) -> EveryTurn {
+        let catalog = Arc::clone(&self.catalog_gate).lock_owned().await;
+        let gates: Vec<_> = {
+            let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+            tables.values().map(|table| Arc::clone(&table.gate)).collect()
+        };
+        let mut turns = Vec::with_capacity(gates.len());
+        for gate in gates {
+            turns.push(gate.lock_owned().await);
+        }
+        EveryTurn { _catalog: catalog, _turns: turns }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

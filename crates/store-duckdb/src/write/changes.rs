@@ -1,0 +1,287 @@
+//! The one transaction of a group of changes.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
+use duckdb::{Connection, params_from_iter};
+use eider_application::{
+    Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
+};
+use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};
+use uuid::Uuid;
+
+use crate::catalog::{self, Counters};
+use crate::engine::columns::{engine_batch, engine_schema, ids_of};
+use crate::engine::error::{arrow_error, internal, store_error};
+use crate::engine::ident;
+use crate::engine::worker::{Decision, transaction};
+use crate::sql;
+use crate::sql::prepared::Prepared;
+use crate::sql::rows::read;
+use crate::table::identity::StoredIds;
+use crate::write::keys::keys_of;
+
+/// The record that a change is about.
+pub(crate) fn id_of(change: &Change) -> Uuid {
+    match change {
+        Change::Create { record, .. } | Change::Replace { record, .. } => ids_of(record).next().unwrap_or_default(),
+        Change::Delete { id, .. } => *id.as_uuid(),
+    }
+}
+
+/// Applies changes of different records in one transaction: how each ended, and the counters afterwards when
+/// anything was changed.
+///
+/// Each is judged by what was stored before the group and by the values that those before it claim; a value that
+/// a change of the group gives up is free for the next group.
+pub(crate) fn apply(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+    counters: Counters,
+    ids: &mut StoredIds,
+) -> Result<(Vec<ChangeOutcome>, Option<Counters>), StoreError> {
+    if changes.iter().any(|change| matches!(change, Change::Create { ids: IdOrigin::Client, .. })) {
+        ids.want(connection, schema, counters.commit_seq())?;
+    }
+    if let Some(records) = unconditional(schema, changes, ids) {
+        // Nothing has to be read first, so the append is a transaction of its own: half the statements.
+        append(connection, schema, &records, counters, ids)?;
+        let next = counters.after(count(&records)?);
+        let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq(), shared: Vec::new() };
+        return Ok((vec![committed; changes.len()], Some(next)));
+    }
+    transaction(connection, || {
+        let mut refusals = refused_by_id(connection, schema, changes, ids)?;
+        refuse_by_unique_values(connection, schema, changes, &mut refusals)?;
+        let accepted = || changes.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(c, _)| c);
+        if accepted().next().is_none() {
+            return Ok(Decision::RollBack((refusals.into_iter().flatten().collect(), None)));
+        }
+        let gone = accepted().filter(|change| !matches!(change, Change::Create { .. })).map(id_of).collect::<Vec<_>>();
+        if !gone.is_empty() {
+            let deletion = sql::delete_ids(schema, &gone);
+            let deleted = Prepared::new(connection, &deletion)?
+                .execute(params_from_iter(deletion.values.iter()))
+                .map_err(store_error)?;
+            if deleted != gone.len() {
+                return Err(internal("a deletion met other records than were found"));
+            }
+        }
+        let records: Vec<&RecordBatch> = accepted()
+            .filter_map(|change| match change {
+                Change::Create { record, .. } | Change::Replace { record, .. } => Some(record),
+                Change::Delete { .. } => None,
+            })
+            .collect();
+        append(connection, schema, &records, counters, ids)?;
+        let next = counters.after(count(&records)?);
+        if records.is_empty() {
+            catalog::advance(connection, schema, next)?;
+        }
+        for change in accepted() {
+            if let Change::Create { answer: Some(answer), .. } = change {
+                let commit_seq = Some(next.commit_seq());
+                let receipt = WriteReceipt { created: 1, commit_seq, ..WriteReceipt::default() };
+                catalog::keep_answer(connection, schema, &answer.key, &answer.complete(&receipt, &[]))?;
+            }
+        }
+        let mut shared = shared_keys(connection, schema, counters.next_sequence(), records.len())?.into_iter();
+        let outcomes = changes.iter().zip(refusals).map(|(change, refusal)| {
+            let committed = || {
+                let shared = if matches!(change, Change::Delete { .. }) { None } else { shared.next() };
+                ChangeOutcome::Committed { commit_seq: next.commit_seq(), shared: shared.unwrap_or_default() }
+            };
+            refusal.unwrap_or_else(committed)
+        });
+        Ok(Decision::Commit((outcomes.collect(), Some(next))))
+    })
+}
+
+fn count(records: &[&RecordBatch]) -> Result<i64, StoreError> {
+    i64::try_from(records.len()).map_err(|_| internal("a group is too large"))
+}
+
+/// For each of the records that were appended from a place on, the keys that it shares with one before it and should not.
+fn shared_keys(
+    connection: &Connection,
+    schema: &Schema,
+    first: i64,
+    records: usize,
+) -> Result<Vec<Vec<Vec<Field>>>, StoreError> {
+    let mut shared = vec![Vec::new(); records];
+    if records == 0 {
+        return Ok(shared);
+    }
+    for fields in schema.wished_keys() {
+        let mut statement = connection.prepare(&sql::sharing(schema, &fields, first)).map_err(store_error)?;
+        let places = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(store_error)?;
+        for place in places {
+            let record = usize::try_from(place.map_err(store_error)? - first).unwrap_or(records);
+            if let Some(keys) = shared.get_mut(record) {
+                keys.push(fields.clone());
+            }
+        }
+    }
+    Ok(shared)
+}
+
+/// The new records, when there is nothing else and none can conflict with another.
+fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds) -> Option<Vec<&'c RecordBatch>> {
+    if !schema.definition().unique_keys().is_empty() || schema.properties().iter().any(|property| property.is_unique) {
+        return None;
+    }
+    let record = |change: &'c Change| match change {
+        Change::Create { record, ids: IdOrigin::Generated, answer: None } => Some(record),
+        Change::Create { record, ids: IdOrigin::Client, answer: None } => {
+            stored.excludes(id_of(change).as_bytes()).then_some(record)
+        }
+        _ => None,
+    };
+    changes.iter().map(record).collect()
+}
+
+fn append(
+    connection: &Connection,
+    schema: &Schema,
+    records: &[&RecordBatch],
+    counters: Counters,
+    ids: &mut StoredIds,
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let batch = concat_batches(schema.arrow(), records.iter().copied()).map_err(arrow_error)?;
+    ids.note(&batch);
+    let batch = engine_batch(&batch, &engine_schema(schema), counters.next_sequence())?;
+    let mut appender =
+        connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error)?;
+    appender.append_record_batch(batch).map_err(store_error)?;
+    appender.flush().map_err(store_error)
+}
+
+/// Refuses changes of records that are not there or not of the expected version, and creations under a taken id.
+fn refused_by_id(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+    stored: &StoredIds,
+) -> Result<Vec<Option<ChangeOutcome>>, StoreError> {
+    let names_record = |change: &&Change| !matches!(change, Change::Create { ids: IdOrigin::Generated, .. });
+    let named = changes.iter().filter(names_record).map(id_of);
+    let ids: Vec<Uuid> = named.filter(|id| !stored.excludes(id.as_bytes())).collect();
+    stored.count_lookups(ids.len());
+    let versions = if ids.is_empty() { HashMap::new() } else { versions_of(connection, schema, &ids)? };
+    let refusal = |change: &Change| {
+        let found = versions.get(&id_of(change)).copied();
+        match (change, found) {
+            (Change::Create { ids: IdOrigin::Generated, .. }, _)
+            | (Change::Create { .. }, None)
+            | (Change::Delete { expected: None, .. }, Some(_)) => None,
+            (Change::Create { .. }, Some(_)) => Some(conflict(vec![Field::System(SystemField::Id)])),
+            (Change::Replace { .. } | Change::Delete { .. }, None) => Some(ChangeOutcome::Missing),
+            (Change::Replace { expected, .. } | Change::Delete { expected: Some(expected), .. }, Some(version)) => {
+                (version != *expected).then_some(ChangeOutcome::Stale)
+            }
+        }
+    };
+    Ok(changes.iter().map(refusal).collect())
+}
+
+fn conflict(fields: Vec<Field>) -> ChangeOutcome {
+    ChangeOutcome::Conflict(vec![KeyConflict { row: 0, fields, with: ConflictingKey::Stored }])
+}
+
+/// Refuses changes whose unique values are those of another record, or of a change before them.
+fn refuse_by_unique_values(
+    connection: &Connection,
+    schema: &Schema,
+    changes: &[Change],
+    refusals: &mut [Option<ChangeOutcome>],
+) -> Result<(), StoreError> {
+    let keys = keys_of(schema, false);
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let values_of = |change: &Change, fields: &[Field]| -> Option<Vec<Value>> {
+        let (Change::Create { record, .. } | Change::Replace { record, .. }) = change else { return None };
+        let values = fields.iter().map(|field| value_at(field.data_type(), record.column(field.column()), 0));
+        values.map(|value| (value != Value::Null).then_some(value)).collect()
+    };
+    let mut holders = Vec::new();
+    for fields in &keys {
+        let open = changes.iter().zip(refusals.iter()).filter(|(_, refusal)| refusal.is_none());
+        let values: Vec<_> = open.filter_map(|(change, _)| values_of(change, fields)).collect();
+        holders.push(holders_of(connection, schema, fields, &values)?);
+    }
+    let mut claimed: Vec<HashSet<Vec<String>>> = vec![HashSet::new(); keys.len()];
+    for (change, refusal) in changes.iter().zip(refusals.iter_mut()).filter(|(_, refusal)| refusal.is_none()) {
+        let own: Vec<Option<Vec<String>>> =
+            keys.iter().map(|fields| text_of(fields, &values_of(change, fields)?)).collect();
+        let taken = |index: usize| {
+            let Some(key) = &own[index] else { return false };
+            let is_held = holders[index].get(key).is_some_and(|holder| *holder != id_of(change));
+            is_held || claimed[index].contains(key)
+        };
+        let conflicts: Vec<KeyConflict> = (0..keys.len())
+            .filter(|index| taken(*index))
+            .map(|index| KeyConflict { row: 0, fields: keys[index].clone(), with: ConflictingKey::Stored })
+            .collect();
+        if !conflicts.is_empty() {
+            *refusal = Some(ChangeOutcome::Conflict(conflicts));
+            continue;
+        }
+        for (claimed, key) in claimed.iter_mut().zip(own) {
+            claimed.extend(key);
+        }
+    }
+    Ok(())
+}
+
+/// The same texts for values that are equal, none where one is null.
+fn text_of(fields: &[Field], values: &[Value]) -> Option<Vec<String>> {
+    let text = |(field, value): (&Field, &Value)| match value {
+        // Zero has two signs, and they are equal.
+        Value::Number(0.0) => Some("0".to_owned()),
+        value => value.text(field.data_type()),
+    };
+    fields.iter().zip(values).map(text).collect()
+}
+
+/// The versions of those records that there are.
+pub(crate) fn versions_of(
+    connection: &Connection,
+    schema: &Schema,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Version>, StoreError> {
+    let mut versions = HashMap::with_capacity(ids.len());
+    read(connection, &sql::versions(schema, ids), &[DataType::Uuid, DataType::Integer], |row| {
+        if let [Value::Uuid(id), Value::Integer(version)] = row {
+            versions.insert(*id, Version::from_i64(*version));
+        }
+    })?;
+    Ok(versions)
+}
+
+/// The records that hold one of these values of a unique key, by the texts of the values.
+fn holders_of(
+    connection: &Connection,
+    schema: &Schema,
+    fields: &[Field],
+    values: &[Vec<Value>],
+) -> Result<HashMap<Vec<String>, Uuid>, StoreError> {
+    let mut holders = HashMap::new();
+    if values.is_empty() {
+        return Ok(holders);
+    }
+    let types: Vec<DataType> = [DataType::Uuid].into_iter().chain(fields.iter().map(Field::data_type)).collect();
+    read(connection, &sql::holders(schema, fields, values), &types, |row| {
+        if let [Value::Uuid(id), values @ ..] = row
+            && let Some(key) = text_of(fields, values)
+        {
+            holders.insert(key, *id);
+        }
+    })?;
+    Ok(holders)
+}

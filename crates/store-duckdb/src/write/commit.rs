@@ -1,0 +1,192 @@
+//! The one transaction of a write.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_select::filter::filter_record_batch;
+use duckdb::Connection;
+use eider_application::{
+    AnswerToKeep, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, WriteReceipt, WriteRequest,
+};
+use eider_domain::{RecordId, SystemField};
+
+use crate::catalog::{self, Counters};
+use crate::engine::columns::{engine_batch, engine_schema, ids_of};
+use crate::engine::error::{arrow_error, internal, store_error};
+use crate::engine::ident;
+use crate::engine::worker::{Decision, transaction};
+use crate::table::identity::StoredIds;
+use crate::table::record_cache::{CachedRecords, Ids};
+use crate::write::conflicts::ConflictSpool;
+use crate::write::keys::{self, Keys, Verdict, keys_of};
+use crate::write::staging::{Sealed, Staging};
+
+/// Checks keys, appends every accepted row and commits. The caller holds the gate of the
+/// schema, whose counters these are; the counters after the commit are handed back when anything was stored.
+pub(crate) fn commit(
+    connection: &Connection,
+    request: &WriteRequest,
+    staging: Staging,
+    terms: &CommitTerms,
+    counters: Counters,
+    ids: &mut StoredIds,
+    records: &CachedRecords,
+) -> Result<(EndedWrite, Option<Counters>), StoreError> {
+    let schema = &request.schema;
+    let rows = staging.rows();
+    let has_given_ids = staging.origins().iter().any(IdOrigin::has_given);
+    let mut keys = keys_of(schema, has_given_ids);
+    let directory = staging.directory().to_owned();
+    let mut batches = staging.seal()?;
+    let mut suspects = None;
+    if has_given_ids {
+        ids.want(connection, schema, counters.commit_seq())?;
+        if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
+            suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
+        }
+        if suspects.as_ref().is_some_and(HashSet::is_empty) {
+            // No id is stored and none comes twice.
+            keys.remove(0);
+        }
+    }
+    let wanted = terms.answer.as_ref().map_or(0, AnswerToKeep::wanted_conflicts);
+    let mut conflicts = ConflictSpool::new(&keys, &directory, wanted);
+    let mut change = None;
+    let outcome = transaction(connection, || {
+        let verdict = if keys.is_empty() {
+            Verdict::default()
+        } else {
+            let keys = Keys { all: &keys, suspects: suspects.as_ref(), has_given_ids };
+            keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut conflicts)?
+        };
+        if verdict.refused > terms.max_refused {
+            return Ok(Decision::RollBack((CommitOutcome::Refused { rows: verdict.refused }, None)));
+        }
+        let stored = rows - verdict.excluded.len();
+        let mut receipt = WriteReceipt {
+            created: stored - verdict.updated,
+            updated: verdict.updated,
+            ignored: verdict.ignored,
+            refused: verdict.refused,
+            commit_seq: None,
+            ids: Vec::new(),
+            shared: Vec::new(),
+        };
+        if request.is_dry_run {
+            return Ok(Decision::RollBack((CommitOutcome::Committed(receipt), None)));
+        }
+        let mut next = None;
+        if stored > 0 {
+            if verdict.updated > 0 {
+                change = Some(records.begin_change(Ids::All));
+                keys::delete_targets(connection, schema)?;
+            }
+            let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
+            let mut append =
+                Append { connection, request, verdict: &verdict, ids: &mut *ids, next_row: 0, receipt: &mut receipt };
+            append.run(&mut batches, counters.next_sequence())?;
+            let after = counters.after(appended);
+            receipt.commit_seq = Some(after.commit_seq());
+            receipt.shared = keys::shared(connection, schema, counters.next_sequence())?;
+            next = Some(after);
+        }
+        if !keys.is_empty() {
+            keys::clear(connection)?;
+        }
+        if let Some(answer) = &terms.answer {
+            let kept = answer.complete(&receipt, conflicts.first());
+            catalog::keep_answer(connection, schema, &answer.key, &kept)?;
+        }
+        Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
+    });
+    drop(change);
+    let (outcome, next) = outcome?;
+    Ok((EndedWrite { outcome, conflicts: conflicts.into_conflicts() }, next))
+}
+
+/// The accepted rows of a write on their way into the table.
+struct Append<'a> {
+    connection: &'a Connection,
+    request: &'a WriteRequest,
+    verdict: &'a Verdict,
+    ids: &'a mut StoredIds,
+    /// The first row of the next batch, counted over the write.
+    next_row: u64,
+    receipt: &'a mut WriteReceipt,
+}
+
+impl Append<'_> {
+    fn run(&mut self, batches: &mut Sealed, first_sequence: i64) -> Result<(), StoreError> {
+        let schema = &self.request.schema;
+        let new_appender =
+            || self.connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error);
+        let arrow = engine_schema(schema);
+        let mut sequence = first_sequence;
+        let mut appender = new_appender()?;
+        batches.for_each(|batch, _| {
+            let first = self.next_row;
+            self.next_row += batch.num_rows() as u64;
+            let batch = accepted(self.connection, self.verdict, batch, first)?;
+            if self.request.returns_ids {
+                self.receipt.ids.extend(ids_of(&batch).map(RecordId::new));
+            }
+            self.ids.note(&batch);
+            let batch = engine_batch(&batch, &arrow, sequence)?;
+            sequence += i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
+            if batch.num_rows() > 0 {
+                appender.append_record_batch(batch).map_err(store_error)?;
+            }
+            Ok(())
+        })?;
+        appender.flush().map_err(store_error)
+    }
+}
+
+/// The rows of a batch that are stored, with the ids, times of creation and versions of what they replace.
+fn accepted(
+    connection: &Connection,
+    verdict: &Verdict,
+    batch: RecordBatch,
+    first: u64,
+) -> Result<RecordBatch, StoreError> {
+    let end = first + batch.num_rows() as u64;
+    let batch =
+        if verdict.has_targets { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
+    if verdict.excluded.is_empty() || verdict.excluded.range_cardinality(first..end) == 0 {
+        return Ok(batch);
+    }
+    let keep: BooleanArray = (first..end).map(|row| Some(!verdict.excluded.contains(row))).collect();
+    filter_record_batch(&batch, &keep).map_err(arrow_error)
+}
+
+fn replacing(batch: &RecordBatch, targets: &[keys::Target], first: u64) -> Result<RecordBatch, StoreError> {
+    if targets.is_empty() {
+        return Ok(batch.clone());
+    }
+    let column = |field: SystemField| batch.column(field as usize);
+    let ids = column(SystemField::Id).as_fixed_size_binary();
+    let mut new_ids = FixedSizeBinaryBuilder::with_capacity(batch.num_rows(), 16);
+    let mut created_at = column(SystemField::CreatedAt).as_primitive::<TimestampMicrosecondType>().values().to_vec();
+    let mut versions = column(SystemField::Version).as_primitive::<Int64Type>().values().to_vec();
+    let mut targets = targets.iter().peekable();
+    for row in 0..batch.num_rows() {
+        match targets.next_if(|target| target.row == first + row as u64) {
+            Some(target) => {
+                new_ids.append_value(target.id.as_bytes()).map_err(arrow_error)?;
+                created_at[row] = target.created_at.unwrap_or(created_at[row]);
+                versions[row] = target.version + 1;
+            }
+            None => new_ids.append_value(ids.value(row)).map_err(arrow_error)?,
+        }
+    }
+    let mut columns = batch.columns().to_vec();
+    columns[SystemField::Id as usize] = Arc::new(new_ids.finish());
+    columns[SystemField::CreatedAt as usize] =
+        Arc::new(TimestampMicrosecondArray::from(created_at).with_timezone("UTC"));
+    columns[SystemField::Version as usize] = Arc::new(Int64Array::from(versions));
+    RecordBatch::try_new(batch.schema(), columns).map_err(arrow_error)
+}

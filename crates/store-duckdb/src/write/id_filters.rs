@@ -1,0 +1,45 @@
+//! Filters over the ids of schemas, read beside the writers.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use eider_application::StoreErrorKind;
+use eider_domain::Schema;
+use tokio::sync::mpsc;
+
+use crate::engine::worker;
+use crate::table::Shared;
+use crate::table::identity::{self, IdFilter};
+
+/// Reads the table of a schema, whatever its version, into a filter whenever its [`StoredIds`] ask for one, until the schema
+/// is removed or the store is dropped. Writers go on meanwhile.
+pub(crate) async fn run(shared: Weak<Shared>, first: Arc<Schema>, mut wanted: mpsc::Receiver<IdFilter>) {
+    while let Some(empty) = wanted.recv().await {
+        let Some(shared) = shared.upgrade() else { return };
+        let Ok(schema) = shared.current(&first) else { return };
+        let started = Instant::now();
+        // The snapshot is taken after the filter was asked for, so what it does not show was noted since.
+        let reading = Arc::clone(&schema);
+        let filter = worker::read(&shared.pool, move |connection| identity::read(connection, &reading, &empty)).await;
+        let name = schema.name();
+        match &filter {
+            Ok(filter) => tracing::info!(
+                schema.name = %name,
+                filter.bytes = filter.bytes(),
+                duration_ms = started.elapsed().as_secs_f64() * 1e3,
+                "store ids read"
+            ),
+            Err(error) => tracing::warn!(schema.name = %name, %error, "the ids could not be read"),
+        }
+        let turn = loop {
+            let Ok(schema) = shared.current(&first) else { return };
+            match shared.turn(&schema).await {
+                Err(error) if matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::SchemaChanged) => {}
+                turn => break turn,
+            }
+        };
+        // Without a turn the schema is gone.
+        let Ok(mut turn) = turn else { return };
+        turn.ids().complete(filter.ok());
+    }
+}

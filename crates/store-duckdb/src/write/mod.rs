@@ -1,0 +1,10 @@
+//! Writes: of many records, staged and committed in one transaction, and of single records that share one.
+
+pub(crate) mod changes;
+pub(crate) mod commit;
+pub(crate) mod conflicts;
+pub(crate) mod group;
+pub(crate) mod id_filters;
+pub(crate) mod keys;
+pub(crate) mod staging;
+pub(crate) mod writer;
