@@ -12,8 +12,9 @@ use futures::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::keys::hexadecimal;
-use crate::{Backup, Clock, DigestFile, Error, IdGenerator, Store, StoreError, StoreErrorKind, blocking, offered};
+use crate::ports::key_id::hexadecimal;
+use crate::runtime::blocking;
+use crate::{Backup, Clock, DigestFile, Error, IdGenerator, Store, StoreError, StoreErrorKind, offered};
 
 /// Receipts that are kept.
 const RECEIPTS: usize = 16;

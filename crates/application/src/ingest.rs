@@ -40,11 +40,11 @@ use eider_domain::{Violation, ViolationCode};
 
 use eider_formats::{MemoryBudget, ReadError};
 
-use crate::{Error, MemoryGuard, StoreError, StoreErrorKind};
+use crate::{Error, MemoryGuard, StoreError};
 
 /// Arrow refused to put together columns that the code itself made.
 pub(crate) fn arrow_fault(error: ArrowError) -> StoreError {
-    StoreError::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error)
+    StoreError::of_columns(error)
 }
 
 impl From<ReadError> for Error {

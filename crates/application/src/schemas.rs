@@ -6,10 +6,11 @@ use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName};
 use serde_json::Value as Json;
 use tracing::instrument;
 
-use crate::timings::{Stage, timed};
+use crate::runtime::blocking;
+use crate::runtime::timings::{Stage, timed};
 use crate::{
     Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, SchemaStatistics, SchemaVersion, Store,
-    StoreError, StoreErrorKind, blocking, offered, schema_tag,
+    StoreError, StoreErrorKind, offered, schema_tag,
 };
 
 /// How often a change of a schema is tried while others come first.

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
-use crate::{Error, blocking};
+use crate::Error;
+use crate::runtime::blocking;
 
 /// Bytes that are gathered before they are worked on away from the event loop; a few milliseconds of work.
 const BLOCK_BYTES: usize = 512 << 10;

@@ -16,10 +16,11 @@ use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt, members_of};
 use super::service::IngestService;
 use super::{BodyFormat, DecodedBatch, DecodedBlock};
-use crate::timings::{Stage, timed};
+use crate::runtime::blocking;
+use crate::runtime::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, Error,
-    KeyId, OnConflict, RowLines, StoreError, WriteRequest, blocking,
+    KeyId, OnConflict, RowLines, StoreError, WriteRequest,
 };
 
 /// Most ids that a receipt lists; a call that asks for more is refused.

@@ -11,7 +11,8 @@ use tracing::Instrument;
 use super::body::{Blocks, BodyError};
 use super::idempotency::Fingerprint;
 use super::{Chunk, DecodedBlock, DecodedChunk, RecordDecoder};
-use crate::{Error, StoreError, StoreErrorKind, blocking};
+use crate::runtime::blocking;
+use crate::{Error, StoreError, StoreErrorKind};
 
 /// Reads a body and decodes it, chunk by chunk, in order.
 pub(super) struct DecodePipeline<B> {

@@ -17,11 +17,12 @@ use super::read_only::GivenReadOnly;
 use super::turns::{Rewrite, Turns};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, patch};
-use crate::timings::{Stage, timed};
+use crate::runtime::blocking;
+use crate::runtime::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, DeleteOutcome, Error, FailureReports, IdGenerator,
     KeptAnswers, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store, StoreError,
-    blocking, offered, record_tag,
+    offered, record_tag,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.

@@ -18,8 +18,9 @@ use tracing::Instrument;
 use super::patch;
 use super::read_only::GivenReadOnly;
 use super::service::{INLINE_BYTES, IngestService, StoredRecord, key_conflict, version_of};
-use crate::timings::{Stage, timed};
-use crate::{Change, ChangeOutcome, Error, Preconditions, StoreError, StoreErrorKind, blocking, record_tag};
+use crate::runtime::blocking;
+use crate::runtime::timings::{Stage, timed};
+use crate::{Change, ChangeOutcome, Error, Preconditions, StoreError, StoreErrorKind, record_tag};
 
 /// Changes of one record that may wait at once.
 const MOST_WAITING: usize = 1_024;

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+use arrow_schema::ArrowError;
+
 /// What the caller of a store should do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -73,6 +75,11 @@ impl StoreError {
             _ => (StoreErrorKind::Internal, "a file cannot be written or read"),
         };
         Self::new(kind, message).with_source(error)
+    }
+
+    /// Columns that the code itself made, and that do not fit together.
+    pub fn of_columns(error: ArrowError) -> Self {
+        Self::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error)
     }
 
     /// The same failure with what caused it.

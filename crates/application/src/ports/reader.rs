@@ -67,8 +67,7 @@ pub trait RecordReader: fmt::Debug + Send + Sync + 'static {
     async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
         let query = RecordQuery { filter: Condition::id_equals(id).into(), ..RecordQuery::everything(schema) };
         let found: Vec<RecordBatch> = self.scan(schema, ScanRequest::new(query)).await?.try_collect().await?;
-        let fault = |error| StoreError::new(StoreErrorKind::Internal, "columns do not fit together").with_source(error);
-        let record = concat_batches(schema.arrow(), &found).map_err(fault)?;
+        let record = concat_batches(schema.arrow(), &found).map_err(StoreError::of_columns)?;
         Ok((record.num_rows() > 0).then_some(record))
     }
 

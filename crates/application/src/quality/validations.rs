@@ -22,10 +22,11 @@ pub use figures::ValidationFigures;
 pub use job::{ValidationJob, ValidationProgress, ValidationState};
 
 use self::jobs::Jobs;
-use crate::timings::{Stage, timed};
+use crate::runtime::blocking;
+use crate::runtime::timings::{Stage, timed};
 use crate::{
     Clock, CommitReceipt, Error, IdGenerator, KeyId, RuleChecker, Store, StoreError, StoreErrorKind, SuggestionOutcome,
-    SuggestionRequest, ValidationRequest, blocking, offered,
+    SuggestionRequest, ValidationRequest, offered,
 };
 
 /// How long the call that starts a validation waits for its end.

@@ -13,8 +13,8 @@ use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema,
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
-use crate::read_log::ReadLog;
-use crate::timings::{Stage, timed};
+use crate::records::read_log::ReadLog;
+use crate::runtime::timings::{Stage, timed};
 use crate::{Cursors, Error, RecordStream, ScanRequest, Store, StoreError, StoreErrorKind, StoreMetrics, offered};
 
 /// Where a page begins.
@@ -299,7 +299,7 @@ impl QueryService {
             }
             batches.push(batch);
         }
-        concat_batches(&columns, &batches).map_err(|error| crate::ingest::arrow_fault(error).into())
+        concat_batches(&columns, &batches).map_err(|error| StoreError::of_columns(error).into())
     }
 }
 

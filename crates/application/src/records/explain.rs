@@ -7,8 +7,8 @@ use eider_domain::{Aggregation, Condition, Filter, Operand, Operator, Schema, Va
 use tokio::time::timeout;
 use tracing::instrument;
 
-use crate::query::{page_scan, stream_scan};
-use crate::timings::{Stage, timed};
+use crate::records::query::{page_scan, stream_scan};
+use crate::runtime::timings::{Stage, timed};
 use crate::{
     Access, Error, IndexHint, PageRequest, PageStart, QueryService, ReadPlan, ReadRequest, ScanRequest, Sorting,
     StoreError, StoreErrorKind, StreamRequest, offered,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::job::ValidationState;
 use crate::Distribution;
-use crate::recorder::Recorder;
+use crate::runtime::recorder::Recorder;
 
 /// Upper bounds of the times of validations, in seconds.
 const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];

@@ -10,8 +10,9 @@ use eider_domain::{Grant, SchemaPattern, Timestamp, temporal};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::keys::{bytes_of, hexadecimal};
-use crate::{ApiKey, KeyId, KeyRing, blocking};
+use crate::ports::key_id::{bytes_of, hexadecimal};
+use crate::runtime::blocking;
+use crate::{ApiKey, KeyId, KeyRing};
 
 /// The file, in the directory of the data.
 const FILE: &str = "keys.json";

@@ -10,6 +10,7 @@ mod error;
 mod evolution;
 mod explainer;
 mod idempotency;
+pub(crate) mod key_id;
 mod memory;
 mod metrics;
 mod profiler;
@@ -33,6 +34,7 @@ pub use evolution::{
 };
 pub use explainer::{Access, Explainer, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, Sorting};
 pub use idempotency::{ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, DraftFailures, KeptAnswer, KeptAnswers};
+pub use key_id::KeyId;
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use metrics::{Distribution, Metric, MetricUnit, MetricValue, StoreMetrics};
 pub use profiler::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eider_domain::Schema;
 use tracing::instrument;
 
-use crate::timings::{Stage, timed};
+use crate::runtime::timings::{Stage, timed};
 use crate::{DataProfile, Error, ProfileRequest, QueryService, offered};
 
 impl QueryService {

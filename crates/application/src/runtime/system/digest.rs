@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::keys::hexadecimal;
+use crate::ports::key_id::hexadecimal;
 
 /// A new file, and the digest of what was written to it.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ impl Cursors {
     /// `Internal` when the batch has fewer columns than the query.
     pub fn records(&self, rows: &RecordBatch) -> Result<RecordBatch, StoreError> {
         let visible: Vec<usize> = (0..self.columns).collect();
-        rows.project(&visible).map_err(crate::ingest::arrow_fault)
+        rows.project(&visible).map_err(StoreError::of_columns)
     }
 
     /// The cursor of a row of a scan with positions.

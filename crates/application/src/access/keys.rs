@@ -1,7 +1,6 @@
 //! Keys of clients: who sends one, and what its client may do.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -9,38 +8,13 @@ use eider_domain::{Grant, SchemaName, Timestamp, Verb};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::Clock;
+use crate::ports::key_id::{ID_BYTES, PREFIX, hexadecimal, parts};
+use crate::{Clock, KeyId};
 
-/// What every key begins with.
-const PREFIX: &str = "eider_";
-/// Bytes of a key that name it.
-const ID_BYTES: usize = 6;
 /// Bytes of a key that nobody can guess.
 const SECRET_BYTES: usize = 32;
 /// What a secret is compared with when there is no key of its id. No secret has it as its digest.
 const NO_DIGEST: [u8; 32] = [0; 32];
-
-/// What a key is called: twelve hexadecimal digits, which are no secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; ID_BYTES]);
-
-impl KeyId {
-    /// Parses an id.
-    pub fn parse(text: &str) -> Option<Self> {
-        bytes_of(text).map(Self)
-    }
-
-    /// The id that a text has, if it has the form of a key; whether there is such a key is another question.
-    pub fn of_key(sent: &str) -> Option<Self> {
-        Self::parse(parts(sent).0)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hexadecimal(&self.0))
-    }
-}
 
 /// A key as it is kept: everything but its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,31 +62,8 @@ impl ApiKey {
     }
 }
 
-/// Bytes as hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-}
-
-/// The bytes that so many hexadecimal digits, in lower case, stand for.
-pub(crate) fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let is_lower = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    if text.len() != 2 * N || !text.bytes().all(is_lower) {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
-    }
-    Some(bytes)
-}
-
 fn digest_of(secret: &str) -> [u8; 32] {
     Sha256::digest(secret).into()
-}
-
-/// The id and the secret of a key; no id if the text is no key.
-fn parts(sent: &str) -> (&str, &str) {
-    sent.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).unwrap_or(("", sent))
 }
 
 /// The text is not a key that is valid now. Says no more, so that nobody learns why.

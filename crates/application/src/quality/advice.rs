@@ -7,8 +7,8 @@ use std::time::Duration;
 use eider_domain::{Field, Schema};
 use tracing::instrument;
 
-use crate::read_log::{SchemaReads, SeenReads};
-use crate::timings::{Stage, timed};
+use crate::records::read_log::{SchemaReads, SeenReads};
+use crate::runtime::timings::{Stage, timed};
 use crate::{Error, Explainer, IndexEstimate, QueryService, ReadShape, offered};
 
 /// Most properties that are looked at as candidates, those first whose reads took longest.
