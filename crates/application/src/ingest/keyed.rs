@@ -77,7 +77,7 @@ impl IngestService {
         let (id, created_at) = (id_of(&records).map(|id| *id.as_uuid()).unwrap_or_default(), created_at(&records));
         let kept = KeptCreation { id, created_at, commit_seq: 0 };
         let answer = AnswerToKeep { key, fingerprint, at: now, draft: kept.draft(began) };
-        let change = Change::Create { record: records.clone(), ids, answer: Some(answer) };
+        let change = Change::Create { record: records.clone(), ids, answer: Some(Box::new(answer)) };
         match self.change(schema, change).await? {
             ChangeOutcome::Committed { commit_seq, shared } => {
                 Ok(KeyedCreation::Stored(StoredRecord::new(schema, records, commit_seq, &shared)))

@@ -15,7 +15,7 @@ pub enum Change {
         /// Where its id came from.
         ids: IdOrigin,
         /// An answer to be stored in the same transaction, if the record is.
-        answer: Option<AnswerToKeep>,
+        answer: Option<Box<AnswerToKeep>>,
     },
     /// Replaces the record of the same id.
     Replace {

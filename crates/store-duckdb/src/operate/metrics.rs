@@ -22,7 +22,7 @@ impl StoreFigures {
         metrics.extend(self.evolutions.into_iter().flat_map(of_evolutions));
         metrics.extend(self.connections.into_iter().flat_map(of_connections));
         metrics.extend(self.records.into_iter().flat_map(of_records));
-        metrics.extend(self.engine_memory.into_iter().flat_map(of_memory));
+        metrics.extend(self.engine_memory.iter().flat_map(of_memory));
         metrics.extend(self.files.into_iter().flat_map(of_files));
         StoreMetrics(metrics)
     }
@@ -97,7 +97,7 @@ fn of_records(figures: RecordCacheFigures) -> [Metric; 4] {
     ]
 }
 
-fn of_memory(memory: EngineMemory) -> [Metric; 3] {
+fn of_memory(memory: &EngineMemory) -> [Metric; 3] {
     let limit = "Memory that the engine's buffers may take";
     let used = memory.tags.iter().map(|tag| (tag.name.as_str(), Gauge(tag.used_bytes)));
     let spilled = memory.tags.iter().map(|tag| (tag.name.as_str(), Gauge(tag.spilled_bytes)));

@@ -19,7 +19,7 @@ pub(crate) async fn run(shared: Weak<Shared>) {
         if shared.pool.is_closed() {
             return;
         }
-        let (connection, settings) = (Arc::clone(&shared.observed.connection()), shared.settings.clone());
+        let (connection, settings) = (Arc::clone(shared.observed.connection()), shared.settings.clone());
         let look = move || observe(&connection.lock().unwrap_or_else(PoisonError::into_inner), &settings);
         match blocking::run(look).await.flatten() {
             Ok(observation) => shared.observed.set(observation),

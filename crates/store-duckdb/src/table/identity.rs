@@ -141,7 +141,7 @@ pub(crate) struct StoredIds {
     /// Bytes that the filter may take; a larger one is given up.
     most_bytes: usize,
     gauge: Arc<IdFilterGauge>,
-    /// Asks [`run`] to read the table into a filter.
+    /// Asks the task in `write::id_filters` to read the table into a filter.
     reader: mpsc::Sender<IdFilter>,
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct StoredIds {
 enum State {
     /// No id of a client had to be checked yet.
     Unread,
-    /// [`run`] reads the table; what is stored since it was asked is here.
+    /// The task in `write::id_filters` reads the table; what is stored since it was asked is here.
     Reading(IdFilter),
     /// The filter knows every id in the table.
     Read(IdFilter),
@@ -158,7 +158,7 @@ enum State {
 }
 
 impl StoredIds {
-    /// Nothing known yet, and the other end of the queue of [`run`].
+    /// Nothing known yet, and the other end of the queue of the task in `write::id_filters`.
     pub(crate) fn new(most_bytes: usize, gauge: Arc<IdFilterGauge>) -> (Self, mpsc::Receiver<IdFilter>) {
         let (reader, wanted) = mpsc::channel(1);
         (Self { state: State::Unread, most_bytes, gauge, reader }, wanted)
@@ -210,7 +210,7 @@ impl StoredIds {
         self.gauge.lookups.fetch_add(ids as u64, Ordering::Relaxed);
     }
 
-    /// Takes over the filter that [`run`] has read; without one it may be asked for again.
+    /// Takes over the filter that the task in `write::id_filters` has read; without one it may be asked for again.
     pub(crate) fn complete(&mut self, read: Option<IdFilter>) {
         let state = match (std::mem::replace(&mut self.state, State::Unread), read) {
             (State::Reading(mut since), Some(read)) => {

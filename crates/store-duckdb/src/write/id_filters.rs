@@ -11,8 +11,8 @@ use crate::engine::worker;
 use crate::table::Shared;
 use crate::table::identity::{self, IdFilter};
 
-/// Reads the table of a schema, whatever its version, into a filter whenever its [`StoredIds`] ask for one, until the schema
-/// is removed or the store is dropped. Writers go on meanwhile.
+/// Reads the table of a schema, whatever its version, into a filter whenever its [stored ids](identity::StoredIds) ask for
+/// one, until the schema is removed or the store is dropped. Writers go on meanwhile.
 pub(crate) async fn run(shared: Weak<Shared>, first: Arc<Schema>, mut wanted: mpsc::Receiver<IdFilter>) {
     while let Some(empty) = wanted.recv().await {
         let Some(shared) = shared.upgrade() else { return };

@@ -94,7 +94,7 @@ pub async fn an_answer_is_kept_with_a_creation(fixture: Fixture) {
             draft: draft(json!({"commit_seq": null, "n": number})),
         };
         let record = batch(&schema, json!([{"n": number, "code": code, "id": id(number)}]));
-        let change = Change::Create { record, ids: IdOrigin::Generated, answer: Some(answer) };
+        let change = Change::Create { record, ids: IdOrigin::Generated, answer: Some(Box::new(answer)) };
         fixture.store.change(&schema, change).await.expect("the change ends")
     };
     let codes: Vec<String> = (0..20).map(|number| format!("code {}", number % 15)).collect();

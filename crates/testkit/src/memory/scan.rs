@@ -43,13 +43,13 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn new(
         schema: &Schema,
-        request: ScanRequest,
+        request: &ScanRequest,
         found: Vec<FoundRecord>,
         batch_rows: usize,
         fault: Option<ScanFault>,
         open: OpenScan,
     ) -> Self {
-        let shape = Shape::new(schema, &request);
+        let shape = Shape::new(schema, request);
         Self { shape, found: found.into_iter(), batch_rows, yielded: 0, fault, has_failed: false, _open: open }
     }
 

@@ -198,7 +198,7 @@ impl RecordReader for MemoryStore {
         let (found, total) = self.shared.with_table(schema, find)?;
         let fault = self.shared.faults.next_scan();
         let open = OpenScan::new(&self.shared.open_scans);
-        let stream = Scan::new(schema, request, found, self.batch_rows, fault, open).into_stream().await?;
+        let stream = Scan::new(schema, &request, found, self.batch_rows, fault, open).into_stream().await?;
         Ok(stream.with_total(total))
     }
 
