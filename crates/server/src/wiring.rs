@@ -17,7 +17,7 @@ use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
 pub(crate) use self::reload::Reloader;
 use crate::memory::SystemMemory;
 use crate::settings::{Settings, Sources};
-use crate::store::Store;
+use crate::store::OpenStore;
 use crate::telemetry::LogFilter;
 
 /// Directory of the reports of failures, in that of the data.
@@ -25,7 +25,7 @@ const REPORTS: &str = "imports";
 
 /// A server that is bound to its address and has its store open.
 pub(crate) struct Server {
-    store: Store,
+    store: OpenStore,
     http: HttpServer,
     keys: Keys,
     memory: MemoryGuard,
@@ -52,7 +52,7 @@ impl Server {
         let keys = Keys::open(data_dir, listen)?;
         let store_settings = settings.for_store();
         let temp_directory = store_settings.temp_directory.clone();
-        let store = Store::open(store_settings).await.context("cannot open the store")?;
+        let store = OpenStore::open(store_settings).await.context("cannot open the store")?;
         let memory = MemoryGuard::new(settings.for_memory_guard());
         if let Some(probe) = SystemMemory::new(settings.process.memory_limit.map(|limit| limit.as_u64())) {
             memory.watch(probe).context("cannot watch the memory")?;
@@ -126,7 +126,7 @@ impl Keys {
 }
 
 fn services(
-    store: &Store,
+    store: &OpenStore,
     settings: &Settings,
     temp_directory: &Path,
     keys: KeyRing,

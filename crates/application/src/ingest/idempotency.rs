@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::failures::lock;
 use super::{BodyFormat, BulkOptions};
 use crate::Error;
-use crate::access::keys::hexadecimal;
+use crate::ports::key_id::hexadecimal;
 
 /// A call under an idempotency key, as long as it runs.
 pub(super) struct Running {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{claim, remove_cut_off, sync_directory};
 use crate::settings::{DATABASE, Settings};
-use crate::store::{Store, StoreSettings, contents};
+use crate::store::{OpenStore, StoreSettings, contents};
 
 /// What a backup holds. Written last: without it a backup is not whole.
 pub(crate) const MANIFEST: &str = "backup.json";
@@ -178,7 +178,7 @@ async fn copy_closed(data_dir: PathBuf, directory: &Path) -> Result<BackupReceip
     let settings = settings_in(data_dir);
     let is_there = settings.path.try_exists().with_context(|| format!("cannot look at {}", settings.path.display()))?;
     ensure!(is_there, "there is no {}", settings.path.display());
-    let store = Store::open(settings).await.context("cannot open the store; of a running server ask with --url")?;
+    let store = OpenStore::open(settings).await.context("cannot open the store; of a running server ask with --url")?;
     if let Some(cut) = store.cut_log() {
         let copy = cut.copy.as_ref().map_or_else(String::new, |copy| format!(", and kept as {}", copy.display()));
         writeln!(io::stderr(), "eider: {}{copy}", cut.told())?;
