@@ -8,7 +8,7 @@ default:
 
 # Runs the tests that need no engine: minutes less on a cold machine.
 test-fast *args:
-    cargo test --locked -p eider-domain -p eider-application -p eider-http-api -p eider-testkit {{ args }}
+    cargo test --locked -p eider-domain -p eider-formats -p eider-application -p eider-http-api -p eider-testkit {{ args }}
 
 # Runs every test with the engine compiled from source, as releases have it (about 45 minutes more, once). Weekly.
 bundled *args:
