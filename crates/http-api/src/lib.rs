@@ -13,15 +13,11 @@
 //! - `limits`, `response`: what is taken on at once, answers that are kept
 //! - `query_string`, `settings`, `error`, `transport`: what all of them use
 
-mod accept;
 mod api;
-mod compress;
 mod error;
-mod inflate;
 mod limits;
-mod media_type;
-mod output;
 mod query_string;
+mod representation;
 mod request;
 mod response;
 mod server;
@@ -30,7 +26,7 @@ mod state;
 mod telemetry;
 mod transport;
 
-pub use inflate::{Compression, inflated};
+pub use representation::inflate::{Compression, inflated};
 #[doc(hidden)]
 pub use request::reading;
 pub use server::headers::check_origins;

@@ -3,8 +3,8 @@
 use actix_web::http::header::{CACHE_CONTROL, ETAG, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::accept;
 use crate::error::ApiError;
+use crate::representation::accept;
 use crate::request::conditional::is_known;
 use crate::response::answers::{Answer, Question, REVALIDATE, tag};
 use crate::state::ApiState;

@@ -8,9 +8,9 @@ use eider_application::{BodyFormat, ErrorCode};
 use serde_json::json;
 
 use crate::error::ApiError;
-use crate::inflate::Compression;
-use crate::media_type::{MEDIA_TYPES, MediaType, NDJSON_TYPES, is_in_range, names_of};
 use crate::query_string::Parameters;
+use crate::representation::inflate::Compression;
+use crate::representation::media_type::{MEDIA_TYPES, MediaType, NDJSON_TYPES, is_in_range, names_of};
 
 /// The control that chooses a format whatever `Accept` says.
 pub(crate) const FORMAT: &str = "format";

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use flate2::write::GzEncoder;
 use zstd::stream::write::Encoder as ZstdEncoder;
 
-use crate::inflate::Compression;
+use crate::representation::inflate::Compression;
 
 /// Compresses an answer piece by piece.
 pub(crate) enum Compressor {

@@ -7,9 +7,9 @@ use eider_application::{StoreError, StoreErrorKind};
 use eider_formats::RecordWriter;
 use serde_json::Value as Json;
 
-use crate::accept::Representation;
-use crate::compress::Compressor;
-use crate::inflate::Compression;
+use crate::representation::accept::Representation;
+use crate::representation::compress::Compressor;
+use crate::representation::inflate::Compression;
 
 /// Bytes that the rows of the first batch are expected to have each.
 const EXPECTED_ROW_BYTES: usize = 512;

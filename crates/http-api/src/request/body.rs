@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 
 use crate::HttpSettings;
 use crate::error::ApiError;
-use crate::inflate::{Compression, inflated};
 use crate::limits::admission::memory_is_short;
-use crate::media_type::{available, format_of};
+use crate::representation::inflate::{Compression, inflated};
+use crate::representation::media_type::{available, format_of};
 use crate::state::ApiState;
 use crate::transport::patience::Patience;
 

@@ -5,7 +5,7 @@ use actix_web::http::header::{EntityTag, HeaderName, IF_MATCH, IF_NONE_MATCH, fr
 use eider_application::{ErrorCode, Preconditions, Tags};
 
 use crate::error::ApiError;
-use crate::inflate::Compression;
+use crate::representation::inflate::Compression;
 
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 
 use crate::HttpSettings;
 use crate::error::ApiError;
-use crate::inflate::{Compression, inflated};
 use crate::query_string::{Parameters, page_request, record_query};
+use crate::representation::inflate::{Compression, inflated};
 use crate::request::query_body::{Asked, QueryBody};
 
 /// The settings that are read by. Making them asks the system how many processors there are, which takes longer than

@@ -20,8 +20,8 @@ use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::accept::{self, Representation};
 use crate::error::ApiError;
+use crate::representation::accept::{self, Representation};
 
 /// A client may keep an answer, and asks before it uses it again.
 pub(crate) const REVALIDATE: &str = "no-cache";

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::media_type::MediaType;
+use crate::representation::media_type::MediaType;
 
 /// What stands for something else in a name beyond ASCII (RFC 8187, section 3.2.1).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -27,7 +27,7 @@ fn named(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media_type::MEDIA_TYPES;
+    use crate::representation::media_type::MEDIA_TYPES;
 
     #[test]
     fn browsers_show_json_and_keep_the_rest() {

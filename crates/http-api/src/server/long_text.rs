@@ -10,10 +10,10 @@ use bytes::Bytes;
 use eider_application::timings::{Stage, timed};
 use eider_application::{StoreError, blocking};
 
-use crate::accept;
 use crate::error::ApiError;
-use crate::inflate::Compression;
-use crate::output::compressed;
+use crate::representation::accept;
+use crate::representation::inflate::Compression;
+use crate::representation::output::compressed;
 use crate::request::conditional::tag_of_compressed;
 use crate::response::kept::Lasting;
 use crate::state::ApiState;

@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::accept;
 use crate::api::BASE;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::representation::accept;
 
 /// Where a browser is sent.
 const PAGE: &str = "/docs";

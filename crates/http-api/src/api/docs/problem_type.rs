@@ -9,9 +9,9 @@ use eider_application::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::accept;
 use crate::error::{ApiError, status_of, type_of};
 use crate::query_string::Parameters;
+use crate::representation::accept;
 
 /// The page that explains every code: a heading for each, below it the status, then what it means.
 const PAGE: &str = include_str!("../../../../../docs/reference/errors.md");

@@ -6,8 +6,8 @@ use eider_application::{BodyFormat, ErrorCode};
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::media_type::MediaType;
 use crate::query_string::Parameters;
+use crate::representation::media_type::MediaType;
 use crate::request::access;
 use crate::state::ApiState;
 

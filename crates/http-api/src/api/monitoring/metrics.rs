@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::ErrorCode;
 use prometheus_client::encoding::text::encode;
 
-use crate::accept;
 use crate::error::ApiError;
+use crate::representation::accept;
 use crate::state::ApiState;
 use crate::telemetry::metrics::text_format;
 

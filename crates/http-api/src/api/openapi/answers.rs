@@ -7,7 +7,7 @@ use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-use crate::media_type::MEDIA_TYPES;
+use crate::representation::media_type::MEDIA_TYPES;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 

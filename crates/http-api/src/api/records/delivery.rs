@@ -18,7 +18,7 @@ use tracing::{Instrument, Span};
 
 use crate::error::ApiError;
 use crate::limits::admission::Admitted;
-use crate::output::Output;
+use crate::representation::output::Output;
 use crate::telemetry::metrics::{Outcome, Sent, StreamMetrics};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow::SlowOperations;

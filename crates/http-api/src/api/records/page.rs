@@ -13,12 +13,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::explain::{self, EXPLAIN, Explained};
-use crate::accept::{FORMAT, Representation};
 use crate::api::answer::answer;
 use crate::api::openapi;
 use crate::error::ApiError;
-use crate::output::{Output, compressed};
 use crate::query_string::{Parameters, page_request, record_query};
+use crate::representation::accept::{FORMAT, Representation};
+use crate::representation::output::{Output, compressed};
 use crate::request::conditional::IfNoneMatch;
 use crate::response::answers::{Answer, Question};
 use crate::state::{ApiState, MIN_SEQ, within};

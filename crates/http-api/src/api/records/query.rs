@@ -8,11 +8,11 @@ use eider_domain::Schema;
 
 use super::explain::{self, EXPLAIN, Explained};
 use super::page;
-use crate::accept::{FORMAT, Representation};
 use crate::api::answer::answer;
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
+use crate::representation::accept::{FORMAT, Representation};
 use crate::request::body;
 use crate::request::conditional::IfNoneMatch;
 use crate::request::query_body::{Asked, QueryBody};

@@ -7,10 +7,10 @@ use eider_domain::Schema;
 
 use super::explain::{self, EXPLAIN, Explained};
 use super::streamed::{Stream, Streamed, representation};
-use crate::accept::FORMAT;
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
+use crate::representation::accept::FORMAT;
 use crate::state::{ApiState, MIN_SEQ};
 
 #[derive(utoipa::IntoParams)]

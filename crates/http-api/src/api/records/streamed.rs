@@ -12,12 +12,12 @@ use eider_domain::{Aggregation, RecordQuery, Schema};
 
 use super::explain;
 use super::framed::FramedWriter;
-use crate::accept::Representation;
 use crate::api::records::delivery::{Delivery, Ledger};
 use crate::error::ApiError;
 use crate::limits::admission::Admitted;
-use crate::output::Output;
 use crate::query_string::Parameters;
+use crate::representation::accept::Representation;
+use crate::representation::output::Output;
 use crate::response::answers::represented;
 use crate::response::disposition;
 use crate::state::{ApiState, within};

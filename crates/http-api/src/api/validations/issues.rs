@@ -15,8 +15,8 @@ use super::validation::{OfValidation, find};
 use crate::api::openapi;
 use crate::api::schemas::definition;
 use crate::error::ApiError;
-use crate::media_type::MediaType;
 use crate::query_string::Parameters;
+use crate::representation::media_type::MediaType;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]
