@@ -8,13 +8,14 @@ use eider_domain::{
     ViolationCode,
 };
 use eider_formats::json::read_patch;
+use eider_formats::value_at;
 use eider_formats::{RecordBuilder, too_large};
 
 use super::assembler::into_batch;
 use super::read_only::GivenReadOnly;
 use super::service::version_of;
 use super::{IngestLimits, arrow_fault, invalid_record};
-use crate::{Error, IdGenerator, StoreError, value_at};
+use crate::{Error, IdGenerator, StoreError};
 
 /// The properties of a record after a merge patch (RFC 7396), as a batch of one row; its other fields are those of a new one.
 ///

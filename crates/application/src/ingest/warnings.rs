@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow_array::ArrayRef;
 use eider_domain::{Field, Schema, ViolationCode};
+use eider_formats::value_at;
 use serde::Serialize;
 
-use crate::{SharedKey, value_at};
+use crate::SharedKey;
 
 /// Stored records that do not have what a property should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,9 +5,10 @@ use arrow_array::{Array, RecordBatch};
 use eider_domain::{
     Demand, DemandKind, Evolution, Field, Property, RecordId, Schema, SystemField, Value, ViolationCode,
 };
+use eider_formats::value_at;
 use uuid::Uuid;
 
-use crate::{CONTRADICTION_SAMPLE, Contradiction, value_at};
+use crate::{CONTRADICTION_SAMPLE, Contradiction};
 
 /// Finds them, batch by batch, in what a store reads of its records. Memory does not grow with their number.
 #[derive(Debug)]

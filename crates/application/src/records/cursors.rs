@@ -5,8 +5,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use eider_domain::{Cursor, CursorError, Position, QueryFingerprint, RecordQuery, Schema, SortKey};
+use eider_formats::value_at;
 
-use crate::{StoreError, value_at};
+use crate::StoreError;
 
 /// Tells the records of a scan with positions from the positions behind them, and makes a cursor of each.
 ///

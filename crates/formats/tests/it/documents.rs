@@ -16,22 +16,25 @@ fn first_cells(page: &str, header: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_page_of_the_api_lists_the_formats_that_there_are() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md");
-    let page = fs::read_to_string(path).unwrap();
+fn the_pages_of_the_api_list_the_formats_that_there_are() {
+    let read = |page: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/api").join(page);
+        fs::read_to_string(path).unwrap()
+    };
+    let (bulk, formats) = (read("bulk.md"), read("formats.md"));
 
-    let bodies: BTreeSet<Vec<String>> = first_cells(&page, "| `Content-Type` | body |").into_iter().collect();
+    let bodies: BTreeSet<Vec<String>> = first_cells(&bulk, "| `Content-Type` | body |").into_iter().collect();
     let names = |format: Format| -> Vec<String> {
         let of_media_type = |m: &eider_formats::MediaType| [&[m.essence], m.synonyms].concat();
         format.media_types().iter().flat_map(of_media_type).map(str::to_owned).collect()
     };
     assert_eq!(bodies, Format::read().map(names).collect());
 
-    let answers: Vec<Vec<String>> = first_cells(&page, "| `format` | media type |");
+    let answers: Vec<Vec<String>> = first_cells(&formats, "| `format` | media type |");
     let names = Format::written().flat_map(Format::media_types).map(|media_type| vec![media_type.name.to_owned()]);
     assert_eq!(answers, names.collect::<Vec<_>>());
     for media_type in Format::written().flat_map(Format::media_types) {
         let row = format!("| `{}` | `{}` |", media_type.name, media_type.essence);
-        assert!(page.contains(&row), "docs/api.md has no row that begins with {row}");
+        assert!(formats.contains(&row), "docs/reference/api/formats.md has no row that begins with {row}");
     }
 }

@@ -123,9 +123,15 @@ impl HttpServer {
     /// # Errors
     /// When a worker thread cannot be started.
     pub async fn run(self) -> io::Result<()> {
+        let settings = self.settings;
         let upkeep = async {
             let certificates = OptionFuture::from(self.certificates.map(Certificates::follow));
-            tokio::join!(sweep(&self.state), self.connections.follow(self.settings), certificates).0
+            tokio::join!(
+                sweep(&self.state),
+                self.connections.follow(move || settings.current().stream_idle),
+                certificates
+            )
+            .0
         };
         tokio::select! {
             result = self.server => result,

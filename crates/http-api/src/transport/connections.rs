@@ -27,8 +27,6 @@ use futures::Stream;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::sync::watch;
 
-use crate::settings::LiveSettings;
-
 /// How long a client that has closed its side is sent nothing before it counts as gone.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 /// Most bytes of a request that are read when its answer is known, for the sake of the next one on its connection.
@@ -109,13 +107,13 @@ impl Connections {
         });
     }
 
-    /// Looks after connections now and then; never ends.
-    pub(crate) async fn follow(self, settings: LiveSettings) {
+    /// Looks after connections now and then, with what `stream_idle` says by then; never ends.
+    pub(crate) async fn follow(self, stream_idle: impl Fn() -> Duration) {
         let mut ticks =
             tokio::time::interval((self.patience / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         loop {
             ticks.tick().await;
-            self.look_after(settings.current().stream_idle);
+            self.look_after(stream_idle());
         }
     }
 }
