@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use eider_application::{
     BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, CommitOutcome, CommitReceipt, CommitTerms,
     ConflictingKey, Conflicts, DeleteOutcome, Durability, EndedWrite, IdOrigin, Indexes, KeyConflict, OnConflict,
-    RecordReader, RecordStream, RecordWriter, ScanRequest, SchemaCatalog, Store, StoreCapabilities, StoreError,
+    Reads, RecordReader, RecordStream, RecordWriter, ScanRequest, SchemaCatalog, Store, StoreCapabilities, StoreError,
     StoreErrorKind, WriteReceipt, WriteRequest, Writers,
 };
 use eider_domain::{Field, Filter, RecordId, Schema, SchemaName, SystemField, Value};
@@ -243,7 +243,9 @@ impl Store for VecStore {
             has_unique_keys: false,
             indexes: Indexes::Ignored,
             writers: Writers::OneProcess,
+            reads: Reads::OneNode,
             backup: BackupMethod::None,
+            keeps_snapshots: false,
         }
     }
 }

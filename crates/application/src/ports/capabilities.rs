@@ -29,6 +29,15 @@ pub enum Writers {
     AnyNode,
 }
 
+/// Who answers a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// The node that was asked, alone.
+    OneNode,
+    /// Several nodes together, from one snapshot.
+    ManyNodes,
+}
+
 /// How backups are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupMethod {
@@ -52,6 +61,10 @@ pub struct StoreCapabilities {
     pub indexes: Indexes,
     /// Who may write.
     pub writers: Writers,
+    /// Who answers a read.
+    pub reads: Reads,
     /// How backups are taken.
     pub backup: BackupMethod,
+    /// Whether snapshots are kept beyond the reads that see them, so that a later call can read one again.
+    pub keeps_snapshots: bool,
 }

@@ -23,7 +23,7 @@ mod store;
 mod writer;
 
 pub use backup::{Backup, BackupSource};
-pub use capabilities::{BackupMethod, Durability, Indexes, StoreCapabilities, Writers};
+pub use capabilities::{BackupMethod, Durability, Indexes, Reads, StoreCapabilities, Writers};
 pub use catalog::{IdentityStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};
 pub use clock::{Clock, IdGenerator};

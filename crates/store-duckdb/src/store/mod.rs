@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use eider_application::{
     Aggregator, BackupMethod, BackupSource, Durability, EvolutionOutcome, EvolutionRequest, Explainer, Indexes,
-    KeptAnswers, Profiler, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store, StoreCapabilities,
+    KeptAnswers, Profiler, Reads, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store, StoreCapabilities,
     StoreError, StoreErrorKind, StoreMetrics, Writers, blocking,
 };
 use eider_domain::{Schema, SchemaName};
@@ -288,7 +288,9 @@ impl Store for DuckDbStore {
             has_unique_keys: true,
             indexes: Indexes::Exact,
             writers: Writers::OneProcess,
+            reads: Reads::OneNode,
             backup: BackupMethod::File,
+            keeps_snapshots: false,
         }
     }
 

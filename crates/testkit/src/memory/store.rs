@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use eider_application::{
     Access, Aggregator, BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, DataProfile, DeleteOutcome,
     Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdentityStatistics, IndexEstimate, Indexes, KeptAnswer,
-    KeptAnswers, ProfileRequest, Profiler, ReadPlan, ReadRequest, ReadShape, RecordReader, RecordStream, RecordWriter,
-    RuleChecker, ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, Sorting, Store,
-    StoreCapabilities, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
-    WriteRequest, Writers,
+    KeptAnswers, ProfileRequest, Profiler, ReadPlan, ReadRequest, ReadShape, Reads, RecordReader, RecordStream,
+    RecordWriter, RuleChecker, ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, Sorting,
+    Store, StoreCapabilities, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation,
+    ValidationRequest, WriteRequest, Writers,
 };
 use eider_domain::{
     Aggregation, Condition, Field, Filter, Operator, RecordId, RecordQuery, Schema, SchemaName, Timestamp,
@@ -408,7 +408,9 @@ impl Store for MemoryStore {
             has_unique_keys: true,
             indexes: Indexes::Ignored,
             writers: Writers::OneProcess,
+            reads: Reads::OneNode,
             backup: BackupMethod::None,
+            keeps_snapshots: false,
         }
     }
 
