@@ -192,6 +192,20 @@ fn the_architecture_page_shows_the_same_table() {
     }
 }
 
+/// The same order for people: an item per crate, which names its rooms.
+#[test]
+fn the_architecture_page_shows_the_same_rooms() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
+    let page = fs::read_to_string(path).expect("the page can be read");
+    for (name, stated) in ROOMS {
+        let start = format!("- **{}**", name.trim_start_matches("eider-"));
+        let item = page.split_once(&start).unwrap_or_else(|| panic!("`{name}` has no item")).1;
+        let item = item.split("\n\n").next().unwrap_or_default().split("\n- ").next().unwrap_or_default();
+        let shown: Vec<&str> = item.split('`').skip(1).step_by(2).filter(|word| stated.contains(word)).collect();
+        assert_eq!(shown, *stated, "`{name}`");
+    }
+}
+
 /// The lowest room, made to import the highest.
 #[test]
 fn the_checker_refuses_an_import_that_points_up() {
