@@ -28,7 +28,7 @@ pub(crate) const MIN_SEQ: &str = "min_seq";
 
 /// How long a request is made again when its schema changes, and the longest pause before it is.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(10);
-const MOST_CHANGE_PAUSE: Duration = Duration::from_millis(20);
+const MAX_CHANGE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Records up to which a page is short.
 const SHORT_PAGE: u64 = 1000;
@@ -36,9 +36,9 @@ const SHORT_PAGE: u64 = 1000;
 const RECORD_BYTES: u64 = 2 << 10;
 
 /// One for each version of OpenAPI.
-const MOST_DESCRIPTIONS: usize = 2;
+const MAX_DESCRIPTIONS: usize = 2;
 /// Those, and the files of the page that shows them, in each coding.
-const MOST_COMPRESSED: usize = 12;
+const MAX_COMPRESSED: usize = 12;
 
 /// The use cases that the API offers.
 #[derive(Debug, Clone)]
@@ -108,8 +108,8 @@ impl ApiState {
             services,
             answers,
             bulk_calls,
-            compressed: Kept::new(MOST_COMPRESSED),
-            descriptions: Kept::new(MOST_DESCRIPTIONS),
+            compressed: Kept::new(MAX_COMPRESSED),
+            descriptions: Kept::new(MAX_DESCRIPTIONS),
             metrics,
             record_metrics,
             request_metrics,
@@ -151,7 +151,7 @@ impl ApiState {
                 Err(error) if error.code() == ErrorCode::SchemaChanged && since.elapsed() < CHANGE_PATIENCE => {
                     tokio::time::sleep(pause).await;
                     // At once at first, to come before the next change.
-                    pause = (pause * 2).clamp(Duration::from_millis(1), MOST_CHANGE_PAUSE);
+                    pause = (pause * 2).clamp(Duration::from_millis(1), MAX_CHANGE_PAUSE);
                 }
                 outcome => return outcome,
             }

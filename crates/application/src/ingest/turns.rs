@@ -23,9 +23,9 @@ use crate::runtime::timings::{Stage, timed};
 use crate::{Change, ChangeOutcome, Error, Preconditions, StoreError, StoreErrorKind, record_tag};
 
 /// Changes of one record that may wait at once.
-const MOST_WAITING: usize = 1_024;
+const MAX_WAITING: usize = 1_024;
 /// Changes that one commit takes.
-const MOST_IN_A_COMMIT: usize = 256;
+const MAX_IN_A_COMMIT: usize = 256;
 /// How long a change begins again after other writers, who do not wait here, were first.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -71,7 +71,7 @@ impl Turns {
     fn push(&self, place: &Place, waiting: Waiting) -> Result<bool, StoreError> {
         let mut queues = self.lock();
         match queues.get_mut(place) {
-            Some(queue) if queue.len() >= MOST_WAITING => {
+            Some(queue) if queue.len() >= MAX_WAITING => {
                 Err(StoreError::unavailable("write_queue", "too many changes of one record wait"))
             }
             Some(queue) => {
@@ -108,7 +108,7 @@ impl Served {
             self.is_over = true;
             return None;
         };
-        let alike = queue.iter().take(MOST_IN_A_COMMIT).take_while(|one| Arc::ptr_eq(&one.schema, &schema)).count();
+        let alike = queue.iter().take(MAX_IN_A_COMMIT).take_while(|one| Arc::ptr_eq(&one.schema, &schema)).count();
         Some(queue.drain(..alike).collect())
     }
 }
@@ -150,7 +150,7 @@ impl IngestService {
 
     /// Makes changes of one record, in their order, in as few commits as can be.
     async fn make_all(&self, id: RecordId, mut waiting: VecDeque<Waiting>) {
-        let mut at_once = MOST_IN_A_COMMIT;
+        let mut at_once = MAX_IN_A_COMMIT;
         while let Some(first) = waiting.front() {
             let schema = Arc::clone(&first.schema);
             let current = match self.query.get(&schema, id).await {
@@ -172,7 +172,7 @@ impl IngestService {
                     for (one, record) in made {
                         one.answer(Ok(StoredRecord::new(&schema, record, commit_seq, &shared)));
                     }
-                    at_once = MOST_IN_A_COMMIT;
+                    at_once = MAX_IN_A_COMMIT;
                 }
                 Ok(ChangeOutcome::Stale) => put_back(&mut waiting, made),
                 // Which of them it was is found by making each alone.

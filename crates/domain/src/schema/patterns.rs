@@ -9,7 +9,7 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 /// Largest compiled form of a pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 /// The least that a pattern counts for, in bytes.
-const LEAST_PATTERN_BYTES: usize = 4 << 10;
+const MIN_PATTERN_BYTES: usize = 4 << 10;
 /// Most that the patterns of a document count for together, in bytes: 1,600 simple ones, or six of the largest.
 const MAX_BYTES_TOGETHER: usize = 32 << 20;
 /// What a thread keeps of a search for the next one, in compiled forms.
@@ -55,7 +55,7 @@ impl Patterns {
         if text.len() > MAX_TEXT_BYTES {
             return Err(Refusal::TooLarge);
         }
-        let mut room = LEAST_PATTERN_BYTES;
+        let mut room = MIN_PATTERN_BYTES;
         loop {
             let needed = room * (1 + KEPT_FORMS);
             if needed > self.left_bytes {

@@ -28,7 +28,7 @@ use crate::transport::patience::Patience;
 /// Memory that a byte of a bulk body takes at most while it is decoded, checked and staged.
 const DECODED_BYTES_A_BYTE: u64 = 4;
 /// Memory of a bulk call however short it is.
-const LEAST_NEED_BYTES: u64 = 1 << 20;
+const MIN_NEED_BYTES: u64 = 1 << 20;
 
 /// A body as it arrives.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
@@ -84,7 +84,7 @@ pub(crate) fn bulk_need(request: &HttpRequest, settings: &HttpSettings) -> u64 {
     let most = settings.bulk_call_memory_bytes;
     match declared_length(request) {
         Some(length) if encoding(request).is_none() => {
-            length.saturating_mul(DECODED_BYTES_A_BYTE).saturating_add(LEAST_NEED_BYTES).min(most)
+            length.saturating_mul(DECODED_BYTES_A_BYTE).saturating_add(MIN_NEED_BYTES).min(most)
         }
         _ => most,
     }
@@ -157,7 +157,7 @@ pub(crate) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "appli
 /// Memory that a value of a document takes at most, beside its text: its place in a list or an object, and its key.
 const VALUE_BYTES: u64 = 128;
 /// Most characters that are shown of why a body cannot be read.
-const MOST_SHOWN_CHARS: usize = 200;
+const MAX_SHOWN_CHARS: usize = 200;
 /// Bytes of a document that is read on the event loop; a longer one goes to a thread that may block.
 pub(crate) const INLINE_BYTES: usize = 64 << 10;
 
@@ -345,7 +345,7 @@ fn read_document(body: &[u8], max_depth: usize, (values, max_values): (u64, u64)
 /// A body that is no JSON, or not that of its route.
 pub(crate) fn malformed(error: &serde_json::Error) -> ApiError {
     // It may have a key of the body in it, however long that is.
-    let shown: String = error.to_string().chars().take(MOST_SHOWN_CHARS).collect();
+    let shown: String = error.to_string().chars().take(MAX_SHOWN_CHARS).collect();
     if error.is_data() {
         return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {shown}"));
     }

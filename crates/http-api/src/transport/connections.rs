@@ -30,7 +30,7 @@ use tokio::sync::watch;
 /// How long a client that has closed its side is sent nothing before it counts as gone.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 /// Most bytes of a request that are read when its answer is known, for the sake of the next one on its connection.
-const MOST_REST_BYTES: usize = 1 << 20;
+const MAX_REST_BYTES: usize = 1 << 20;
 /// How long they are waited for.
 const TIME_FOR_REST: Duration = Duration::from_millis(200);
 
@@ -273,7 +273,7 @@ impl SharedPayload {
     fn lent_to(request: &mut ServiceRequest) -> Option<Self> {
         let headers = request.headers();
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
-        if !headers.contains_key(TRANSFER_ENCODING) && !(1..=MOST_REST_BYTES).contains(&length) {
+        if !headers.contains_key(TRANSFER_ENCODING) && !(1..=MAX_REST_BYTES).contains(&length) {
             return None;
         }
         let is_awaited = Cell::new(request.head().expect());
@@ -295,7 +295,7 @@ impl SharedPayload {
         if self.0.is_awaited.get() {
             return;
         }
-        let mut left = MOST_REST_BYTES;
+        let mut left = MAX_REST_BYTES;
         let read = async {
             while let Some(Ok(chunk)) = poll_fn(|context| self.poll(context)).await {
                 left = match left.checked_sub(chunk.len()) {

@@ -15,13 +15,13 @@ use crate::{memory, telemetry};
 /// The file of the records in the directory of the data, and in a backup.
 pub(crate) const DATABASE: &str = "eider.duckdb";
 /// Most threads of a kind.
-const MOST_THREADS: usize = 512;
+const MAX_THREADS: usize = 512;
 /// Most connections to the engine.
-const MOST_CONNECTIONS: usize = 1_024;
+const MAX_CONNECTIONS: usize = 1_024;
 /// A pebibyte.
-const MOST_BYTES: u64 = 1 << 50;
+const MAX_BYTES: u64 = 1 << 50;
 /// What requests need beside all that is there at the start.
-const LEAST_ROOM_BYTES: u64 = 16 << 20;
+const MIN_ROOM_BYTES: u64 = 16 << 20;
 /// Memory of the program itself beside the engine and the caches.
 const PROGRAM_BYTES: u64 = 64 << 20;
 
@@ -63,12 +63,12 @@ impl Settings {
         ensure!(!self.process.data_dir.as_os_str().is_empty(), "`storage.data_dir` is empty");
         let threads = [("server.workers", self.http.workers), ("storage.threads", self.store.threads)];
         for (key, threads) in threads.into_iter().filter_map(|(key, threads)| Some((key, threads?))) {
-            ensure!((1..=MOST_THREADS).contains(&threads), "`{key}` is {threads}; it must be from 1 to {MOST_THREADS}");
+            ensure!((1..=MAX_THREADS).contains(&threads), "`{key}` is {threads}; it must be from 1 to {MAX_THREADS}");
         }
         let connections = self.store.pool.size.saturating_add(self.store.pool.max_overflow);
         ensure!(
-            self.store.pool.size > 0 && connections <= MOST_CONNECTIONS,
-            "`pool.size` must be at least 1, and at most {MOST_CONNECTIONS} with `pool.max_overflow`"
+            self.store.pool.size > 0 && connections <= MAX_CONNECTIONS,
+            "`pool.size` must be at least 1, and at most {MAX_CONNECTIONS} with `pool.max_overflow`"
         );
         // The origins are checked where they are used, when the server starts, and here before it is one.
         eider_http_api::check_origins(&self.http.cors_origins)
@@ -116,9 +116,9 @@ impl Settings {
         for (key, value) in self.table()? {
             let size = value.as_str().and_then(|text| text.parse::<ByteSize>().ok());
             ensure!(
-                size.is_none_or(|size| size.as_u64() <= MOST_BYTES),
+                size.is_none_or(|size| size.as_u64() <= MAX_BYTES),
                 "`{key}` is {value}, which is more than {}",
-                ByteSize(MOST_BYTES)
+                ByteSize(MAX_BYTES)
             );
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Settings {
     /// A limit of memory leaves room for requests.
     fn check_memory(&self) -> Result<()> {
         let Some(limit) = self.process.memory_limit else { return Ok(()) };
-        let needed = ByteSize(self.for_memory_guard().base_bytes + LEAST_ROOM_BYTES);
+        let needed = ByteSize(self.for_memory_guard().base_bytes + MIN_ROOM_BYTES);
         ensure!(
             limit >= needed,
             "`memory.limit` is {limit}; the engine, the caches and the program take so much that requests need a limit of \

@@ -13,9 +13,9 @@ use crate::process::{PATIENCE, Server};
 /// About how many bytes a body has.
 const SIZE: usize = 4 << 20;
 /// Most bytes of an answer to a body that is refused.
-const MOST_ANSWERED: usize = 1 << 20;
+const MAX_ANSWERED: usize = 1 << 20;
 /// How much more memory the server may have taken some time after all of them.
-const MOST_KEPT: u64 = 256 << 20;
+const MAX_KEPT: u64 = 256 << 20;
 
 const RECORD: &str = "/api/v1/records/flights/019a0000-0000-7000-8000-000000000001";
 
@@ -121,7 +121,7 @@ async fn nothing_that_is_sent_keeps_others_waiting() {
     for (what, body) in documents() {
         for route in DOCUMENTS {
             let answered = ask(&server, route, what, body.clone()).await;
-            assert!(answered < MOST_ANSWERED, "{route:?}, {what}: an answer of {answered} bytes");
+            assert!(answered < MAX_ANSWERED, "{route:?}, {what}: an answer of {answered} bytes");
         }
     }
     is_done.store(true, Ordering::Relaxed);
@@ -131,7 +131,7 @@ async fn nothing_that_is_sent_keeps_others_waiting() {
     assert!(delays.len() >= 300, "only {} answers", delays.len());
     assert!(p99 < Duration::from_millis(50), "p99 of {} answers: {p99:?}", delays.len());
     let given_back = async {
-        while server.resident_bytes() > before + MOST_KEPT {
+        while server.resident_bytes() > before + MAX_KEPT {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

@@ -25,7 +25,7 @@ use crate::table::read_queue::{Caller, Waiting};
 use crate::table::record_cache::CachedRecords;
 
 /// Ids that one query reads at most.
-pub(crate) const MOST_IDS: usize = 64;
+pub(crate) const MAX_IDS: usize = 64;
 
 /// Answers what waits until the schema is removed or the store is dropped.
 pub(crate) async fn run(
@@ -42,7 +42,7 @@ pub(crate) async fn run(
             if !answer.is_closed() {
                 callers.entry(id).or_default().push(answer);
             }
-            next = if callers.len() < MOST_IDS { queue.try_recv().ok() } else { None };
+            next = if callers.len() < MAX_IDS { queue.try_recv().ok() } else { None };
         }
         if callers.is_empty() {
             continue;

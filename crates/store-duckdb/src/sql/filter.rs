@@ -7,7 +7,7 @@ use crate::engine::ident;
 
 /// Most values of a list that stand in the statement, which leaves records in their order. More are bound as one value and
 /// joined: each length of a list would be a statement of its own, and a value costs the engine more than a row.
-const MOST_LISTED: usize = 64;
+const MAX_LISTED: usize = 64;
 
 /// Appends a filter as a Boolean expression.
 pub(super) fn push_filter(statement: &mut Statement, filter: &Filter) {
@@ -20,7 +20,7 @@ pub(super) fn makes_a_join(filter: &Filter) -> bool {
 }
 
 fn is_long(condition: &Condition) -> bool {
-    matches!(condition.operand(), Operand::Many(values) if values.len() > MOST_LISTED)
+    matches!(condition.operand(), Operand::Many(values) if values.len() > MAX_LISTED)
 }
 
 /// Whether a condition that every record has to meet is a list of ids. The engine looks for the keys of a join in the scan; an `IN`

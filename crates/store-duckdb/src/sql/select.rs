@@ -12,12 +12,12 @@ use crate::sql::KeyRange;
 
 /// Records up to which the engine is told how many a scan in the order of commit may have. It gathers all of them before it
 /// gives the first, in order to keep the order, so that of more it is asked for everything and not listened to its end.
-const MOST_GATHERED_ROWS: u64 = 10_000;
+const MAX_GATHERED_ROWS: u64 = 10_000;
 
 /// How many records of a statement to take, where it does not say so itself.
 pub(crate) fn cut(request: &ScanRequest) -> Option<u64> {
     let is_in_order = request.query.sort.is_empty() && !makes_a_join(&request.query.filter);
-    request.limit.filter(|limit| is_in_order && request.offset == 0 && *limit > MOST_GATHERED_ROWS)
+    request.limit.filter(|limit| is_in_order && request.offset == 0 && *limit > MAX_GATHERED_ROWS)
 }
 
 /// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the

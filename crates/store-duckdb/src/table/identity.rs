@@ -23,7 +23,7 @@ use crate::engine::ident;
 /// Bits for each id: one in 16,000 ids that are not stored is taken for one that may be.
 const BITS_PER_ID: usize = 20;
 /// Ids that a layer has room for at least.
-const LEAST_CAPACITY: usize = 65_536;
+const MIN_CAPACITY: usize = 65_536;
 /// Rows that are read while the writer waits, which takes some 50 ms; more are read beside it.
 const READ_AT_ONCE: u64 = 100_000;
 
@@ -85,7 +85,7 @@ impl IdFilter {
     /// An empty filter with room for so many ids that takes the same hashes.
     pub(crate) fn sibling(&self, ids: usize) -> Self {
         let keyed = self.keyed.clone();
-        let layers = vec![Layer::new(ids.max(LEAST_CAPACITY), keyed.clone())];
+        let layers = vec![Layer::new(ids.max(MIN_CAPACITY), keyed.clone())];
         Self { keyed, layers }
     }
 
@@ -105,7 +105,7 @@ impl IdFilter {
             return true;
         }
         if self.layers.last().is_none_or(|last| last.room == 0) {
-            let capacity = self.layers.iter().map(|layer| layer.capacity).sum::<usize>().max(LEAST_CAPACITY);
+            let capacity = self.layers.iter().map(|layer| layer.capacity).sum::<usize>().max(MIN_CAPACITY);
             self.layers.push(Layer::new(capacity, self.keyed.clone()));
         }
         if let Some(last) = self.layers.last_mut() {

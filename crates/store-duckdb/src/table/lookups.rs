@@ -18,7 +18,7 @@ use crate::sql;
 use crate::sql::prepared::Prepared;
 
 /// Records that the engine looks up by an index at least; of large schemas it is a thousandth.
-const MOST_ROWS: u64 = 2_048;
+const MAX_ROWS: u64 = 2_048;
 /// Scans for which a property is left alone after it had more.
 const REST: u32 = 100;
 
@@ -43,11 +43,11 @@ impl Lookups {
             if condition.operator() != Operator::Eq || !is_indexed(schema, condition) || self.rests(condition) {
                 continue;
             }
-            let statement = sql::count_up_to(schema, condition, MOST_ROWS + 1);
+            let statement = sql::count_up_to(schema, condition, MAX_ROWS + 1);
             let mut prepared = Prepared::new(connection, &statement)?;
             let found: u64 =
                 prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0)).map_err(store_error)?;
-            if found <= MOST_ROWS {
+            if found <= MAX_ROWS {
                 return Ok(Some(condition));
             }
             self.lock().insert(condition.field().column(), REST);

@@ -22,9 +22,9 @@ use crate::sql::rows;
 use crate::sql::{self, Statement};
 
 /// Rows of a page, with those that it passes over, above which it is not asked for within ranges.
-const MOST_ROWS: u64 = 10_001;
+const MAX_ROWS: u64 = 10_001;
 /// Bytes of a page above which it is not held until it is known to be full.
-const MOST_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 /// Ranges that are tried for one page.
 const TRIES: usize = 2;
 /// How many times the rows that it needs a first range should have.
@@ -34,7 +34,7 @@ const WIDENING: f64 = 8.0;
 /// Pages of a query that are read without ranges after ranges were of no use to one.
 const REST: u32 = 100;
 /// Queries whose ranges are remembered.
-const MOST_SHAPES: usize = 256;
+const MAX_SHAPES: usize = 256;
 
 /// How ranges have served the pages of a schema, for operators and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Ranges {
             self.tried.fetch_add(1, Relaxing::Relaxed);
             let range = KeyRange { key: key.clone(), from: from.clone(), end };
             let statement = sql::scan_within(schema, request, &range);
-            let Some(rows) = rows::collect(connection, &statement, columns, MOST_BYTES)? else { break };
+            let Some(rows) = rows::collect(connection, &statement, columns, MAX_BYTES)? else { break };
             if rows.num_rows() as u64 >= limit {
                 self.filled.fetch_add(1, Relaxing::Relaxed);
                 self.remember(plain, Shape { width, rest: 0 });
@@ -161,7 +161,7 @@ impl Ranges {
 
     fn remember(&self, plain: &str, shape: Shape) {
         let mut shapes = lock(&self.shapes);
-        if shapes.len() >= MOST_SHAPES && !shapes.contains_key(plain) {
+        if shapes.len() >= MAX_SHAPES && !shapes.contains_key(plain) {
             shapes.clear();
         }
         shapes.insert(plain.to_owned(), shape);
@@ -206,7 +206,7 @@ impl Start {
     fn of(request: &ScanRequest) -> Option<Self> {
         let key = request.query.sort.first()?.clone();
         let limit = request.limit.filter(|limit| *limit > 0)?;
-        if limit.saturating_add(request.offset) > MOST_ROWS || !has_distances(key.field.data_type()) {
+        if limit.saturating_add(request.offset) > MAX_ROWS || !has_distances(key.field.data_type()) {
             return None;
         }
         let mut start = Self { key, limit, from: None, to: None };

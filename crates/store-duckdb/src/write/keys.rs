@@ -104,9 +104,9 @@ fn is_id(key: &[Field]) -> bool {
 }
 
 /// Most ids that [`suspects`] holds; a write with more is compared as a whole.
-const MOST_SUSPECTS: usize = 1 << 20;
+const MAX_SUSPECTS: usize = 1 << 20;
 /// Most suspects that are looked for by themselves.
-const MOST_LOOKED_FOR: usize = 256;
+const MAX_LOOKED_FOR: usize = 256;
 
 /// The ids of a write that may be stored already or come twice in it: all others are new. `None` when nothing is
 /// known of the stored ids, or too many are suspect.
@@ -121,7 +121,7 @@ pub(crate) fn suspects(
     let mut seen = filter.sibling(usize::try_from(rows).unwrap_or(0));
     let mut suspects = HashSet::new();
     batches.for_each(|batch, origin| {
-        if suspects.len() <= MOST_SUSPECTS {
+        if suspects.len() <= MAX_SUSPECTS {
             for id in given_ids(&batch, origin) {
                 let hash = filter.hash(id.as_bytes());
                 if seen.insert(hash) || filter.may_contain(hash) {
@@ -131,7 +131,7 @@ pub(crate) fn suspects(
         }
         Ok(())
     })?;
-    Ok((suspects.len() <= MOST_SUSPECTS).then_some(suspects))
+    Ok((suspects.len() <= MAX_SUSPECTS).then_some(suspects))
 }
 
 /// Of a few [`suspects`] those that are stored or come twice indeed; of many, all. To look for a few ids takes a scan of
@@ -142,7 +142,7 @@ pub(crate) fn confirmed(
     batches: &mut Sealed,
     mut suspects: HashSet<Uuid>,
 ) -> Result<HashSet<Uuid>, StoreError> {
-    if suspects.is_empty() || suspects.len() > MOST_LOOKED_FOR {
+    if suspects.is_empty() || suspects.len() > MAX_LOOKED_FOR {
         return Ok(suspects);
     }
     let ids: Vec<Uuid> = suspects.iter().copied().collect();

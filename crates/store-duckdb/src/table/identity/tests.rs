@@ -27,7 +27,7 @@ fn stored(most_bytes: usize) -> (StoredIds, mpsc::Receiver<IdFilter>) {
 #[test]
 fn a_filter_knows_what_was_added_and_hardly_anything_else_however_it_has_grown() {
     let mut filter = IdFilter::new(0);
-    let added = 5 * LEAST_CAPACITY as u64;
+    let added = 5 * MIN_CAPACITY as u64;
     for number in 0..added {
         filter.insert(filter.hash(&id(number)));
     }
@@ -35,7 +35,7 @@ fn a_filter_knows_what_was_added_and_hardly_anything_else_however_it_has_grown()
     assert!((0..added).all(|number| filter.may_contain(filter.hash(&id(number)))));
     let taken_for_stored = (added..2 * added).filter(|number| filter.may_contain(filter.hash(&id(*number)))).count();
     assert!(taken_for_stored < 330, "{taken_for_stored} of {added}: one in a thousand, in four layers");
-    assert!(filter.bytes() <= 4 * 5 * LEAST_CAPACITY, "{} bytes", filter.bytes());
+    assert!(filter.bytes() <= 4 * 5 * MIN_CAPACITY, "{} bytes", filter.bytes());
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn a_filter_that_grows_too_large_is_given_up() {
     let (mut ids, _wanted) = stored(least);
     ids.set(State::Read(IdFilter::new(0)));
     assert_eq!(ids.gauge.status().bytes, least as u64);
-    ids.note(&records(0..LEAST_CAPACITY as u64));
+    ids.note(&records(0..MIN_CAPACITY as u64));
     assert!(ids.excludes(&id(u64::MAX)));
-    ids.note(&records(0..2 * LEAST_CAPACITY as u64));
+    ids.note(&records(0..2 * MIN_CAPACITY as u64));
     assert!(matches!(ids.state, State::GivenUp));
     assert!(!ids.excludes(&id(u64::MAX)));
     assert_eq!(ids.gauge.status().bytes, 0);

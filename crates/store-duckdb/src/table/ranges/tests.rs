@@ -71,8 +71,8 @@ fn some_scans_have_no_ranges() {
         request("n", condition(&schema, "n", "is_null", json!(null))),
         limited(None),
         limited(Some(0)),
-        limited(Some(MOST_ROWS + 1)),
-        ScanRequest { offset: MOST_ROWS, ..limited(Some(1)) },
+        limited(Some(MAX_ROWS + 1)),
+        ScanRequest { offset: MAX_ROWS, ..limited(Some(1)) },
     ] {
         assert_eq!(bounds(&request), None, "{request:?}");
     }

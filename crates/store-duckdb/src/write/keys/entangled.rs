@@ -32,7 +32,7 @@ const REPLACED: &str = "$replaced";
 pub(super) const TABLES: [&str; 3] = [ENTANGLED, REACHED, REPLACED];
 
 /// Most rows of a write that are decided in their order, some 60 bytes of memory each.
-const MOST_ENTANGLED: i64 = 1 << 22;
+const MAX_ENTANGLED: i64 = 1 << 22;
 /// Results that go back to the engine at once.
 const BATCH_ROWS: usize = 8_192;
 
@@ -50,7 +50,7 @@ pub(super) fn decide(
         connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)
     };
     let entangled = count(ENTANGLED)?;
-    if entangled > MOST_ENTANGLED {
+    if entangled > MAX_ENTANGLED {
         let message = format!("{entangled} rows of one write share keys with one another");
         return Err(StoreError::unavailable("entangled_records", message));
     }
