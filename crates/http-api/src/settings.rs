@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TlsFiles;
-use crate::transport::patience::Patience;
+use crate::transport::body_timeouts::BodyTimeouts;
 
 /// What a request may ask for and how long it may take. `Default` is what `eider serve` uses unconfigured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -167,8 +167,8 @@ pub struct HttpSettings {
 
 impl HttpSettings {
     /// How long a body is waited for.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience { pause: self.body_timeout, min_rate: self.min_body_rate }
+    pub(crate) fn body_timeouts(&self) -> BodyTimeouts {
+        BodyTimeouts { pause: self.body_timeout, min_rate: self.min_body_rate }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::limits::admission::memory_is_short;
 use crate::representation::inflate::{Compression, inflated};
 use crate::representation::media_type::{available, format_of};
 use crate::state::ApiState;
-use crate::transport::patience::Patience;
+use crate::transport::body_timeouts::BodyTimeouts;
 
 /// Memory that a byte of a bulk body takes at most while it is decoded, checked and staged.
 const DECODED_BYTES_A_BYTE: u64 = 4;
@@ -42,10 +42,10 @@ pub(crate) fn pieces(
     request: &HttpRequest,
     payload: web::Payload,
     limit_bytes: u64,
-    patience: Patience,
+    timeouts: BodyTimeouts,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
     match encoding(request) {
-        None => sent_pieces(request, payload, limit_bytes, patience),
+        None => sent_pieces(request, payload, limit_bytes, timeouts),
         Some(encoding) => Err(unsupported_encoding(encoding, "send the body as it is")),
     }
 }
@@ -59,7 +59,7 @@ pub(crate) fn bulk_pieces(
     request: &HttpRequest,
     payload: web::Payload,
     limit_bytes: u64,
-    patience: Patience,
+    timeouts: BodyTimeouts,
 ) -> Result<Pieces, ApiError> {
     let compression = match encoding(request).map(str::to_ascii_lowercase).as_deref() {
         None => None,
@@ -67,7 +67,7 @@ pub(crate) fn bulk_pieces(
         Some("zstd") => Some(Compression::Zstd),
         Some(other) => return Err(unsupported_encoding(other, "send gzip, zstd or the body as it is")),
     };
-    let sent = sent_pieces(request, payload, limit_bytes, patience)?;
+    let sent = sent_pieces(request, payload, limit_bytes, timeouts)?;
     Ok(match compression {
         None => Box::pin(sent),
         Some(compression) => Box::pin(inflated(sent, compression, limit_bytes)),
@@ -112,7 +112,7 @@ fn sent_pieces(
     request: &HttpRequest,
     payload: web::Payload,
     limit_bytes: u64,
-    patience: Patience,
+    timeouts: BodyTimeouts,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + use<>, ApiError> {
     if declared_length(request).is_some_and(|length| length > limit_bytes) {
         return Err(Error::BodyTooLarge { limit_bytes }.into());
@@ -122,7 +122,7 @@ fn sent_pieces(
         let (mut received, mut waited) = (0_u64, Duration::ZERO);
         loop {
             let asked = Instant::now();
-            let piece = tokio::time::timeout(patience.left(received, waited), payload.next()).await;
+            let piece = tokio::time::timeout(timeouts.left(received, waited), payload.next()).await;
             waited += asked.elapsed();
             match piece {
                 Err(_) => {
@@ -228,7 +228,7 @@ async fn gathered(
     if !has_none && !accepted.contains(&media_type.as_str()) {
         return Err(unsupported(&media_type, &accepted.join(", ")));
     }
-    let pieces = pieces(request, payload, limit_bytes, state.settings().patience())?;
+    let pieces = pieces(request, payload, limit_bytes, state.settings().body_timeouts())?;
     let mut pieces = std::pin::pin!(pieces);
     let mut body = BytesMut::new();
     held.grow_to(declared_length(request).unwrap_or_default(), state).await?;

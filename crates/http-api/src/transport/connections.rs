@@ -42,7 +42,7 @@ type BoxedPayloadStream = Pin<Box<dyn Stream<Item = Result<web::Bytes, PayloadEr
 pub(crate) struct Connections {
     open: Arc<Mutex<Vec<Weak<Connection>>>>,
     /// How long a connection may be without a request that is being answered.
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 /// A connection, as long as the HTTP library has it.
@@ -69,8 +69,8 @@ struct Usage {
 }
 
 impl Connections {
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { open: Arc::default(), patience }
+    pub(crate) fn new(idle_timeout: Duration) -> Self {
+        Self { open: Arc::default(), idle_timeout }
     }
 
     /// Watches a connection that was accepted. `None` when the process has no file descriptor left for it.
@@ -92,9 +92,9 @@ impl Connections {
         open.retain(|connection| match connection.upgrade() {
             None => false,
             Some(connection)
-                if connection.is_idle_for(self.patience)
+                if connection.is_idle_for(self.idle_timeout)
                     // A stream ends by itself before.
-                    || connection.is_blocked_for(stream_idle + self.patience) =>
+                    || connection.is_blocked_for(stream_idle + self.idle_timeout) =>
             {
                 // It may be closed already.
                 let _ = connection.socket.shutdown(Shutdown::Both);
@@ -110,7 +110,7 @@ impl Connections {
     /// Looks after connections now and then, with what `stream_idle` says by then; never ends.
     pub(crate) async fn follow(self, stream_idle: impl Fn() -> Duration) {
         let mut ticks =
-            tokio::time::interval((self.patience / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
+            tokio::time::interval((self.idle_timeout / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         loop {
             ticks.tick().await;
             self.look_after(stream_idle());

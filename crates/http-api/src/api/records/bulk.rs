@@ -231,7 +231,7 @@ pub(crate) async fn handle(
     let format = body::bulk_format(&request)?;
     let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
-    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.patience())?;
+    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
     slow::note(&request, Shape::new("bulk", &schema));
     store(&state, &schema, format, options, pieces).await
 }

@@ -110,7 +110,7 @@ pub(crate) async fn handle(
     let options = options(&Parameters::parse(request.query_string(), &["enums", "name", "sample"], false)?, settings)?;
     let format = body::bulk_format(&request)?;
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
-    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.patience())?;
+    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
     let proposal = state.services.ingest.infer(format, &options, pieces).await?;
     Ok(HttpResponse::Ok().json(Proposal::from(proposal)))
 }
