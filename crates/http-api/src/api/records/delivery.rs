@@ -39,11 +39,11 @@ pub(crate) struct Delivery {
     /// How long the client may take for a slice.
     pub(crate) idle: Duration,
     pub(crate) request_id: String,
-    pub(crate) ledger: Ledger,
+    pub(crate) counted: DeliveryMetrics,
 }
 
 /// Where a delivery is counted.
-pub(crate) struct Ledger {
+pub(crate) struct DeliveryMetrics {
     pub(crate) metrics: StreamMetrics,
     pub(crate) sent: Sent,
     /// What is told of a delivery whose records or encoding take long.
@@ -74,10 +74,10 @@ impl Delivery {
     /// The task ends, and with it the query, when the body is dropped.
     pub(crate) fn start(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
         let (sender, mut receiver) = mpsc::channel(1);
-        let Self { records, output, admitted, idle, request_id, ledger } = self;
-        let account = Account::new(ledger);
+        let Self { records, output, admitted, idle, request_id, counted } = self;
+        let stats = StreamStats::new(counted);
         let task = Task { records, output, admitted, idle, request_id };
-        tokio::spawn(task.run(sender, account).instrument(tracing::debug_span!("stream.delivery")));
+        tokio::spawn(task.run(sender, stats).instrument(tracing::debug_span!("stream.delivery")));
         stream! {
             while let Some(slice) = receiver.recv().await {
                 let slice: Bytes = slice;
@@ -104,26 +104,26 @@ struct Task {
 }
 
 impl Task {
-    async fn run(self, sender: mpsc::Sender<Bytes>, mut account: Account) {
+    async fn run(self, sender: mpsc::Sender<Bytes>, mut stats: StreamStats) {
         let gone = sender.clone();
         tokio::select! {
             biased;
             () = gone.closed() => {}
-            () = self.deliver(&sender, &mut account) => {}
+            () = self.deliver(&sender, &mut stats) => {}
         }
     }
 
-    async fn deliver(self, sender: &mpsc::Sender<Bytes>, account: &mut Account) {
+    async fn deliver(self, sender: &mpsc::Sender<Bytes>, stats: &mut StreamStats) {
         let Self { mut records, output, admitted: _admitted, idle, request_id } = self;
-        let mut client = Client { sender, idle, account };
+        let mut client = Client { sender, idle, stats };
         let mut output = Some(output);
         match deliver_all(&mut records, &mut output, &mut client).await {
-            Ok(()) => client.account.outcome = Outcome::Completed,
-            Err(Stop::Idle) => client.account.outcome = Outcome::Idle,
+            Ok(()) => client.stats.outcome = Outcome::Completed,
+            Err(Stop::Idle) => client.stats.outcome = Outcome::Idle,
             // The client has left until something else is known.
             Err(Stop::Gone) => {}
             Err(Stop::Failed(error)) => {
-                client.account.outcome = Outcome::Failed;
+                client.stats.outcome = Outcome::Failed;
                 // The query is over, however long the client takes for the last line.
                 drop(records);
                 let problem = json!(ApiError::from(Error::Store(error)).problem(&request_id));
@@ -144,7 +144,7 @@ async fn deliver_all(
 ) -> Result<(), Stop> {
     let mut encoded = next_piece(records, output).await?;
     while let Some(Piece { rows, bytes, timings }) = encoded {
-        client.account.takes(rows, timings);
+        client.stats.takes(rows, timings);
         let (sent, next) = tokio::join!(client.send(bytes), next_piece(records, output));
         sent?;
         encoded = next?;
@@ -192,7 +192,7 @@ async fn write(
 struct Client<'d> {
     sender: &'d mpsc::Sender<Bytes>,
     idle: Duration,
-    account: &'d mut Account,
+    stats: &'d mut StreamStats,
 }
 
 impl Client<'_> {
@@ -209,8 +209,8 @@ impl Client<'_> {
         let bytes = slice.len() as u64;
         match timeout(self.idle, self.sender.send(slice)).await {
             Ok(Ok(())) => {
-                self.account.bytes += bytes;
-                self.account.ledger.sent.bytes.inc_by(bytes);
+                self.stats.bytes += bytes;
+                self.stats.counted.sent.bytes.inc_by(bytes);
                 Ok(())
             }
             Ok(Err(_)) => Err(Stop::Gone),
@@ -220,7 +220,7 @@ impl Client<'_> {
 }
 
 /// What a stream has sent; logged and counted when it ends, however it ends.
-struct Account {
+struct StreamStats {
     span: Span,
     started: Instant,
     rows: u64,
@@ -229,12 +229,12 @@ struct Account {
     outcome: Outcome,
     /// Until the last piece, and without what was done before the first record came.
     timings: Timings,
-    ledger: Ledger,
+    counted: DeliveryMetrics,
 }
 
-impl Account {
-    fn new(ledger: Ledger) -> Self {
-        ledger.metrics.begins();
+impl StreamStats {
+    fn new(counted: DeliveryMetrics) -> Self {
+        counted.metrics.begins();
         Self {
             span: Span::current(),
             started: Instant::now(),
@@ -242,23 +242,23 @@ impl Account {
             bytes: 0,
             outcome: Outcome::ClientLeft,
             timings: Timings::default(),
-            ledger,
+            counted,
         }
     }
 
     /// Enters records that are about to be sent.
     fn takes(&mut self, rows: u64, timings: Timings) {
         self.rows += rows;
-        self.ledger.sent.records.inc_by(rows);
+        self.counted.sent.records.inc_by(rows);
         self.timings.store += timings.store;
         self.timings.encode += timings.encode;
     }
 }
 
-impl Drop for Account {
+impl Drop for StreamStats {
     fn drop(&mut self) {
-        self.ledger.metrics.ends(self.outcome);
-        let (elapsed, shape) = (self.started.elapsed(), self.ledger.shape.take());
+        self.counted.metrics.ends(self.outcome);
+        let (elapsed, shape) = (self.started.elapsed(), self.counted.shape.take());
         self.span.in_scope(|| {
             tracing::info!(
                 stream.rows = self.rows,
@@ -267,7 +267,7 @@ impl Drop for Account {
                 outcome = self.outcome.name(),
                 "stream ended"
             );
-            self.ledger.slow.check(&self.timings, elapsed, || shape);
+            self.counted.slow.check(&self.timings, elapsed, || shape);
         });
     }
 }

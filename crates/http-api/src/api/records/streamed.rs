@@ -12,7 +12,7 @@ use eider_domain::{Aggregation, RecordQuery, Schema};
 
 use super::explain;
 use super::framed::FramedWriter;
-use crate::api::records::delivery::{Delivery, Ledger};
+use crate::api::records::delivery::{Delivery, DeliveryMetrics};
 use crate::error::ApiError;
 use crate::limits::admission::Admitted;
 use crate::query_string::Parameters;
@@ -116,8 +116,8 @@ impl Stream<'_> {
         let (request_id, metrics) = (request_id(self.request), self.state.stream_metrics.clone());
         let sent = self.state.record_metrics.sent(self.representation.media_type.format);
         let (shape, slow) = (slow::shape_of(self.request), self.state.slow_operations.clone());
-        let ledger = Ledger { metrics, sent, shape, slow };
-        let delivery = Delivery { records, output, admitted, idle, request_id, ledger };
+        let counted = DeliveryMetrics { metrics, sent, shape, slow };
+        let delivery = Delivery { records, output, admitted, idle, request_id, counted };
         let disposition = disposition::of_records(self.schema.name().as_str(), self.representation.media_type);
         represented(HttpResponse::Ok(), &self.representation)
             .insert_header((CONTENT_DISPOSITION, disposition))
