@@ -89,7 +89,7 @@ pub enum Check {
         /// The greatest.
         maximum: Option<Value>,
     },
-    /// No record before it in the order of commit has the same values of all of the rule's fields, without a null.
+    /// No record before it in commit order has the same values of all of the rule's fields, without a null.
     Duplicate,
     /// The instant is not longer ago than this; a day begins at midnight, UTC.
     Freshness(Duration),

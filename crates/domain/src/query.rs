@@ -75,12 +75,12 @@ pub struct RecordQuery {
     pub projection: Projection,
     /// Which records.
     pub filter: Filter,
-    /// In which order; ties, and everything when empty, are in the order of commit.
+    /// In which order; ties, and everything when empty, are in commit order.
     pub sort: Vec<SortKey>,
 }
 
 impl RecordQuery {
-    /// Every field of every record, in the order of commit.
+    /// Every field of every record, in commit order.
     pub fn everything(schema: &Schema) -> Self {
         Self { projection: Projection::all(schema), filter: Filter::everything(), sort: Vec::new() }
     }

@@ -35,7 +35,7 @@ pub fn not(part: Filter) -> Filter {
     Filter::Not(Box::new(part))
 }
 
-/// An order, written as on the query string: `-delay,carrier`; empty for the order of commit.
+/// An order, written as on the query string: `-delay,carrier`; empty for commit order.
 ///
 /// # Panics
 /// When there is no such field.

@@ -19,10 +19,10 @@ pub use predicate::matches;
 
 pub use crate::column::rows_of;
 
-/// A record and its place in the order of commit.
+/// A record and its place in commit order.
 #[derive(Debug)]
 pub struct StoredRecord {
-    /// Its number in the order of commit.
+    /// Its number in commit order.
     pub sequence: i64,
     /// One value per field, in record order.
     pub values: Vec<Value>,

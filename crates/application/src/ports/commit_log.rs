@@ -1,4 +1,4 @@
-//! The port to the order of commits.
+//! The port to commit orders.
 
 use std::fmt;
 use std::sync::Arc;

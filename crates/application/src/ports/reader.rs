@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 
 use crate::{IdentityStatistics, RecordStream, SchemaStatistics, StoreError, StoreErrorKind};
 
-/// Name of the last column of a scan with positions: the record's place in the order of commit, `Int64`.
+/// Name of the last column of a scan with positions: the record's place in commit order, `Int64`.
 pub const POSITION_SEQUENCE: &str = "$sequence";
 
 /// Name of the column of a scan with positions that holds the record's value of sort key `index`.

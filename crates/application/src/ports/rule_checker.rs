@@ -127,7 +127,7 @@ pub trait RuleChecker: fmt::Debug + Send + Sync + 'static {
     async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError>;
 
     /// Writes what rules suggest for the values that break them now: one transaction, in which each record that is
-    /// changed gets the next version and moves to the end of the order of commit.
+    /// changed gets the next version and moves to the end of commit order.
     ///
     /// # Errors
     /// As [`crate::RecordReader::scan`]; `StorageFull`. Nothing is changed after any error.

@@ -259,7 +259,7 @@ pub trait BatchWriter: fmt::Debug + Send {
 
     /// Checks the keys of all rows and makes those that are accepted visible and durable at once, or none.
     ///
-    /// Rows of one write are neighbours in the order of commit, in the order in which they were appended; a
+    /// Rows of one write are neighbours in commit order, in the order in which they were appended; a
     /// record that is replaced moves to the place of the row. What is stored afterwards is what the rows would have left one
     /// after the other, each in a write of its own: a row that is refused or passed over claims no key, and a record that
     /// is replaced gives up the unique values that it had. Two things differ: a record that several rows replace

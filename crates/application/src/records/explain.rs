@@ -35,7 +35,7 @@ pub enum AdviceCode {
     IndexUnused,
     /// Nothing but other conditions helps a pattern that begins with anything.
     OpenPattern,
-    /// Limit the result, or leave it in the order of commit.
+    /// Limit the result, or leave it in commit order.
     LimitSort,
     /// Go on by cursors.
     UseCursor,
@@ -195,7 +195,7 @@ fn scan_advice(schema: &Schema, scan: &ScanRequest, plan: &ReadPlan) -> Vec<Advi
     if plan.sorting == Sorting::Full && scan.limit.is_none() && plan.returned >= LARGE_SORT {
         let detail = format!(
             "all {} records are sorted before the first is sent: `limit` keeps the first ones only, and without `sort` \
-             records come at once, in the order of commit",
+             records come at once, in commit order",
             plan.returned
         );
         advice.push(Advice { code: AdviceCode::LimitSort, property: None, detail });

@@ -14,7 +14,7 @@ use crate::{Direction, Field, Filter, Schema, SortKey, Value, ValueRef};
 pub struct Position {
     /// The record's values of the sort keys, in their order; null where it has none.
     pub keys: Vec<Value>,
-    /// The record's place in the order of commit, which breaks ties.
+    /// The record's place in commit order, which breaks ties.
     pub sequence: i64,
 }
 

@@ -22,7 +22,7 @@ const REBUILT_INDEXES: &str = "indexes made beside reads";
 
 /// How far the records of a schema have been written.
 ///
-/// Records have places in the order of commit, from 1, and a commit has the number of its last record's place. A
+/// Records have places in commit order, from 1, and a commit has the number of its last record's place. A
 /// commit that only deletes takes a place of its own. So the counter is the greatest place in the table, and has to
 /// be stored only where records go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ pub(crate) const RECORDS: &str = "$records";
 /// The quoted namespace of the catalog.
 pub(crate) const CATALOG: &str = "\"$catalog\"";
 
-/// The hidden column that numbers records in the order of commit.
+/// The hidden column that numbers records in commit order.
 pub(crate) const SEQUENCE: &str = "\"$sequence\"";
 
 /// A name as a quoted identifier.

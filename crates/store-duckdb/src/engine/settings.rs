@@ -134,7 +134,7 @@ impl StoreSettings {
             ("temp_directory", temp_directory),
             // The store takes checkpoints itself: one that fails for want of room stops the engine for good.
             ("checkpoint_threshold", "'1TiB'".to_owned()),
-            // Scans without ORDER BY come in the order of commit.
+            // Scans without ORDER BY come in commit order.
             ("preserve_insertion_order", "true".to_owned()),
             ("late_materialization_max_rows", LATE_ROWS.to_string()),
             // UUIDs cross as 16 bytes, not as text.

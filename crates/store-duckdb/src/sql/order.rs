@@ -1,4 +1,4 @@
-//! Orders and places in them as SQL. Nulls come last in both directions; ties are in the order of commit.
+//! Orders and places in them as SQL. Nulls come last in both directions; ties are in commit order.
 
 use eider_domain::{DataType, Direction, Position, SortKey, Value};
 
@@ -15,7 +15,7 @@ pub(crate) struct KeyRange {
     pub(crate) end: Value,
 }
 
-/// Appends `ORDER BY`, or nothing for the order of commit, which is the order of the table.
+/// Appends `ORDER BY`, or nothing for commit order, which is the order of the table.
 pub(super) fn push_order(statement: &mut Statement, sort: &[SortKey]) {
     if sort.is_empty() {
         return;

@@ -10,7 +10,7 @@ use crate::engine::ident;
 use crate::engine::settings::LATE_ROWS;
 use crate::sql::KeyRange;
 
-/// Records up to which the engine is told how many a scan in the order of commit may have. It gathers all of them before it
+/// Records up to which the engine is told how many a scan in commit order may have. It gathers all of them before it
 /// gives the first, in order to keep the order, so that of more it is asked for everything and not listened to its end.
 const MAX_GATHERED_ROWS: u64 = 10_000;
 
@@ -20,7 +20,7 @@ pub(crate) fn cut(request: &ScanRequest) -> Option<u64> {
     request.limit.filter(|limit| is_in_order && request.offset == 0 && *limit > MAX_GATHERED_ROWS)
 }
 
-/// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in the order of commit, and the
+/// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in commit order, and the
 /// engine preserves the order of insertion. So a page ends as soon as it is full. A join has to be brought back into it.
 pub(crate) fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
     scan_of(schema, request, &Among::All)

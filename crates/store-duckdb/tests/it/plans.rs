@@ -168,7 +168,7 @@ async fn row_groups_that_cannot_match_are_not_read() {
     let plan = numbers.plan(behind).await;
     assert_eq!((plan.access, plan.scanned, plan.returned), (Access::PartialScan, LAST, LAST));
 
-    // In the order of commit a scan ends when it has enough.
+    // In commit order a scan ends when it has enough.
     let plan = numbers.plan(numbers.scan(Filter::everything(), "", Some(10))).await;
     assert_eq!((&plan.access, plan.returned), (&Access::PartialScan, 10));
     assert!(plan.scanned < RECORDS, "{plan:?}");

@@ -272,7 +272,7 @@ pub async fn count_counts_what_a_scan_yields(fixture: Fixture) {
     }
 }
 
-/// A list of ids, of which some are not stored, some come twice and none in the order of commit, selects in that order.
+/// A list of ids, of which some are not stored, some come twice and none in commit order, selects in that order.
 pub async fn a_list_of_ids_selects_in_the_order_of_commit(fixture: Fixture) {
     let schema = fixture.create(json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]})).await;
     let id = |n: u64| format!("{:08x}-0000-4000-8000-{n:012x}", n.wrapping_mul(2_654_435_761) % (1 << 32));

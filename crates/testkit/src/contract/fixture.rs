@@ -149,13 +149,13 @@ impl Fixture {
         crate::rows(&collect(stream).await.expect("the aggregation ends"))
     }
 
-    /// The records that a filter selects, in the order of commit, as [`crate::rows`] shows them.
+    /// The records that a filter selects, in commit order, as [`crate::rows`] shows them.
     pub async fn matching(&self, schema: &Arc<Schema>, filter: Filter) -> Vec<Json> {
         let query = RecordQuery { filter, ..RecordQuery::everything(schema) };
         crate::rows(&self.scan(schema, ScanRequest::new(query)).await)
     }
 
-    /// Every record, in the order of commit.
+    /// Every record, in commit order.
     pub async fn records(&self, schema: &Arc<Schema>) -> Vec<Json> {
         self.matching(schema, Filter::everything()).await
     }

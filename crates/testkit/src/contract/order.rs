@@ -65,7 +65,7 @@ pub async fn nulls_come_last_in_both_directions(fixture: Fixture) {
     assert_eq!(values(&fixture.sorted(&schema, "-n").await, "n"), [json!(2), json!(1), null.clone(), null]);
 }
 
-/// Records with equal keys come in the order of commit, whichever way the key goes.
+/// Records with equal keys come in commit order, whichever way the key goes.
 pub async fn ties_are_in_the_order_of_commit(fixture: Fixture) {
     let document =
         json!({"name": "s", "properties": [{"name": "n", "type": "integer"}, {"name": "key", "type": "number"}]});

@@ -13,7 +13,7 @@ use super::fixture::collect;
 use crate::column::rows_of;
 use crate::{condition, integers, projection, rows, sort, values};
 
-/// 23 records with many ties and nulls in `a` and `b`; `n` is their place in the order of commit.
+/// 23 records with many ties and nulls in `a` and `b`; `n` is their place in commit order.
 pub(super) async fn tied(fixture: &Fixture) -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
         {"name": "n", "type": "integer"}, {"name": "a", "type": "string"}, {"name": "b", "type": "number"}]});
@@ -129,7 +129,7 @@ pub async fn pages_after_positions_show_each_record_once(fixture: Fixture) {
     }
 }
 
-/// Pages without a sort follow the order of commit.
+/// Pages without a sort follow commit order.
 pub async fn pages_in_the_order_of_commit_show_each_record_once(fixture: Fixture) {
     let schema = tied(&fixture).await;
     for limit in [1, 4, 23] {
@@ -179,7 +179,7 @@ pub async fn a_scan_goes_on_behind_the_cursor_of_any_record(fixture: Fixture) {
     }
 }
 
-/// A record that is changed between two scans is at the end of the order of commit, and in another order where its keys
+/// A record that is changed between two scans is at the end of commit order, and in another order where its keys
 /// now put it.
 pub async fn a_changed_record_is_where_its_keys_now_put_it(fixture: Fixture) {
     for (name, order, expected) in

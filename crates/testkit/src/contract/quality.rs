@@ -234,7 +234,7 @@ async fn agrees(
     Ok(())
 }
 
-/// Of records with the same values the first in the order of commit is good; nulls are never the same.
+/// Of records with the same values the first in commit order is good; nulls are never the same.
 pub async fn duplicates_are_all_but_the_first(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let record = |number: usize, carrier: Json, n: Json| json!({"id": id(number), "carrier": carrier, "n": n});

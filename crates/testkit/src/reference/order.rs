@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use eider_domain::{Direction, Position, SortKey, Value};
 
-/// Compares two places in an order: key by key, then by the order of commit.
+/// Compares two places in an order: key by key, then by commit order.
 pub(crate) fn compare(sort: &[SortKey], left: &Position, right: &Position) -> Ordering {
     compare_keys(sort, &left.keys, &right.keys).then(left.sequence.cmp(&right.sequence))
 }
