@@ -41,7 +41,7 @@ pub struct RecordCacheFigures {
 /// How changes of schemas went, and how far those are that run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvolutionFigures {
-    /// Seconds that changes took, without the wait for their turn.
+    /// Seconds that changes took, without the wait for the write lock.
     pub seconds: Distribution,
     /// Steps of the changes that run.
     pub steps: u64,
@@ -126,9 +126,9 @@ pub struct CheckpointFigures {
 /// Commits that changed something.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommitFigures {
-    /// Seconds of a commit of changes of single records, without the wait for its turn.
+    /// Seconds of a commit of changes of single records, without the wait for the write lock.
     pub single_seconds: Distribution,
-    /// Seconds of a commit of many records, or of a deletion by a filter, without the wait for its turn.
+    /// Seconds of a commit of many records, or of a deletion by a filter, without the wait for the write lock.
     pub bulk_seconds: Distribution,
     /// Changes of single records that shared a commit.
     pub group_changes: Distribution,

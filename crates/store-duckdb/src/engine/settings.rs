@@ -43,7 +43,7 @@ pub struct StoreSettings {
     /// Memory of the records, of all schemas together, that are kept for reads by id. 0 keeps none.
     #[serde(rename = "storage.record_cache", with = "Size")]
     pub record_cache_bytes: u64,
-    /// How long a write waits for its turn on a schema.
+    /// How long a write waits for the write lock of its schema.
     #[serde(rename = "storage.writer_wait", with = "Period")]
     pub writer_wait: Duration,
     /// How long a change of a schema waits for reads, of any schema, that began before its last deletion. Then it ends

@@ -2,7 +2,7 @@
 //!
 //! The engine takes a deleted row out of the indexes of its table when the last read has ended that may still see it. If
 //! the table is altered or indexed before that, the row is taken out of the wrong index, or of none: lookups then find
-//! other records, or the engine stops (docs/explanation/engine-faults.md). So a change of a schema, which holds the turn to write,
+//! other records, or the engine stops (docs/explanation/engine-faults.md). So a change of a schema, which holds the write lock,
 //! first waits until every use has ended that began before the last deletion. Later uses do no harm: whatever was
 //! deleted, they do not see it.
 

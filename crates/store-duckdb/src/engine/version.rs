@@ -64,7 +64,7 @@ impl Changing {
 impl Drop for Changing {
     fn drop(&mut self) {
         let (from, to) = (self.0.own + 1, self.0.own);
-        // Nothing else ends it: the turn is held.
+        // Nothing else ends it: the write lock is held.
         let _ = self.0.current.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 }

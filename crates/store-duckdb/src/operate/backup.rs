@@ -37,20 +37,20 @@ pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
     let started = Instant::now();
     loop {
         let held = Instant::now();
-        let turns = shared.every_turn().await;
+        let locks = shared.every_write_lock().await;
         let outcome = checkpoint::take(&shared).await;
         let is_whole = outcome.is_ok() && disk::log_bytes(&shared.settings) == 0;
         if is_whole {
             let bytes = file.metadata().map_err(StoreError::of_disk)?.len();
             let (schemas, after) = (shared.commits_of_schemas(), copies.checkpoints());
-            drop(turns);
+            drop(locks);
             let writes_held = held.elapsed();
             tracing::info!(backup.bytes = bytes, held_ms = writes_held.as_secs_f64() * 1e3, "store backup");
             let reading = Reading { copies, file, at: 0, end: bytes, after, _place: place };
             let pieces = stream::try_unfold(reading, next).map_ok(Into::into).boxed();
             return Ok(Backup { bytes, schemas, writes_held, pieces });
         }
-        drop(turns);
+        drop(locks);
         match outcome {
             Err(error) if error.kind() != StoreErrorKind::Conflict => return Err(error),
             _ if started.elapsed() > CHECKPOINT_WITHIN => {

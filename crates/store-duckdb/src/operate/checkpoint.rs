@@ -30,7 +30,7 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
         if !shared.activity.is_idle_for(idle) && !is_long || is_held_back(&shared) {
             continue;
         }
-        let _turns = shared.every_turn().await;
+        let _locks = shared.every_write_lock().await;
         // A copy may have been first.
         if is_held_back(&shared) {
             continue;
@@ -51,7 +51,7 @@ fn is_held_back(shared: &Shared) -> bool {
     shared.copies.hold_back(log_bytes(&shared.settings), shared.settings.checkpoint_threshold_bytes)
 }
 
-/// Takes a checkpoint, for which the caller holds every turn.
+/// Takes a checkpoint, for which the caller holds every write lock.
 ///
 /// # Errors
 /// `StorageFull`, before anything is tried, when the disk may not have room for it: the engine stops for good when

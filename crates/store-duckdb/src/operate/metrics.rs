@@ -48,7 +48,7 @@ fn of_checkpoints(figures: CheckpointFigures) -> [Metric; 2] {
 
 fn of_commits(figures: CommitFigures) -> [Metric; 2] {
     let CommitFigures { single_seconds, bulk_seconds, group_changes } = figures;
-    let help = "How long commits took, without the wait for their turn";
+    let help = "How long commits took, without the wait for the write lock";
     let kinds = [("single", Histogram(single_seconds)), ("bulk", Histogram(bulk_seconds))];
     [
         Metric::labelled("store_commit_duration", help, "kind", kinds).in_unit(Seconds),
@@ -60,7 +60,11 @@ fn of_evolutions(figures: EvolutionFigures) -> [Metric; 2] {
     let EvolutionFigures { seconds: took, steps, steps_done } = figures;
     let states = [("done", Gauge(steps_done)), ("to_do", Gauge(steps.saturating_sub(steps_done)))];
     [
-        seconds("schema_change_duration", "How long changes of schemas took, without the wait for their turn", took),
+        seconds(
+            "schema_change_duration",
+            "How long changes of schemas took, without the wait for the write lock",
+            took,
+        ),
         Metric::labelled("schema_change_steps", "Steps of the changes of schemas that run", "state", states),
     ]
 }

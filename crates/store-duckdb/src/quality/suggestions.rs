@@ -26,17 +26,17 @@ pub(crate) async fn apply(
 ) -> Result<SuggestionOutcome, StoreError> {
     // It may be every record of the schema.
     let _alone = shared.large_commits.lock().await;
-    let mut turn = shared.turn(schema).await?;
+    let mut lock = shared.write_lock(schema).await?;
     let (begun, schema) = (Instant::now(), Arc::clone(schema));
     let outcome = worker::write(&shared.pool, move |connection| {
-        let (counters, records) = (turn.counters(), turn.records());
+        let (counters, records) = (lock.counters(), lock.records());
         let (written, next) = write(connection, &schema, &request, counters, &records)?;
         if let Some(next) = next {
-            turn.advance_deleted(next);
+            lock.advance_deleted(next);
         }
         Ok(match written {
             Written::Nothing => {
-                SuggestionOutcome::Written { receipt: turn.unchanged(), changed: vec![0; request.rules.len()] }
+                SuggestionOutcome::Written { receipt: lock.unchanged(), changed: vec![0; request.rules.len()] }
             }
             Written::Some(outcome) => outcome,
         })

@@ -1,6 +1,6 @@
 //! A change of a schema: its table, its indexes and the catalog, in one transaction.
 //!
-//! The writer's turn is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
+//! The write lock is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
 //! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so. Indexes
 //! that they must not see are made in a transaction behind it, once they have ended or given their first rows.
 
@@ -26,7 +26,7 @@ use crate::engine::uses::Waiting;
 use crate::engine::version::Changing;
 use crate::engine::worker::{self, Decision, transaction};
 use crate::sql::{self, Alteration};
-use crate::table::Turn;
+use crate::table::WriteLock;
 use crate::table::recorders::Running;
 
 /// Changes a schema, or finds out what keeps it from being changed.
@@ -48,13 +48,13 @@ pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Re
     outcome
 }
 
-/// Looks at what is stored, waits for those that began before, and changes the table; all in the turn of a writer.
+/// Looks at what is stored, waits for those that began before, and changes the table; all under the write lock.
 async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
     let pool = &store.shared.pool;
-    let turn = store.shared.turn(&request.schema).await?;
-    let (turn, request, found) = worker::write(pool, move |connection| {
+    let lock = store.shared.write_lock(&request.schema).await?;
+    let (lock, request, found) = worker::write(pool, move |connection| {
         let found = contradictions(connection, &request)?;
-        Ok((turn, request, found))
+        Ok((lock, request, found))
     })
     .await?;
     if !found.is_empty() {
@@ -66,25 +66,25 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     let (next, alteration) = next_of(&request);
     if !alteration.is_empty() {
         pool::uses(pool)
-            .wait_for_those_before(turn.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
+            .wait_for_those_before(lock.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
             .await?;
     }
     // To its end, also when nobody waits for it any more: what the first transaction leaves to the second is done.
-    let changed = tokio::spawn(carry_out(store.clone(), turn, request, next, alteration).in_current_span());
+    let changed = tokio::spawn(carry_out(store.clone(), lock, request, next, alteration).in_current_span());
     changed.await.map_err(|error| internal("the change did not end").with_source(error))?.map(EvolutionOutcome::Evolved)
 }
 
 /// Changes the table, and makes the indexes that reads of the table as it was must not see.
 async fn carry_out(
     store: DuckDbStore,
-    turn: Turn,
+    lock: WriteLock,
     request: EvolutionRequest,
     next: Schema,
     alteration: Alteration,
 ) -> Result<Arc<Schema>, StoreError> {
     let pool = &store.shared.pool;
     let (inner, runtime) = (store.clone(), Handle::current());
-    let (turn, schema, late) = worker::write(pool, move |connection| {
+    let (lock, schema, late) = worker::write(pool, move |connection| {
         // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is left
         // of what those before have deleted.
         transaction(connection, || {
@@ -93,7 +93,7 @@ async fn carry_out(
         })?;
         let _runtime = runtime.enter();
         let schema = apply(&inner, connection, &request, next, &alteration)?;
-        Ok((turn, schema, alteration.late))
+        Ok((lock, schema, alteration.late))
     })
     .await?;
     if late.is_empty() {
@@ -106,7 +106,7 @@ async fn carry_out(
     }
     let (inner, name) = (store.clone(), schema.name().clone());
     let made = worker::write(pool, move |connection| {
-        let _turn = turn;
+        let _lock = lock;
         let running = Running::begin_rest(&inner.shared.evolutions, late.len());
         late.iter().try_for_each(|sql| {
             tracing::debug!(schema.name = %name, statement = sql, "schema change");

@@ -130,9 +130,9 @@ impl DuckDbStore {
     #[instrument(name = "store.close", level = "debug", skip_all)]
     pub async fn close(&self) -> Result<(), StoreError> {
         let started = Instant::now();
-        let turns = self.shared.every_turn().await;
+        let locks = self.shared.every_write_lock().await;
         let checkpointed = checkpoint::take(&self.shared).await;
-        drop(turns);
+        drop(locks);
         self.shared.pool.close();
         tracing::info!(
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
@@ -242,19 +242,19 @@ impl SchemaCatalog for DuckDbStore {
     #[instrument(name = "store.remove_schema", level = "debug", skip_all, fields(schema.name = %name))]
     async fn remove(&self, name: &SchemaName, expected: Option<&Arc<Schema>>) -> Result<(), StoreError> {
         let _one_at_a_time = self.shared.catalog_gate.lock().await;
-        let (schema, turn) = loop {
+        let (schema, lock) = loop {
             let schema = match expected {
                 Some(expected) => Arc::clone(expected),
                 None => self.shared.table(&name.key())?.schema,
             };
-            match self.shared.turn(&schema).await {
+            match self.shared.write_lock(&schema).await {
                 Err(error) if error.kind() == StoreErrorKind::SchemaChanged && expected.is_none() => {}
-                turn => break (schema, turn?),
+                lock => break (schema, lock?),
             }
         };
         let shared = Arc::clone(&self.shared);
         worker::write(&self.shared.pool, move |connection| {
-            let _turn = turn;
+            let _lock = lock;
             transaction(connection, || catalog::remove(connection, &schema).map(Decision::Commit))?;
             shared.tables.write().unwrap_or_else(PoisonError::into_inner).remove(&schema.name().key());
             Ok(())

@@ -50,12 +50,12 @@ impl RecordWriter for DuckDbStore {
     ) -> Result<DeleteOutcome, StoreError> {
         let started = Instant::now();
         let statement = sql::delete(schema, filter);
-        let mut turn = self.shared.turn(schema).await?;
+        let mut lock = self.shared.write_lock(schema).await?;
         let begun = Instant::now();
         let (name, schema) = (schema.name(), Arc::clone(schema));
         let outcome = worker::write(&self.shared.pool, move |connection| {
-            let next = turn.counters().after(0);
-            let records = turn.records();
+            let next = lock.counters().after(0);
+            let records = lock.records();
             let _change = records.begin_change(Ids::All);
             let (rows, is_committed) = transaction(connection, || {
                 let rows = connection
@@ -68,11 +68,11 @@ impl RecordWriter for DuckDbStore {
                 Ok(Decision::Commit((rows, true)))
             })?;
             if is_committed {
-                turn.advance_deleted(next);
+                lock.advance_deleted(next);
                 return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq() }));
             }
             Ok(match rows {
-                0 => DeleteOutcome::Deleted(turn.unchanged()),
+                0 => DeleteOutcome::Deleted(lock.unchanged()),
                 matching => DeleteOutcome::TooMany { matching },
             })
         })
@@ -157,7 +157,7 @@ impl RuleChecker for DuckDbStore {
 impl BackupSource for DuckDbStore {
     #[instrument(name = "store.backup", level = "debug", skip_all)]
     async fn backup(&self) -> Result<Backup, StoreError> {
-        // To its end, also when nobody waits for it any more: the turns are held as long as the checkpoint runs.
+        // To its end, also when nobody waits for it any more: the write locks are held as long as the checkpoint runs.
         let begun = tokio::spawn(backup::begin(Arc::clone(&self.shared)).in_current_span());
         begun.await.map_err(|error| internal("the backup did not begin").with_source(error))?
     }

@@ -2,7 +2,7 @@
 //!
 //! The id column has no index, so looking up an id that does not grow with time reads all of it. A Bloom filter over
 //! the stored ids spares that: what it does not know is not in the table. It is read from the table once an id of a
-//! client has to be checked, told every id before its commit, and belongs to the gate of its schema. An id that was
+//! client has to be checked, told every id before its commit, and belongs to the write lock of its schema. An id that was
 //! deleted, or whose commit failed, stays in it, which costs a look at the table and nothing else.
 
 use std::hash::{BuildHasher, RandomState};
@@ -38,7 +38,7 @@ pub struct IdFilterStatus {
     pub is_given_up: bool,
 }
 
-/// The counters of a filter, readable without the gate of its schema.
+/// The counters of a filter, readable without the write lock of its schema.
 #[derive(Debug, Default)]
 pub(crate) struct IdFilterGauge {
     bytes: AtomicU64,
@@ -134,7 +134,7 @@ impl Layer {
     }
 }
 
-/// What is known of the ids of a schema's table. Part of its gate.
+/// What is known of the ids of a schema's table. Part of the write lock.
 #[derive(Debug)]
 pub(crate) struct StoredIds {
     state: State,

@@ -1,4 +1,4 @@
-//! What writers and readers share: the schemas, and the turns of those who write to them.
+//! What writers and readers share: the schemas, and the write locks.
 
 pub(crate) mod activity;
 pub(crate) mod change_queue;
@@ -57,12 +57,12 @@ pub(crate) struct Shared {
     pub(crate) copies: Arc<Copies>,
 }
 
-/// A schema, the gate that its writers pass one by one, and the queues of changes and reads of single records.
+/// A schema, the lock that its writers take one by one, and the queues of changes and reads of single records.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) schema: Arc<Schema>,
     pub(crate) version: TableVersion,
-    pub(crate) gate: Arc<AsyncMutex<Gate>>,
+    pub(crate) writer: Arc<AsyncMutex<WriterState>>,
     pub(crate) id_filter: Arc<IdFilterGauge>,
     pub(crate) records: Arc<CachedRecords>,
     pub(crate) reads: read_queue::Queue,
@@ -77,7 +77,7 @@ pub(crate) struct Table {
 
 /// What the writers of a schema keep, one by one.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct WriterState {
     counters: Counters,
     ids: StoredIds,
     /// The first use of a connection that certainly began after the last deletion.
@@ -91,7 +91,7 @@ pub(crate) struct Queues {
 }
 
 /// What every version of a table shares.
-type Lasting = (Arc<AsyncMutex<Gate>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>, Arc<[RangeInclusive<u64>]>);
+type Lasting = (Arc<AsyncMutex<WriterState>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>, Arc<[RangeInclusive<u64>]>);
 
 impl Table {
     /// The table of a schema that this process did not know, and the queue of wanted filters over its ids.
@@ -104,21 +104,21 @@ impl Table {
         let id_filter = Arc::<IdFilterGauge>::default();
         let (ids, id_filters) = StoredIds::new(shared.settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
-        let gate = Arc::new(AsyncMutex::new(Gate { counters, ids, deleted_before: 0 }));
-        let lasting = (gate, id_filter, committed, lost_commits.into());
+        let writer = Arc::new(AsyncMutex::new(WriterState { counters, ids, deleted_before: 0 }));
+        let lasting = (writer, id_filter, committed, lost_commits.into());
         let (table, queues) = Self::of_version(schema, TableVersion::first(), lasting, shared);
         (table, queues, id_filters)
     }
 
-    /// The table of the next version of its schema. Who waits for the turn to write goes on waiting.
+    /// The table of the next version of its schema. Who waits for the write lock goes on waiting.
     pub(crate) fn evolved(self, next: Schema, version: TableVersion, shared: &Shared) -> (Self, Queues) {
-        Self::of_version(next, version, (self.gate, self.id_filter, self.committed, self.lost_commits), shared)
+        Self::of_version(next, version, (self.writer, self.id_filter, self.committed, self.lost_commits), shared)
     }
 
     fn of_version(
         schema: Schema,
         version: TableVersion,
-        (gate, id_filter, committed, lost_commits): Lasting,
+        (writer, id_filter, committed, lost_commits): Lasting,
         shared: &Shared,
     ) -> (Self, Queues) {
         let schema = Arc::new(schema);
@@ -129,36 +129,48 @@ impl Table {
         let lookups = Arc::default();
         let queues = Queues { changes, reads: waiting_reads };
         (
-            Self { schema, version, gate, id_filter, records, reads, ranges, lookups, committed, lost_commits, queue },
+            Self {
+                schema,
+                version,
+                writer,
+                id_filter,
+                records,
+                reads,
+                ranges,
+                lookups,
+                committed,
+                lost_commits,
+                queue,
+            },
             queues,
         )
     }
 }
 
-/// What [`Shared::every_turn`] holds.
-pub(crate) struct EveryTurn {
+/// What [`Shared::every_write_lock`] holds.
+pub(crate) struct EveryWriteLock {
     _catalog: OwnedMutexGuard<()>,
-    _turns: Vec<OwnedMutexGuard<Gate>>,
+    _locks: Vec<OwnedMutexGuard<WriterState>>,
 }
 
-/// The turn of one writer on a schema.
+/// The write lock of one writer on a schema.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    gate: OwnedMutexGuard<Gate>,
+pub(crate) struct WriteLock {
+    writer: OwnedMutexGuard<WriterState>,
     records: Arc<CachedRecords>,
     committed: Arc<watch::Sender<u64>>,
     activity: Arc<WriteActivity>,
     pool: Pool,
 }
 
-impl Turn {
+impl WriteLock {
     pub(crate) fn counters(&self) -> Counters {
-        self.gate.counters
+        self.writer.counters
     }
 
     /// What is known of the stored ids.
     pub(crate) fn ids(&mut self) -> &mut StoredIds {
-        &mut self.gate.ids
+        &mut self.writer.ids
     }
 
     /// The records in memory, which are to be told of changes.
@@ -168,25 +180,25 @@ impl Turn {
 
     /// The uses of connections that may see what was deleted from the table: those before this.
     pub(crate) fn deleted_before(&self) -> u64 {
-        self.gate.deleted_before
+        self.writer.deleted_before
     }
 
     /// Takes note of a commit that has succeeded, and has deleted or replaced records.
     pub(crate) fn advance_deleted(&mut self, next: Counters) {
-        self.gate.deleted_before = pool::uses(&self.pool).mark();
+        self.writer.deleted_before = pool::uses(&self.pool).mark();
         self.advance_appended(next);
     }
 
     /// Takes note of a commit that has succeeded, and has only added records.
     pub(crate) fn advance_appended(&mut self, next: Counters) {
-        self.gate.counters = next;
+        self.writer.counters = next;
         self.committed.send_replace(next.commit_seq());
         self.activity.wrote();
     }
 
     /// The receipt of a write that changes nothing.
     pub(crate) fn unchanged(&self) -> CommitReceipt {
-        CommitReceipt { rows: 0, commit_seq: self.gate.counters.commit_seq() }
+        CommitReceipt { rows: 0, commit_seq: self.writer.counters.commit_seq() }
     }
 }
 
@@ -214,30 +226,30 @@ impl Shared {
         if table.schema.is_version_of(schema) { Ok(table.schema) } else { Err(schema_removed()) }
     }
 
-    /// Waits for the turn to write to a schema. Never held while waiting for a client.
+    /// Waits for the write lock of a schema. Never held while waiting for a client.
     ///
     /// # Errors
     /// `Unavailable` with the budget `writer`, `NotFound`, `SchemaChanged`.
-    pub(crate) async fn turn(&self, schema: &Arc<Schema>) -> Result<Turn, StoreError> {
-        let Table { gate, records, committed, .. } = self.table_of(schema)?;
-        let gate = tokio::time::timeout(self.settings.writer_wait, gate.lock_owned())
+    pub(crate) async fn write_lock(&self, schema: &Arc<Schema>) -> Result<WriteLock, StoreError> {
+        let Table { writer, records, committed, .. } = self.table_of(schema)?;
+        let writer = tokio::time::timeout(self.settings.writer_wait, writer.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed or changed while this waited.
         self.table_of(schema)?;
         let (activity, pool) = (Arc::clone(&self.activity), self.pool.clone());
-        Ok(Turn { gate, records, committed, activity, pool })
+        Ok(WriteLock { writer, records, committed, activity, pool })
     }
 
-    /// The turn to store records that were found valid under a version of a schema's table, and the schema that there is now.
+    /// The write lock to store records that were found valid under a version of a schema's table, and the schema that there is now.
     ///
     /// # Errors
-    /// As [`Shared::turn`]; `SchemaChanged` only when the records may not be valid any more.
-    pub(crate) async fn turn_to_store(
+    /// As [`Shared::write_lock`]; `SchemaChanged` only when the records may not be valid any more.
+    pub(crate) async fn write_lock_to_store(
         &self,
         schema: &Arc<Schema>,
         version: &TableVersion,
-    ) -> Result<(Turn, Arc<Schema>), StoreError> {
+    ) -> Result<(WriteLock, Arc<Schema>), StoreError> {
         loop {
             let current = self.table(&schema.name().key())?;
             if !current.version.is_of_the_table_of(version) {
@@ -246,9 +258,9 @@ impl Shared {
             if !current.schema.accepts_records_of(schema) {
                 return Err(schema_changed());
             }
-            match self.turn(&current.schema).await {
+            match self.write_lock(&current.schema).await {
                 Err(error) if error.kind() == StoreErrorKind::SchemaChanged => {}
-                turn => return Ok((turn?, current.schema)),
+                lock => return Ok((lock?, current.schema)),
             }
         }
     }
@@ -259,18 +271,18 @@ impl Shared {
         tables.values().map(|table| (table.schema.name().clone(), *table.committed.borrow())).collect()
     }
 
-    /// The turns of all schemas and of the catalog: nothing is written while they are held.
-    pub(crate) async fn every_turn(&self) -> EveryTurn {
+    /// The write locks of all schemas and of the catalog: nothing is written while they are held.
+    pub(crate) async fn every_write_lock(&self) -> EveryWriteLock {
         let catalog = Arc::clone(&self.catalog_gate).lock_owned().await;
-        let gates: Vec<_> = {
+        let writers: Vec<_> = {
             let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-            tables.values().map(|table| Arc::clone(&table.gate)).collect()
+            tables.values().map(|table| Arc::clone(&table.writer)).collect()
         };
-        let mut turns = Vec::with_capacity(gates.len());
-        for gate in gates {
-            turns.push(gate.lock_owned().await);
+        let mut locks = Vec::with_capacity(writers.len());
+        for writer in writers {
+            locks.push(writer.lock_owned().await);
         }
-        EveryTurn { _catalog: catalog, _turns: turns }
+        EveryWriteLock { _catalog: catalog, _locks: locks }
     }
 }
 

@@ -157,7 +157,7 @@ impl CachedRecords {
         RecordBatch::try_new(Arc::clone(self.schema.arrow()), columns).map(Some).map_err(arrow_error)
     }
 
-    /// Begins a change. To be called before its commit, by the one writer of the schema whose turn it is.
+    /// Begins a change. To be called before its commit, by the holder of the write lock.
     pub(crate) fn begin_change(&self, ids: Ids) -> Change<'_> {
         let mut state = self.state();
         if let Some(spoiled) = &mut state.spoiled {

@@ -25,7 +25,7 @@ use crate::write::conflicts::ConflictSpool;
 use crate::write::keys::{self, Keys, Verdict, keys_of};
 use crate::write::staging::{Sealed, Staging};
 
-/// Checks keys, appends every accepted row and commits. The caller holds the gate of the
+/// Checks keys, appends every accepted row and commits. The caller holds the write lock of the
 /// schema, whose counters these are; the counters after the commit are handed back when anything was stored.
 pub(crate) fn commit(
     connection: &Connection,

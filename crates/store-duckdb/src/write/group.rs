@@ -20,7 +20,7 @@ use crate::engine::version::TableVersion;
 use crate::engine::worker;
 use crate::table::change_queue::Waiting;
 use crate::table::record_cache::Ids;
-use crate::table::{Shared, Turn};
+use crate::table::{Shared, WriteLock};
 use crate::write::changes::{apply, id_of};
 
 /// Commits what waits until the schema is removed or the store is dropped.
@@ -43,8 +43,8 @@ pub(crate) async fn run(
             answer(first, Err(crate::engine::error::schema_removed()));
             continue;
         };
-        let (turn, schema) = match shared.turn_to_store(&schema, &version).await {
-            Ok(turn) => turn,
+        let (lock, schema) = match shared.write_lock_to_store(&schema, &version).await {
+            Ok(lock) => lock,
             Err(error) => {
                 answer(first, Err(error));
                 continue;
@@ -61,7 +61,7 @@ pub(crate) async fn run(
         if group.waiting.is_empty() {
             continue;
         }
-        commit(&shared, &schema, group.waiting, turn).await;
+        commit(&shared, &schema, group.waiting, lock).await;
     }
 }
 
@@ -101,13 +101,13 @@ fn answer(waiting: Waiting, outcome: Result<ChangeOutcome, StoreError>) {
 }
 
 /// Commits a group; when it fails as a whole, each change by itself, so that none fails for another.
-async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting>, turn: Turn) {
+async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting>, lock: WriteLock) {
     let started = Instant::now();
     let (changes, callers): (Vec<Change>, Vec<_>) =
         waiting.into_iter().map(|waiting| (waiting.change, waiting.answer)).unzip();
     let size = changes.len();
     let schema = Arc::clone(schema);
-    let outcomes = worker::write(&shared.pool, move |connection| Ok(commit_on(connection, &schema, &changes, turn)));
+    let outcomes = worker::write(&shared.pool, move |connection| Ok(commit_on(connection, &schema, &changes, lock)));
     match outcomes.await {
         Ok(outcomes) => {
             for outcome in &outcomes {
@@ -142,16 +142,16 @@ fn commit_on(
     connection: &Connection,
     schema: &Schema,
     changes: &[Change],
-    mut turn: Turn,
+    mut lock: WriteLock,
 ) -> Vec<Result<ChangeOutcome, StoreError>> {
     let named = changes.iter().filter(|change| !matches!(change, Change::Create { .. })).map(id_of);
     let named: HashSet<Uuid> = named.collect();
-    let (records, has_deletions) = (turn.records(), !named.is_empty());
+    let (records, has_deletions) = (lock.records(), !named.is_empty());
     let _change = has_deletions.then(|| records.begin_change(Ids::Some(named)));
     let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
-        let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, turn.counters(), turn.ids())?;
+        let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, lock.counters(), lock.ids())?;
         if let Some(next) = next {
-            if has_deletions { turn.advance_deleted(next) } else { turn.advance_appended(next) }
+            if has_deletions { lock.advance_deleted(next) } else { lock.advance_appended(next) }
         }
         Ok(outcomes)
     };

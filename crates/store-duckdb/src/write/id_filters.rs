@@ -31,15 +31,15 @@ pub(crate) async fn run(shared: Weak<Shared>, first: Arc<Schema>, mut wanted: mp
             ),
             Err(error) => tracing::warn!(schema.name = %name, %error, "the ids could not be read"),
         }
-        let turn = loop {
+        let lock = loop {
             let Ok(schema) = shared.current(&first) else { return };
-            match shared.turn(&schema).await {
+            match shared.write_lock(&schema).await {
                 Err(error) if matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::SchemaChanged) => {}
-                turn => break turn,
+                lock => break lock,
             }
         };
-        // Without a turn the schema is gone.
-        let Ok(mut turn) = turn else { return };
-        turn.ids().complete(filter.ok());
+        // Without a write lock the schema is gone.
+        let Ok(mut lock) = lock else { return };
+        lock.ids().complete(filter.ok());
     }
 }

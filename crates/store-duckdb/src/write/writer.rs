@@ -17,7 +17,7 @@ use crate::table::Shared;
 use crate::write::commit::commit;
 use crate::write::staging::Staging;
 
-/// Stages batches without a connection; takes one, and the gate of the schema, only to commit.
+/// Stages batches without a connection; takes one, and the write lock of the schema, only to commit.
 #[derive(Debug)]
 pub(crate) struct StagedWriter {
     shared: Arc<Shared>,
@@ -60,16 +60,16 @@ impl BatchWriter for StagedWriter {
         let started = Instant::now();
         let name = request.schema.name().clone();
         let _alone = if staging.is_spilled() { Some(shared.large_commits.lock().await) } else { None };
-        let (mut turn, schema) = shared.turn_to_store(&request.schema, &version).await?;
+        let (mut lock, schema) = shared.write_lock_to_store(&request.schema, &version).await?;
         let request = WriteRequest { schema, ..request };
         let (waited, begun) = (started.elapsed(), Instant::now());
         let ended = worker::write(&shared.pool, move |connection| {
-            let counters = turn.counters();
-            let records = turn.records();
-            let (ended, next) = commit(connection, &request, staging, &terms, counters, turn.ids(), &records)?;
+            let counters = lock.counters();
+            let records = lock.records();
+            let (ended, next) = commit(connection, &request, staging, &terms, counters, lock.ids(), &records)?;
             if let Some(next) = next {
                 let has_deletions = matches!(&ended.outcome, CommitOutcome::Committed(receipt) if receipt.updated > 0);
-                if has_deletions { turn.advance_deleted(next) } else { turn.advance_appended(next) }
+                if has_deletions { lock.advance_deleted(next) } else { lock.advance_appended(next) }
             }
             Ok(ended)
         })
