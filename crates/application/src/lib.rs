@@ -42,14 +42,14 @@ pub use ports::{
     CONTRADICTION_SAMPLE, Change, ChangeOutcome, Clock, CommitLog, CommitOutcome, CommitReceipt, CommitTerms,
     ConflictingKey, Conflicts, Contradiction, DataProfile, DeleteOutcome, Distribution, DraftFailures, Durability,
     EndedWrite, EvolutionOutcome, EvolutionRequest, Explainer, FailureReport, FailureReports, FieldProfile, Figure,
-    IdGenerator, IdOrigin, IdentityStatistics, IndexEstimate, IndexHint, Indexes, KeptAnswer, KeptAnswers, KeyConflict,
-    KeyId, MemoryLimitSource, MemoryProbe, MemoryReading, Metric, MetricUnit, MetricValue, OnConflict,
-    POSITION_SEQUENCE, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
-    Profiler, Progress, ReadPlan, ReadRequest, ReadShape, Reads, RecordReader, RecordStream, RecordWriter,
-    ReportStream, RowLines, RuleChecker, RuleOutcome, ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics,
-    SchemaVersion, SharedKey, Sorting, Store, StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics,
-    StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest, WriteReceipt,
-    WriteRequest, Writers, issue_columns, position_key,
+    IdGenerator, IdOrigin, IdempotencyRecord, IdempotencyRecords, IdentityStatistics, IndexEstimate, IndexHint,
+    Indexes, KeyConflict, KeyId, MemoryLimitSource, MemoryProbe, MemoryReading, Metric, MetricUnit, MetricValue,
+    OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
+    ProfileRequest, Profiler, Progress, ReadPlan, ReadRequest, ReadShape, Reads, RecordReader, RecordStream,
+    RecordWriter, ReportStream, RowLines, RuleChecker, RuleOutcome, ScanRequest, SchemaCatalog, SchemaEvolution,
+    SchemaStatistics, SchemaVersion, SharedKey, Sorting, Store, StoreCapabilities, StoreError, StoreErrorKind,
+    StoreMetrics, StoredIssues, StoredReport, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
+    WriteReceipt, WriteRequest, Writers, issue_columns, position_key,
 };
 pub use quality::advice::{IndexAdvice, IndexCandidate, UnusedIndex};
 pub use quality::contradictions::Contradictions;

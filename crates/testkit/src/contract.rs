@@ -57,7 +57,7 @@ pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture))
 /// | `keys` | unique properties and keys, and what becomes of rows whose key is taken | `has_unique_keys` |
 /// | `evolution` | schemas change in place | [`SchemaEvolution`](eider_application::SchemaEvolution) |
 /// | `aggregations` | figures over groups of records | [`Aggregator`](eider_application::Aggregator) |
-/// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`KeptAnswers`](eider_application::KeptAnswers) |
+/// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`IdempotencyRecords`](eider_application::IdempotencyRecords) |
 /// | `rules` | rules on what is stored; asks for `keys` too | [`RuleChecker`](eider_application::RuleChecker) |
 /// | `profile` | what values are like | [`Profiler`](eider_application::Profiler) |
 /// | `explain` | what reads cost | [`Explainer`](eider_application::Explainer) |

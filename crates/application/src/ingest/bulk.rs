@@ -84,7 +84,7 @@ impl IngestService {
         let _running = Running::begin(&self.running, schema, &key)?;
         let since = self.clock.now().minus(ANSWER_LIFETIME);
         let mut fingerprint = Fingerprint::new(format, &options);
-        match timed(Stage::Store, self.kept_answers()?.kept_answer(schema, &key, since)).await? {
+        match timed(Stage::Store, self.idempotency_records()?.idempotency_record(schema, &key, since)).await? {
             None => self.write(schema, format, &options, Some(fingerprint), body).await,
             Some(kept) => {
                 let mut blocks = Blocks::new(body);

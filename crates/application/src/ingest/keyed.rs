@@ -56,8 +56,11 @@ impl IngestService {
             blocking::run(move || Fingerprint::of_creation(&body)).await?
         };
         let now = self.clock.now();
-        if let Some(kept) =
-            timed(Stage::Store, self.kept_answers()?.kept_answer(schema, &key, now.minus(ANSWER_LIFETIME))).await?
+        if let Some(kept) = timed(
+            Stage::Store,
+            self.idempotency_records()?.idempotency_record(schema, &key, now.minus(ANSWER_LIFETIME)),
+        )
+        .await?
         {
             if kept.fingerprint != fingerprint {
                 return Err(Error::IdempotencyMismatch);

@@ -21,8 +21,8 @@ use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
 use crate::{
     ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, DeleteOutcome, Error, FailureReports, IdGenerator,
-    KeptAnswers, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store, StoreError,
-    offered, record_tag,
+    IdempotencyRecords, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store,
+    StoreError, offered, record_tag,
 };
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
@@ -224,8 +224,8 @@ impl IngestService {
     }
 
     /// What finds the answer that a call under a key got before.
-    pub(super) fn kept_answers(&self) -> Result<&dyn KeptAnswers, StoreError> {
-        offered(self.store.kept_answers(), "idempotency keys")
+    pub(super) fn idempotency_records(&self) -> Result<&dyn IdempotencyRecords, StoreError> {
+        offered(self.store.idempotency_records(), "idempotency keys")
     }
 
     pub(super) async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError> {

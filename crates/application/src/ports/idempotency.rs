@@ -13,17 +13,17 @@ use crate::{KeyConflict, RowLines, SharedKey, StoreError, WriteReceipt};
 
 /// Finds the answers that writes kept: [`crate::CommitTerms::answer`], [`crate::Change::Create`].
 #[async_trait]
-pub trait KeptAnswers: fmt::Debug + Send + Sync + 'static {
+pub trait IdempotencyRecords: fmt::Debug + Send + Sync + 'static {
     /// The answer that a write kept under a key, if it was given at `since` or later.
     ///
     /// # Errors
     /// As [`crate::RecordReader::scan`].
-    async fn kept_answer(
+    async fn idempotency_record(
         &self,
         schema: &Arc<Schema>,
         key: &str,
         since: Timestamp,
-    ) -> Result<Option<KeptAnswer>, StoreError>;
+    ) -> Result<Option<IdempotencyRecord>, StoreError>;
 }
 
 /// How long an answer is kept.
@@ -51,9 +51,9 @@ impl fmt::Debug for AnswerToKeep {
 impl AnswerToKeep {
     /// The answer to a write that is about to be committed. `conflicts` are the first of the write, as many as
     /// [`AnswerToKeep::wanted_conflicts`], or all. Takes no lock and waits for nothing.
-    pub fn complete(&self, receipt: &WriteReceipt, conflicts: &[KeyConflict]) -> KeptAnswer {
+    pub fn complete(&self, receipt: &WriteReceipt, conflicts: &[KeyConflict]) -> IdempotencyRecord {
         let text = self.draft.complete(receipt, conflicts);
-        KeptAnswer { fingerprint: self.fingerprint.clone(), at: self.at, text }
+        IdempotencyRecord { fingerprint: self.fingerprint.clone(), at: self.at, text }
     }
 
     /// How many conflicts the answer has a use for.
@@ -138,7 +138,7 @@ impl DraftFailures {
 
 /// An answer that was stored with its write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct IdempotencyRecord {
     /// Tells the call that was answered from another under the same key.
     pub fingerprint: String,
     /// When it was given.

@@ -33,7 +33,9 @@ pub use evolution::{
     CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaEvolution, SchemaVersion,
 };
 pub use explainer::{Access, Explainer, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, Sorting};
-pub use idempotency::{ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, DraftFailures, KeptAnswer, KeptAnswers};
+pub use idempotency::{
+    ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, DraftFailures, IdempotencyRecord, IdempotencyRecords,
+};
 pub use key_id::KeyId;
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use metrics::{Distribution, Metric, MetricUnit, MetricValue, StoreMetrics};

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    Aggregator, BackupSource, CommitLog, Explainer, KeptAnswers, Profiler, RecordReader, RecordWriter, RuleChecker,
-    SchemaCatalog, SchemaEvolution, StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics,
+    Aggregator, BackupSource, CommitLog, Explainer, IdempotencyRecords, Profiler, RecordReader, RecordWriter,
+    RuleChecker, SchemaCatalog, SchemaEvolution, StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics,
 };
 
 /// A store of records.
@@ -41,7 +41,7 @@ pub trait Store: SchemaCatalog + RecordReader + RecordWriter + CommitLog {
     }
 
     /// Keeps answers together with the writes that they answer.
-    fn kept_answers(&self) -> Option<&dyn KeptAnswers> {
+    fn idempotency_records(&self) -> Option<&dyn IdempotencyRecords> {
         None
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use duckdb::{Connection, params};
-use eider_application::{ANSWER_LIFETIME, KeptAnswer, SchemaVersion, StoreError, StoreErrorKind};
+use eider_application::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 use uuid::Uuid;
 
@@ -368,7 +368,7 @@ pub(crate) fn keep_answer(
     connection: &Connection,
     schema: &Schema,
     key: &str,
-    KeptAnswer { fingerprint, at, text }: &KeptAnswer,
+    IdempotencyRecord { fingerprint, at, text }: &IdempotencyRecord,
 ) -> Result<(), StoreError> {
     let lifetime = i64::try_from(ANSWER_LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let (schema_key, at) = (schema.name().key(), at.as_micros());
@@ -388,18 +388,18 @@ pub(crate) fn keep_answer(
 }
 
 /// The answer that was kept under a key at `since` or later.
-pub(crate) fn kept_answer(
+pub(crate) fn idempotency_record(
     connection: &Connection,
     schema: &Schema,
     key: &str,
     since: Timestamp,
-) -> Result<Option<KeptAnswer>, StoreError> {
+) -> Result<Option<IdempotencyRecord>, StoreError> {
     let sql = format!(
         "SELECT fingerprint, \"at\", \"text\" FROM {CATALOG}.answers \
          WHERE schema_key = ? AND \"key\" = ? AND \"at\" >= ?"
     );
     let found = connection.query_row(&sql, params![schema.name().key(), key, since.as_micros()], |row| {
-        Ok(KeptAnswer { fingerprint: row.get(0)?, at: Timestamp::from_micros(row.get(1)?), text: row.get(2)? })
+        Ok(IdempotencyRecord { fingerprint: row.get(0)?, at: Timestamp::from_micros(row.get(1)?), text: row.get(2)? })
     });
     match found {
         Ok(answer) => Ok(Some(answer)),

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use eider_application::{
-    Aggregator, BackupMethod, BackupSource, Durability, EvolutionOutcome, EvolutionRequest, Explainer, Indexes,
-    KeptAnswers, Profiler, Reads, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store, StoreCapabilities,
-    StoreError, StoreErrorKind, StoreMetrics, Writers, blocking,
+    Aggregator, BackupMethod, BackupSource, Durability, EvolutionOutcome, EvolutionRequest, Explainer,
+    IdempotencyRecords, Indexes, Profiler, Reads, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics, Writers, blocking,
 };
 use eider_domain::{Schema, SchemaName};
 use tokio::runtime::Handle;
@@ -306,7 +306,7 @@ impl Store for DuckDbStore {
         Some(self)
     }
 
-    fn kept_answers(&self) -> Option<&dyn KeptAnswers> {
+    fn idempotency_records(&self) -> Option<&dyn IdempotencyRecords> {
         Some(self)
     }
 

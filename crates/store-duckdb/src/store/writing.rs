@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BackupSource, BatchWriter, Change, ChangeOutcome, CommitLog, CommitReceipt, DeleteOutcome, KeptAnswer,
-    KeptAnswers, RecordWriter, RuleChecker, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest,
-    Validation, ValidationRequest, WriteRequest,
+    Backup, BackupSource, BatchWriter, Change, ChangeOutcome, CommitLog, CommitReceipt, DeleteOutcome,
+    IdempotencyRecord, IdempotencyRecords, RecordWriter, RuleChecker, StoreError, StoreErrorKind, SuggestionOutcome,
+    SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
 use eider_domain::{Filter, Schema, Timestamp};
 use tracing::{Instrument, instrument};
@@ -114,16 +114,17 @@ impl CommitLog for DuckDbStore {
 }
 
 #[async_trait]
-impl KeptAnswers for DuckDbStore {
-    async fn kept_answer(
+impl IdempotencyRecords for DuckDbStore {
+    async fn idempotency_record(
         &self,
         schema: &Arc<Schema>,
         key: &str,
         since: Timestamp,
-    ) -> Result<Option<KeptAnswer>, StoreError> {
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
         self.shared.table_of(schema)?;
         let (schema, key) = (Arc::clone(schema), key.to_owned());
-        worker::read(&self.shared.pool, move |connection| catalog::kept_answer(connection, &schema, &key, since)).await
+        worker::read(&self.shared.pool, move |connection| catalog::idempotency_record(connection, &schema, &key, since))
+            .await
     }
 }
 

@@ -10,8 +10,8 @@ use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use eider_application::{
     Aggregator, BackupSource, CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, EndedWrite, Explainer,
-    KeptAnswers, KeyConflict, Profiler, RecordStream, RuleChecker, ScanRequest, SchemaEvolution, Store, StoreError,
-    WriteReceipt, WriteRequest,
+    IdempotencyRecords, KeyConflict, Profiler, RecordStream, RuleChecker, ScanRequest, SchemaEvolution, Store,
+    StoreError, WriteReceipt, WriteRequest,
 };
 use eider_domain::{Aggregation, Filter, RecordQuery, Schema};
 use futures::StreamExt;
@@ -50,8 +50,8 @@ impl Fixture {
     }
 
     /// The role that keeps answers, which the store says it has.
-    pub fn kept_answers(&self) -> &dyn KeptAnswers {
-        self.store.kept_answers().expect("the store keeps answers")
+    pub fn idempotency_records(&self) -> &dyn IdempotencyRecords {
+        self.store.idempotency_records().expect("the store keeps answers")
     }
 
     /// The role that checks rules, which the store says it has.

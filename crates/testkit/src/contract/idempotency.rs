@@ -38,7 +38,7 @@ pub async fn an_answer_is_kept_with_its_write(fixture: Fixture) {
         fixture.commit_as(request, &[batch(&schema, records)], terms).await
     };
     let kept = async |key: &str, since: Timestamp| {
-        fixture.kept_answers().kept_answer(&schema, key, since).await.expect("a look")
+        fixture.idempotency_records().idempotency_record(&schema, key, since).await.expect("a look")
     };
     assert_eq!(kept("first", created_at()).await, None);
     keep("first", json!([{"code": "a"}, {}])).await;
@@ -74,7 +74,8 @@ pub async fn an_answer_names_the_rows_that_were_refused(fixture: Fixture) {
     keep("all", 3).await;
     keep("some", 2).await;
     for (key, lines, is_truncated) in [("all", vec![1, 5, 6], false), ("some", vec![1, 4], true)] {
-        let answer = fixture.kept_answers().kept_answer(&schema, key, created_at()).await.expect("a look");
+        let answer =
+            fixture.idempotency_records().idempotency_record(&schema, key, created_at()).await.expect("a look");
         let text = json_of(&answer.expect("the answer is kept").text);
         assert_eq!(values(text["failures"].as_array().expect("a list"), "line"), lines);
         assert_eq!((&text["failures_truncated"], text["import_id"].is_string()), (&json!(is_truncated), is_truncated));
@@ -100,7 +101,11 @@ pub async fn an_answer_is_kept_with_a_creation(fixture: Fixture) {
     let codes: Vec<String> = (0..20).map(|number| format!("code {}", number % 15)).collect();
     let outcomes = join_all((0..20_u32).zip(&codes).map(|(number, code)| keyed(number, code))).await;
     for (number, outcome) in (0..20_u32).zip(outcomes) {
-        let kept = fixture.kept_answers().kept_answer(&schema, &format!("key {number}"), at).await.expect("a look");
+        let kept = fixture
+            .idempotency_records()
+            .idempotency_record(&schema, &format!("key {number}"), at)
+            .await
+            .expect("a look");
         match outcome {
             ChangeOutcome::Committed { commit_seq, .. } => {
                 let kept = kept.expect("the answer is kept");

@@ -9,11 +9,11 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use eider_application::{
     Access, Aggregator, BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, DataProfile, DeleteOutcome,
-    Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdentityStatistics, IndexEstimate, Indexes, KeptAnswer,
-    KeptAnswers, ProfileRequest, Profiler, ReadPlan, ReadRequest, ReadShape, Reads, RecordReader, RecordStream,
-    RecordWriter, RuleChecker, ScanRequest, SchemaCatalog, SchemaEvolution, SchemaStatistics, SchemaVersion, Sorting,
-    Store, StoreCapabilities, StoreError, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation,
-    ValidationRequest, WriteRequest, Writers,
+    Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdempotencyRecord, IdempotencyRecords,
+    IdentityStatistics, IndexEstimate, Indexes, ProfileRequest, Profiler, ReadPlan, ReadRequest, ReadShape, Reads,
+    RecordReader, RecordStream, RecordWriter, RuleChecker, ScanRequest, SchemaCatalog, SchemaEvolution,
+    SchemaStatistics, SchemaVersion, Sorting, Store, StoreCapabilities, StoreError, StoreErrorKind, SuggestionOutcome,
+    SuggestionRequest, Validation, ValidationRequest, WriteRequest, Writers,
 };
 use eider_domain::{
     Aggregation, Condition, Field, Filter, Operator, RecordId, RecordQuery, Schema, SchemaName, Timestamp,
@@ -311,13 +311,13 @@ impl Aggregator for MemoryStore {
 }
 
 #[async_trait]
-impl KeptAnswers for MemoryStore {
-    async fn kept_answer(
+impl IdempotencyRecords for MemoryStore {
+    async fn idempotency_record(
         &self,
         schema: &Arc<Schema>,
         key: &str,
         since: Timestamp,
-    ) -> Result<Option<KeptAnswer>, StoreError> {
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
         self.shared.with_table(schema, |table| table.answers.get(key).filter(|answer| answer.at >= since).cloned())
     }
 }
@@ -422,7 +422,7 @@ impl Store for MemoryStore {
         Some(self)
     }
 
-    fn kept_answers(&self) -> Option<&dyn KeptAnswers> {
+    fn idempotency_records(&self) -> Option<&dyn IdempotencyRecords> {
         Some(self)
     }
 

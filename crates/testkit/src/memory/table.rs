@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use eider_application::{CommitReceipt, DeleteOutcome, KeptAnswer, ScanRequest, SchemaVersion};
+use eider_application::{CommitReceipt, DeleteOutcome, IdempotencyRecord, ScanRequest, SchemaVersion};
 use eider_domain::{Filter, Schema, Value};
 use tokio::sync::watch;
 
@@ -18,7 +18,7 @@ pub(super) struct Table {
     pub(super) incarnation: u64,
     pub(super) records: Vec<Arc<StoredRecord>>,
     /// Answers that writes keep, by key.
-    pub(super) answers: HashMap<String, KeptAnswer>,
+    pub(super) answers: HashMap<String, IdempotencyRecord>,
     next_sequence: i64,
     /// The number of the last commit.
     pub(super) committed: watch::Sender<u64>,
