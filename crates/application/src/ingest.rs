@@ -33,7 +33,7 @@ pub use infer::infer_schema;
 pub use keyed::KeyedCreation;
 pub use patch::apply as apply_merge_patch;
 pub use receipt::{BulkOutcome, BulkReceipt};
-pub use service::{IngestService, StoredRecord};
+pub use service::{RecordService, StoredRecord};
 pub use warnings::WarningCount;
 
 use eider_domain::{Violation, ViolationCode};

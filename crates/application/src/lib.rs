@@ -1,7 +1,7 @@
 //! Ports and use cases: the only vocabulary that storage adapters and edges share.
 //!
 //! A port is a trait that an adapter implements ([`Store`] with its roles, [`Clock`], [`IdGenerator`]). A use case is a
-//! method of a service, such as [`IngestService`]. Rows cross both as Arrow record batches, never one by one.
+//! method of a service, such as [`RecordService`]. Rows cross both as Arrow record batches, never one by one.
 //!
 //! The folders are layers; each uses those above it in this list, and none below:
 //!
@@ -33,7 +33,7 @@ pub use error::{Error, ErrorCode};
 pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{
     BYTE_ORDER_MARK, BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, Chunk, DecodedBatch,
-    DecodedBlock, DecodedChunk, IngestLimits, IngestService, KeyedCreation, RecordDecoder, StoredRecord, WarningCount,
+    DecodedBlock, DecodedChunk, IngestLimits, KeyedCreation, RecordDecoder, RecordService, StoredRecord, WarningCount,
     apply_merge_patch, body_of, infer_schema,
 };
 pub(crate) use ports::offered;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eider_application::{
-    BackupService, Error, ErrorCode, IngestService, KeyRing, MemoryGuard, QueryService, Reservation, SchemaService,
+    BackupService, Error, ErrorCode, KeyRing, MemoryGuard, QueryService, RecordService, Reservation, SchemaService,
     ValidationService,
 };
 use eider_domain::{Schema, SchemaName};
@@ -46,7 +46,7 @@ pub struct Services {
     /// Use cases on schemas.
     pub schemas: SchemaService,
     /// Use cases that write records.
-    pub ingest: IngestService,
+    pub ingest: RecordService,
     /// Use cases that read records.
     pub query: QueryService,
     /// What keeps requests out while memory is short.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use eider_application::{
-    BackupService, FileReports, FileStamp, IngestService, KeyFile, KeyRing, MemoryGuard, QueryService, SchemaService,
+    BackupService, FileReports, FileStamp, KeyFile, KeyRing, MemoryGuard, QueryService, RecordService, SchemaService,
     Store, SystemClock, UuidV7Generator, ValidationService,
 };
 use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
@@ -138,7 +138,7 @@ fn services(
     let reports = Arc::new(FileReports::new(settings.process.data_dir.join(REPORTS)));
     Services {
         schemas: SchemaService::new(Arc::clone(&records), Arc::clone(&clock) as _),
-        ingest: IngestService::new(
+        ingest: RecordService::new(
             Arc::clone(&records),
             Arc::clone(&clock) as _,
             Arc::clone(&ids) as _,

@@ -14,7 +14,7 @@ use super::failures::{Failures, ReportTarget, lock};
 use super::idempotency::{Fingerprint, Running};
 use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt, members_of};
-use super::service::IngestService;
+use super::service::RecordService;
 use super::{BodyFormat, DecodedBatch, DecodedBlock};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
@@ -57,11 +57,11 @@ pub struct BulkOptions {
     pub owner: Option<KeyId>,
 }
 
-impl IngestService {
+impl RecordService {
     /// Stores the records of a body, as the options say.
     ///
     /// The body is decoded while it arrives; memory does not grow with it. All failures are counted, named up to the
-    /// limit, and beyond it kept in a report; see [`IngestService::failure_report`].
+    /// limit, and beyond it kept in a report; see [`RecordService::failure_report`].
     ///
     /// # Errors
     /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, [`Error::TooManyRecords`],

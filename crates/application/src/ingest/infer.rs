@@ -8,11 +8,11 @@ use futures::Stream;
 use tracing::instrument;
 
 use super::body::Blocks;
-use super::{BodyError, BodyFormat, IngestLimits, IngestService};
+use super::{BodyError, BodyFormat, IngestLimits, RecordService};
 use crate::infer::{InferenceOptions, Proposal};
 use crate::{Error, blocking};
 
-impl IngestService {
+impl RecordService {
     /// The schema that the first records of a body lead to. The rest of the body is not read, but for a Parquet file,
     /// which waits on disk until it is whole.
     ///

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::idempotency::{Fingerprint, Running};
 use super::receipt::members_of;
-use super::service::{INLINE_BYTES, IngestService, StoredRecord, id_of, key_conflict};
+use super::service::{INLINE_BYTES, RecordService, StoredRecord, id_of, key_conflict};
 use super::{DecodedBatch, arrow_fault};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
@@ -39,11 +39,11 @@ struct KeptCreation {
     commit_seq: u64,
 }
 
-impl IngestService {
+impl RecordService {
     /// Creates one record from a JSON object, unless a call under this key did so within the last day.
     ///
     /// # Errors
-    /// As [`IngestService::create`]; [`Error::IdempotencyInProgress`], and [`Error::IdempotencyMismatch`] when the key
+    /// As [`RecordService::create`]; [`Error::IdempotencyInProgress`], and [`Error::IdempotencyMismatch`] when the key
     /// was used with another body or for a bulk call.
     #[instrument(name = "records.create_once", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn create_once(&self, schema: &Arc<Schema>, body: Bytes, key: String) -> Result<KeyedCreation, Error> {

@@ -43,7 +43,7 @@ pub struct BulkReceipt {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<WarningCount>,
     /// Where all failures can be read, when `failures` does not name them all; see
-    /// [`crate::IngestService::failure_report`].
+    /// [`crate::RecordService::failure_report`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub import_id: Option<Uuid>,
     /// The ids of the stored records, in the order of the body, when they were asked for.

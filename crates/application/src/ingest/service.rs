@@ -49,7 +49,7 @@ impl StoredRecord {
 
 /// Creates, changes and deletes records.
 #[derive(Debug, Clone)]
-pub struct IngestService {
+pub struct RecordService {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGenerator>,
@@ -65,7 +65,7 @@ pub struct IngestService {
     pub(super) turns: Turns,
 }
 
-impl IngestService {
+impl RecordService {
     /// A service over a store, with the limits that every write keeps.
     pub fn new(
         store: Arc<dyn Store>,
@@ -152,7 +152,7 @@ impl IngestService {
     /// an object.
     ///
     /// # Errors
-    /// As [`IngestService::replace`].
+    /// As [`RecordService::replace`].
     #[instrument(name = "records.patch", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn patch(
         &self,

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::patch;
 use super::read_only::GivenReadOnly;
-use super::service::{INLINE_BYTES, IngestService, StoredRecord, key_conflict, version_of};
+use super::service::{INLINE_BYTES, RecordService, StoredRecord, key_conflict, version_of};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
 use crate::{Change, ChangeOutcome, Error, Preconditions, StoreError, StoreErrorKind, record_tag};
@@ -121,7 +121,7 @@ impl Drop for Served {
     }
 }
 
-impl IngestService {
+impl RecordService {
     /// Makes a change of a record in its turn, and waits for its commit.
     pub(super) async fn rewrite(
         &self,

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use eider_application::{
-    BackupService, IngestLimits, IngestService, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, SchemaService,
+    BackupService, IngestLimits, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, RecordService, SchemaService,
     Store, ValidationLimits, ValidationService,
 };
 use eider_http_api::{DroppedLines, HttpServer, HttpSettings, Services};
@@ -88,7 +88,7 @@ impl TestApp {
         let keys = KeyRing::open(Arc::clone(&clock) as _);
         let services = Services {
             schemas: SchemaService::new(Arc::clone(&records), Arc::clone(&clock) as _),
-            ingest: IngestService::new(
+            ingest: RecordService::new(
                 Arc::clone(&records),
                 Arc::clone(&clock) as _,
                 Arc::new(SequentialIds::new()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use eider_application::{
-    BodyFormat, BulkOptions, BulkOutcome, InferenceOptions, IngestLimits, IngestService, SchemaService,
+    BodyFormat, BulkOptions, BulkOutcome, InferenceOptions, IngestLimits, RecordService, SchemaService,
 };
 use eider_domain::{RECORD_FIELD_COUNT, Schema};
 use eider_http_api::HttpSettings;
@@ -106,7 +106,7 @@ async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome
     let clock = Arc::new(FixedClock::default());
     let schemas = SchemaService::new(Arc::clone(&store) as _, Arc::clone(&clock) as _);
     let (ids, reports) = (Arc::new(SequentialIds::new()), Arc::new(MemoryReports::default()));
-    let ingest = IngestService::new(store, clock, ids, reports, IngestLimits::default());
+    let ingest = RecordService::new(store, clock, ids, reports, IngestLimits::default());
     let body = Bytes::from(body);
     let pieces = || stream::iter([Ok(body.clone())]);
     let proposal = ingest.infer(format, &InferenceOptions::default(), pieces()).await.unwrap();
