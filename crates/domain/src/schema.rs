@@ -179,7 +179,7 @@ impl Schema {
     }
 
     /// The fields of each key that no two records should share, but may.
-    pub fn wished_keys(&self) -> Vec<Vec<Field>> {
+    pub fn soft_unique_keys(&self) -> Vec<Vec<Field>> {
         self.keys(Severity::Warning).map(|key| self.fields_of(key)).collect()
     }
 

@@ -239,7 +239,7 @@ macro_rules! store_contract {
                 single_changes_keep_keys_apart
                 of_changes_at_once_one_has_the_key
                 a_taken_key_is_passed_over_or_replaced
-                keys_that_are_wished_are_counted
+                soft_unique_keys_are_counted
             ]
             writes: [
                 a_deleted_key_is_free_again

@@ -271,10 +271,10 @@ fn answer_all(made: Vec<(Waiting, RecordBatch)>, mut error: impl FnMut() -> Erro
     }
 }
 
-/// Whether two records have the same values for everything that is unique, or is wished to be.
+/// Whether two records have the same values for everything that is unique, or softly so.
 fn has_same_keys(schema: &Schema, one: &RecordBatch, other: &RecordBatch) -> bool {
     let unique = schema.indexes().into_iter().filter(|index| index.is_unique).flat_map(|index| index.fields);
-    let mut fields = unique.chain(schema.wished_keys().into_iter().flatten());
+    let mut fields = unique.chain(schema.soft_unique_keys().into_iter().flatten());
     fields.all(|field: Field| one.column(field.column()) == other.column(field.column()))
 }
 

@@ -190,7 +190,7 @@ pub struct WriteReceipt {
     pub commit_seq: Option<u64>,
     /// The ids of the stored rows, in the order of the rows, when they were asked for.
     pub ids: Vec<RecordId>,
-    /// The keys that records of the write share, of those that are only wished to be unique; none of a dry run.
+    /// The keys that records of the write share, of those that are soft; none of a dry run.
     pub shared: Vec<SharedKey>,
 }
 

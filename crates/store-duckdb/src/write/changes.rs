@@ -114,7 +114,7 @@ fn shared_keys(
     if records == 0 {
         return Ok(shared);
     }
-    for fields in schema.wished_keys() {
+    for fields in schema.soft_unique_keys() {
         let mut statement = connection.prepare(&sql::sharing(schema, &fields, first)).map_err(store_error)?;
         let places = statement.query_map([], |row| row.get::<_, i64>(0)).map_err(store_error)?;
         for place in places {

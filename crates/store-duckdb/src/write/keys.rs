@@ -236,7 +236,7 @@ pub(crate) fn targets(connection: &Connection, first: u64, end: u64) -> Result<V
 /// Of the records from a place on, how many share a key with one before them that they should not.
 pub(crate) fn shared(connection: &Connection, schema: &Schema, first: i64) -> Result<Vec<SharedKey>, StoreError> {
     let mut shared = Vec::new();
-    for fields in schema.wished_keys() {
+    for fields in schema.soft_unique_keys() {
         let count = format!("SELECT count(*) FROM ({})", sql::sharing(schema, &fields, first));
         let records: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)?;
         if records > 0 {

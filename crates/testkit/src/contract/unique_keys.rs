@@ -239,7 +239,7 @@ pub async fn suggestions_do_not_make_records_share_a_key(fixture: Fixture) {
 }
 
 /// Records that share a key that they should not share are stored, and told of.
-pub async fn keys_that_are_wished_are_counted(fixture: Fixture) {
+pub async fn soft_unique_keys_are_counted(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let told = |receipt: &WriteReceipt| -> Vec<(String, u64)> {
         receipt.shared.iter().map(|key| (listed(&key.fields), key.records)).collect()

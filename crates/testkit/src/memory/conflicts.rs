@@ -156,7 +156,7 @@ pub(super) fn unique_keys(schema: &Schema) -> impl Iterator<Item = Vec<Field>> {
 
 /// Of the records from a number on, how many share a key with one before them that they should not.
 pub(super) fn shared_keys(table: &Table, first: i64) -> Vec<SharedKey> {
-    let shared = table.schema.wished_keys().into_iter().map(|fields| {
+    let shared = table.schema.soft_unique_keys().into_iter().map(|fields| {
         let mut seen = HashSet::new();
         let repeated = table.records.iter().filter_map(|record| {
             let is_repeated = !seen.insert(key(&fields, &record.values)?);
