@@ -1,5 +1,5 @@
 //! What answers share: those that are kept, and what they are called as files.
 
-pub(crate) mod answers;
+pub(crate) mod cache;
 pub(crate) mod disposition;
 pub(crate) mod kept;

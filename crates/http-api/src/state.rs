@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::limits::admission::{Admission, memory_is_short};
 use crate::limits::throttle::Throttle;
 use crate::query_string::Parameters;
-use crate::response::answers::Answers;
+use crate::response::cache::ResponseCache;
 use crate::response::kept::Kept;
 use crate::settings::LiveSettings;
 use crate::telemetry::metrics;
@@ -64,7 +64,7 @@ pub struct Services {
 #[derive(Debug)]
 pub(crate) struct ApiState {
     pub(crate) services: Services,
-    pub(crate) answers: Answers,
+    pub(crate) answers: ResponseCache,
     pub(crate) bulk_calls: Admission,
     /// What long answers were compressed to, of those that last.
     pub(crate) compressed: Kept,
@@ -85,7 +85,7 @@ impl ApiState {
         let settings = live.current();
         let memory = || services.memory.clone();
         let bulk_calls = Admission::new("bulk_calls", settings.max_bulk_calls, settings.bulk_call_wait, memory());
-        let answers = Answers::new(settings.answer_cache_bytes);
+        let answers = ResponseCache::new(settings.answer_cache_bytes);
         let stream_metrics = StreamMetrics::default();
         let streams = Admission::new("streams", settings.max_streams, settings.stream_wait, memory());
         let (record_metrics, request_metrics) = (RecordMetrics::default(), RequestMetrics::default());

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::error::ApiError;
 use crate::representation::accept;
 use crate::request::conditional::is_known;
-use crate::response::answers::{Answer, Question, REVALIDATE, tag};
+use crate::response::cache::{CacheKey, CachedResponse, REVALIDATE, tag};
 use crate::state::ApiState;
 
 /// Answers with 304 when the client has the answer, with the one that is kept, or with the one that `make` yields, which
@@ -16,31 +16,37 @@ use crate::state::ApiState;
 pub(crate) async fn answer(
     state: &ApiState,
     request: &HttpRequest,
-    question: Question<'_>,
-    make: impl Future<Output = Result<Answer, ApiError>>,
+    cache_key: CacheKey<'_>,
+    make: impl Future<Output = Result<CachedResponse, ApiError>>,
 ) -> Result<HttpResponse, ApiError> {
-    let tag = tag(question, state.services.query.commit_seq(question.schema).await?);
+    let tag = tag(cache_key, state.services.query.commit_seq(cache_key.schema).await?);
     if is_known(request, &tag)? {
         let mut response = HttpResponse::NotModified();
         response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, REVALIDATE));
-        if question.representation.is_some() {
+        if cache_key.representation.is_some() {
             response.insert_header((VARY, accept::VARY));
         }
         return Ok(response.finish());
     }
     if let Some(answer) = state.answers.get(&tag) {
-        return Ok(sent(state, answer, request, question, &tag));
+        return Ok(sent(state, answer, request, cache_key, &tag));
     }
     let answer = make.await?;
-    let response = sent(state, answer.clone(), request, question, &tag);
+    let response = sent(state, answer.clone(), request, cache_key, &tag);
     state.answers.keep(tag, &answer);
     Ok(response)
 }
 
-fn sent(state: &ApiState, answer: Answer, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
-    if let Some(representation) = &question.representation {
+fn sent(
+    state: &ApiState,
+    answer: CachedResponse,
+    request: &HttpRequest,
+    cache_key: CacheKey<'_>,
+    tag: &str,
+) -> HttpResponse {
+    if let Some(representation) = &cache_key.representation {
         let format = representation.media_type.format;
         state.record_metrics.sent_whole(format, answer.records, answer.body.len());
     }
-    answer.response(request, question, tag)
+    answer.response(request, cache_key, tag)
 }

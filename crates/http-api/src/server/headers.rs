@@ -13,7 +13,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
-use crate::response::answers::REVALIDATE;
+use crate::response::cache::REVALIDATE;
 use crate::state::ApiState;
 
 /// What a browser may do with an answer: show it. The page that shows the API has a policy of its own.
@@ -64,7 +64,7 @@ pub(crate) async fn harden(
             headers.insert(name, HeaderValue::from_static(value));
         }
     };
-    // Answers are made when they are asked for; no part of one can be had.
+    // ResponseCache are made when they are asked for; no part of one can be had.
     set(ACCEPT_RANGES, "none");
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "no-referrer");

@@ -27,7 +27,7 @@ use self::store::StoreCollector;
 use self::validations::ValidationCollector;
 use crate::DroppedLines;
 use crate::limits::admission::Admission;
-use crate::response::answers::Answers;
+use crate::response::cache::ResponseCache;
 
 /// What stands in front of every name.
 const PREFIX: &str = "eider";
@@ -37,7 +37,7 @@ pub(crate) struct Sources<'s> {
     pub(crate) query: &'s QueryService,
     pub(crate) memory: &'s MemoryGuard,
     pub(crate) validations: &'s ValidationService,
-    pub(crate) answers: &'s Answers,
+    pub(crate) answers: &'s ResponseCache,
     pub(crate) requests: &'s RequestMetrics,
     pub(crate) records: &'s RecordMetrics,
     pub(crate) stream_metrics: &'s StreamMetrics,
@@ -136,7 +136,7 @@ impl Default for StreamMetrics {
 
 /// Counts the answers that are kept when it is asked.
 #[derive(Debug)]
-struct AnswerCollector(Answers);
+struct AnswerCollector(ResponseCache);
 
 impl Collector for AnswerCollector {
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 bytes of memory")]

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::request::access;
 use crate::request::conditional::{IfNoneMatch, is_known};
-use crate::response::answers::REVALIDATE;
+use crate::response::cache::REVALIDATE;
 use crate::response::kept::Lasting;
 use crate::state::ApiState;
 

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 
-use crate::response::answers::REVALIDATE;
+use crate::response::cache::REVALIDATE;
 
 /// What the page may load and do: its own files, styles that it writes, images that it draws.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; \

@@ -13,7 +13,7 @@ use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
 use crate::request::conditional::IfNoneMatch;
-use crate::response::answers::{Answer, Question};
+use crate::response::cache::{CacheKey, CachedResponse};
 use crate::state::{ApiState, MIN_SEQ, within};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
@@ -47,13 +47,13 @@ pub(crate) async fn handle(
             return Ok(explain::answer(&state.services.query.explain_count(&schema, filter).await?));
         }
         let text = format!("count {filter}");
-        let question = Question { schema: &schema, query: &text, representation: None };
+        let cache_key = CacheKey { schema: &schema, query: &text, representation: None };
         let make = async {
             slow::note(&request, Shape::of_filter("count", &schema, &filter));
             let count = within(state.settings().query_timeout, state.services.query.count(&schema, &filter)).await?;
-            Answer::json(&Count { count })
+            CachedResponse::json(&Count { count })
         };
-        answer(&state, &request, question, make).await
+        answer(&state, &request, cache_key, make).await
     };
     state.with_schema_to_read(&name, &parameters, count).await
 }

@@ -20,7 +20,7 @@ use crate::query_string::{Parameters, page_request, record_query};
 use crate::representation::accept::{FORMAT, Representation};
 use crate::representation::output::{Output, compressed};
 use crate::request::conditional::IfNoneMatch;
-use crate::response::answers::{Answer, Question};
+use crate::response::cache::{CacheKey, CachedResponse};
 use crate::state::{ApiState, MIN_SEQ, within};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
@@ -133,9 +133,9 @@ pub(crate) async fn handle(
         }
         asked.check(&schema)?;
         let text = asked.to_string();
-        let question = Question { schema: &schema, query: &text, representation: Some(representation) };
+        let cache_key = CacheKey { schema: &schema, query: &text, representation: Some(representation) };
         let make = make_page(&state, &request, &schema, asked, representation);
-        answer(&state, &request, question, make).await
+        answer(&state, &request, cache_key, make).await
     };
     state.with_schema_to_read(&name, &parameters, page).await
 }
@@ -146,7 +146,7 @@ async fn make_page(
     schema: &Arc<Schema>,
     asked: PageRequest,
     representation: Representation,
-) -> Result<Answer, ApiError> {
+) -> Result<CachedResponse, ApiError> {
     slow::note(request, Shape::of_query("page", schema, &asked.query, Some(asked.limit)));
     let (limit, start) = (asked.limit, asked.start.clone());
     let _reservation = state.admit_page(limit).await?;
@@ -161,7 +161,7 @@ pub(super) async fn encoded(
     limit: u64,
     start: &PageStart,
     representation: Representation,
-) -> Result<Answer, ApiError> {
+) -> Result<CachedResponse, ApiError> {
     let (tail, total) = match representation.media_type.format {
         BodyFormat::JsonArray => (Some(PagePlace::of(&page, limit, start)), None),
         _ => (None, page.total),
@@ -174,7 +174,7 @@ pub(super) async fn encoded(
         let body = blocking::run(move || body(&page, tail.as_ref(), &representation));
         timed(Stage::Encode, body).await.map_err(Error::from)?
     };
-    let answer = Answer::new(body.map_err(Error::from)?).with_records(records);
+    let answer = CachedResponse::new(body.map_err(Error::from)?).with_records(records);
     Ok(match total {
         Some(total) => answer.with_header(TOTAL_COUNT, total),
         None => answer,

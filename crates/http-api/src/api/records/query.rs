@@ -16,7 +16,7 @@ use crate::representation::accept::{FORMAT, Representation};
 use crate::request::body;
 use crate::request::conditional::IfNoneMatch;
 use crate::request::query_body::{Asked, QueryBody};
-use crate::response::answers::Question;
+use crate::response::cache::CacheKey;
 use crate::state::{ApiState, MIN_SEQ, within};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
@@ -67,8 +67,8 @@ pub(crate) async fn handle(
                     let page = within(at_most, service.page(schema, asked)).await?;
                     page::encoded(page, limit, &start, representation).await
                 };
-                let question = Question { schema, query: &text, representation: Some(representation) };
-                answer(&state, &request, question, make).await
+                let cache_key = CacheKey { schema, query: &text, representation: Some(representation) };
+                answer(&state, &request, cache_key, make).await
             }
             Asked::Groups(aggregation) => {
                 let text = document.identity(|| format!("groups {}", document.json));
@@ -80,8 +80,8 @@ pub(crate) async fn handle(
                     let page = Page { records: groups, has_more, next: None, total: None };
                     page::encoded(page, limit, &start, representation).await
                 };
-                let question = Question { schema, query: &text, representation: Some(representation) };
-                answer(&state, &request, question, make).await
+                let cache_key = CacheKey { schema, query: &text, representation: Some(representation) };
+                answer(&state, &request, cache_key, make).await
             }
         }
     };

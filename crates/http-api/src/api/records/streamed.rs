@@ -18,7 +18,7 @@ use crate::limits::admission::Admitted;
 use crate::query_string::Parameters;
 use crate::representation::accept::Representation;
 use crate::representation::output::Output;
-use crate::response::answers::represented;
+use crate::response::cache::represented;
 use crate::response::disposition;
 use crate::state::{ApiState, within};
 use crate::telemetry::request_id::request_id;

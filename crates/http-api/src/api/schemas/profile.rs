@@ -15,7 +15,7 @@ use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query};
 use crate::request::conditional::IfNoneMatch;
-use crate::response::answers::{Answer, Question};
+use crate::response::cache::{CacheKey, CachedResponse};
 use crate::state::{ApiState, MIN_SEQ, within};
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
@@ -158,13 +158,13 @@ pub(crate) async fn handle(
         let asked = ProfileRequest { fields: fields.cloned().collect(), filter: query.filter };
         let names: Vec<&str> = asked.fields.iter().map(Field::name).collect();
         let text = format!("profile {} {}", names.join(","), asked.filter);
-        let question = Question { schema: &schema, query: &text, representation: None };
+        let cache_key = CacheKey { schema: &schema, query: &text, representation: None };
         let make = async {
             slow::note(&request, Shape::of_filter("profile", &schema, &asked.filter));
             let profile = within(state.settings().query_timeout, state.services.query.profile(&schema, &asked)).await?;
-            Answer::json(&DataProfile::from(&profile))
+            CachedResponse::json(&DataProfile::from(&profile))
         };
-        answer(&state, &request, question, make).await
+        answer(&state, &request, cache_key, make).await
     };
     state.with_schema_to_read(&name, &parameters, profile).await
 }

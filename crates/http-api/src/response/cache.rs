@@ -34,7 +34,7 @@ const OVERHEAD_BYTES: usize = 512;
 
 /// What is asked, but for the commit that answers it.
 #[derive(Clone, Copy)]
-pub(crate) struct Question<'q> {
+pub(crate) struct CacheKey<'q> {
     pub(crate) schema: &'q Arc<Schema>,
     /// The query, exactly: the same text only where the answers are equal. It holds values, so it is never logged.
     pub(crate) query: &'q str,
@@ -42,9 +42,9 @@ pub(crate) struct Question<'q> {
     pub(crate) representation: Option<Representation>,
 }
 
-/// An answer, but for the headers that follow from its question.
+/// An answer, but for the headers that follow from its cache key.
 #[derive(Clone)]
-pub(crate) struct Answer {
+pub(crate) struct CachedResponse {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The cursor of the next page. The link to it is of each request's own URL.
     next: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl CachedResponse {
     pub(crate) fn new(body: Bytes) -> Self {
         // Without the spare room that its buffer was given, which would be kept with it.
         let body = Vec::from(body).into_boxed_slice().into();
@@ -95,9 +95,9 @@ impl Answer {
     }
 
     /// As it is sent.
-    pub(crate) fn response(self, request: &HttpRequest, question: Question<'_>, tag: &str) -> HttpResponse {
+    pub(crate) fn response(self, request: &HttpRequest, cache_key: CacheKey<'_>, tag: &str) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        match &question.representation {
+        match &cache_key.representation {
             Some(representation) => {
                 response = represented(response, representation);
             }
@@ -118,23 +118,23 @@ impl Answer {
 
 /// The answers that are kept, those used last first, in memory of so many bytes.
 #[derive(Clone)]
-pub(crate) struct Answers {
+pub(crate) struct ResponseCache {
     /// By tag; `None` when nothing is kept.
-    kept: Option<Cache<String, Answer>>,
+    kept: Option<Cache<String, CachedResponse>>,
     /// Most bytes of an answer that is kept.
     max_answer_bytes: u64,
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
 }
 
-impl Answers {
+impl ResponseCache {
     /// Keeps up to `max_bytes`; nothing when that is 0.
     pub(crate) fn new(max_bytes: u64) -> Self {
         let kept = (max_bytes > 0).then(|| {
             Cache::builder()
                 .max_capacity(max_bytes)
-                .weigher(|tag: &String, answer: &Answer| u32::try_from(answer.size(tag)).unwrap_or(u32::MAX))
-                // Answers of an earlier commit are used no more, however often they were.
+                .weigher(|tag: &String, answer: &CachedResponse| u32::try_from(answer.size(tag)).unwrap_or(u32::MAX))
+                // ResponseCache of an earlier commit are used no more, however often they were.
                 .eviction_policy(EvictionPolicy::lru())
                 .build()
         });
@@ -151,7 +151,7 @@ impl Answers {
     }
 
     /// The answer of a tag, if it is kept.
-    pub(crate) fn get(&self, tag: &str) -> Option<Answer> {
+    pub(crate) fn get(&self, tag: &str) -> Option<CachedResponse> {
         let found = self.kept.as_ref()?.get(tag);
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.inc();
@@ -159,7 +159,7 @@ impl Answers {
     }
 
     /// Keeps the answer of a tag, in place of those used longest ago.
-    pub(crate) fn keep(&self, tag: String, answer: &Answer) {
+    pub(crate) fn keep(&self, tag: String, answer: &CachedResponse) {
         let Some(kept) = self.kept.as_ref().filter(|_| answer.size(&tag) as u64 <= self.max_answer_bytes) else {
             return;
         };
@@ -169,9 +169,9 @@ impl Answers {
     }
 }
 
-impl fmt::Debug for Answers {
+impl fmt::Debug for ResponseCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answers").field("max_answer_bytes", &self.max_answer_bytes).finish_non_exhaustive()
+        f.debug_struct("ResponseCache").field("max_answer_bytes", &self.max_answer_bytes).finish_non_exhaustive()
     }
 }
 
@@ -186,8 +186,8 @@ pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Re
 
 /// The number of the commit, then 128 bits of SHA-256 over everything else. A weak tag: while a commit is becoming
 /// visible, an answer under the number before it may show it already.
-pub(crate) fn tag(question: Question<'_>, commit_seq: u64) -> String {
-    let Question { schema, query, representation } = question;
+pub(crate) fn tag(cache_key: CacheKey<'_>, commit_seq: u64) -> String {
+    let CacheKey { schema, query, representation } = cache_key;
     let (format, compression) = representation.map_or(("", ""), |chosen| {
         (chosen.media_type.name, chosen.compression.map_or("", |compression| compression.name()))
     });
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_gone_when_the_next_answer_is_kept() {
-        let answers = Answers::new(64 << 10);
+        let answers = ResponseCache::new(64 << 10);
         for number in 0..60 {
-            answers.keep(format!("{number}"), &Answer::new(vec![0; 2 << 10].into()));
+            answers.keep(format!("{number}"), &CachedResponse::new(vec![0; 2 << 10].into()));
             let kept = answers.kept.as_ref().unwrap();
             let size: usize = kept.iter().map(|(tag, answer)| answer.size(&tag)).sum();
             assert!(size <= 64 << 10, "{size} bytes after {number}");
