@@ -134,7 +134,7 @@ impl ResponseCache {
             Cache::builder()
                 .max_capacity(max_bytes)
                 .weigher(|tag: &String, answer: &CachedResponse| u32::try_from(answer.size(tag)).unwrap_or(u32::MAX))
-                // ResponseCache of an earlier commit are used no more, however often they were.
+                // Answers of an earlier commit are used no more, however often they were.
                 .eviction_policy(EvictionPolicy::lru())
                 .build()
         });

@@ -18,7 +18,7 @@ use crate::state::ApiState;
 
 /// What a browser may do with an answer: show it. The page that shows the API has a policy of its own.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-const NOT_KEPT: &str = "no-store";
+pub(super) const NOT_KEPT: &str = "no-store";
 /// A year.
 const TRANSPORT: &str = "max-age=31536000";
 
@@ -59,21 +59,25 @@ pub(crate) async fn harden(
     let is_secure = state.settings().tls.is_some();
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &'static str| {
+    for (name, value) in of_every_answer(is_secure) {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
-    };
-    // ResponseCache are made when they are asked for; no part of one can be had.
-    set(ACCEPT_RANGES, "none");
-    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(REFERRER_POLICY, "no-referrer");
-    set(CONTENT_SECURITY_POLICY, POLICY);
-    if is_secure {
-        set(STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }
     set_cache_control(headers);
     Ok(response)
+}
+
+/// What every answer has, unless it says otherwise itself.
+pub(super) fn of_every_answer(is_secure: bool) -> impl Iterator<Item = (HeaderName, &'static str)> {
+    let headers = [
+        // Answers are made when they are asked for; no part of one can be had.
+        (ACCEPT_RANGES, "none"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    headers.into_iter().chain(is_secure.then_some((STRICT_TRANSPORT_SECURITY, TRANSPORT)))
 }
 
 fn set_cache_control(headers: &mut HeaderMap) {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use actix_web::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web;
 use eider_application::ErrorCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -19,9 +20,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
+use super::headers::{NOT_KEPT, of_every_answer};
 use crate::error::{ApiError, PROBLEM_JSON, status_of};
 use crate::state::ApiState;
 use crate::telemetry::metrics::Endpoint;
+use crate::telemetry::request_id::REQUEST_ID;
 use crate::transport::connections::Connection;
 
 /// Longest empty answer of the HTTP library.
@@ -57,14 +60,16 @@ impl Unreadable {
         // A problem has text, numbers and lists of them, which all are JSON.
         let body = serde_json::to_string(&error.problem(&id)).unwrap_or_default();
         let mut head = format!("HTTP/1.1 {status}\r\n");
-        for (name, value) in [
-            ("content-type", PROBLEM_JSON),
-            ("content-length", &body.len().to_string()),
-            ("connection", "close"),
-            ("cache-control", "no-store"),
-            ("x-content-type-options", "nosniff"),
-            ("x-request-id", &id),
-        ] {
+        let length = body.len().to_string();
+        let own: [(_, &str); 5] = [
+            (CONTENT_TYPE, PROBLEM_JSON),
+            (CONTENT_LENGTH, &length),
+            (CONNECTION, "close"),
+            (CACHE_CONTROL, NOT_KEPT),
+            (REQUEST_ID, &id),
+        ];
+        let every = of_every_answer(self.state.settings().tls.is_some()).map(|(name, value)| (name, value as &str));
+        for (name, value) in own.into_iter().chain(every) {
             // Writing to a string cannot fail.
             let _ = write!(head, "{name}: {value}\r\n");
         }

@@ -34,6 +34,7 @@ fn problem(text: &str) -> (u16, Json) {
     let has = |line: &str| assert!(head.lines().any(|found| found.eq_ignore_ascii_case(line)), "{line}: {head}");
     has("content-type: application/problem+json");
     has("connection: close");
+    has("referrer-policy: no-referrer");
     has(&format!("content-length: {}", body.len()));
     let problem: Json = serde_json::from_str(body).unwrap();
     has(&format!("x-request-id: {}", problem["instance"].as_str().unwrap()));
