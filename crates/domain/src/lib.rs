@@ -19,7 +19,7 @@ mod violation;
 
 pub use access::{Grant, PatternError, SchemaPattern, Verb};
 pub use evolution::{Demand, DemandKind, Evolution, NewKey, widened};
-pub use names::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName, UnknownName, nearest};
+pub use names::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName, UnknownName, abbreviate, nearest};
 pub use quality::{
     Category, Check, Finding, LetterCase, MAX_RULES, Mended, Rule, RuleSet, StandardForm, WHITE_SPACE, chains, mended,
     refusal,

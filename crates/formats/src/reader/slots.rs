@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use eider_domain::{Schema, Slot, SystemField, nearest};
+use eider_domain::{Schema, Slot, SystemField, abbreviate, nearest};
 
 /// The slots of columns by their names, without regard to case; none of a column that is the server's where those are
 /// passed over.
@@ -28,7 +28,7 @@ pub(crate) fn slots_of<'n>(
         if taken.insert(place) {
             Ok(Some(slot))
         } else {
-            Err(format!("the column `{}` is given twice; case does not count", shown(name)))
+            Err(format!("the column `{}` is given twice; case does not count", abbreviate(name)))
         }
     };
     names.into_iter().map(slot_of).collect()
@@ -47,7 +47,7 @@ fn slot_of(schema: &Schema, name: &str) -> Result<Slot, String> {
             {
                 return Err(format!(
                     "the schema has no property for the column `{}`; cells are between commas here, not {}",
-                    shown(name),
+                    abbreviate(name),
                     separators
                 ));
             }
@@ -60,16 +60,7 @@ fn slot_of(schema: &Schema, name: &str) -> Result<Slot, String> {
             }
             let names = schema.properties().iter().map(|property| property.name.as_str());
             let hint = nearest(name, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            Err(format!("the schema has no property for the column `{}`{hint}", shown(name)))
+            Err(format!("the schema has no property for the column `{}`{hint}", abbreviate(name)))
         }
-    }
-}
-
-/// At most 64 characters of a text that a client sent, so that a message stays a message.
-pub(crate) fn shown(text: &str) -> String {
-    const SHOWN: usize = 64;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -1,10 +1,10 @@
 //! Which column of a body holds which property, and which Arrow types a property takes.
 
 use arrow_schema::{DataType as ArrowType, Schema as ArrowSchema};
-use eider_domain::{DataType, RecordCheck, Schema, Slot, ValueRef};
+use eider_domain::{DataType, RecordCheck, Schema, Slot, ValueRef, abbreviate};
 
 use super::size::FIXED_BYTES;
-use crate::reader::slots::{shown, slots_of};
+use crate::reader::slots::slots_of;
 
 /// Where the columns of a body belong.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl ColumnPlan {
             if !takes(data_type, field.data_type()) {
                 return Err(format!(
                     "the column `{}` is of the Arrow type {}, which cannot hold {data_type}; send {}",
-                    shown(field.name()),
-                    shown(&field.data_type().to_string()),
+                    abbreviate(field.name()),
+                    abbreviate(&field.data_type().to_string()),
                     accepted_types(data_type),
                 ));
             }

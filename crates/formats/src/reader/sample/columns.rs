@@ -2,11 +2,10 @@
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use eider_domain::{DataType, Value};
+use eider_domain::{DataType, Value, abbreviate};
 
 use super::{Fit, Identity, Survey};
 use crate::reader::columnar::{Arrival, ColumnSource, Trial, arrival, candidates, fitting_rows};
-use crate::reader::slots::shown;
 use crate::reader::{ReadError, ReadLimits};
 
 /// The first rows of a body.
@@ -54,7 +53,7 @@ impl ColumnSample {
         for field in columns.fields() {
             let types = candidates(field.data_type());
             if types.is_empty() {
-                let (name, found) = (shown(field.name()), shown(&field.data_type().to_string()));
+                let (name, found) = (abbreviate(field.name()), abbreviate(&field.data_type().to_string()));
                 let detail = format!("the column `{name}` is of the Arrow type {found}, which no property can hold");
                 return Err(ReadError::MalformedBody { detail });
             }
