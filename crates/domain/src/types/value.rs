@@ -106,7 +106,7 @@ impl<'a> ValueRef<'a> {
             | Self::Date(_)
             | Self::Time(_)
             | Self::Datetime(_)
-            | Self::Uuid(_) => self.clone().into_owned(),
+            | Self::Uuid(_) => self.clone(),
         }
     }
 
