@@ -25,7 +25,7 @@ use futures::future::OptionFuture;
 use rustls::ServerConfig;
 
 use super::expect::{Application, Expect, Resumed};
-use super::unreadable::{Guarded, Io, Unreadable};
+use super::unreadable::{Guarded, Io, LINGER, Unreadable};
 use super::{admit, head, headers, long_text, observe, protect};
 use crate::settings::LiveSettings;
 use crate::state::ApiState;
@@ -36,8 +36,6 @@ use crate::{HttpSettings, Services, api};
 /// Unsent bytes of a response above which its body is asked for no more. A stream that breaks loses no more than
 /// this of what it has already written.
 const WRITE_BUFFER_BYTES: usize = 1024;
-/// How long what a client goes on sending is read and thrown away, once it was answered and before its connection is closed.
-const LINGER: Duration = Duration::from_secs(3);
 /// How often clients that are idle are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use actix_web::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web;
 use eider_application::ErrorCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,8 +34,8 @@ const MAX_BARE_BYTES: usize = 160;
 const BARE_HEADERS: [&str; 3] = ["content-length", "connection", "date"];
 /// How much of what was read last is kept, to say what is wrong with it.
 const KEPT_BYTES: usize = 1 << 10;
-/// How long, and how much, is read once the last answer is sent.
-const LINGER: Duration = Duration::from_secs(3);
+/// How long, and how much, a client's rest is read and thrown away between the last answer and the end of its connection.
+pub(super) const LINGER: Duration = Duration::from_secs(3);
 const MAX_LINGER_BYTES: u64 = 1 << 20;
 /// Most connections of a worker that are read from only to be closed. Beyond them connections are closed at once.
 const MAX_LINGERING: usize = 256;
@@ -103,12 +104,8 @@ fn malformed(sent: &[u8]) -> String {
     let url = line.get(target..version.unwrap_or(line.len())).unwrap_or_default();
     if let Some(at) = url.iter().position(|byte| !is_url_byte(*byte)) {
         let character = String::from_utf8_lossy(&url[at..]).chars().next().unwrap_or_default();
-        let mut encoded = String::new();
-        for byte in character.to_string().bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        let byte = at + 1;
+        let (byte, text) = (at + 1, character.to_string());
+        let encoded = utf8_percent_encode(&text, NON_ALPHANUMERIC);
         return format!("byte {byte} of the URL begins {character:?}, which a URL has as `{encoded}`");
     }
     let head = String::from_utf8_lossy(sent).to_ascii_lowercase();

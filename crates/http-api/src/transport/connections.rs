@@ -154,11 +154,6 @@ impl Connection {
         self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Takes note that some of an answer was made.
-    fn progressed(&self) {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner).progress = Instant::now();
-    }
-
     /// Takes note that some of an answer was sent, or that the client takes nothing for now.
     pub(crate) fn sent(&self, is_blocked: bool) {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
@@ -335,11 +330,9 @@ impl MessageBody for Watched {
             let has_left = this.left.as_mut().is_some_and(|left| left.as_mut().poll(context).is_ready());
             return if has_left { Poll::Ready(Some(Err(Box::new(Left)))) } else { Poll::Pending };
         }
-        if let Some(busy) = &this.busy {
-            busy.connection.progressed();
-            if this.is_ended_by_closing && matches!(polled, Poll::Ready(Some(Err(_)))) {
-                busy.connection.reset_when_closed();
-            }
+        let is_broken = this.is_ended_by_closing && matches!(polled, Poll::Ready(Some(Err(_))));
+        if let Some(busy) = this.busy.as_ref().filter(|_| is_broken) {
+            busy.connection.reset_when_closed();
         }
         polled
     }
