@@ -219,7 +219,7 @@ fn finish(directory: &Path, receipt: BackupReceipt) -> Result<Manifest> {
         schemas: schemas.collect(),
     };
     let described = directory.join(MANIFEST_PARTIAL);
-    let mut file = File::create(&described).context("cannot create the manifest")?;
+    let mut file = File::create_new(&described).context("cannot create the manifest")?;
     serde_json::to_writer_pretty(&mut file, &manifest).context("cannot write the manifest")?;
     file.sync_all().context("cannot write the manifest")?;
     fs::rename(&partial, &whole).context("cannot name the copy")?;
