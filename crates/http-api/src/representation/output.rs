@@ -94,6 +94,32 @@ impl Output {
     }
 }
 
+/// An answer that was not made by an [`Output`] and is compressed piece by piece.
+#[derive(Debug)]
+pub(crate) struct Pieces(Compressor);
+
+impl Pieces {
+    /// # Errors
+    /// `Internal` when there is no memory for it.
+    pub(crate) fn new(compression: Compression) -> Result<Self, StoreError> {
+        Compressor::new(Some(compression)).map(Self).map_err(uncompressed)
+    }
+
+    /// # Errors
+    /// `Internal` when it cannot be compressed.
+    pub(crate) fn piece(&mut self, plain: &[u8]) -> Result<Bytes, StoreError> {
+        self.0.piece(plain.to_vec()).map(Bytes::from).map_err(uncompressed)
+    }
+
+    /// The last piece.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be compressed.
+    pub(crate) fn end(&mut self) -> Result<Bytes, StoreError> {
+        self.0.last_piece(Vec::new()).map(Bytes::from).map_err(uncompressed)
+    }
+}
+
 /// A whole answer that was not made by an [`Output`].
 ///
 /// # Errors

@@ -53,6 +53,32 @@ async fn failures_beyond_the_cap_are_read_in_full_from_the_report() {
 }
 
 #[tokio::test]
+async fn a_report_is_compressed_as_its_client_likes() {
+    let app = app_naming(3).await;
+    let receipt = post(&app, PARTIAL, "{}\n".repeat(5_000)).await.json();
+    let path = format!("/api/v1/imports/{}/failures", receipt["import_id"].as_str().unwrap());
+    reads_the_same_compressed(&app, &path).await;
+}
+
+/// Asks for an answer as it is and compressed, and compares what is in them.
+pub(crate) async fn reads_the_same_compressed(app: &TestApp, path: &str) {
+    let plain = app.get(path).await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    for coding in ["gzip", "zstd"] {
+        let answer = app.request("GET", path).header("accept-encoding", coding).send().await.unwrap();
+        assert_eq!(answer.headers()["content-encoding"], coding);
+        assert_eq!(answer.headers()["vary"], "accept-encoding");
+        let bytes = answer.bytes().await.unwrap();
+        assert!(bytes.len() < plain.text.len(), "{} of {}", bytes.len(), plain.text.len());
+        let text = match coding {
+            "gzip" => std::io::read_to_string(flate2::read::MultiGzDecoder::new(&bytes[..])).unwrap(),
+            _ => String::from_utf8(zstd::decode_all(&bytes[..]).unwrap()).unwrap(),
+        };
+        assert_eq!(text, plain.text, "{coding}");
+    }
+}
+
+#[tokio::test]
 async fn a_receipt_that_names_every_failure_has_no_report() {
     let app = app_naming(3).await;
     let receipt = post(&app, PARTIAL, "{}\n".repeat(3)).await.json();

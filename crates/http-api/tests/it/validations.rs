@@ -7,6 +7,7 @@ use eider_testkit::Operation;
 use serde_json::{Value as Json, json};
 
 use crate::app::{Answer, TestApp};
+use crate::imports::reads_the_same_compressed;
 
 const VALIDATIONS: &str = "/api/v1/schemas/flights/validations";
 /// Longer than the call that starts a validation waits.
@@ -83,6 +84,13 @@ async fn a_small_validation_is_answered_with_what_it_found() {
     assert!(document["rules"].as_array().unwrap().iter().all(|rule| rule["elapsed_ms"].as_f64().unwrap() >= 0.0));
     assert_eq!(app.get(&path_of(&document)).await.json(), document);
     assert_eq!(app.get(VALIDATIONS).await.json(), json!({"data": [document]}));
+}
+
+#[tokio::test]
+async fn issues_are_compressed_as_their_client_likes() {
+    let app = app().await;
+    let validation = start(&app, &rules()).await.json();
+    reads_the_same_compressed(&app, &format!("{}/issues", path_of(&validation))).await;
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
 //! `GET /imports/{id}/failures`: everything that was wrong with the body of a bulk call.
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{BodyFormat, ErrorCode};
+use eider_application::ErrorCode;
 use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::query_string::Parameters;
-use crate::representation::media_type::MediaType;
 use crate::request::access;
+use crate::response::lines;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]
@@ -39,9 +38,6 @@ pub(crate) async fn handle(
     Parameters::parse(request.query_string(), &[], false)?;
     let id = Uuid::try_parse(&id)
         .map_err(|_| ApiError::new(ErrorCode::ReportNotFound, "there is no such import: its id is a UUID"))?;
-    let lines = state.services.ingest.failure_report(id, &access::principal(&request)?).await?;
-    Ok(HttpResponse::Ok()
-        .content_type(MediaType::of(BodyFormat::Ndjson).content_type())
-        .insert_header((CACHE_CONTROL, "private"))
-        .streaming(lines))
+    let report = state.services.ingest.failure_report(id, &access::principal(&request)?).await?;
+    lines::ndjson(&request, report)
 }

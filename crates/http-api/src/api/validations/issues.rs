@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use eider_application::{BodyFormat, blocking};
+use eider_application::blocking;
 use eider_domain::{Rule, Severity};
 use futures::TryStreamExt;
 
@@ -16,7 +15,7 @@ use crate::api::openapi;
 use crate::api::schemas::definition;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
-use crate::representation::media_type::MediaType;
+use crate::response::lines;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]
@@ -52,20 +51,17 @@ pub(crate) async fn handle(
     let job = find(&state, &path).await?;
     let rules = job.rules().rules();
     let chosen = chosen(&parameters, rules)?;
-    let lines: Arc<[IssueLines]> = rules.iter().map(IssueLines::new).collect();
+    let writers: Arc<[IssueLines]> = rules.iter().map(IssueLines::new).collect();
     let write = move |(rule, batch): (usize, RecordBatch)| {
-        let lines = Arc::clone(&lines);
+        let writers = Arc::clone(&writers);
         blocking::run(move || {
             let mut out = Vec::new();
-            lines.get(rule).into_iter().for_each(|lines: &IssueLines| lines.write(&batch, &mut out));
+            writers.get(rule).into_iter().for_each(|writer: &IssueLines| writer.write(&batch, &mut out));
             Bytes::from(out)
         })
     };
     let issues = state.services.validations.issues(&job, chosen)?.and_then(write);
-    Ok(HttpResponse::Ok()
-        .content_type(MediaType::of(BodyFormat::Ndjson).content_type())
-        .insert_header((CACHE_CONTROL, "private"))
-        .streaming(issues))
+    lines::ndjson(&request, issues)
 }
 
 /// The places of the rules that `rule`, `property` and `severity` choose.
