@@ -30,7 +30,13 @@ use crate::telemetry::slow;
 #[expect(dead_code, reason = "they are described, and read one by one")]
 pub(super) struct Once {
     /// What the client calls this call: a repeat within 24 hours stores nothing and has the same answer.
-    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]([ -~]*[!-~])?$"
+    )]
     idempotency_key: Option<String>,
 }
 
@@ -197,8 +203,9 @@ pub(super) fn verb(options: &BulkOptions) -> Verb {
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim().trim_matches('"');
-    if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY {
-        let detail = format!("`Idempotency-Key` takes 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters");
+    let is_printable = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !is_printable {
+        let detail = format!("`Idempotency-Key` takes 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters");
         return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
     }
     let client = access::principal(request)?.key_id();
