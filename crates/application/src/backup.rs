@@ -2,19 +2,20 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use eider_domain::{RecordId, temporal::datetime_text};
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ports::key_id::hexadecimal;
 use crate::runtime::blocking;
-use crate::{Backup, Clock, DigestFile, Error, IdGenerator, Store, StoreError, StoreErrorKind, offered};
+use crate::{Backup, BackupPieces, Clock, DigestFile, Error, IdGenerator, Store, StoreError, StoreErrorKind, offered};
 
 /// Receipts that are kept.
 const RECEIPTS: usize = 16;
@@ -26,6 +27,15 @@ pub struct BackupService {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     receipts: Arc<Mutex<VecDeque<BackupReceipt>>>,
+    newest: Arc<Mutex<Option<BegunBackup>>>,
+}
+
+/// A copy that was begun, whether or not it was sent to its end.
+#[derive(Debug, Clone)]
+struct BegunBackup {
+    id: String,
+    token: u64,
+    bytes: u64,
 }
 
 /// What a copy that was taken to its end holds.
@@ -57,7 +67,7 @@ pub struct BackedUpSchema {
 impl BackupService {
     /// The use cases over a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
-        Self { store, clock, ids, receipts: Arc::default() }
+        Self { store, clock, ids, receipts: Arc::default(), newest: Arc::default() }
     }
 
     /// Begins a copy; its id, under which its receipt will be found once the last piece was taken.
@@ -68,7 +78,10 @@ impl BackupService {
     pub async fn begin(&self) -> Result<(String, Backup), Error> {
         let id = self.ids.next_ids(1).first().map(RecordId::to_string).unwrap_or_default();
         let taken_at = datetime_text(self.clock.now().as_micros());
-        let Backup { bytes, schemas, writes_held, pieces } = offered(self.store.backups(), "backups")?.backup().await?;
+        let Backup { bytes, schemas, writes_held, token, pieces } =
+            offered(self.store.backups(), "backups")?.backup().await?;
+        let begun = BegunBackup { id: id.clone(), token, bytes };
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
         let named = schemas.iter().map(|(name, seq)| BackedUpSchema { name: name.to_string(), commit_seq: *seq });
         let receipt = BackupReceipt {
             id: id.clone(),
@@ -81,7 +94,29 @@ impl BackupService {
         let progress =
             Progress { pieces, digest: Sha256::new(), left: bytes, receipt, receipts: Arc::clone(&self.receipts) };
         let pieces = stream::try_unfold(progress, next_piece).boxed();
-        Ok((id, Backup { bytes, schemas, writes_held, pieces }))
+        Ok((id, Backup { bytes, schemas, writes_held, token, pieces }))
+    }
+
+    /// Bytes of the copy that was begun last, if it has this id.
+    pub fn bytes_of(&self, id: &str) -> Option<u64> {
+        self.begun(id).map(|begun| begun.bytes)
+    }
+
+    /// A part of the copy that was begun last, if it has this id and the store can still read it. A copy that is put together
+    /// of parts has no receipt.
+    ///
+    /// # Errors
+    /// `Unavailable` with the budget `backups` while a copy is read; `Unsupported`.
+    pub async fn part(&self, id: &str, range: Range<u64>) -> Result<Option<BackupPieces>, Error> {
+        match self.begun(id) {
+            Some(begun) => Ok(offered(self.store.backups(), "backups")?.read_again(begun.token, range).await?),
+            None => Ok(None),
+        }
+    }
+
+    fn begun(&self, id: &str) -> Option<BegunBackup> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.as_ref().filter(|begun| begun.id == id).cloned()
     }
 
     /// Takes a copy into a new file.
@@ -114,7 +149,7 @@ fn lock(receipts: &Mutex<VecDeque<BackupReceipt>>) -> MutexGuard<'_, VecDeque<Ba
 
 /// A copy that is being taken.
 struct Progress {
-    pieces: BoxStream<'static, Result<Bytes, StoreError>>,
+    pieces: BackupPieces,
     digest: Sha256,
     /// Bytes that are still to come.
     left: u64,

@@ -11,7 +11,6 @@ macro_rules! error_codes {
     ($($variant:ident = $code:literal, $title:literal;)*) => {
         /// The stable code of a failure, independent of HTTP.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
         pub enum ErrorCode {
             $(#[doc = $title] $variant,)*
         }
@@ -74,6 +73,7 @@ error_codes! {
     PayloadTooLarge = "payload_too_large", "The body is larger than it may be";
     TooManyRecords = "too_many_records", "The body has more records than one call may have";
     UriTooLong = "uri_too_long", "The address is longer than it may be";
+    RangeNotSatisfiable = "range_not_satisfiable", "The answer has no such bytes";
     HeadersTooLarge = "headers_too_large", "The head of the request is longer than it may be";
     UnsupportedMediaType = "unsupported_media_type", "The body has a media type that is not read here";
     SchemaInvalid = "schema_invalid", "The schema definition is not valid";
@@ -115,7 +115,6 @@ impl fmt::Display for ErrorCode {
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// No schema has the name.
     #[error("there is no schema `{name}`")]

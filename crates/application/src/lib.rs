@@ -38,11 +38,11 @@ pub use ingest::{
 };
 pub(crate) use ports::offered;
 pub use ports::{
-    ANSWER_LIFETIME, Access, Aggregator, AnswerDraft, AnswerToKeep, Backup, BackupMethod, BackupSource, BatchWriter,
-    CONTRADICTION_SAMPLE, Change, ChangeOutcome, Clock, CommitLog, CommitOutcome, CommitReceipt, CommitTerms,
-    ConflictingKey, Conflicts, Contradiction, DataProfile, DeleteOutcome, Distribution, DraftFailures, Durability,
-    EndedWrite, EvolutionOutcome, EvolutionRequest, Explainer, FailureReport, FailureReports, FieldProfile, Figure,
-    IdGenerator, IdOrigin, IdempotencyRecord, IdempotencyRecords, IdentityStatistics, IndexEstimate, IndexHint,
+    ANSWER_LIFETIME, Access, Aggregator, AnswerDraft, AnswerToKeep, Backup, BackupMethod, BackupPieces, BackupSource,
+    BatchWriter, CONTRADICTION_SAMPLE, Change, ChangeOutcome, Clock, CommitLog, CommitOutcome, CommitReceipt,
+    CommitTerms, ConflictingKey, Conflicts, Contradiction, DataProfile, DeleteOutcome, Distribution, DraftFailures,
+    Durability, EndedWrite, EvolutionOutcome, EvolutionRequest, Explainer, FailureReport, FailureReports, FieldProfile,
+    Figure, IdGenerator, IdOrigin, IdempotencyRecord, IdempotencyRecords, IdentityStatistics, IndexEstimate, IndexHint,
     Indexes, KeyConflict, KeyId, MemoryLimitSource, MemoryProbe, MemoryReading, Metric, MetricUnit, MetricValue,
     OnConflict, POSITION_SEQUENCE, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
     ProfileRequest, Profiler, Progress, ReadPlan, ReadRequest, ReadShape, Reads, RecordReader, RecordStream,

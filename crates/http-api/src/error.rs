@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use eider_application::{Error, ErrorCode};
 use eider_domain::{FilterError, NameError, PropertyName, UnknownField, UnknownName};
@@ -56,6 +56,7 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::PayloadTooLarge | ErrorCode::TooManyRecords => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UriTooLong => StatusCode::URI_TOO_LONG,
         ErrorCode::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ErrorCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::SchemaInvalid
         | ErrorCode::RulesInvalid
@@ -67,8 +68,7 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        // `Internal`, `StoreCorrupt`, and codes that are younger than this table.
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::Internal | ErrorCode::StoreCorrupt => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -153,6 +153,8 @@ pub(crate) struct ApiError {
     /// Members beyond those of every problem.
     members: Option<Box<Map<String, Json>>>,
     allow: Option<String>,
+    /// Bytes of what a range was asked of.
+    ranged_bytes: Option<u64>,
     /// The budget that is used up, where that is the problem.
     budget: Option<&'static str>,
     /// Seconds after which to try again.
@@ -161,8 +163,16 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        let (errors, members) = (Vec::new(), None);
-        Self { code, detail: detail.into(), errors, members, allow: None, budget: None, retry_after: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            members: None,
+            allow: None,
+            ranged_bytes: None,
+            budget: None,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn code(&self) -> ErrorCode {
@@ -206,6 +216,12 @@ impl ApiError {
         let mut error = Self::new(ErrorCode::MethodNotAllowed, format!("this path answers {allow}"));
         error.allow = Some(allow);
         error
+    }
+
+    /// A range that begins behind the end of what has so many bytes, or is empty.
+    pub(crate) fn range_not_satisfiable(bytes: u64) -> Self {
+        let detail = format!("there are {bytes} bytes, and none in the range");
+        Self { ranged_bytes: Some(bytes), ..Self::new(ErrorCode::RangeNotSatisfiable, detail) }
     }
 
     /// The one answer for every key that is missing or not valid.
@@ -255,6 +271,9 @@ impl ApiError {
         response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, allow.as_str()));
+        }
+        if let Some(bytes) = self.ranged_bytes {
+            response.insert_header((CONTENT_RANGE, format!("bytes */{bytes}")));
         }
         if self.code == ErrorCode::Overloaded {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));

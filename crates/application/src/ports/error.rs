@@ -7,7 +7,6 @@ use arrow_schema::ArrowError;
 
 /// What the caller of a store should do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum StoreErrorKind {
     /// What was named does not exist: tell the client.
     NotFound,

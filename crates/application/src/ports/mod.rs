@@ -22,7 +22,7 @@ mod rule_checker;
 mod store;
 mod writer;
 
-pub use backup::{Backup, BackupSource};
+pub use backup::{Backup, BackupPieces, BackupSource};
 pub use capabilities::{BackupMethod, Durability, Indexes, Reads, StoreCapabilities, Writers};
 pub use catalog::{IdentityStatistics, SchemaCatalog, SchemaStatistics};
 pub use change::{Change, ChangeOutcome, CommitReceipt, DeleteOutcome};

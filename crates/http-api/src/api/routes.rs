@@ -112,7 +112,7 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             ]
         ),
         // Copies of everything, and reports of bulk calls.
-        route!(backup::download, Needs(Admin), [EVERYWHERE, &[StorageFull]]),
+        route!(backup::download, Needs(Admin), [EVERYWHERE, &[StorageFull, RangeNotSatisfiable]]),
         route!(backup::receipt, Needs(Admin), [EVERYWHERE, &[BackupNotFound]]),
         route!(imports::failures, Needs(RecordsAppend), [EVERYWHERE, &[ReportNotFound]]),
         // Records.

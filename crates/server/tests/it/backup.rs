@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value as Json, json};
 
 use crate::process::{FLIGHTS, Process, Server, eider, fails, json_of};
@@ -114,6 +115,101 @@ async fn change(base: String, stop: Arc<AtomicBool>) {
         }
         let changed = client.patch(&path).json(&json!({"bucket": bucket})).send().await.unwrap();
         assert_eq!(changed.status(), StatusCode::OK);
+    }
+}
+
+/// Asks for a copy, or for a part of one, until the server has noticed that the client before is gone.
+async fn copy(server: &Server, headers: &[(&str, &str)]) -> Response {
+    loop {
+        let ask = |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
+        let response = headers.iter().fold(server.get("/api/v1/backup"), ask).send().await.unwrap();
+        if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+            return response;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn header<'r>(response: &'r Response, name: &str) -> &'r str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+/// Tag and length of a whole copy.
+fn whole(response: &Response) -> (String, u64) {
+    assert_eq!((response.status(), header(response, "accept-ranges")), (StatusCode::OK, "bytes"));
+    (header(response, "etag").to_owned(), response.content_length().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_was_cut_off_goes_on_where_it_stopped_while_clients_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(&directory.path().join("data")).await;
+    let before = server.count().await;
+    let mut response = copy(&server, &[]).await;
+    let (tag, all) = whole(&response);
+    let mut bytes = response.chunk().await.unwrap().unwrap().to_vec();
+    drop(response);
+    let mut parts = 0;
+    while (bytes.len() as u64) < all {
+        // What is written takes blocks of the file that are free.
+        json_of(server.post("/api/v1/records/flights/bulk", "application/x-ndjson", FLIGHTS), 201).await;
+        let first = bytes.len() as u64;
+        let last = (first + (1 << 20)).min(all) - 1;
+        let response = copy(&server, &[("range", &format!("bytes={first}-{last}")), ("if-range", &tag)]).await;
+        assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
+        assert_eq!(header(&response, "content-range"), format!("bytes {first}-{last}/{all}"));
+        assert_eq!(header(&response, "etag"), tag);
+        bytes.extend(response.bytes().await.unwrap());
+        parts += 1;
+    }
+    assert!(parts > 1, "{all} bytes came at once");
+    let restored = directory.path().join("restored");
+    fs::create_dir(&restored).unwrap();
+    fs::write(restored.join("eider.duckdb"), &bytes).unwrap();
+    let (is_well, report) = examined(&restored);
+    assert!(is_well, "{report}");
+    assert_eq!(Server::start(&restored).count().await, before, "it is as of the moment when it was begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_is_of_the_copy_that_was_begun_last_or_the_answer_is_a_whole_copy() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::with_flights(&directory.path().join("data")).await;
+    let (old, _) = whole(&copy(&server, &[]).await);
+    let (newer, _) = whole(&copy(&server, &[]).await);
+    let weak = format!("W/{newer}");
+    for headers in [
+        vec![("range", "bytes=1-")],
+        vec![("if-range", old.as_str())],
+        vec![("range", "bytes=1-"), ("if-range", old.as_str())],
+        vec![("range", "bytes=1-"), ("if-range", weak.as_str())],
+        vec![("range", "bytes=1-"), ("if-range", "Sat, 29 Oct 1994 19:43:31 GMT")],
+        vec![("range", "bytes=1-"), ("if-range", "no tag")],
+    ] {
+        let (tag, _) = whole(&copy(&server, &headers).await);
+        assert!(tag != old && tag != newer, "{headers:?}");
+    }
+    for range in ["bytes=0-1,4-5", "lines=1-2", "bytes=x", "bytes"] {
+        let (tag, _) = whole(&copy(&server, &[]).await);
+        whole(&copy(&server, &[("range", range), ("if-range", &tag)]).await);
+    }
+
+    let (tag, all) = whole(&copy(&server, &[]).await);
+    for (range, first, last) in [
+        ("bytes=0-9", 0, 9),
+        ("bytes=-7", all - 7, all - 1),
+        ("bytes=5-99999999999999", 5, all - 1),
+        ("bytes=-99999999999999", 0, all - 1),
+    ] {
+        let response = copy(&server, &[("range", range), ("if-range", &tag)]).await;
+        assert_eq!(header(&response, "content-range"), format!("bytes {first}-{last}/{all}"), "{range}");
+        assert_eq!(response.bytes().await.unwrap().len() as u64, last - first + 1, "{range}");
+    }
+    for range in [format!("bytes={all}-"), "bytes=-0".to_owned()] {
+        let response = copy(&server, &[("range", &range), ("if-range", &tag)]).await;
+        assert_eq!(response.status(), StatusCode::RANGE_NOT_SATISFIABLE, "{range}");
+        assert_eq!(header(&response, "content-range"), format!("bytes */{all}"));
+        assert_eq!(response.json::<Json>().await.unwrap()["code"], "range_not_satisfiable");
     }
 }
 

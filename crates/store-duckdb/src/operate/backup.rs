@@ -5,10 +5,11 @@
 //! as it was, as long as no checkpoint is taken. Writers are held for the checkpoint alone.
 
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eider_application::{Backup, StoreError, StoreErrorKind, blocking};
+use eider_application::{Backup, BackupPieces, StoreError, StoreErrorKind, blocking};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -30,9 +31,7 @@ const TRY_EVERY: Duration = Duration::from_millis(100);
 /// `Unavailable` with the budget `backups` while another is taken, and with `checkpoint` when reads keep that back.
 pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
     let copies = Arc::clone(&shared.copies);
-    let place = Arc::clone(&copies.one_at_a_time)
-        .try_acquire_owned()
-        .map_err(|_| StoreError::unavailable("backups", "another backup is being taken"))?;
+    let place = only(&copies)?;
     let file = open(&shared).await?;
     let started = Instant::now();
     loop {
@@ -46,9 +45,8 @@ pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
             drop(locks);
             let writes_held = held.elapsed();
             tracing::info!(backup.bytes = bytes, held_ms = writes_held.as_secs_f64() * 1e3, "store backup");
-            let reading = Reading { copies, file, at: 0, end: bytes, after, _place: place };
-            let pieces = stream::try_unfold(reading, next).map_ok(Into::into).boxed();
-            return Ok(Backup { bytes, schemas, writes_held, pieces });
+            let pieces = read(Reading { copies, file, at: 0, end: bytes, after, _place: place });
+            return Ok(Backup { bytes, schemas, writes_held, token: after, pieces });
         }
         drop(locks);
         match outcome {
@@ -59,6 +57,31 @@ pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
             _ => tokio::time::sleep(TRY_EVERY).await,
         }
     }
+}
+
+/// Bytes of a copy that was begun before, unless a checkpoint was since. Blocks that held nothing then may hold other bytes
+/// now, which is why a part is asked for only by those who have the bytes before it; no reader of the file looks at them.
+///
+/// # Errors
+/// `Unavailable` with the budget `backups` while a copy is read.
+pub(crate) async fn read_again(
+    shared: &Shared,
+    token: u64,
+    range: Range<u64>,
+) -> Result<Option<BackupPieces>, StoreError> {
+    let copies = Arc::clone(&shared.copies);
+    let place = only(&copies)?;
+    if copies.checkpoints() != token {
+        return Ok(None);
+    }
+    let file = open(shared).await?;
+    Ok(Some(read(Reading { copies, file, at: range.start, end: range.end, after: token, _place: place })))
+}
+
+/// The place of the one copy that is read.
+fn only(copies: &Copies) -> Result<OwnedSemaphorePermit, StoreError> {
+    let place = Arc::clone(&copies.one_at_a_time).try_acquire_owned();
+    place.map_err(|_| StoreError::unavailable("backups", "another backup is being taken"))
 }
 
 async fn open(shared: &Shared) -> Result<Arc<File>, StoreError> {
@@ -79,6 +102,16 @@ struct Reading {
     /// How many checkpoints had begun when it was.
     after: u64,
     _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.copies.read_ends(self.at == self.end);
+    }
+}
+
+fn read(reading: Reading) -> BackupPieces {
+    stream::try_unfold(reading, next).map_ok(Into::into).boxed()
 }
 
 async fn next(mut reading: Reading) -> Result<Option<(Vec<u8>, Reading)>, StoreError> {

@@ -1,12 +1,13 @@
 //! The roles that write, and those that tell of what was written.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use duckdb::params_from_iter;
 use eider_application::{
-    Backup, BackupSource, BatchWriter, Change, ChangeOutcome, CommitLog, CommitReceipt, DeleteOutcome,
+    Backup, BackupPieces, BackupSource, BatchWriter, Change, ChangeOutcome, CommitLog, CommitReceipt, DeleteOutcome,
     IdempotencyRecord, IdempotencyRecords, RecordWriter, RuleChecker, StoreError, StoreErrorKind, SuggestionOutcome,
     SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
@@ -161,5 +162,9 @@ impl BackupSource for DuckDbStore {
         // To its end, also when nobody waits for it any more: the write locks are held as long as the checkpoint runs.
         let begun = tokio::spawn(backup::begin(Arc::clone(&self.shared)).in_current_span());
         begun.await.map_err(|error| internal("the backup did not begin").with_source(error))?
+    }
+
+    async fn read_again(&self, token: u64, range: Range<u64>) -> Result<Option<BackupPieces>, StoreError> {
+        backup::read_again(&self.shared, token, range).await
     }
 }

@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use eider_application::{StoreError, StoreErrorKind};
 use tokio::sync::Semaphore;
 
 /// A copy breaks off when the log has grown to so many times the size at which a checkpoint is due.
 const LONGEST_LOG: u64 = 8;
+/// How long checkpoints wait for the rest of a copy that broke off.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// The copies of a file: one at a time.
 #[derive(Debug)]
@@ -19,18 +22,36 @@ pub(crate) struct Copies {
     pub(crate) one_at_a_time: Arc<Semaphore>,
     /// How many checkpoints have begun. Held while a piece is read.
     checkpoints: Mutex<u64>,
+    /// Until when the rest of a copy that broke off may be asked for.
+    kept_until: Mutex<Option<Instant>>,
 }
 
 impl Default for Copies {
     fn default() -> Self {
-        Self { file: OnceLock::new(), one_at_a_time: Arc::new(Semaphore::new(1)), checkpoints: Mutex::default() }
+        Self {
+            file: OnceLock::new(),
+            one_at_a_time: Arc::new(Semaphore::new(1)),
+            checkpoints: Mutex::default(),
+            kept_until: Mutex::default(),
+        }
     }
 }
 
 impl Copies {
     /// Whether a checkpoint has to wait for a copy.
     pub(crate) fn hold_back(&self, log_bytes: u64, threshold_bytes: u64) -> bool {
-        self.one_at_a_time.available_permits() == 0 && log_bytes < threshold_bytes.saturating_mul(LONGEST_LOG)
+        let is_read = self.one_at_a_time.available_permits() == 0;
+        (is_read || self.is_kept()) && log_bytes < threshold_bytes.saturating_mul(LONGEST_LOG)
+    }
+
+    /// Takes note that a copy is read no further: a client whose connection broke may come back for the rest.
+    pub(crate) fn read_ends(&self, is_whole: bool) {
+        let until = (!is_whole).then(|| Instant::now() + KEPT_FOR);
+        *self.kept_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    fn is_kept(&self) -> bool {
+        self.kept_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
     /// Takes note that a checkpoint begins: what was copied before is read no further.

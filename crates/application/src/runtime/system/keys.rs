@@ -23,7 +23,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Why the file of the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum KeyFileError {
     /// The disk or its permissions.
     #[error("cannot use the keys in {}", path.display())]
