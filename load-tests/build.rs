@@ -1,9 +1,9 @@
 //! Links the engine.
 
-#[path = "../crates/store-duckdb/engine/link.rs"]
+#[path = "../crates/engine-duckdb/engine/link.rs"]
 mod link;
 
 fn main() {
-    println!("cargo:rerun-if-changed=../crates/store-duckdb/engine/link.rs");
+    println!("cargo:rerun-if-changed=../crates/engine-duckdb/engine/link.rs");
     link::link_engine();
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-#[path = "../store-duckdb/engine/link.rs"]
+#[path = "../engine-duckdb/engine/link.rs"]
 mod link;
 
 fn main() {
-    println!("cargo:rerun-if-changed=../store-duckdb/engine/link.rs");
+    println!("cargo:rerun-if-changed=../engine-duckdb/engine/link.rs");
     link::link_engine();
     println!("cargo:rustc-env=EIDER_COMMIT={}", commit());
 }

@@ -9,14 +9,14 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use duckdb::{Connection, params};
 use eider_application::StoreError;
 use eider_domain::{Schema, Timestamp};
+use eider_engine_duckdb::error::{internal, store_error};
+use eider_engine_duckdb::ident::CATALOG;
+use eider_engine_duckdb::{Connection, params};
 use uuid::Uuid;
 
 use crate::catalog;
-use crate::engine::error::{internal, store_error};
-use crate::engine::ident::CATALOG;
 
 /// The identity of a store; one that has none gets one.
 pub(crate) fn identity(connection: &Connection) -> Result<Uuid, StoreError> {
@@ -58,7 +58,8 @@ pub fn begin_anew(path: &Path, at: Timestamp) -> Result<(), StoreError> {
     let renamed = format!("UPDATE {CATALOG}.identity SET identity = ?");
     let lost = format!("INSERT INTO {CATALOG}.lost_commits VALUES (?, ?, ?)");
     let next = format!("UPDATE {CATALOG}.counters SET last = ? WHERE \"key\" = ?");
-    let execute = |sql: &str, values: &[&dyn duckdb::ToSql]| connection.execute(sql, values).map_err(store_error);
+    let execute =
+        |sql: &str, values: &[&dyn eider_engine_duckdb::ToSql]| connection.execute(sql, values).map_err(store_error);
     execute("BEGIN TRANSACTION", &[])?;
     execute(&renamed, params![Uuid::new_v4().to_string()])?;
     for stored in catalog::stored(&connection)? {

@@ -5,13 +5,13 @@ pub(crate) mod history;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use duckdb::{Connection, params};
 use eider_application::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident::{self, CATALOG};
+use eider_engine_duckdb::{Connection, params};
 use uuid::Uuid;
 
-use crate::engine::error::store_error;
-use crate::engine::ident::{self, CATALOG};
 use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
@@ -271,7 +271,7 @@ pub(crate) fn versions(connection: &Connection, schema: &Schema) -> Result<Vec<S
 /// When the catalog cannot be read.
 pub(crate) fn is_repaired(connection: &Connection) -> Result<bool, StoreError> {
     let one = |sql: &str, values: &[&str]| -> Result<i64, StoreError> {
-        connection.query_row(sql, duckdb::params_from_iter(values), |row| row.get(0)).map_err(store_error)
+        connection.query_row(sql, eider_engine_duckdb::params_from_iter(values), |row| row.get(0)).map_err(store_error)
     };
     let sql = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = 'repairs'";
     if one(sql, &[CATALOG.trim_matches('"')])? == 0 {
@@ -403,7 +403,7 @@ pub(crate) fn idempotency_record(
     });
     match found {
         Ok(answer) => Ok(Some(answer)),
-        Err(duckdb::Error::QueryReturnedNoRows) => Ok(None),
+        Err(eider_engine_duckdb::Error::QueryReturnedNoRows) => Ok(None),
         Err(error) => Err(store_error(error)),
     }
 }

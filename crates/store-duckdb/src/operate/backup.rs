@@ -13,7 +13,7 @@ use eider_application::{Backup, BackupPieces, StoreError, StoreErrorKind, blocki
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::engine::disk;
+use crate::file::disk;
 use crate::operate::checkpoint;
 use crate::table::Shared;
 use crate::table::copies::Copies;

@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use eider_application::{StoreError, StoreErrorKind};
+use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::error::store_error;
 
-use crate::engine::disk::{self, log_bytes};
-use crate::engine::error::store_error;
-use crate::engine::worker;
+use crate::file::disk::{self, log_bytes};
 use crate::table::Shared;
 
 /// How often the size of the log is looked at.

@@ -12,19 +12,19 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use duckdb::Connection;
 use eider_application::{StoreError, StoreErrorKind};
 use eider_domain::DEFAULT_JSON_DEPTH;
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::{self};
 
 use crate::catalog::{self, StoredSchema};
-use crate::engine::disk::{self, log_bytes};
-use crate::engine::error::store_error;
-use crate::engine::ident;
-use crate::engine::instance;
-use crate::engine::settings::StoreSettings;
+use crate::file::disk::{self, log_bytes};
+use crate::file::instance;
+use crate::file::settings::StoreSettings;
 use crate::operate::checkpoint::SPARE_BYTES;
 use crate::operate::wal;
-use crate::sql;
 
 /// A check and how it came out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use eider_application::MetricUnit::{Bytes, Seconds};
 use eider_application::MetricValue::{Counter, Gauge, Histogram, LastTime};
 use eider_application::{Distribution, Metric, StoreMetrics};
+use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemory};
 
-use crate::engine::figures::{
-    CheckpointFigures, CommitFigures, ConnectionFigures, EngineMemory, EvolutionFigures, FileFigures,
-    RecordCacheFigures, StoreFigures,
+use crate::file::figures::{
+    CheckpointFigures, CommitFigures, EvolutionFigures, FileFigures, RecordCacheFigures, StoreFigures,
 };
 
 impl StoreFigures {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eider_application::blocking;
 
-use crate::engine::observed::observe;
+use crate::file::observed::observe;
 use crate::table::Shared;
 
 /// How often they are looked at.

@@ -16,12 +16,12 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use eider_application::{StoreError, StoreErrorKind};
+use eider_engine_duckdb::ident;
 
 pub(crate) use self::kept::copies;
-use crate::engine::disk::log_path;
-use crate::engine::ident;
-use crate::engine::instance::FileHold;
-use crate::engine::settings::StoreSettings;
+use crate::file::disk::log_path;
+use crate::file::instance::FileHold;
+use crate::file::settings::StoreSettings;
 
 /// The version of logs that are written and read.
 const VERSION: u64 = 2;

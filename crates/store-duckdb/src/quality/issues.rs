@@ -16,9 +16,8 @@ use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use async_trait::async_trait;
 use eider_application::{RecordStream, StoreError, StoredIssues, blocking};
+use eider_engine_duckdb::error::arrow_error;
 use futures::{StreamExt, stream};
-
-use crate::engine::error::arrow_error;
 
 /// Rows that are written as one batch. The engine's own batches may have few rows of many.
 const BATCH_ROWS: usize = 8_192;
@@ -141,7 +140,7 @@ pub(crate) struct IssueFile {
 impl StoredIssues for IssueFile {
     async fn of_rule(&self, rule: usize) -> Result<RecordStream, StoreError> {
         let Some((columns, range)) = self.sections.get(rule).cloned() else {
-            return Err(crate::engine::error::internal("the validation has no such rule"));
+            return Err(eider_engine_duckdb::error::internal("the validation has no such rule"));
         };
         let Some(file) = self.file.clone().filter(|_| !range.is_empty()) else {
             return Ok(RecordStream::new(columns, stream::empty().boxed()));

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use duckdb::{Connection, params_from_iter};
 use eider_application::{CommitReceipt, StoreError, SuggestionOutcome, SuggestionRequest};
 use eider_domain::{Field, Property, Schema, Value, ViolationCode, chains, refusal};
+use eider_engine_duckdb::connection::functions::{CalledRules, UNSETTLED};
+use eider_engine_duckdb::connection::worker::{self, Decision, transaction};
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::sql::{self, Statement};
+use eider_engine_duckdb::{Connection, params_from_iter};
 
 use crate::catalog::Counters;
-use crate::engine::error::store_error;
-use crate::engine::functions::{CalledRules, UNSETTLED};
-use crate::engine::worker::{self, Decision, transaction};
-use crate::sql::{self, Statement};
 use crate::table::Shared;
 use crate::table::record_cache::{CachedRecords, Ids};
 use crate::write::keys::keys_of;
@@ -114,7 +114,7 @@ fn changes(connection: &Connection, rules: usize, fields: usize) -> Result<Resul
     let mut changed = vec![0; rules];
     for index in 0..fields {
         let mut statement = connection.prepare(&sql::changes_of(index)).map_err(store_error)?;
-        let read = |row: &duckdb::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let read = |row: &eider_engine_duckdb::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
         for counted in statement.query_map([], read).map_err(store_error)? {
             let (by, count) = counted.map_err(store_error)?;
             if let Some(unsettled) = by.strip_prefix(UNSETTLED) {

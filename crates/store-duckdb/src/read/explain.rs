@@ -5,19 +5,19 @@
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use duckdb::{Connection, params_from_iter};
 use eider_application::{
     Access, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, ScanRequest, Sorting, StoreError,
 };
 use eider_domain::{
     Aggregate, Aggregation, ColumnName, Condition, Field, Filter, Function, Operator, Property, Schema,
 };
+use eider_engine_duckdb::columns::scan_schema;
+use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::error::{internal, store_error};
+use eider_engine_duckdb::sql::{self, Statement};
+use eider_engine_duckdb::{Connection, params_from_iter};
 use serde_json::Value as Json;
 
-use crate::engine::columns::scan_schema;
-use crate::engine::error::{internal, store_error};
-use crate::engine::worker::{Decision, transaction};
-use crate::sql::{self, Statement};
 use crate::table::lookups::Lookups;
 use crate::table::ranges::Ranges;
 

@@ -11,18 +11,17 @@ use std::sync::{Arc, Weak};
 use arrow_array::RecordBatch;
 use arrow_schema::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
-use duckdb::{Connection, params_from_iter};
 use eider_application::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
     StoreError, StoreErrorKind, value_at,
 };
 use eider_domain::{DataType, Field, Schema, Value, ValueRef};
-
-use crate::engine::columns::port_batch;
-use crate::engine::error::{arrow_error, store_error};
-use crate::engine::version::TableVersion;
-use crate::engine::worker::{Decision, transaction};
-use crate::sql::{self, Statement};
+use eider_engine_duckdb::columns::port_batch;
+use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::error::{arrow_error, store_error};
+use eider_engine_duckdb::sql::{self, Statement};
+use eider_engine_duckdb::{Connection, params_from_iter};
 
 /// Fields whose figures are made in one statement. What a statement costs grows faster than the number of its figures.
 const FIELDS_AT_ONCE: usize = 50;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use duckdb::Connection;
 use eider_application::{IdentityStatistics, SchemaStatistics, StoreError, StoreErrorKind};
 use eider_domain::{Filter, Index, Schema};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::error::{internal, store_error};
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::{self};
 
-use crate::engine::error::{internal, store_error};
-use crate::engine::ident;
-use crate::sql;
 use crate::table::Shared;
 
 /// The statistics of a schema, with those of its ids.

@@ -1,33 +1,9 @@
 //! Statements that find and delete records by lists of keys.
 
 use eider_domain::{DataType, Field, Schema, Value};
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::{Statement, padded};
 use uuid::Uuid;
-
-use super::{Statement, padded};
-use crate::engine::ident;
-
-/// Selects these records, whole, in no order.
-///
-/// Of several ids the engine makes a join, whose keys it looks for in the scan; a list behind `IN` it compares only
-/// once every column of every row group in question is read (measured: 16 of a million take 3.4 ms instead of 16).
-pub(crate) fn records(schema: &Schema, ids: &[Uuid]) -> Statement {
-    let columns: Vec<String> = schema.fields().iter().map(ident::column).collect();
-    let mut statement = Statement::default();
-    statement.push(&format!("SELECT {} FROM {} WHERE id", columns.join(", "), ident::table(schema)));
-    if let [id] = ids {
-        statement.push(" = ");
-        statement.bind(DataType::Uuid, &Value::Uuid(*id));
-        return statement;
-    }
-    statement.push(" IN (VALUES ");
-    for (index, id) in padded(&uuids(ids)).enumerate() {
-        statement.push(if index > 0 { ", (" } else { "(" });
-        statement.bind(DataType::Uuid, id);
-        statement.push(")");
-    }
-    statement.push(")");
-    statement
-}
 
 /// Selects the id and the version of these records.
 pub(crate) fn versions(schema: &Schema, ids: &[Uuid]) -> Statement {

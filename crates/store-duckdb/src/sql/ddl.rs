@@ -1,9 +1,8 @@
 //! The table and the indexes of a schema.
 
 use eider_domain::{Index, Schema, SystemField};
-
-use super::column_type;
-use crate::engine::ident;
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::column_type;
 
 /// The table of a schema. The id has no index: see the decision on identity. It is kept as it is: ids that grow would be
 /// packed to two thirds of their size, and take longer to unpack than everything else that a query does with them.

@@ -1,9 +1,10 @@
 //! From one version of a schema to the next.
 
 use eider_domain::{DataType, Evolution, Field, Index, Property, RECORD_FIELD_COUNT, Schema, Value};
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::{column_type, key};
 
-use super::{column_type, create_index, drop_index, key};
-use crate::engine::ident;
+use super::{create_index, drop_index};
 
 /// What makes the table of one version that of the next.
 #[derive(Debug, Default)]

@@ -1,18 +1,7 @@
-//! What tells a record from others.
+//! Records that share a key.
 
 use eider_domain::{Field, Schema};
-
-use crate::engine::ident::{self, SEQUENCE};
-
-/// The key that a record has in these fields, as one value: that of one, or those of several; null where one of them is.
-pub(crate) fn key(fields: &[Field]) -> String {
-    let columns: Vec<String> = fields.iter().map(ident::column).collect();
-    if let [column] = columns.as_slice() {
-        return column.clone();
-    }
-    let present: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
-    format!("CASE WHEN {} THEN row({}) END", present.join(" AND "), columns.join(", "))
-}
+use eider_engine_duckdb::ident::{self, SEQUENCE};
 
 /// The places, from one on, of records that share the values of these fields with a record before them.
 ///

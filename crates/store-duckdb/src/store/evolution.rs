@@ -7,24 +7,24 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use duckdb::Connection;
 use eider_application::{
     CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
 };
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::columns::ids_of;
+use eider_engine_duckdb::columns::{port_batch, scan_schema};
+use eider_engine_duckdb::connection::pool;
+use eider_engine_duckdb::connection::uses::Waiting;
+use eider_engine_duckdb::connection::version::Changing;
+use eider_engine_duckdb::connection::worker::{self, Decision, transaction};
+use eider_engine_duckdb::error::{internal, store_error};
+use eider_engine_duckdb::ident::CATALOG;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::DuckDbStore;
 use crate::catalog;
-use crate::engine::columns::ids_of;
-use crate::engine::columns::{port_batch, scan_schema};
-use crate::engine::error::{internal, store_error};
-use crate::engine::ident::CATALOG;
-use crate::engine::pool;
-use crate::engine::uses::Waiting;
-use crate::engine::version::Changing;
-use crate::engine::worker::{self, Decision, transaction};
 use crate::sql::{self, Alteration};
 use crate::table::WriteLock;
 use crate::table::recorders::Running;
@@ -203,7 +203,7 @@ fn by_themselves(connection: &Connection, request: &EvolutionRequest) -> Result<
     let projection = Projection::of(schema, contradictions.fields().to_vec());
     let scan = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
     let columns = scan_schema(schema, &scan);
-    let mut prepared = connection.prepare(&sql::scan(schema, &scan).sql).map_err(store_error)?;
+    let mut prepared = connection.prepare(&eider_engine_duckdb::sql::scan(schema, &scan).sql).map_err(store_error)?;
     for batch in prepared.stream_arrow([]).map_err(store_error)? {
         contradictions.look_at(&port_batch(&batch.map_err(store_error)?, &columns)?);
     }

@@ -15,22 +15,23 @@ use eider_application::{
     StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics, Writers, blocking,
 };
 use eider_domain::{Schema, SchemaName};
+use eider_engine_duckdb::connection::instance::connect;
+use eider_engine_duckdb::connection::pool;
+use eider_engine_duckdb::connection::pool::PoolStatus;
+use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::instrument;
 
 use crate::catalog::{self, Counters, LoadedSchema};
-use crate::engine::error::store_error;
-use crate::engine::figures::StoreFigures;
-use crate::engine::ident;
-use crate::engine::instance;
-use crate::engine::observed::{Observation, Observed};
-use crate::engine::pool;
-use crate::engine::pool::PoolStatus;
-use crate::engine::settings::StoreSettings;
-use crate::engine::version::TableVersion;
-use crate::engine::worker;
-use crate::engine::worker::{Decision, transaction};
+use crate::file::figures::StoreFigures;
+use crate::file::instance;
+use crate::file::observed::{Observation, Observed};
+use crate::file::settings::StoreSettings;
 use crate::operate::checkpoint;
 use crate::operate::observing;
 use crate::operate::wal;
@@ -67,7 +68,7 @@ impl DuckDbStore {
             let connection = instance::open(&opening)?;
             let catalog = catalog::load(&connection)?;
             tell_of(cut_log.as_ref(), &catalog.schemas);
-            let observed = Observed::new(instance::connect(&connection)?, &opening)?;
+            let observed = Observed::new(connect(&connection)?, &opening)?;
             Ok::<_, StoreError>((connection, catalog, observed, cut_log))
         })
         .await??;

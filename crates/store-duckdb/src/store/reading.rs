@@ -5,26 +5,26 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use duckdb::params_from_iter;
 use eider_application::{
     Aggregator, DataProfile, Explainer, IdentityStatistics, IndexEstimate, ProfileRequest, Profiler, ReadPlan,
     ReadRequest, ReadShape, RecordReader, RecordStream, ScanRequest, SchemaStatistics, StoreError, StoreErrorKind,
 };
 use eider_domain::{Aggregation, Field, Filter, RecordId, Schema};
+use eider_engine_duckdb::columns::scan_schema;
+use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::params_from_iter;
+use eider_engine_duckdb::sql::prepared::Prepared;
+use eider_engine_duckdb::sql::{self};
 use futures::TryStreamExt;
 use tracing::instrument;
 
 use super::DuckDbStore;
-use crate::engine::columns::scan_schema;
-use crate::engine::error::store_error;
-use crate::engine::worker;
 use crate::read::explain;
 use crate::read::profile;
 use crate::read::scan;
 use crate::read::scan::{Scan, Source};
 use crate::read::statistics::{record_counts, statistics};
-use crate::sql;
-use crate::sql::prepared::Prepared;
 use crate::table::Table;
 use crate::table::read_queue;
 

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use duckdb::params_from_iter;
 use eider_application::{
     Backup, BackupPieces, BackupSource, BatchWriter, Change, ChangeOutcome, CommitLog, CommitReceipt, DeleteOutcome,
     IdempotencyRecord, IdempotencyRecords, RecordWriter, RuleChecker, StoreError, StoreErrorKind, SuggestionOutcome,
     SuggestionRequest, Validation, ValidationRequest, WriteRequest,
 };
 use eider_domain::{Filter, Schema, Timestamp};
+use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::error::{internal, schema_removed, store_error};
+use eider_engine_duckdb::params_from_iter;
+use eider_engine_duckdb::sql::{self};
 use tracing::{Instrument, instrument};
 
 use super::DuckDbStore;
 use crate::catalog;
-use crate::engine::error::{internal, schema_removed, store_error};
-use crate::engine::worker;
-use crate::engine::worker::{Decision, transaction};
 use crate::operate::backup;
 use crate::quality::issues::IssueWriter;
 use crate::quality::suggestions;
 use crate::quality::validation;
-use crate::sql;
 use crate::table::Table;
 use crate::table::change_queue;
 use crate::table::record_cache::Ids;

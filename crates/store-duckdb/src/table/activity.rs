@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use eider_application::recorder::{Recorder, SECONDS};
 use eider_application::{StoreError, StoreErrorKind};
 
-use crate::engine::figures::CheckpointFigures;
+use crate::file::figures::CheckpointFigures;
 
 /// What has been written since the last checkpoint and when, and what became of checkpoints.
 #[derive(Debug)]

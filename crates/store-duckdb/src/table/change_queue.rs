@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use eider_application::{Change, ChangeOutcome, StoreError, StoreErrorKind};
+use eider_engine_duckdb::error::schema_removed;
 use tokio::sync::{mpsc, oneshot};
-
-use crate::engine::error::schema_removed;
 
 /// A change and the caller that waits for it.
 #[derive(Debug)]

@@ -11,14 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
-use duckdb::Connection;
 use eider_application::StoreError;
 use eider_domain::{Field, Schema, SystemField};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident;
 use fastbloom::BloomFilter;
 use tokio::sync::mpsc;
-
-use crate::engine::error::store_error;
-use crate::engine::ident;
 
 /// Bits for each id: one in 16,000 ids that are not stored is taken for one that may be.
 const BITS_PER_ID: usize = 20;

@@ -9,13 +9,12 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use duckdb::{Connection, params_from_iter};
 use eider_application::{ScanRequest, StoreError};
 use eider_domain::{Condition, Field, Operator, Schema};
-
-use crate::engine::error::store_error;
-use crate::sql;
-use crate::sql::prepared::Prepared;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::sql::prepared::Prepared;
+use eider_engine_duckdb::sql::{self};
+use eider_engine_duckdb::{Connection, params_from_iter};
 
 /// Records that the engine looks up by an index at least; of large schemas it is a thousandth.
 const MAX_ROWS: u64 = 2_048;

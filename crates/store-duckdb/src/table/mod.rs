@@ -17,15 +17,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use eider_application::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
+use eider_engine_duckdb::connection::pool::{self, Pool};
+use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::error::{schema_changed, schema_removed};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use uuid::Uuid;
 
 use crate::catalog::Counters;
-use crate::engine::error::{schema_changed, schema_removed};
-use crate::engine::observed::Observed;
-use crate::engine::pool::{self, Pool};
-use crate::engine::settings::StoreSettings;
-use crate::engine::version::TableVersion;
+use crate::file::observed::Observed;
+use crate::file::settings::StoreSettings;
 use crate::table::activity::WriteActivity;
 use crate::table::copies::Copies;
 use crate::table::identity::{IdFilter, IdFilterGauge, StoredIds};

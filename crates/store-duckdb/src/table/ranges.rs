@@ -13,13 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use duckdb::Connection;
 use eider_application::{ScanRequest, StoreError};
 use eider_domain::{DataType, Direction, Field, Filter, Operand, Operator, Schema, SortKey, Value};
-
-use crate::sql::KeyRange;
-use crate::sql::rows;
-use crate::sql::{self, Statement};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::sql::rows;
+use eider_engine_duckdb::sql::{self, KeyRange, Statement};
 
 /// Rows of a page, with those that it passes over, above which it is not asked for within ranges.
 const MAX_ROWS: u64 = 10_001;

@@ -3,10 +3,9 @@
 use arrow_array::RecordBatch;
 use eider_application::{StoreError, StoreErrorKind};
 use eider_domain::RecordId;
+use eider_engine_duckdb::error::schema_removed;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
-
-use crate::engine::error::schema_removed;
 
 /// Reads that may wait at once, for each schema.
 pub(crate) const QUEUE_LENGTH: usize = 8_192;

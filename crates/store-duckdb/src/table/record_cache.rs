@@ -14,12 +14,12 @@ use arrow_array::RecordBatch;
 use arrow_row::{RowConverter, SortField};
 use eider_application::StoreError;
 use eider_domain::Schema;
+use eider_engine_duckdb::columns::ids_of;
+use eider_engine_duckdb::error::arrow_error;
 use moka::sync::Cache;
 use uuid::Uuid;
 
-use crate::engine::columns::ids_of;
-use crate::engine::error::arrow_error;
-use crate::engine::figures::RecordCacheFigures;
+use crate::file::figures::RecordCacheFigures;
 
 /// What a record takes beside its bytes: its key, and the cache's own entry.
 const OVERHEAD_BYTES: usize = 160;

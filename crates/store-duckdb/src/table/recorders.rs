@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use eider_application::recorder::{NUMBERS, Recorder, SECONDS};
 
-use crate::engine::figures::{CommitFigures, EvolutionFigures};
+use crate::file::figures::{CommitFigures, EvolutionFigures};
 
 /// What commits took.
 #[derive(Debug)]

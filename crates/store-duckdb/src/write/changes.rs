@@ -4,21 +4,21 @@ use std::collections::{HashMap, HashSet};
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
-use duckdb::{Connection, params_from_iter};
 use eider_application::{
     Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
 };
 use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};
+use eider_engine_duckdb::columns::{engine_batch, engine_schema, ids_of};
+use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::error::{arrow_error, internal, store_error};
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::prepared::Prepared;
+use eider_engine_duckdb::sql::rows::read;
+use eider_engine_duckdb::{Connection, params_from_iter};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
-use crate::engine::columns::{engine_batch, engine_schema, ids_of};
-use crate::engine::error::{arrow_error, internal, store_error};
-use crate::engine::ident;
-use crate::engine::worker::{Decision, transaction};
 use crate::sql;
-use crate::sql::prepared::Prepared;
-use crate::sql::rows::read;
 use crate::table::identity::StoredIds;
 use crate::write::keys::keys_of;
 

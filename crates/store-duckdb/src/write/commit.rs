@@ -8,17 +8,17 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_select::filter::filter_record_batch;
-use duckdb::Connection;
 use eider_application::{
     AnswerToKeep, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, WriteReceipt, WriteRequest,
 };
 use eider_domain::{RecordId, SystemField};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::columns::{engine_batch, engine_schema, ids_of};
+use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::error::{arrow_error, internal, store_error};
+use eider_engine_duckdb::ident;
 
 use crate::catalog::{self, Counters};
-use crate::engine::columns::{engine_batch, engine_schema, ids_of};
-use crate::engine::error::{arrow_error, internal, store_error};
-use crate::engine::ident;
-use crate::engine::worker::{Decision, transaction};
 use crate::table::identity::StoredIds;
 use crate::table::record_cache::{CachedRecords, Ids};
 use crate::write::conflicts::ConflictSpool;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use eider_application::{ConflictingKey, Conflicts, KeyConflict, StoreError, blocking};
 use eider_domain::Field;
+use eider_engine_duckdb::error::internal;
 use futures::{StreamExt, stream};
 use tempfile::SpooledTempFile;
-
-use crate::engine::error::internal;
 
 /// Bytes of conflicts up to which they stay in memory.
 const HELD_BYTES: usize = 1 << 20;

@@ -7,17 +7,17 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use duckdb::Connection;
 use eider_application::{Change, ChangeOutcome, StoreError};
 use eider_domain::Schema;
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::connection::pool;
+use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::connection::worker;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::catalog::Counters;
-use crate::engine::pool;
-use crate::engine::settings::GroupSettings;
-use crate::engine::version::TableVersion;
-use crate::engine::worker;
+use crate::file::settings::GroupSettings;
 use crate::table::change_queue::Waiting;
 use crate::table::record_cache::Ids;
 use crate::table::{Shared, WriteLock};
@@ -40,7 +40,7 @@ pub(crate) async fn run(
             },
         };
         let (Some(shared), Some(schema)) = (shared.upgrade(), schema.upgrade()) else {
-            answer(first, Err(crate::engine::error::schema_removed()));
+            answer(first, Err(eider_engine_duckdb::error::schema_removed()));
             continue;
         };
         let (lock, schema) = match shared.write_lock_to_store(&schema, &version).await {

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use eider_application::StoreErrorKind;
 use eider_domain::Schema;
+use eider_engine_duckdb::connection::worker;
 use tokio::sync::mpsc;
 
-use crate::engine::worker;
 use crate::table::Shared;
 use crate::table::identity::{self, IdFilter};
 

@@ -13,15 +13,16 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
-use duckdb::{Connection, params};
 use eider_application::{ConflictingKey, IdOrigin, OnConflict, SharedKey, StoreError};
 use eider_domain::{Field, Schema, SystemField};
+use eider_engine_duckdb::columns::{engine_array, engine_field, ids_of};
+use eider_engine_duckdb::error::{arrow_error, internal, store_error};
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::column_type;
+use eider_engine_duckdb::{Connection, params};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
-use crate::engine::columns::{engine_array, engine_field, ids_of};
-use crate::engine::error::{arrow_error, internal, store_error};
-use crate::engine::ident;
 use crate::sql;
 use crate::table::identity::StoredIds;
 use crate::write::changes::versions_of;
@@ -320,7 +321,7 @@ fn part(place: usize) -> String {
 /// Makes the table of the parts of keys.
 fn create_keys(connection: &Connection, keys: &[Vec<Field>]) -> Result<(), StoreError> {
     let parts = parts_of(keys).into_iter().enumerate();
-    let columns = parts.map(|(place, field)| format!(", {} {}", part(place), sql::column_type(field.data_type())));
+    let columns = parts.map(|(place, field)| format!(", {} {}", part(place), column_type(field.data_type())));
     let columns: String = columns.collect();
     execute(
         connection,

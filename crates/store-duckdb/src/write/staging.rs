@@ -10,8 +10,7 @@ use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::SchemaRef;
 use eider_application::{IdOrigin, StoreError};
-
-use crate::engine::error::arrow_error;
+use eider_engine_duckdb::error::arrow_error;
 
 /// The batches of one write, in the order in which they were appended.
 pub(crate) struct Staging {

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use eider_application::{
     BatchWriter, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking,
 };
+use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::error::internal;
 use tracing::instrument;
 
-use crate::engine::error::internal;
-use crate::engine::version::TableVersion;
-use crate::engine::worker;
 use crate::table::Shared;
 use crate::write::commit::commit;
 use crate::write::staging::Staging;
@@ -103,7 +103,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::engine::settings::StoreSettings;
+    use crate::file::settings::StoreSettings;
     use crate::store::DuckDbStore;
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use duckdb::Connection;
+use eider_engine_duckdb::Connection;
 use eider_application::SchemaCatalog;
 use eider_store_duckdb::{DuckDbStore, Finding, StoreSettings, Thoroughness, examine};
 

@@ -6,7 +6,6 @@ mod changes;
 mod contract;
 mod damage;
 mod doctor;
-mod engine_script;
 mod figures;
 mod fixture;
 mod groups;

@@ -95,7 +95,7 @@ async fn a_write_beyond_its_memory_is_staged_in_a_file_that_leaves_nothing_behin
 async fn a_file_of_another_program_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    let connection = duckdb::Connection::open(&settings.path).unwrap();
+    let connection = eider_engine_duckdb::Connection::open(&settings.path).unwrap();
     connection.execute_batch("CREATE TABLE theirs AS SELECT 42 AS answer; CHECKPOINT").unwrap();
     drop(connection);
     let content = fs::read(&settings.path).unwrap();

@@ -14,7 +14,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("eider-settings", &[]),
     ("eider-formats", &["eider-domain"]),
     ("eider-application", &["eider-domain", "eider-settings", "eider-formats"]),
-    ("eider-store-duckdb", &["eider-domain", "eider-settings", "eider-application"]),
+    ("eider-engine-duckdb", &["eider-domain", "eider-settings", "eider-application"]),
+    ("eider-store-duckdb", &["eider-domain", "eider-settings", "eider-application", "eider-engine-duckdb"]),
     ("eider-http-api", &["eider-domain", "eider-settings", "eider-formats", "eider-application"]),
     ("eider", &["eider-domain", "eider-settings", "eider-application", "eider-store-duckdb", "eider-http-api"]),
     ("eider-testkit", &["eider-domain", "eider-application"]),
@@ -48,7 +49,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("eider-store-duckdb", &["store", "quality", "write", "read", "operate", "table", "catalog", "sql", "engine"]),
+    ("eider-engine-duckdb", &["sql", "connection", "columns", "ident", "error"]),
+    ("eider-store-duckdb", &["store", "quality", "write", "read", "operate", "table", "catalog", "sql", "file"]),
     (
         "eider-testkit",
         &["contract", "strategies", "reports", "memory", "reference", "query", "ids", "batch", "column", "clock"],
@@ -58,8 +60,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Third-party crates that only some crates may use. A name that ends in `-` stands for all that begin with it.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("duckdb", &["eider-store-duckdb"]),
-    ("deadpool", &["eider-store-duckdb"]),
+    ("duckdb", &["eider-engine-duckdb"]),
+    ("deadpool", &["eider-engine-duckdb"]),
     ("actix-", &["eider-http-api"]),
     ("clap", &["eider"]),
     ("figment", &["eider"]),
@@ -250,6 +252,8 @@ fn the_checker_refuses_what_the_architecture_forbids() {
         edge("eider", "actix-http", Kind::Normal),
         edge("eider-http-api", "tracing-subscriber", Kind::Normal),
         edge("eider-store-duckdb", "clap", Kind::Normal),
+        edge("eider-engine-duckdb", "eider-store-duckdb", Kind::Normal),
+        edge("eider-store-duckdb", "duckdb", Kind::Normal),
         edge("eider-application", "proptest", Kind::Normal),
         edge("eider-domain", "tokio", Kind::Normal),
     ] {

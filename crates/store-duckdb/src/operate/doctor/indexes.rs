@@ -1,14 +1,14 @@
 //! Whether an index finds what a scan finds, and nothing else.
 
-use duckdb::Connection;
 use eider_application::StoreError;
 use eider_domain::{DataType, Field, Index, Schema};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::connection::instance::connect;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::{self};
 
 use super::tables::Outcome;
-use crate::engine::error::store_error;
-use crate::engine::ident;
-use crate::engine::instance;
-use crate::sql;
 
 /// Keys of an index that are looked up when not all are.
 const SAMPLE: u64 = 1_000;
@@ -28,7 +28,7 @@ pub(super) fn index(
     let existing = "SELECT count(*) FROM duckdb_indexes() WHERE schema_name = ? AND index_name = ? AND is_unique = ?";
     let expected = (ident::RECORDS, ident::index_name(schema.name(), index), index.is_unique);
     let found: i64 = connection
-        .query_row(existing, duckdb::params![expected.0, expected.1, expected.2], |row| row.get(0))
+        .query_row(existing, eider_engine_duckdb::params![expected.0, expected.1, expected.2], |row| row.get(0))
         .map_err(store_error)?;
     if found == 0 {
         return Ok(Err(("there is no such index".to_owned(), START)));
@@ -96,7 +96,7 @@ fn neighbours(data_type: DataType) -> String {
 /// the index finds otherwise.
 fn compare(connection: &Connection, schema: &Schema, field: &Field, keys: &str) -> Result<(u64, u64), StoreError> {
     // Lookups run while the keys are read.
-    let lookups = instance::connect(connection)?;
+    let lookups = connect(connection)?;
     let mut lookup = lookups.prepare(&lookup(schema, field)).map_err(store_error)?;
     let mut statement = connection.prepare(keys).map_err(store_error)?;
     let mut rows = statement.query([]).map_err(store_error)?;
@@ -127,7 +127,8 @@ mod tests {
 
     use super::*;
     use crate::catalog;
-    use crate::engine::settings::StoreSettings;
+    use crate::file::instance;
+    use crate::file::settings::StoreSettings;
 
     #[test]
     fn a_lookup_goes_through_the_index_also_when_many_records_have_the_key() {

@@ -1,13 +1,13 @@
 //! Whether nested values are what every reader of JSON takes for the same.
 
-use duckdb::Connection;
 use eider_application::StoreError;
 use eider_domain::{DataType, JsonFault, Property, Schema, check_json};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident;
 use serde_json::value::RawValue;
 
 use super::tables::Outcome;
-use crate::engine::error::store_error;
-use crate::engine::ident;
 
 /// Records that are named.
 const NAMED: usize = 5;

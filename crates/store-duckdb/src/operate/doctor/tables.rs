@@ -1,16 +1,16 @@
 //! The table of a schema: its columns, its rows, its indexes.
 
-use duckdb::Connection;
 use eider_application::StoreError;
 use eider_domain::{DataType, Field, Schema, SystemField};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::ident;
+use eider_engine_duckdb::sql::{self};
 
 use super::indexes::index;
 use super::nested::nested;
 use super::{Finding, REBUILD, RESTORE, Thoroughness, columns, told};
 use crate::catalog::{self, StoredSchema};
-use crate::engine::error::store_error;
-use crate::engine::ident;
-use crate::sql;
 
 pub(super) type Outcome = Result<String, (String, &'static str)>;
 

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, new_null_array};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema};
-use duckdb::Connection;
 use eider_application::{ConflictingKey, OnConflict, StoreError};
 use eider_domain::{DataType, Schema, SystemField};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::columns::{engine_field, ids_of};
+use eider_engine_duckdb::error::{arrow_error, internal, store_error};
+use eider_engine_duckdb::ident;
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
 use super::sequence::{Cell, Effect, Replaced, Sequence};
 use super::{CONFLICTS, KEYS, KeyColumns, Keys, MATCHES, SEVERAL, SUPERSEDED, TARGETS, execute};
-use crate::engine::columns::{engine_field, ids_of};
-use crate::engine::error::{arrow_error, internal, store_error};
-use crate::engine::ident;
 use crate::write::staging::Sealed;
 
 /// The rows that are decided in their order: `(n)`.

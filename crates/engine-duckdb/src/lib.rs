@@ -1,0 +1,9 @@
+//! What stores that have DuckDB for an engine share.
+
+pub mod columns;
+pub mod connection;
+pub mod error;
+pub mod ident;
+pub mod sql;
+
+pub use duckdb::{AccessMode, Config, Connection, Error, Row, ToSql, params, params_from_iter};

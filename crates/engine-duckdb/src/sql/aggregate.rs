@@ -1,0 +1,228 @@
+//! Aggregations as SQL.
+
+use eider_domain::{Aggregate, Aggregation, DataType, Field, Filter, Function, GroupKey, Schema};
+
+use super::order::push_keys;
+use super::profile::SUMMED_DIGITS;
+use super::select::push_where;
+use super::{Statement, column_type};
+use crate::connection::functions::EXACT_QUOTIENT;
+use crate::error::UNSURE;
+use crate::ident;
+
+/// 2^400: neither a sum of smaller doubles nor one of their squares is beyond a double.
+const LARGE: &str = "2.5822498780869086e120";
+/// 2^-400.
+const SMALL: &str = "3.8725919148493183e-121";
+/// 2^600.
+const SCALE: &str = "4.149515568880993e180";
+
+/// 2^-64: that many times less, no sum of doubles is beyond a double.
+const DOWN: &str = "5.421010862427522e-20";
+/// How many times the sum of all magnitudes may be that of the sum: then Kahan's sum is off by less than 10^-12 of itself.
+const CANCELLED: u32 = 1_024;
+/// Below this times [`DOWN`], digits of a sum may be lost.
+const TINY: &str = "1e-270";
+/// Beyond this, a sum may be beyond a double when it is that many times more again.
+const HUGE: &str = "9e288";
+
+/// How sums of doubles are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summation {
+    /// In one pass; fails with [`UNSURE`] where so much cancels out that digits may be lost.
+    Fast,
+    /// In one pass, whatever is lost: for plans.
+    Any,
+    /// Exactly: a pass for each, over groups that are told apart by the powers of two, too.
+    Exact,
+}
+
+/// The groups of an aggregation, in its order. The query within names its columns by their places, so that no name that
+/// a client gives is one of the table's; `GROUP BY` goes by place too.
+pub fn aggregate(schema: &Schema, aggregation: &Aggregation, limit: Option<u64>, summation: Summation) -> Statement {
+    let (table, fields) = (ident::table(schema), aggregation.fields());
+    let keys = aggregation.keys().len();
+    let names: Vec<String> = fields.iter().map(ident::column).collect();
+    let exact: Vec<(usize, &Aggregate)> = aggregation
+        .aggregates()
+        .enumerate()
+        .map(|(index, figure)| (keys + index, figure))
+        .filter(|(_, figure)| summation == Summation::Exact && sums_doubles(figure))
+        .collect();
+    let named_keys = aggregation.keys().zip(&names).map(|(key, name)| format!("{} AS {name}", key_expression(key)));
+    let named_keys: Vec<String> = named_keys.collect();
+    let figures = aggregation.aggregates().zip(&names[keys..]).map(|(figure, name)| match summation {
+        Summation::Exact if sums_doubles(figure) => format!("NULL AS {name}"),
+        _ => format!("{} AS {name}", figure_expression(figure, &unsure(summation))),
+    });
+    let columns = named_keys.iter().cloned().chain(figures).collect::<Vec<_>>().join(", ");
+    let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
+    let grouped = if places.is_empty() { String::new() } else { format!(" GROUP BY {}", places.join(", ")) };
+    let mut statement = Statement::default();
+    statement.push("SELECT * FROM (");
+    if !exact.is_empty() {
+        let shown = names.iter().enumerate().map(|(place, name)| {
+            let table =
+                exact.iter().find(|(other, _)| *other == place).map_or("g".to_owned(), |(at, _)| format!("e{at}"));
+            format!("{table}.{name}")
+        });
+        statement.push(&format!("SELECT {} FROM (", shown.collect::<Vec<_>>().join(", ")));
+    }
+    statement.push(&format!("SELECT {columns} FROM {table}"));
+    push_where(&mut statement, &aggregation.filter);
+    statement.push(&grouped);
+    statement.push(")");
+    if !exact.is_empty() {
+        statement.push(" g");
+        for (place, figure) in exact {
+            let count = if figure.function() == Function::Avg { "sum(n)::BIGINT" } else { "1" };
+            let column = figure.field().map(ident::column).unwrap_or_default();
+            let listed = |of: &[String]| of.iter().flat_map(|part| [part.as_str(), ", "]).collect::<String>();
+            statement.push(&format!(
+                " LEFT JOIN (SELECT {}{EXACT_QUOTIENT}({count}, string_agg(b || ':' || s, ' ')) AS {} FROM (\
+                 SELECT {}{} AS b, sum({}) AS s, count(*) AS n FROM {table}",
+                listed(&names[..keys]),
+                names[place],
+                listed(&named_keys),
+                power(&column),
+                multiple(&column)
+            ));
+            let has_filter = !aggregation.filter.is_everything();
+            push_where(&mut statement, &aggregation.filter);
+            statement.push(&format!(
+                "{}{column} IS NOT NULL GROUP BY ALL) {}) e{place} ON ",
+                if has_filter { " AND " } else { " WHERE " },
+                if keys > 0 { "GROUP BY ALL" } else { "" }
+            ));
+            let same = names[..keys].iter().map(|key| format!("g.{key} IS NOT DISTINCT FROM e{place}.{key}"));
+            let same: Vec<String> = same.collect();
+            statement.push(&if same.is_empty() { "TRUE".to_owned() } else { same.join(" AND ") });
+        }
+        statement.push(")");
+    }
+    push_where(&mut statement, &aggregation.having);
+    let order = aggregation.order();
+    if !order.is_empty() {
+        statement.push(" ORDER BY ");
+        push_keys(&mut statement, &order);
+    }
+    if let Some(limit) = limit {
+        statement.push(&format!(" LIMIT {limit}"));
+    }
+    statement
+}
+
+/// One row with the exact mean of a field of doubles.
+pub(super) fn push_exact_mean(statement: &mut Statement, schema: &Schema, filter: &Filter, field: &Field) {
+    let column = ident::column(field);
+    statement.push(&format!(
+        "SELECT {EXACT_QUOTIENT}(sum(n)::BIGINT, string_agg(b || ':' || s, ' ')) FROM (SELECT {} AS b, sum({}) AS s, \
+         count(*) AS n FROM {}",
+        power(&column),
+        multiple(&column),
+        ident::table(schema)
+    ));
+    push_where(statement, filter);
+    let joint = if filter.is_everything() { " WHERE " } else { " AND " };
+    statement.push(&format!("{joint}{column} IS NOT NULL GROUP BY 1)"));
+}
+
+/// Whether a figure adds doubles up.
+fn sums_doubles(figure: &Aggregate) -> bool {
+    let is_double = figure.field().is_some_and(|field| match (figure.function(), field.data_type()) {
+        (_, DataType::Number) => true,
+        (Function::Avg, DataType::Decimal { precision, .. }) => precision > SUMMED_DIGITS,
+        _ => false,
+    });
+    is_double && matches!(figure.function(), Function::Sum | Function::Avg)
+}
+
+/// The power of two of a double, in steps of 32. The logarithm may be off by one step at its border, for which there is room.
+fn power(column: &str) -> String {
+    format!("coalesce(floor(log2(abs(nullif({column}::DOUBLE, 0))) / 32)::INTEGER, 0)")
+}
+
+/// A double as a whole multiple of 2 to the power of 32 b - 54, where b is its [`power`]: exact, and by two steps, as one may
+/// be beyond a double. So many bits are left that 2^39 of them have an exact sum.
+fn multiple(column: &str) -> String {
+    let by = format!("(54 - 32 * {})", power(column));
+    format!("({column}::DOUBLE * pow(2.0::DOUBLE, {by} // 2) * pow(2.0::DOUBLE, {by} - {by} // 2))::HUGEINT")
+}
+
+/// The sum of doubles in one pass, made `of` what Kahan's algorithm finds; `otherwise` where digits may be lost.
+pub(super) fn fast_sum(column: &str, of: &str, otherwise: &str) -> String {
+    let (sum, all) = (format!("fsum({column}::DOUBLE * {DOWN})"), format!("sum(abs({column}::DOUBLE) * {DOWN})"));
+    format!(
+        "CASE WHEN count({column}) = 0 THEN NULL WHEN NOT bool_or({column} <> 0) THEN 0.0::DOUBLE \
+         WHEN abs({sum}) * {CANCELLED} >= {all} AND abs({sum}) BETWEEN {TINY} AND {HUGE} THEN {sum}{of} ELSE {otherwise} END"
+    )
+}
+
+/// The mean by [`fast_sum`].
+pub(super) fn fast_mean(column: &str, otherwise: &str) -> String {
+    fast_sum(column, &format!(" / count({column}) / {DOWN}"), otherwise)
+}
+
+/// What becomes of a sum that is not sure: it fails the statement, where the sum is to be right.
+fn unsure(summation: Summation) -> String {
+    match summation {
+        Summation::Any => "0.0::DOUBLE".to_owned(),
+        Summation::Fast | Summation::Exact => format!("error({})::DOUBLE", ident::literal(UNSURE)),
+    }
+}
+
+fn key_expression(key: &GroupKey) -> String {
+    let column = ident::column(key.field());
+    match key {
+        GroupKey::Field(_) => column,
+        GroupKey::Truncated { field, unit } => {
+            let data_type = column_type(field.data_type());
+            format!("date_trunc({}, {column})::{data_type}", ident::literal(unit.name()))
+        }
+    }
+}
+
+fn figure_expression(aggregate: &Aggregate, unsure: &str) -> String {
+    let Some(column) = aggregate.field().map(ident::column) else { return "count(*)".to_owned() };
+    match aggregate.function() {
+        Function::Count => format!("count({column})"),
+        // The engine sums integers in 128 bits; the conversion is what refuses those that do not fit.
+        Function::Sum if sums_doubles(aggregate) => fast_sum(&column, &format!(" / {DOWN}"), unsure),
+        Function::Sum => format!("sum({column})::{}", column_type(aggregate.data_type())),
+        Function::Avg => mean(&column, aggregate, unsure),
+        Function::Min => format!("min({column})"),
+        Function::Max => format!("max({column})"),
+        Function::Stddev => deviation(&column, aggregate),
+        Function::CountDistinct => format!("count(DISTINCT {column})"),
+        // The estimate may be beyond what there is.
+        Function::ApproxCountDistinct => format!("least(approx_count_distinct({column}), count({column}))"),
+        Function::Quantile => quantile(&column, aggregate),
+    }
+}
+
+/// The mean. Doubles are not summed where digits may be lost; decimals with more digits than the engine sums in count as the
+/// nearest doubles.
+fn mean(column: &str, aggregate: &Aggregate, unsure: &str) -> String {
+    if sums_doubles(aggregate) { fast_mean(column, unsure) } else { format!("avg({column})") }
+}
+
+/// The deviation of a sample. Of doubles the squares may be beyond a double, or nothing, where it is not.
+fn deviation(column: &str, aggregate: &Aggregate) -> String {
+    match aggregate.field().map(Field::data_type) {
+        Some(DataType::Number) => format!(
+            "CASE WHEN max(abs({column})) >= {LARGE} THEN stddev_samp({column} / {SCALE}) * {SCALE} \
+             WHEN max(abs({column})) < {SMALL} THEN stddev_samp({column} * {SCALE}) FILTER (abs({column}) < {SMALL}) / {SCALE} \
+             ELSE stddev_samp({column}) FILTER (abs({column}) < {LARGE}) END"
+        ),
+        _ => format!("stddev_samp({column})"),
+    }
+}
+
+/// The share is written out: the engine takes no parameter for it, and a number from 0 to 1 needs no quoting.
+fn quantile(column: &str, aggregate: &Aggregate) -> String {
+    let share = aggregate.quantile().unwrap_or_default();
+    match aggregate.field().map(Field::data_type) {
+        Some(DataType::Date | DataType::Time | DataType::Datetime) => format!("quantile_disc({column}, {share})"),
+        _ => format!("quantile_cont({column}::DOUBLE, {share})"),
+    }
+}

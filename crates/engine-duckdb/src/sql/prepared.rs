@@ -1,0 +1,68 @@
+//! Statements that are prepared, and kept where that is worth its memory.
+
+use std::ops::{Deref, DerefMut};
+
+use duckdb::types::Value;
+use duckdb::{CachedStatement, Connection};
+use eider_application::StoreError;
+
+use crate::error::store_error;
+use crate::sql::Statement;
+
+/// Longest text of a statement that is kept, in bytes. What the engine makes of one takes some dozens of times as much.
+const MAX_KEPT_SQL: usize = 4 << 10;
+/// Most bytes of values that a statement is kept with: they stay bound.
+const MAX_KEPT_VALUES: usize = 16 << 10;
+
+/// A statement that is ready to run.
+pub enum Prepared<'c> {
+    /// By the connection, for the next time.
+    Kept(CachedStatement<'c>),
+    Once(duckdb::Statement<'c>),
+}
+
+impl<'c> Prepared<'c> {
+    pub fn new(connection: &'c Connection, statement: &Statement) -> Result<Self, StoreError> {
+        if statement.sql.len() <= MAX_KEPT_SQL && statement.values.iter().map(size).sum::<usize>() <= MAX_KEPT_VALUES {
+            connection.prepare_cached(&statement.sql).map(Self::Kept).map_err(store_error)
+        } else {
+            connection.prepare(&statement.sql).map(Self::Once).map_err(store_error)
+        }
+    }
+
+    /// Ends it for good, and with it what is left of its result.
+    pub fn discard(self) {
+        if let Self::Kept(statement) = self {
+            statement.discard();
+        }
+    }
+}
+
+impl<'c> Deref for Prepared<'c> {
+    type Target = duckdb::Statement<'c>;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Kept(statement) => statement,
+            Self::Once(statement) => statement,
+        }
+    }
+}
+
+impl DerefMut for Prepared<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Kept(statement) => statement,
+            Self::Once(statement) => statement,
+        }
+    }
+}
+
+/// The bytes of a value, about.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(values) => values.iter().map(size).sum(),
+        _ => size_of::<Value>(),
+    }
+}

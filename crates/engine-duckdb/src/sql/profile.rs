@@ -1,0 +1,113 @@
+//! The statements of a profile.
+
+use eider_application::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP};
+use eider_domain::{DataType, Field, Filter, Schema};
+
+use super::Statement;
+use super::aggregate::{fast_mean, push_exact_mean};
+use super::select::push_where;
+use crate::ident;
+
+/// Digits of a `decimal` up to which the engine sums as many as there can be without a carry into digits that it lacks.
+pub(super) const SUMMED_DIGITS: u8 = 28;
+/// Values that the engine names as likely to be the most frequent. More of them cost hardly more, and miss fewer.
+const LIKELY_VALUES: usize = 100;
+
+/// One row: how many records match, then the figures of each field.
+pub fn figures(schema: &Schema, filter: &Filter, fields: &[Field]) -> Statement {
+    let mut columns = vec!["count(*)".to_owned()];
+    for field in fields {
+        let figures = Figure::of(field.data_type()).into_iter();
+        columns.extend(figures.map(|figure| expression(figure, field)));
+    }
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
+    push_where(&mut statement, filter);
+    statement
+}
+
+/// The exact mean of a field, of which the figures have NaN where digits may be lost.
+pub fn exact_mean(schema: &Schema, filter: &Filter, field: &Field) -> Statement {
+    let mut statement = Statement::default();
+    push_exact_mean(&mut statement, schema, filter, field);
+    statement
+}
+
+/// The most frequent values of a field and their counts, after a count of all values, or of the likely ones alone; with each
+/// how many values were counted, and how often they come together.
+pub fn top(schema: &Schema, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
+    let (column, table) = (ident::column(field), ident::table(schema));
+    let mut statement = Statement::default();
+    statement
+        .push(&format!("SELECT {column}, count(*), count(*) OVER (), (sum(count(*)) OVER ())::BIGINT FROM {table}"));
+    let joint = if filter.is_everything() { " WHERE " } else { " AND " };
+    push_where(&mut statement, filter);
+    statement.push(joint);
+    push_shown(&mut statement, field);
+    if is_counted {
+        statement.push(" GROUP BY 1");
+    } else {
+        statement
+            .push(&format!(" AND {column} IN (SELECT unnest(approx_top_k({column}, {LIKELY_VALUES})) FROM {table}"));
+        push_where(&mut statement, filter);
+        statement.push(joint);
+        push_shown(&mut statement, field);
+        statement.push(") GROUP BY 1 HAVING count(*) > 1");
+    }
+    statement.push(&format!(" ORDER BY 2 DESC, 1 LIMIT {PROFILE_TOP}"));
+    statement
+}
+
+/// The values of fields, a column for each.
+pub fn values_of(schema: &Schema, filter: &Filter, fields: &[&Field]) -> Statement {
+    let columns: Vec<String> = fields.iter().map(|field| ident::column(field)).collect();
+    let mut statement = Statement::default();
+    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
+    push_where(&mut statement, filter);
+    statement
+}
+
+/// Appends the condition that a value is one that may be shown.
+fn push_shown(statement: &mut Statement, field: &Field) {
+    let column = ident::column(field);
+    match field.data_type() {
+        DataType::String => statement.push(&format!("length({column}) <= {PROFILE_TEXT_CHARS}")),
+        _ => statement.push(&format!("{column} IS NOT NULL")),
+    }
+}
+
+fn expression(figure: Figure, field: &Field) -> String {
+    let (column, data_type) = (ident::column(field), field.data_type());
+    match figure {
+        Figure::Count => format!("count({column})"),
+        Figure::Distinct => format!("least(approx_count_distinct({column}), count({column}))"),
+        Figure::Min => format!("min({})", shown(&column, data_type)),
+        Figure::Max => format!("max({})", shown(&column, data_type)),
+        Figure::Mean => match data_type {
+            DataType::Decimal { precision, .. } if precision <= SUMMED_DIGITS => format!("avg({column})"),
+            DataType::Number | DataType::Decimal { .. } => fast_mean(&column, "'NaN'::DOUBLE"),
+            _ => format!("avg({column})"),
+        },
+        Figure::Quantile(share) => quantile(&column, data_type, share),
+        Figure::MinLength => format!("min(length({column}))"),
+        Figure::MaxLength => format!("max(length({column}))"),
+    }
+}
+
+/// The beginning of a text. The least of the beginnings is the beginning of the least.
+fn shown(column: &str, data_type: DataType) -> String {
+    if data_type == DataType::String { format!("left({column}, {PROFILE_TEXT_CHARS})") } else { column.to_owned() }
+}
+
+/// One of the quantiles, all of which the engine makes together. Times are counted in doubles, which may lead beyond the
+/// greatest of them.
+fn quantile(column: &str, data_type: DataType, share: f64) -> String {
+    let place = 1 + PROFILE_QUANTILES.iter().take_while(|of| **of < share).count();
+    match data_type {
+        DataType::Date | DataType::Time | DataType::Datetime => {
+            let value = format!("approx_quantile({column}, {PROFILE_QUANTILES:?})[{place}]");
+            format!("least(greatest({value}, min({column})), max({column}))")
+        }
+        _ => format!("approx_quantile({column}::DOUBLE, {PROFILE_QUANTILES:?})[{place}]"),
+    }
+}

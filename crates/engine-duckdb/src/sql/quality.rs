@@ -1,0 +1,222 @@
+//! Rules on quality as SQL: the values that break a rule, and what rules suggest for them.
+
+use eider_domain::{Check, DataType, Field, Rule, Schema, SystemField, Timestamp, Value};
+
+use super::{Statement, column_type, engine_value, key};
+use crate::connection::functions::{self, CHANGED_BY, IS_BROKEN, MENDED};
+use crate::ident::{self, CATALOG, SEQUENCE};
+
+/// The temporary table of records as suggestions have them.
+pub const SUGGESTED: &str = "\"$suggested\"";
+/// Its column of the place that the record had.
+const PLACE: &str = "\"$place\"";
+/// A value that is looked at.
+const VALUE: &str = "\"$value\"";
+/// What is suggested for it.
+const SUGGESTION: &str = "\"$suggestion\"";
+/// The values of a list.
+const ALLOWED: &str = "\"$allowed\"";
+
+/// How many records there are, and the number of the last commit.
+pub fn snapshot(schema: &Schema) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!(
+        "SELECT count(*), greatest(coalesce(max({SEQUENCE}), 0), (SELECT last FROM {CATALOG}.counters WHERE \"key\" = "
+    ));
+    statement.bind(DataType::String, &Value::Text(schema.name().key().into()));
+    statement.push(&format!(")) FROM {}", ident::table(schema)));
+    statement
+}
+
+/// The values that break a rule: the record's id, the values of the rule's fields, and of a rule that suggests what it
+/// suggests, or null. The rule is [called](crate::connection::functions::CalledRules) by its number.
+pub fn issues(schema: &Schema, rule: &Rule, number: i64, now: Timestamp) -> Statement {
+    let table = ident::table(schema);
+    let id = ident::column(&Field::System(SystemField::Id));
+    let columns: Vec<String> = rule.fields().iter().map(ident::column).collect();
+    let column = columns.join(", ");
+    let mut statement = Statement::default();
+    match rule.check() {
+        Check::Duplicate => push_duplicates(&mut statement, &table, &columns),
+        Check::Standardize(_) => statement.push(&format!(
+            "SELECT * FROM (SELECT {id}, {column} AS {VALUE}, {}({number}, {column}) AS {SUGGESTION} FROM {table}) \
+             WHERE {SUGGESTION} IS NOT NULL",
+            functions::SUGGESTION
+        )),
+        Check::Values(values) => {
+            let data_type = data_type_of(rule);
+            statement.push(&format!("WITH {ALLOWED}(v) AS ("));
+            push_values(&mut statement, values.iter().map(|value| (data_type, value)));
+            let suggestion = if rule.suggests() {
+                format!(", {}({number}, {column})", functions::SUGGESTION)
+            } else {
+                String::new()
+            };
+            statement.push(&format!(
+                ") SELECT {id}, {column}{suggestion} FROM {table} WHERE {column} NOT IN (SELECT v FROM {ALLOWED})"
+            ));
+        }
+        _ => {
+            statement.push(&format!("SELECT {id}, {column} FROM {table} WHERE "));
+            push_broken(&mut statement, rule, number, &column, now);
+        }
+    }
+    statement
+}
+
+/// Appends the condition that a value breaks a rule that looks at one value and suggests nothing.
+fn push_broken(statement: &mut Statement, rule: &Rule, number: i64, column: &str, now: Timestamp) {
+    match rule.check() {
+        Check::Length { min, max } => {
+            let limit = |length: Option<u64>| length.map(|length| Value::Integer(length.cast_signed()));
+            let (least, most) = (limit(*min), limit(*max));
+            let limits = (least.as_ref(), most.as_ref());
+            push_outside(statement, &format!("length({column})"), DataType::Integer, limits);
+        }
+        Check::Characters(_) | Check::Pattern(_) => statement.push(&format!("{IS_BROKEN}({number}, {column})")),
+        Check::Range { minimum, maximum } => {
+            push_outside(statement, column, data_type_of(rule), (minimum.as_ref(), maximum.as_ref()));
+        }
+        Check::Freshness(_) => {
+            push_outside(statement, column, data_type_of(rule), (rule.oldest(now).as_ref(), None));
+        }
+        Check::Required | Check::Values(_) | Check::Standardize(_) | Check::Duplicate => {
+            statement.push(&format!("{column} IS NULL"));
+        }
+    }
+}
+
+/// Appends the condition that a value is less than one limit or greater than another.
+fn push_outside(
+    statement: &mut Statement,
+    value: &str,
+    data_type: DataType,
+    (least, most): (Option<&Value>, Option<&Value>),
+) {
+    let limits = [(" < ", least), (" > ", most)];
+    let limits = limits.into_iter().filter_map(|(comparison, limit)| Some((comparison, limit?)));
+    for (index, (comparison, limit)) in limits.enumerate() {
+        statement.push(if index > 0 { " OR " } else { "" });
+        statement.push(&format!("{value}{comparison}"));
+        statement.bind(data_type, limit);
+    }
+}
+
+/// Appends the records whose values an earlier record has: all but the first of each group.
+fn push_duplicates(statement: &mut Statement, table: &str, columns: &[String]) {
+    let listed = columns.join(", ");
+    let all = |part: &dyn Fn(&String) -> String| columns.iter().map(part).collect::<Vec<_>>().join(" AND ");
+    let present = all(&|column| format!("{column} IS NOT NULL"));
+    let equal = all(&|column| format!("r.{column} = f.{column}"));
+    let shown: Vec<String> = columns.iter().map(|column| format!("r.{column}")).collect();
+    statement.push(&format!(
+        "SELECT r.id, {} FROM {table} r JOIN (SELECT {listed}, min({SEQUENCE}) AS {PLACE} FROM {table} WHERE {present} \
+         GROUP BY {listed} HAVING count(*) > 1) f ON {equal} WHERE r.{SEQUENCE} > f.{PLACE}",
+        shown.join(", ")
+    ));
+}
+
+/// Makes the table of the records that rules change, as they are to be: the columns of the schema, the place that the
+/// record had, and for each field which rules changed it. A field comes with the number by which its rules are
+/// [called](crate::connection::functions::CalledRules).
+pub fn make_suggested(schema: &Schema, changed: &[(Field, i64)], at: Timestamp) -> Statement {
+    let table = ident::table(schema);
+    let value = |index: usize| format!("\"$value{index}\"");
+    let mut statement = Statement::default();
+    let (mut columns, mut conditions, mut by) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (field, number)) in changed.iter().enumerate() {
+        let (column, changed_by) = (ident::column(field), changed_by_column(index));
+        let places = format!("{CHANGED_BY}({number}, {column})");
+        columns.push(format!(", {MENDED}({number}, {column}) AS {}, {places} AS {changed_by}", value(index)));
+        conditions.push(format!("{places} IS NOT NULL"));
+        by.push(format!(", n.{changed_by}"));
+    }
+    let (columns, conditions, by) = (columns.concat(), conditions.join(" OR "), by.concat());
+    statement.push(&format!(
+        "CREATE TEMP TABLE {SUGGESTED} AS WITH \"$changed\" AS MATERIALIZED (SELECT {SEQUENCE} AS {PLACE}{columns} FROM {table} \
+         WHERE {conditions}) SELECT "
+    ));
+    for field in schema.fields() {
+        let column = ident::column(&field);
+        match (&field, changed.iter().position(|(other, _)| *other == field)) {
+            (_, Some(index)) => statement.push(&format!("coalesce(n.{}, r.{column}) AS {column}, ", value(index))),
+            (Field::System(SystemField::UpdatedAt), _) => {
+                push_cast(&mut statement, DataType::Datetime, &Value::Datetime(at.as_micros()));
+                statement.push(&format!(" AS {column}, "));
+            }
+            (Field::System(SystemField::Version), _) => statement.push(&format!("r.{column} + 1 AS {column}, ")),
+            _ => statement.push(&format!("r.{column}, ")),
+        }
+    }
+    statement.push(&format!("n.{PLACE}{by} FROM \"$changed\" n JOIN {table} r ON r.{SEQUENCE} = n.{PLACE}"));
+    statement
+}
+
+/// How many records are suggested.
+pub fn count_suggested() -> String {
+    format!("SELECT count(*) FROM {SUGGESTED}")
+}
+
+/// Which rules changed the field at a place among those that are changed, and in how many records.
+pub fn changes_of(index: usize) -> String {
+    let by = changed_by_column(index);
+    format!("SELECT {by}, count(*) FROM {SUGGESTED} WHERE {by} IS NOT NULL GROUP BY 1")
+}
+
+/// The values that rules suggest for the field at a place, each once.
+pub fn suggested_values(index: usize, field: &Field) -> String {
+    let by = changed_by_column(index);
+    format!("SELECT DISTINCT {} FROM {SUGGESTED} WHERE {by} IS NOT NULL", ident::column(field))
+}
+
+/// Whether two records would have the same key in these fields.
+pub fn is_shared(schema: &Schema, fields: &[Field]) -> String {
+    let (table, key) = (ident::table(schema), key(fields));
+    format!(
+        "SELECT EXISTS (SELECT 1 FROM (SELECT {key} AS {VALUE} FROM {SUGGESTED} UNION ALL SELECT {key} FROM {table} \
+         WHERE {SEQUENCE} NOT IN (SELECT {PLACE} FROM {SUGGESTED})) WHERE {VALUE} IS NOT NULL \
+         GROUP BY {VALUE} HAVING count(*) > 1)"
+    )
+}
+
+/// Puts the suggested records in the place of those that they were, from a place on at the end.
+pub fn replace_suggested(schema: &Schema, first_sequence: i64) -> [String; 3] {
+    let table = ident::table(schema);
+    let columns: Vec<String> = schema.fields().iter().map(ident::column).collect();
+    let columns = columns.join(", ");
+    [
+        format!("DELETE FROM {table} WHERE {SEQUENCE} IN (SELECT {PLACE} FROM {SUGGESTED})"),
+        format!(
+            "INSERT INTO {table} ({columns}, {SEQUENCE}) \
+             SELECT {columns}, {first_sequence} - 1 + row_number() OVER (ORDER BY {PLACE}) FROM {SUGGESTED} ORDER BY {PLACE}"
+        ),
+        format!("DROP TABLE temp.main.{SUGGESTED}"),
+    ]
+}
+
+/// The column that says which rules changed the field at a place.
+fn changed_by_column(index: usize) -> String {
+    format!("\"$changed{index}\"")
+}
+
+/// Appends `VALUES (…), (…)`; there is at least one row.
+fn push_values<'v>(statement: &mut Statement, values: impl Iterator<Item = (DataType, &'v Value)>) {
+    for (index, (data_type, value)) in values.enumerate() {
+        statement.push(if index > 0 { ", (" } else { "VALUES (" });
+        push_cast(statement, data_type, value);
+        statement.push(")");
+    }
+}
+
+/// Appends a parameter whose type no column tells.
+fn push_cast(statement: &mut Statement, data_type: DataType, value: &Value) {
+    statement.push(&format!("?::{}", column_type(data_type)));
+    statement.values.push(engine_value(data_type, value));
+}
+
+fn data_type_of(rule: &Rule) -> DataType {
+    rule.fields().first().map_or(DataType::String, Field::data_type)
+}
+
+#[cfg(test)]
+mod tests;
