@@ -4,6 +4,8 @@ pub mod columns;
 pub mod connection;
 pub mod error;
 pub mod ident;
+pub mod quality;
+pub mod read;
 pub mod sql;
 
 pub use duckdb::{AccessMode, Config, Connection, Error, Row, ToSql, params, params_from_iter};

@@ -17,7 +17,6 @@
 mod catalog;
 mod file;
 mod operate;
-mod quality;
 mod read;
 mod sql;
 mod store;

@@ -1,7 +1,6 @@
 //! Reads: scans, records by id, profiles, statistics and plans.
 
 pub(crate) mod explain;
-pub(crate) mod profile;
 pub(crate) mod reads;
 pub(crate) mod scan;
 pub(crate) mod statistics;

@@ -14,6 +14,7 @@ use eider_engine_duckdb::columns::scan_schema;
 use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::params_from_iter;
+use eider_engine_duckdb::read::profile;
 use eider_engine_duckdb::sql::prepared::Prepared;
 use eider_engine_duckdb::sql::{self};
 use futures::TryStreamExt;
@@ -21,7 +22,6 @@ use tracing::instrument;
 
 use super::DuckDbStore;
 use crate::read::explain;
-use crate::read::profile;
 use crate::read::scan;
 use crate::read::scan::{Scan, Source};
 use crate::read::statistics::{record_counts, statistics};

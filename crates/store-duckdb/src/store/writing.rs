@@ -15,18 +15,18 @@ use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::{internal, schema_removed, store_error};
 use eider_engine_duckdb::params_from_iter;
+use eider_engine_duckdb::quality::issues::IssueWriter;
+use eider_engine_duckdb::quality::validation;
 use eider_engine_duckdb::sql::{self};
 use tracing::{Instrument, instrument};
 
 use super::DuckDbStore;
 use crate::catalog;
 use crate::operate::backup;
-use crate::quality::issues::IssueWriter;
-use crate::quality::suggestions;
-use crate::quality::validation;
 use crate::table::Table;
 use crate::table::change_queue;
 use crate::table::record_cache::Ids;
+use crate::write::suggestions;
 use crate::write::writer::StagedWriter;
 
 #[async_trait]

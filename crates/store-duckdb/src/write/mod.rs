@@ -7,4 +7,5 @@ pub(crate) mod group;
 pub(crate) mod id_filters;
 pub(crate) mod keys;
 pub(crate) mod staging;
+pub(crate) mod suggestions;
 pub(crate) mod writer;

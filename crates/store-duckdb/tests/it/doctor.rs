@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use eider_engine_duckdb::Connection;
 use eider_application::SchemaCatalog;
+use eider_engine_duckdb::Connection;
 use eider_store_duckdb::{DuckDbStore, Finding, StoreSettings, Thoroughness, examine};
 
 use serde_json::json;

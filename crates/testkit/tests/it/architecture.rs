@@ -49,8 +49,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("eider-engine-duckdb", &["sql", "connection", "columns", "ident", "error"]),
-    ("eider-store-duckdb", &["store", "quality", "write", "read", "operate", "table", "catalog", "sql", "file"]),
+    ("eider-engine-duckdb", &["quality", "read", "sql", "connection", "columns", "ident", "error"]),
+    ("eider-store-duckdb", &["store", "write", "read", "operate", "table", "catalog", "sql", "file"]),
     (
         "eider-testkit",
         &["contract", "strategies", "reports", "memory", "reference", "query", "ids", "batch", "column", "clock"],

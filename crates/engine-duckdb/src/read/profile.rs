@@ -11,17 +11,18 @@ use std::sync::{Arc, Weak};
 use arrow_array::RecordBatch;
 use arrow_schema::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
+use duckdb::{Connection, params_from_iter};
 use eider_application::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
     StoreError, StoreErrorKind, value_at,
 };
 use eider_domain::{DataType, Field, Schema, Value, ValueRef};
-use eider_engine_duckdb::columns::port_batch;
-use eider_engine_duckdb::connection::version::TableVersion;
-use eider_engine_duckdb::connection::worker::{Decision, transaction};
-use eider_engine_duckdb::error::{arrow_error, store_error};
-use eider_engine_duckdb::sql::{self, Statement};
-use eider_engine_duckdb::{Connection, params_from_iter};
+
+use crate::columns::port_batch;
+use crate::connection::version::TableVersion;
+use crate::connection::worker::{Decision, transaction};
+use crate::error::{arrow_error, store_error};
+use crate::sql::{self, Statement};
 
 /// Fields whose figures are made in one statement. What a statement costs grows faster than the number of its figures.
 const FIELDS_AT_ONCE: usize = 50;
@@ -32,7 +33,7 @@ const RECORDS_COUNTED_HERE: u64 = 50_000;
 const VALUES_AT_ONCE: u64 = 100_000;
 
 /// Looks at the values of a snapshot, as long as `caller` is there: an interrupt between two statements would be lost.
-pub(crate) fn profile(
+pub fn profile(
     connection: &Connection,
     (schema, version): (&Schema, &TableVersion),
     request: &ProfileRequest,

@@ -16,15 +16,16 @@ use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use async_trait::async_trait;
 use eider_application::{RecordStream, StoreError, StoredIssues, blocking};
-use eider_engine_duckdb::error::arrow_error;
 use futures::{StreamExt, stream};
+
+use crate::error::arrow_error;
 
 /// Rows that are written as one batch. The engine's own batches may have few rows of many.
 const BATCH_ROWS: usize = 8_192;
 
 /// The issues of rules, one rule after the other, on their way into a file without a name.
 #[derive(Debug)]
-pub(crate) struct IssueWriter {
+pub struct IssueWriter {
     directory: PathBuf,
     max_bytes: u64,
     file: Option<File>,
@@ -36,12 +37,12 @@ pub(crate) struct IssueWriter {
 impl IssueWriter {
     /// Nothing yet of so many rules; once the file in `directory` has a rule's share of `max_bytes` and what the rules before
     /// left of theirs, further issues of the rule are left out.
-    pub(crate) fn new(directory: PathBuf, max_bytes: u64, rules: usize) -> Self {
+    pub fn new(directory: PathBuf, max_bytes: u64, rules: usize) -> Self {
         Self { directory, max_bytes, file: None, sections: Vec::new(), rules, is_truncated: false }
     }
 
     /// Begins the issues of the next rule. The file is made with the first of them.
-    pub(crate) fn begin(&mut self, columns: SchemaRef) -> Section<'_> {
+    pub fn begin(&mut self, columns: SchemaRef) -> Section<'_> {
         let rule = self.sections.len() as u64 + 1;
         let room = u128::from(self.max_bytes) * u128::from(rule) / self.rules.max(1) as u128;
         let until = u64::try_from(room).unwrap_or(u64::MAX);
@@ -57,18 +58,18 @@ impl IssueWriter {
     }
 
     /// Whether issues were left out.
-    pub(crate) fn is_truncated(&self) -> bool {
+    pub fn is_truncated(&self) -> bool {
         self.is_truncated
     }
 
     /// The issues, to be read.
-    pub(crate) fn finish(self) -> IssueFile {
+    pub fn finish(self) -> IssueFile {
         IssueFile { file: self.file.map(Arc::new), sections: self.sections }
     }
 }
 
 /// The issues of one rule on their way into the file.
-pub(crate) struct Section<'w> {
+pub struct Section<'w> {
     issues: &'w mut IssueWriter,
     columns: SchemaRef,
     held: Vec<RecordBatch>,
@@ -82,7 +83,7 @@ pub(crate) struct Section<'w> {
 
 impl Section<'_> {
     /// Takes issues. Blocks on the disk.
-    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
+    pub fn push(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
         if self.is_truncated || batch.num_rows() == 0 {
             return Ok(());
         }
@@ -113,7 +114,7 @@ impl Section<'_> {
     }
 
     /// Ends the section; whether issues were left out.
-    pub(crate) fn finish(mut self) -> Result<bool, StoreError> {
+    pub fn finish(mut self) -> Result<bool, StoreError> {
         if self.held_rows > 0 {
             self.write()?;
         }
@@ -129,7 +130,7 @@ impl Section<'_> {
 }
 
 /// The issues of a validation. The file goes with this.
-pub(crate) struct IssueFile {
+pub struct IssueFile {
     /// `None` when there are no issues.
     file: Option<Arc<File>>,
     /// The columns of each rule's issues, and where they are.
@@ -140,7 +141,7 @@ pub(crate) struct IssueFile {
 impl StoredIssues for IssueFile {
     async fn of_rule(&self, rule: usize) -> Result<RecordStream, StoreError> {
         let Some((columns, range)) = self.sections.get(rule).cloned() else {
-            return Err(eider_engine_duckdb::error::internal("the validation has no such rule"));
+            return Err(crate::error::internal("the validation has no such rule"));
         };
         let Some(file) = self.file.clone().filter(|_| !range.is_empty()) else {
             return Ok(RecordStream::new(columns, stream::empty().boxed()));

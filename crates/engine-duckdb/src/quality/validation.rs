@@ -5,23 +5,23 @@ use std::time::Instant;
 
 use arrow_array::Array;
 use arrow_schema::SchemaRef;
+use duckdb::{Connection, params_from_iter};
 use eider_application::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
 use eider_domain::Schema;
-use eider_engine_duckdb::columns::port_batch;
-use eider_engine_duckdb::connection::functions::CalledRules;
-use eider_engine_duckdb::connection::version::TableVersion;
-use eider_engine_duckdb::connection::worker::{Decision, transaction};
-use eider_engine_duckdb::error::store_error;
-use eider_engine_duckdb::sql::{self, Statement};
-use eider_engine_duckdb::{Connection, params_from_iter};
 
+use crate::columns::port_batch;
+use crate::connection::functions::CalledRules;
+use crate::connection::version::TableVersion;
+use crate::connection::worker::{Decision, transaction};
+use crate::error::store_error;
 use crate::quality::issues::IssueWriter;
+use crate::sql::{self, Statement};
 
 /// What waits for a validation; without it nobody does.
-pub(crate) type Caller = Weak<()>;
+pub type Caller = Weak<()>;
 
 /// Checks every rule, and tells what was found of each.
-pub(crate) fn validate(
+pub fn validate(
     connection: &Connection,
     (schema, version): (&Schema, &TableVersion),
     request: &ValidationRequest,

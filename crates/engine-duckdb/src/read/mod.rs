@@ -1,0 +1,3 @@
+//! Reads: profiles.
+
+pub mod profile;
