@@ -12,11 +12,11 @@ use arrow_array::RecordBatch;
 use eider_application::{BodyFormat, DecodedBatch, RecordReader, ScanRequest, SchemaCatalog, value_at};
 use eider_benches::{
     FLIGHTS, Sample, TestStore, count_failures, decode, encode, flights_document, one_batch, properties, query_body,
-    query_strings, schema, write,
+    query_strings, relation, schema, write,
 };
 use eider_domain::{DataType, RecordId, RecordQuery, Schema, Value};
+use eider_engine_duckdb::{Relation, sql};
 use eider_http_api::reading::{self, Query};
-use eider_store_duckdb::scan_text;
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use serde_json::Value as Json;
 use tokio::runtime::{Builder, Runtime};
@@ -86,18 +86,18 @@ fn parse_query_body((schema, document): (Schema, Json)) -> Query {
     black_box(reading::query_body(&document, &schema).expect("the query is valid"))
 }
 
-fn request(index: usize) -> (Schema, ScanRequest) {
+fn request(index: usize) -> (Relation, ScanRequest) {
     let (schema, text) = text(index);
     let query = reading::query_string(&text, &schema).expect("the query is valid");
-    (schema, ScanRequest::new(query))
+    (relation(schema), ScanRequest::new(query))
 }
 
 #[library_benchmark(setup = request)]
 #[bench::one_condition(0)]
 #[bench::five_conditions(1)]
 #[bench::ids(2)]
-fn write_statement((schema, request): (Schema, ScanRequest)) -> String {
-    black_box(scan_text(&schema, &request))
+fn write_statement((relation, request): (Relation, ScanRequest)) -> String {
+    black_box(sql::scan(&relation, &request).sql)
 }
 
 /// A store with some flights in it, and the id of one that it keeps in memory.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use eider_application::ScanRequest;
-use eider_benches::{flights_document, paced, query_body, query_strings, schema, throughput};
+use eider_benches::{flights_document, paced, query_body, query_strings, relation, schema, throughput};
 use eider_domain::RecordQuery;
+use eider_engine_duckdb::sql;
 use eider_http_api::reading::{self, Query};
-use eider_store_duckdb::scan_text;
 use serde_json::Value as Json;
 
 fn query(criterion: &mut Criterion) {
@@ -43,11 +43,12 @@ fn query(criterion: &mut Criterion) {
     group.finish();
 
     let mut group = criterion.benchmark_group("write a statement");
+    let relation = relation(schema);
     for (name, query) in statements {
         let request = ScanRequest::new(query);
         group.throughput(Throughput::Elements(request.query.filter.condition_count() as u64));
         group.bench_function(BenchmarkId::new("eider", name), |bencher| {
-            bencher.iter(|| black_box(scan_text(&schema, &request)));
+            bencher.iter(|| black_box(sql::scan(&relation, &request)));
         });
     }
     group.finish();

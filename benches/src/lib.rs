@@ -21,7 +21,7 @@ use eider_application::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, U
 use eider_domain::{Schema, Timestamp};
 
 pub use samples::{FLIGHTS, Sample, flights_document, query_body, query_strings, schema};
-pub use stores::{TestStore, flights_with, keyed_flights, write};
+pub use stores::{TestStore, flights_with, keyed_flights, relation, write};
 
 /// The limits of every decoder. Making them asks the system how many processors there are.
 static LIMITS: LazyLock<IngestLimits> = LazyLock::new(IngestLimits::default);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use eider_application::{CommitOutcome, CommitTerms, DecodedBatch, RecordWriter, WriteRequest};
 use eider_domain::Schema;
+use eider_engine_duckdb::Relation;
+use eider_engine_duckdb::connection::version::TableVersion;
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -30,6 +32,11 @@ impl TestStore {
         change(&mut settings);
         Self { store: DuckDbStore::open(settings).await.expect("the store opens"), _directory: directory }
     }
+}
+
+/// What the records of a schema are read from, for statements that are written and not run.
+pub fn relation(schema: Schema) -> Relation {
+    Relation::new(Arc::new(schema), r#""$records"."flights""#, TableVersion::first())
 }
 
 /// The document of a schema of flights of its own name, with an index on each of these properties alone; `key` is a

@@ -1,13 +1,6 @@
 //! Quoting. No other module puts a name or a literal into SQL.
 
-use eider_domain::{Field, Index, Schema, SchemaName};
-
-/// The bare name of the namespace of the tables of records. A name with `$` cannot be that of the file, which the
-/// engine takes for the name of the database.
-pub const RECORDS: &str = "$records";
-
-/// The quoted namespace of the catalog.
-pub const CATALOG: &str = "\"$catalog\"";
+use eider_domain::Field;
 
 /// The hidden column that numbers records in commit order.
 pub const SEQUENCE: &str = "\"$sequence\"";
@@ -29,28 +22,12 @@ pub fn text(text: &str) -> String {
     if parts.len() == 1 { parts.concat() } else { format!("concat({})", parts.join(", chr(0), ")) }
 }
 
-/// The bare name of the table of a schema, below [`RECORDS`].
-pub fn table_name(name: &SchemaName) -> String {
-    name.key()
-}
-
-/// The qualified, quoted name of the table of a schema.
-pub fn table(schema: &Schema) -> String {
-    format!("{}.{}", quoted(RECORDS), quoted(&table_name(schema.name())))
-}
-
 /// The quoted column of a field. Columns of an aggregation go by their place: their names may be those of the table's.
 pub fn column(field: &Field) -> String {
     match field {
         Field::Computed { index, .. } => quoted(&format!("${index}")),
         Field::System(_) | Field::Property { .. } => quoted(field.name()),
     }
-}
-
-/// The bare name of an index: that of the schema and those of its fields. No name has a `$`.
-pub fn index_name(name: &SchemaName, index: &Index) -> String {
-    let fields = index.fields.iter().map(|field| format!("${}", field.name().to_ascii_lowercase()));
-    fields.fold(name.key(), |name, field| name + &field)
 }
 
 #[cfg(test)]

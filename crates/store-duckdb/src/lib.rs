@@ -28,8 +28,6 @@ pub use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemo
 pub use eider_engine_duckdb::connection::pool::PoolStatus;
 pub use eider_engine_duckdb::connection::release::{EngineRelease, engine_linkage};
 pub use eider_engine_duckdb::connection::settings::{PoolSettings, ScanBatch};
-#[doc(hidden)]
-pub use eider_engine_duckdb::sql::scan_text;
 pub use file::figures::{
     CheckpointFigures, CommitFigures, EvolutionFigures, FileFigures, RecordCacheFigures, StoreFigures,
 };

@@ -1,4 +1,8 @@
-//! Rules: checked against what is stored, and what breaks them.
+//! Rules: checked against what is stored, what breaks them, and what they suggest.
 
-pub mod issues;
-pub mod validation;
+mod issues;
+mod suggestions;
+mod validation;
+
+pub use suggestions::{Suggested, suggest};
+pub use validation::validate;

@@ -1,5 +1,6 @@
 //! Rules checked against everything that a schema holds: a statement for each, all in one snapshot.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -7,35 +8,56 @@ use arrow_array::Array;
 use arrow_schema::SchemaRef;
 use duckdb::{Connection, params_from_iter};
 use eider_application::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
-use eider_domain::Schema;
 
 use crate::columns::port_batch;
 use crate::connection::functions::CalledRules;
-use crate::connection::version::TableVersion;
-use crate::connection::worker::{Decision, transaction};
+use crate::connection::pool::Pool;
+use crate::connection::worker::{self, Decision, transaction};
 use crate::error::store_error;
 use crate::quality::issues::IssueWriter;
+use crate::relation::Relation;
 use crate::sql::{self, Statement};
 
 /// What waits for a validation; without it nobody does.
-pub type Caller = Weak<()>;
+type Caller = Weak<()>;
 
-/// Checks every rule, and tells what was found of each.
-pub fn validate(
+/// Checks every rule in one snapshot, and tells what was found of each. Dropping the future interrupts that. `snapshot`
+/// yields how many records there are and the number of the last commit; issues wait in a file without a name in
+/// `directory`.
+///
+/// # Errors
+/// `SchemaChanged` when the relation is of an older version by then; `Unavailable` with the budget `pool` or
+/// `schema_change`; `StorageFull`; whatever the engine fails with.
+pub async fn validate(
+    pool: &Pool,
+    relation: Arc<Relation>,
+    snapshot: Statement,
+    request: ValidationRequest,
+    directory: PathBuf,
+) -> Result<Validation, StoreError> {
+    let waiting = Arc::new(());
+    let caller = Arc::downgrade(&waiting);
+    let issues = IssueWriter::new(directory, request.max_issue_bytes, request.rules.len());
+    let check = move |connection: &_| check_all(connection, &relation, &snapshot, &request, issues, &caller);
+    worker::read(pool, check).await
+}
+
+fn check_all(
     connection: &Connection,
-    (schema, version): (&Schema, &TableVersion),
+    relation: &Relation,
+    snapshot: &Statement,
     request: &ValidationRequest,
     mut issues: IssueWriter,
     caller: &Caller,
 ) -> Result<Validation, StoreError> {
     transaction(connection, || {
-        let Statement { sql, values } = sql::snapshot(schema);
+        let Statement { sql, values } = snapshot;
         let snapshot = connection
-            .query_row(&sql, params_from_iter(values.iter()), |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?)));
-        version.check()?;
+            .query_row(sql, params_from_iter(values.iter()), |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?)));
+        relation.version().check()?;
         let (records, last) = snapshot.map_err(store_error)?;
         for place in 0..request.rules.len() {
-            request.progress.found(check(connection, schema, place, request, &mut issues, caller)?);
+            request.progress.found(check(connection, relation, place, request, &mut issues, caller)?);
         }
         let is_truncated = issues.is_truncated();
         let issues = Arc::new(issues.finish());
@@ -47,7 +69,7 @@ pub fn validate(
 /// Finds the issues of one rule.
 fn check(
     connection: &Connection,
-    schema: &Schema,
+    relation: &Relation,
     place: usize,
     request: &ValidationRequest,
     issues: &mut IssueWriter,
@@ -55,7 +77,7 @@ fn check(
 ) -> Result<RuleOutcome, StoreError> {
     let started = Instant::now();
     let (rule, numbered) = (&request.rules[place], CalledRules::new(&request.rules, vec![place]));
-    let Statement { sql, values } = sql::issues(schema, rule, numbered.number(), request.at);
+    let Statement { sql, values } = sql::issues(relation, rule, numbered.number(), request.at);
     let columns = issue_columns(rule);
     let (mut found, mut suggestions) = (0, 0);
     let mut section = issues.begin(SchemaRef::clone(&columns));

@@ -16,12 +16,13 @@ use eider_application::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
     StoreError, StoreErrorKind, value_at,
 };
-use eider_domain::{DataType, Field, Schema, Value, ValueRef};
+use eider_domain::{DataType, Field, Value, ValueRef};
 
 use crate::columns::port_batch;
-use crate::connection::version::TableVersion;
-use crate::connection::worker::{Decision, transaction};
+use crate::connection::pool::Pool;
+use crate::connection::worker::{self, Decision, transaction};
 use crate::error::{arrow_error, store_error};
+use crate::relation::Relation;
 use crate::sql::{self, Statement};
 
 /// Fields whose figures are made in one statement. What a statement costs grows faster than the number of its figures.
@@ -32,16 +33,31 @@ const RECORDS_COUNTED_HERE: u64 = 50_000;
 /// Different values that are counted here at once, of all fields together; those of one field at least.
 const VALUES_AT_ONCE: u64 = 100_000;
 
-/// Looks at the values of a snapshot, as long as `caller` is there: an interrupt between two statements would be lost.
-pub fn profile(
+/// Looks at the values of a snapshot. Dropping the future interrupts that.
+///
+/// # Errors
+/// `SchemaChanged` when the relation is of an older version by then; `Unavailable` with the budget `pool` or
+/// `schema_change`; whatever the engine fails with.
+pub async fn profile(
+    pool: &Pool,
+    relation: Arc<Relation>,
+    request: &ProfileRequest,
+) -> Result<DataProfile, StoreError> {
+    let caller = Arc::new(());
+    let (request, waiting) = (request.clone(), Arc::downgrade(&caller));
+    worker::read(pool, move |connection| look(connection, &relation, &request, &waiting)).await
+}
+
+/// Looks as long as `caller` is there: an interrupt between two statements would be lost.
+fn look(
     connection: &Connection,
-    (schema, version): (&Schema, &TableVersion),
+    relation: &Relation,
     request: &ProfileRequest,
     caller: &Weak<()>,
 ) -> Result<DataProfile, StoreError> {
     transaction(connection, || {
-        let figures = figures(connection, schema, request);
-        version.check()?;
+        let figures = figures(connection, relation, request);
+        relation.version().check()?;
         let mut profile = figures?;
         let is_few = profile.records <= RECORDS_COUNTED_HERE;
         let is_counted = |field: &FieldProfile| counted(field.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
@@ -58,30 +74,30 @@ pub fn profile(
                 taken += 1;
             }
             let rest = together.split_off(taken);
-            add_tops(connection, schema, request, together, caller)?;
+            add_tops(connection, relation, request, together, caller)?;
             together = rest;
         }
         for field in alone {
             ask_for(caller)?;
-            add_top(connection, schema, request, field)?;
+            add_top(connection, relation, request, field)?;
         }
         for field in &mut profile.fields {
             ask_for(caller)?;
-            make_exact(connection, schema, request, field)?;
+            make_exact(connection, relation, request, field)?;
         }
         Ok(Decision::RollBack(profile))
     })
 }
 
 /// How many records match, and the figures of the fields, without their most frequent values.
-fn figures(connection: &Connection, schema: &Schema, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+fn figures(connection: &Connection, relation: &Relation, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
     let mut profile = DataProfile { records: 0, fields: Vec::new() };
     // Without fields, the records are counted all the same.
     for fields in request.fields.chunks(FIELDS_AT_ONCE).chain(request.fields.is_empty().then_some(&[][..])) {
         let types = fields.iter().map(Field::data_type);
         let types = types.flat_map(|of| Figure::of(of).into_iter().map(move |figure| figure.data_type(of)));
         let types: Vec<DataType> = [DataType::Integer].into_iter().chain(types).collect();
-        let row = read(connection, &sql::figures(schema, &request.filter, fields), &types)?;
+        let row = read(connection, &sql::figures(relation, &request.filter, fields), &types)?;
         let mut values = types.iter().zip(row.columns()).map(|(data_type, column)| value_at(*data_type, column, 0));
         profile.records = values.next().map_or(0, |count| counted(&count));
         profile.fields.extend(fields.iter().map(|field| FieldProfile {
@@ -99,14 +115,14 @@ fn figures(connection: &Connection, schema: &Schema, request: &ProfileRequest) -
 /// Makes a mean exactly that one pass does not tell.
 fn make_exact(
     connection: &Connection,
-    schema: &Schema,
+    relation: &Relation,
     request: &ProfileRequest,
     profile: &mut FieldProfile,
 ) -> Result<(), StoreError> {
     let is_unsure = |value: &Value| matches!(value, Value::Number(number) if number.is_nan());
     for (figure, value) in profile.figures.iter_mut().filter(|(figure, _)| matches!(figure, Figure::Mean)) {
         if is_unsure(value) {
-            let statement = sql::exact_mean(schema, &request.filter, &profile.field);
+            let statement = sql::exact_mean(relation, &request.filter, &profile.field);
             let row = read(connection, &statement, &[figure.data_type(profile.field.data_type())])?;
             *value = value_at(DataType::Number, row.column(0), 0);
         }
@@ -136,13 +152,13 @@ fn within_limits(data_type: DataType, mut figures: Vec<(Figure, Value)>) -> Vec<
 /// how many different ones there are, which was only estimated.
 fn add_top(
     connection: &Connection,
-    schema: &Schema,
+    relation: &Relation,
     request: &ProfileRequest,
     profile: &mut FieldProfile,
 ) -> Result<(), StoreError> {
     let data_type = profile.field.data_type();
     let is_counted = counted(profile.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
-    let statement = sql::top(schema, &request.filter, &profile.field, is_counted);
+    let statement = sql::top(relation, &request.filter, &profile.field, is_counted);
     let rows = read(connection, &statement, &[data_type, DataType::Integer, DataType::Integer, DataType::Integer])?;
     let number = |column: usize, row| counted(&value_at(DataType::Integer, rows.column(column), row));
     profile.top = (0..rows.num_rows()).map(|row| (value_at(data_type, rows.column(0), row), number(1, row))).collect();
@@ -155,14 +171,14 @@ fn add_top(
 /// Adds the most frequent values of fields that have few different ones: all of them are counted here, in one scan.
 fn add_tops(
     connection: &Connection,
-    schema: &Schema,
+    relation: &Relation,
     request: &ProfileRequest,
     profiles: Vec<&mut FieldProfile>,
     caller: &Weak<()>,
 ) -> Result<(), StoreError> {
     let fields: Vec<&Field> = profiles.iter().map(|profile| &profile.field).collect();
     let types: Vec<DataType> = fields.iter().map(|field| field.data_type()).collect();
-    let statement = sql::values_of(schema, &request.filter, &fields);
+    let statement = sql::values_of(relation, &request.filter, &fields);
     let columns = columns_of(&types);
     let mut counts: Vec<HashMap<String, u64>> = types.iter().map(|_| HashMap::new()).collect();
     let mut prepared = connection.prepare(&statement.sql).map_err(store_error)?;

@@ -1,14 +1,14 @@
 //! Aggregations as SQL.
 
-use eider_domain::{Aggregate, Aggregation, DataType, Field, Filter, Function, GroupKey, Schema};
+use eider_domain::{Aggregate, Aggregation, DataType, Field, Filter, Function, GroupKey};
 
 use super::order::push_keys;
 use super::profile::SUMMED_DIGITS;
-use super::select::push_where;
 use super::{Statement, column_type};
 use crate::connection::functions::EXACT_QUOTIENT;
 use crate::error::UNSURE;
 use crate::ident;
+use crate::relation::Relation;
 
 /// 2^400: neither a sum of smaller doubles nor one of their squares is beyond a double.
 const LARGE: &str = "2.5822498780869086e120";
@@ -39,8 +39,13 @@ pub enum Summation {
 
 /// The groups of an aggregation, in its order. The query within names its columns by their places, so that no name that
 /// a client gives is one of the table's; `GROUP BY` goes by place too.
-pub fn aggregate(schema: &Schema, aggregation: &Aggregation, limit: Option<u64>, summation: Summation) -> Statement {
-    let (table, fields) = (ident::table(schema), aggregation.fields());
+pub fn aggregate(
+    relation: &Relation,
+    aggregation: &Aggregation,
+    limit: Option<u64>,
+    summation: Summation,
+) -> Statement {
+    let (table, fields) = (relation.source(), aggregation.fields());
     let keys = aggregation.keys().len();
     let names: Vec<String> = fields.iter().map(ident::column).collect();
     let exact: Vec<(usize, &Aggregate)> = aggregation
@@ -69,7 +74,7 @@ pub fn aggregate(schema: &Schema, aggregation: &Aggregation, limit: Option<u64>,
         statement.push(&format!("SELECT {} FROM (", shown.collect::<Vec<_>>().join(", ")));
     }
     statement.push(&format!("SELECT {columns} FROM {table}"));
-    push_where(&mut statement, &aggregation.filter);
+    statement.push_where(&aggregation.filter);
     statement.push(&grouped);
     statement.push(")");
     if !exact.is_empty() {
@@ -88,7 +93,7 @@ pub fn aggregate(schema: &Schema, aggregation: &Aggregation, limit: Option<u64>,
                 multiple(&column)
             ));
             let has_filter = !aggregation.filter.is_everything();
-            push_where(&mut statement, &aggregation.filter);
+            statement.push_where(&aggregation.filter);
             statement.push(&format!(
                 "{}{column} IS NOT NULL GROUP BY ALL) {}) e{place} ON ",
                 if has_filter { " AND " } else { " WHERE " },
@@ -100,7 +105,7 @@ pub fn aggregate(schema: &Schema, aggregation: &Aggregation, limit: Option<u64>,
         }
         statement.push(")");
     }
-    push_where(&mut statement, &aggregation.having);
+    statement.push_where(&aggregation.having);
     let order = aggregation.order();
     if !order.is_empty() {
         statement.push(" ORDER BY ");
@@ -113,16 +118,16 @@ pub fn aggregate(schema: &Schema, aggregation: &Aggregation, limit: Option<u64>,
 }
 
 /// One row with the exact mean of a field of doubles.
-pub(super) fn push_exact_mean(statement: &mut Statement, schema: &Schema, filter: &Filter, field: &Field) {
+pub(super) fn push_exact_mean(statement: &mut Statement, relation: &Relation, filter: &Filter, field: &Field) {
     let column = ident::column(field);
     statement.push(&format!(
         "SELECT {EXACT_QUOTIENT}(sum(n)::BIGINT, string_agg(b || ':' || s, ' ')) FROM (SELECT {} AS b, sum({}) AS s, \
          count(*) AS n FROM {}",
         power(&column),
         multiple(&column),
-        ident::table(schema)
+        relation.source()
     ));
-    push_where(statement, filter);
+    statement.push_where(filter);
     let joint = if filter.is_everything() { " WHERE " } else { " AND " };
     statement.push(&format!("{joint}{column} IS NOT NULL GROUP BY 1)"));
 }

@@ -11,17 +11,16 @@ pub mod rows;
 mod select;
 
 use duckdb::types::{TimeUnit, Value as EngineValue};
-use eider_application::ScanRequest;
-use eider_domain::{DataType, Schema, Value};
+use eider_domain::{DataType, Filter, Value};
+
+use filter::push_filter;
 
 pub use aggregate::{Summation, aggregate};
 pub use keys::key;
 pub use order::KeyRange;
 pub use profile::{exact_mean, figures, top, values_of};
-pub use quality::{
-    changes_of, count_suggested, is_shared, issues, make_suggested, replace_suggested, snapshot, suggested_values,
-};
-pub use select::{count, count_up_to, cut, delete, records, scan, scan_found, scan_within, span};
+pub use quality::{PLACE, SUGGESTED, changes_of, count_suggested, is_shared, issues, make_suggested, suggested_values};
+pub use select::{count, count_up_to, cut, records, scan, scan_found, scan_within, span};
 
 /// A statement and the values of its parameters, in order.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -42,6 +41,14 @@ impl Statement {
         self.values.push(engine_value(data_type, value));
     }
 
+    /// Appends ` WHERE` and a filter, or nothing where every record matches.
+    pub fn push_where(&mut self, filter: &Filter) {
+        if !filter.is_everything() {
+            self.push(" WHERE ");
+            push_filter(self, filter);
+        }
+    }
+
     /// Appends a parameter that is a list of a type and binds values to it.
     fn bind_list(&mut self, data_type: DataType, values: &[Value]) {
         self.push(&format!("?::{}[]", column_type(data_type)));
@@ -54,11 +61,6 @@ impl Statement {
 pub fn padded<T>(values: &[T]) -> impl Iterator<Item = &T> {
     let most = if values.is_empty() { 0 } else { values.len().next_power_of_two() };
     values.iter().chain(values.last().into_iter().cycle()).take(most)
-}
-
-/// The text of the statement of a scan, whose values are bound, for benchmarks: not part of the API.
-pub fn scan_text(schema: &Schema, request: &ScanRequest) -> String {
-    scan(schema, request).sql
 }
 
 /// A parameter as it stands in SQL: what the client library cannot bind natively is bound as text and cast.

@@ -1,12 +1,12 @@
 //! The statements of a profile.
 
 use eider_application::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP};
-use eider_domain::{DataType, Field, Filter, Schema};
+use eider_domain::{DataType, Field, Filter};
 
 use super::Statement;
 use super::aggregate::{fast_mean, push_exact_mean};
-use super::select::push_where;
 use crate::ident;
+use crate::relation::Relation;
 
 /// Digits of a `decimal` up to which the engine sums as many as there can be without a carry into digits that it lacks.
 pub(super) const SUMMED_DIGITS: u8 = 28;
@@ -14,34 +14,34 @@ pub(super) const SUMMED_DIGITS: u8 = 28;
 const LIKELY_VALUES: usize = 100;
 
 /// One row: how many records match, then the figures of each field.
-pub fn figures(schema: &Schema, filter: &Filter, fields: &[Field]) -> Statement {
+pub fn figures(relation: &Relation, filter: &Filter, fields: &[Field]) -> Statement {
     let mut columns = vec!["count(*)".to_owned()];
     for field in fields {
         let figures = Figure::of(field.data_type()).into_iter();
         columns.extend(figures.map(|figure| expression(figure, field)));
     }
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
-    push_where(&mut statement, filter);
+    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), relation.source()));
+    statement.push_where(filter);
     statement
 }
 
 /// The exact mean of a field, of which the figures have NaN where digits may be lost.
-pub fn exact_mean(schema: &Schema, filter: &Filter, field: &Field) -> Statement {
+pub fn exact_mean(relation: &Relation, filter: &Filter, field: &Field) -> Statement {
     let mut statement = Statement::default();
-    push_exact_mean(&mut statement, schema, filter, field);
+    push_exact_mean(&mut statement, relation, filter, field);
     statement
 }
 
 /// The most frequent values of a field and their counts, after a count of all values, or of the likely ones alone; with each
 /// how many values were counted, and how often they come together.
-pub fn top(schema: &Schema, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
-    let (column, table) = (ident::column(field), ident::table(schema));
+pub fn top(relation: &Relation, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
+    let (column, table) = (ident::column(field), relation.source());
     let mut statement = Statement::default();
     statement
         .push(&format!("SELECT {column}, count(*), count(*) OVER (), (sum(count(*)) OVER ())::BIGINT FROM {table}"));
     let joint = if filter.is_everything() { " WHERE " } else { " AND " };
-    push_where(&mut statement, filter);
+    statement.push_where(filter);
     statement.push(joint);
     push_shown(&mut statement, field);
     if is_counted {
@@ -49,7 +49,7 @@ pub fn top(schema: &Schema, filter: &Filter, field: &Field, is_counted: bool) ->
     } else {
         statement
             .push(&format!(" AND {column} IN (SELECT unnest(approx_top_k({column}, {LIKELY_VALUES})) FROM {table}"));
-        push_where(&mut statement, filter);
+        statement.push_where(filter);
         statement.push(joint);
         push_shown(&mut statement, field);
         statement.push(") GROUP BY 1 HAVING count(*) > 1");
@@ -59,11 +59,11 @@ pub fn top(schema: &Schema, filter: &Filter, field: &Field, is_counted: bool) ->
 }
 
 /// The values of fields, a column for each.
-pub fn values_of(schema: &Schema, filter: &Filter, fields: &[&Field]) -> Statement {
+pub fn values_of(relation: &Relation, filter: &Filter, fields: &[&Field]) -> Statement {
     let columns: Vec<String> = fields.iter().map(|field| ident::column(field)).collect();
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), ident::table(schema)));
-    push_where(&mut statement, filter);
+    statement.push(&format!("SELECT {} FROM {}", columns.join(", "), relation.source()));
+    statement.push_where(filter);
     statement
 }
 

@@ -1,15 +1,16 @@
 //! Rules on quality as SQL: the values that break a rule, and what rules suggest for them.
 
-use eider_domain::{Check, DataType, Field, Rule, Schema, SystemField, Timestamp, Value};
+use eider_domain::{Check, DataType, Field, Rule, SystemField, Timestamp, Value};
 
 use super::{Statement, column_type, engine_value, key};
 use crate::connection::functions::{self, CHANGED_BY, IS_BROKEN, MENDED};
-use crate::ident::{self, CATALOG, SEQUENCE};
+use crate::ident::{self, SEQUENCE};
+use crate::relation::Relation;
 
 /// The temporary table of records as suggestions have them.
 pub const SUGGESTED: &str = "\"$suggested\"";
 /// Its column of the place that the record had.
-const PLACE: &str = "\"$place\"";
+pub const PLACE: &str = "\"$place\"";
 /// A value that is looked at.
 const VALUE: &str = "\"$value\"";
 /// What is suggested for it.
@@ -17,27 +18,16 @@ const SUGGESTION: &str = "\"$suggestion\"";
 /// The values of a list.
 const ALLOWED: &str = "\"$allowed\"";
 
-/// How many records there are, and the number of the last commit.
-pub fn snapshot(schema: &Schema) -> Statement {
-    let mut statement = Statement::default();
-    statement.push(&format!(
-        "SELECT count(*), greatest(coalesce(max({SEQUENCE}), 0), (SELECT last FROM {CATALOG}.counters WHERE \"key\" = "
-    ));
-    statement.bind(DataType::String, &Value::Text(schema.name().key().into()));
-    statement.push(&format!(")) FROM {}", ident::table(schema)));
-    statement
-}
-
 /// The values that break a rule: the record's id, the values of the rule's fields, and of a rule that suggests what it
 /// suggests, or null. The rule is [called](crate::connection::functions::CalledRules) by its number.
-pub fn issues(schema: &Schema, rule: &Rule, number: i64, now: Timestamp) -> Statement {
-    let table = ident::table(schema);
+pub fn issues(relation: &Relation, rule: &Rule, number: i64, now: Timestamp) -> Statement {
+    let table = relation.source();
     let id = ident::column(&Field::System(SystemField::Id));
     let columns: Vec<String> = rule.fields().iter().map(ident::column).collect();
     let column = columns.join(", ");
     let mut statement = Statement::default();
     match rule.check() {
-        Check::Duplicate => push_duplicates(&mut statement, &table, &columns),
+        Check::Duplicate => push_duplicates(&mut statement, table, &columns),
         Check::Standardize(_) => statement.push(&format!(
             "SELECT * FROM (SELECT {id}, {column} AS {VALUE}, {}({number}, {column}) AS {SUGGESTION} FROM {table}) \
              WHERE {SUGGESTION} IS NOT NULL",
@@ -119,8 +109,8 @@ fn push_duplicates(statement: &mut Statement, table: &str, columns: &[String]) {
 /// Makes the table of the records that rules change, as they are to be: the columns of the schema, the place that the
 /// record had, and for each field which rules changed it. A field comes with the number by which its rules are
 /// [called](crate::connection::functions::CalledRules).
-pub fn make_suggested(schema: &Schema, changed: &[(Field, i64)], at: Timestamp) -> Statement {
-    let table = ident::table(schema);
+pub fn make_suggested(relation: &Relation, changed: &[(Field, i64)], at: Timestamp) -> Statement {
+    let table = relation.source();
     let value = |index: usize| format!("\"$value{index}\"");
     let mut statement = Statement::default();
     let (mut columns, mut conditions, mut by) = (Vec::new(), Vec::new(), Vec::new());
@@ -136,7 +126,7 @@ pub fn make_suggested(schema: &Schema, changed: &[(Field, i64)], at: Timestamp) 
         "CREATE TEMP TABLE {SUGGESTED} AS WITH \"$changed\" AS MATERIALIZED (SELECT {SEQUENCE} AS {PLACE}{columns} FROM {table} \
          WHERE {conditions}) SELECT "
     ));
-    for field in schema.fields() {
+    for field in relation.schema().fields() {
         let column = ident::column(&field);
         match (&field, changed.iter().position(|(other, _)| *other == field)) {
             (_, Some(index)) => statement.push(&format!("coalesce(n.{}, r.{column}) AS {column}, ", value(index))),
@@ -170,28 +160,13 @@ pub fn suggested_values(index: usize, field: &Field) -> String {
 }
 
 /// Whether two records would have the same key in these fields.
-pub fn is_shared(schema: &Schema, fields: &[Field]) -> String {
-    let (table, key) = (ident::table(schema), key(fields));
+pub fn is_shared(relation: &Relation, fields: &[Field]) -> String {
+    let (table, key) = (relation.source(), key(fields));
     format!(
         "SELECT EXISTS (SELECT 1 FROM (SELECT {key} AS {VALUE} FROM {SUGGESTED} UNION ALL SELECT {key} FROM {table} \
          WHERE {SEQUENCE} NOT IN (SELECT {PLACE} FROM {SUGGESTED})) WHERE {VALUE} IS NOT NULL \
          GROUP BY {VALUE} HAVING count(*) > 1)"
     )
-}
-
-/// Puts the suggested records in the place of those that they were, from a place on at the end.
-pub fn replace_suggested(schema: &Schema, first_sequence: i64) -> [String; 3] {
-    let table = ident::table(schema);
-    let columns: Vec<String> = schema.fields().iter().map(ident::column).collect();
-    let columns = columns.join(", ");
-    [
-        format!("DELETE FROM {table} WHERE {SEQUENCE} IN (SELECT {PLACE} FROM {SUGGESTED})"),
-        format!(
-            "INSERT INTO {table} ({columns}, {SEQUENCE}) \
-             SELECT {columns}, {first_sequence} - 1 + row_number() OVER (ORDER BY {PLACE}) FROM {SUGGESTED} ORDER BY {PLACE}"
-        ),
-        format!("DROP TABLE temp.main.{SUGGESTED}"),
-    ]
 }
 
 /// The column that says which rules changed the field at a place.

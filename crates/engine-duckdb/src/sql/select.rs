@@ -1,7 +1,7 @@
 //! Statements that read and delete.
 
 use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
-use eider_domain::{Condition, DataType, Field, Filter, Schema, Value};
+use eider_domain::{Condition, DataType, Field, Filter, Value};
 use uuid::Uuid;
 
 use super::filter::{makes_a_join, push_filter};
@@ -9,6 +9,7 @@ use super::order::{push_after, push_order, push_within};
 use super::{Statement, padded};
 use crate::connection::settings::LATE_ROWS;
 use crate::ident;
+use crate::relation::Relation;
 use crate::sql::KeyRange;
 
 /// Records up to which the engine is told how many a scan in commit order may have. It gathers all of them before it
@@ -23,19 +24,19 @@ pub fn cut(request: &ScanRequest) -> Option<u64> {
 
 /// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in commit order, and the
 /// engine preserves the order of insertion. So a page ends as soon as it is full. A join has to be brought back into it.
-pub fn scan(schema: &Schema, request: &ScanRequest) -> Statement {
-    scan_of(schema, request, &Among::All)
+pub fn scan(relation: &Relation, request: &ScanRequest) -> Statement {
+    scan_of(relation, request, &Among::All)
 }
 
 /// A scan of the records that fulfil a condition of its filter, which are looked up first.
-pub fn scan_found(schema: &Schema, request: &ScanRequest, condition: &Condition) -> Statement {
-    scan_of(schema, request, &Among::Found(condition))
+pub fn scan_found(relation: &Relation, request: &ScanRequest, condition: &Condition) -> Statement {
+    scan_of(relation, request, &Among::Found(condition))
 }
 
 /// The first records of a scan, at least as many as it asks for, of those whose first key is within a range.
-pub fn scan_within(schema: &Schema, request: &ScanRequest, range: &KeyRange) -> Statement {
+pub fn scan_within(relation: &Relation, request: &ScanRequest, range: &KeyRange) -> Statement {
     let limit = request.limit.map(|limit| limit.max(LATE_ROWS + 1));
-    scan_of(schema, &ScanRequest { limit, ..request.clone() }, &Among::Range(range))
+    scan_of(relation, &ScanRequest { limit, ..request.clone() }, &Among::Range(range))
 }
 
 /// Among which records a scan looks.
@@ -46,7 +47,7 @@ enum Among<'a> {
     Found(&'a Condition),
 }
 
-fn scan_of(schema: &Schema, request: &ScanRequest, among: &Among<'_>) -> Statement {
+fn scan_of(relation: &Relation, request: &ScanRequest, among: &Among<'_>) -> Statement {
     let query = &request.query;
     let mut columns: Vec<String> = query.projection.fields().iter().map(ident::column).collect();
     if request.with_positions {
@@ -59,17 +60,17 @@ fn scan_of(schema: &Schema, request: &ScanRequest, among: &Among<'_>) -> Stateme
         columns.push(format!("{} AS {}", ident::SEQUENCE, ident::quoted(POSITION_SEQUENCE)));
     }
     let mut statement = Statement::default();
-    let table = ident::table(schema);
+    let table = relation.source();
     let source = if let Among::Found(condition) = among {
         statement.push(&format!("WITH found AS MATERIALIZED (SELECT * FROM {table} WHERE "));
         push_filter(&mut statement, &(*condition).clone().into());
         statement.push(") ");
         "found"
     } else {
-        &table
+        table
     };
     statement.push(&format!("SELECT {} FROM {source}", columns.join(", ")));
-    push_where(&mut statement, &query.filter);
+    statement.push_where(&query.filter);
     let mut joint = if query.filter.is_everything() { " WHERE " } else { " AND " };
     if let Among::Range(range) = among {
         statement.push(joint);
@@ -100,11 +101,11 @@ fn scan_of(schema: &Schema, request: &ScanRequest, among: &Among<'_>) -> Stateme
 ///
 /// Of several ids the engine makes a join, whose keys it looks for in the scan; a list behind `IN` it compares only
 /// once every column of every row group in question is read (measured: 16 of a million take 3.4 ms instead of 16).
-pub fn records(schema: &Schema, ids: &[Uuid]) -> Statement {
-    let columns: Vec<String> = schema.fields().iter().map(ident::column).collect();
+pub fn records(relation: &Relation, ids: &[Uuid]) -> Statement {
+    let columns: Vec<String> = relation.schema().fields().iter().map(ident::column).collect();
     let uuids: Vec<Value> = ids.iter().copied().map(Value::Uuid).collect();
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT {} FROM {} WHERE id", columns.join(", "), ident::table(schema)));
+    statement.push(&format!("SELECT {} FROM {} WHERE id", columns.join(", "), relation.source()));
     if let [id] = ids {
         statement.push(" = ");
         statement.bind(DataType::Uuid, &Value::Uuid(*id));
@@ -121,41 +122,26 @@ pub fn records(schema: &Schema, ids: &[Uuid]) -> Statement {
 }
 
 /// How many records there are, and the least and the greatest value of a field.
-pub fn span(schema: &Schema, field: &Field) -> Statement {
+pub fn span(relation: &Relation, field: &Field) -> Statement {
     let column = ident::column(field);
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT count(*), min({column}), max({column}) FROM {}", ident::table(schema)));
+    statement.push(&format!("SELECT count(*), min({column}), max({column}) FROM {}", relation.source()));
     statement
 }
 
 /// How many records fulfil a condition, counted up to so many.
-pub fn count_up_to(schema: &Schema, condition: &Condition, most: u64) -> Statement {
+pub fn count_up_to(relation: &Relation, condition: &Condition, most: u64) -> Statement {
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE ", ident::table(schema)));
+    statement.push(&format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE ", relation.source()));
     push_filter(&mut statement, &condition.clone().into());
     statement.push(&format!(" LIMIT {most})"));
     statement
 }
 
 /// How many records a filter matches.
-pub fn count(schema: &Schema, filter: &Filter) -> Statement {
+pub fn count(relation: &Relation, filter: &Filter) -> Statement {
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT count(*) FROM {}", ident::table(schema)));
-    push_where(&mut statement, filter);
+    statement.push(&format!("SELECT count(*) FROM {}", relation.source()));
+    statement.push_where(filter);
     statement
-}
-
-/// Deletes the records that a filter matches.
-pub fn delete(schema: &Schema, filter: &Filter) -> Statement {
-    let mut statement = Statement::default();
-    statement.push(&format!("DELETE FROM {}", ident::table(schema)));
-    push_where(&mut statement, filter);
-    statement
-}
-
-pub(super) fn push_where(statement: &mut Statement, filter: &Filter) {
-    if !filter.is_everything() {
-        statement.push(" WHERE ");
-        push_filter(statement, filter);
-    }
 }

@@ -1,13 +1,18 @@
 //! Generated SQL, as snapshots.
 
+use std::sync::Arc;
+
+use eider_application::ScanRequest;
 use eider_domain::{
     Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Filter, Function, GroupKey, Operator, Position,
-    RecordQuery, SchemaDefinition, SortKey, Timestamp,
+    RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp,
 };
 use insta::assert_snapshot;
 use serde_json::json;
 
 use super::*;
+use crate::connection::version::TableVersion;
+use crate::relation::Relation;
 use crate::sql::KeyRange;
 
 fn schema() -> Schema {
@@ -19,6 +24,10 @@ fn schema() -> Schema {
         {"name": "at", "type": "datetime"},
         {"name": "Order", "type": "object"}]});
     Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0))
+}
+
+fn relation() -> Relation {
+    Relation::new(Arc::new(schema()), "\"$records\".\"flights\"", TableVersion::first())
 }
 
 fn condition(field: &str, operator: &str, text: &str) -> Filter {
@@ -36,7 +45,7 @@ fn filters_bind_every_value() {
         condition("carrier", "ilike", "u%"),
         Filter::Or(Vec::new()),
     ]);
-    let statement = count(&schema(), &filter);
+    let statement = count(&relation(), &filter);
     assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
 }
 
@@ -57,7 +66,7 @@ fn a_page_of_a_mixed_order_begins_behind_its_position() {
     request.limit = Some(101);
     request.after =
         Some(Position { keys: vec![Value::Text("UA".into()), Value::Number(5.0), Value::Null], sequence: 7 });
-    let statement = scan(&schema, &request);
+    let statement = scan(&relation(), &request);
     assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
 }
 
@@ -71,17 +80,16 @@ fn a_page_within_a_range_has_its_ends_as_conditions() {
     request.limit = Some(3);
     request.after = Some(Position { keys: vec![Value::Number(5.0)], sequence: 7 });
     let range = KeyRange { key, from: Some(Value::Number(5.0)), end: Value::Number(2.5) };
-    let statement = scan_within(&schema, &request, &range);
+    let statement = scan_within(&relation(), &request, &range);
     assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
 }
 
 #[test]
 fn records_of_several_ids_are_joined() {
-    let schema = schema();
     let ids = [1, 2, 3].map(uuid::Uuid::from_u128);
-    let statement = records(&schema, &ids);
+    let statement = records(&relation(), &ids);
     assert_snapshot!(format!("{}\n{:?}", statement.sql, statement.values));
-    assert_snapshot!(records(&schema, &ids[..1]).sql);
+    assert_snapshot!(records(&relation(), &ids[..1]).sql);
 }
 
 #[test]
@@ -90,7 +98,7 @@ fn a_list_of_ids_that_is_required_is_joined_and_brought_back_into_order() {
     let ids = || condition("id", "in", "01890a5d-ac96-774b-bcce-b302099a8057,ffffffff-ffff-ffff-ffff-ffffffffffff");
     let mut query = RecordQuery::everything(&schema);
     query.projection = eider_domain::Projection::of(&schema, vec![schema.field("carrier").unwrap()]);
-    let text = |filter: Filter| scan(&schema, &ScanRequest::new(RecordQuery { filter, ..query.clone() })).sql;
+    let text = |filter: Filter| scan(&relation(), &ScanRequest::new(RecordQuery { filter, ..query.clone() })).sql;
     let joined = Filter::And(vec![condition("delay", "gt", "0"), Filter::And(vec![ids()])]);
     assert_snapshot!([text(joined), text(Filter::Or(vec![ids()])), text(Filter::Not(Box::new(ids())))].join("\n"));
 }
@@ -104,7 +112,7 @@ fn the_order_of_commit_needs_no_sort() {
     request.limit = Some(3);
     request.offset = 2;
     request.after = Some(Position { keys: Vec::new(), sequence: 7 });
-    assert_snapshot!(scan(&schema, &request).sql);
+    assert_snapshot!(scan(&relation(), &request).sql);
 }
 
 #[test]
@@ -130,7 +138,7 @@ fn an_aggregation_names_its_columns_by_their_places() {
     aggregation.having = Condition::from_json(count.clone(), Operator::Gt, &json!(100)).unwrap().into();
     aggregation.sort = vec![SortKey { field: count, direction: Direction::Descending }];
     let statements = [Summation::Fast, Summation::Exact]
-        .map(|summation| aggregate(&schema, &aggregation, Some(11), summation))
+        .map(|summation| aggregate(&relation(), &aggregation, Some(11), summation))
         .map(|statement| format!("{}\n{:?}", statement.sql, statement.values));
     assert_snapshot!(statements.join("\n"));
 }
@@ -144,10 +152,10 @@ fn records_that_an_index_finds_are_gathered_before_the_rest_is_asked_of_them() {
     query.projection = eider_domain::Projection::of(&schema, vec![schema.field("id").unwrap()]);
     query.filter = Filter::And(vec![condition("delay", "gt", "5"), found.clone()]);
     let mut request = ScanRequest { limit: Some(20_000), ..ScanRequest::new(query) };
-    let in_order = scan_found(&schema, &request, by);
+    let in_order = scan_found(&relation(), &request, by);
     request.query.sort = vec![SortKey { field: schema.field("delay").unwrap(), direction: Direction::Descending }];
-    let sorted = scan_found(&schema, &request, by);
-    let counted = count_up_to(&schema, by, 7);
+    let sorted = scan_found(&relation(), &request, by);
+    let counted = count_up_to(&relation(), by, 7);
     assert_snapshot!(
         [in_order, sorted, counted].map(|statement| format!("{}\n{:?}", statement.sql, statement.values)).join("\n")
     );
@@ -158,17 +166,17 @@ fn a_profile_is_one_row_and_the_most_frequent_values_of_each_field() {
     let schema = schema();
     let filter = condition("carrier", "eq", "UA");
     let fields = ["carrier", "delay", "fare", "code", "at", "order"].map(|name| schema.field(name).unwrap());
-    let mut statements = vec![figures(&schema, &filter, &fields).sql];
-    let together = values_of(&schema, &filter, &fields.iter().collect::<Vec<_>>());
+    let mut statements = vec![figures(&relation(), &filter, &fields).sql];
+    let together = values_of(&relation(), &filter, &fields.iter().collect::<Vec<_>>());
     assert_eq!(together.values.len(), 1);
     statements.push(together.sql);
     for (field, is_counted) in [("carrier", true), ("carrier", false), ("at", false)] {
-        let statement = top(&schema, &filter, &schema.field(field).unwrap(), is_counted);
+        let statement = top(&relation(), &filter, &schema.field(field).unwrap(), is_counted);
         assert_eq!(statement.values.len(), if is_counted { 1 } else { 2 });
         statements.push(statement.sql);
     }
     let delay = schema.field("delay").unwrap();
-    statements.push(top(&schema, &Filter::everything(), &delay, false).sql);
-    statements.push(exact_mean(&schema, &filter, &delay).sql);
+    statements.push(top(&relation(), &Filter::everything(), &delay, false).sql);
+    statements.push(exact_mean(&relation(), &filter, &delay).sql);
     assert_snapshot!(statements.join("\n"));
 }

@@ -12,11 +12,11 @@ use std::path::Path;
 use eider_application::StoreError;
 use eider_domain::{Schema, Timestamp};
 use eider_engine_duckdb::error::{internal, store_error};
-use eider_engine_duckdb::ident::CATALOG;
 use eider_engine_duckdb::{Connection, params};
 use uuid::Uuid;
 
 use crate::catalog;
+use crate::file::names::CATALOG;
 
 /// The identity of a store; one that has none gets one.
 pub(crate) fn identity(connection: &Connection) -> Result<Uuid, StoreError> {

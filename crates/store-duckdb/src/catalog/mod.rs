@@ -8,10 +8,11 @@ use std::ops::RangeInclusive;
 use eider_application::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 use eider_engine_duckdb::error::store_error;
-use eider_engine_duckdb::ident::{self, CATALOG};
+use eider_engine_duckdb::ident;
 use eider_engine_duckdb::{Connection, params};
 use uuid::Uuid;
 
+use crate::file::names::{self, CATALOG};
 use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
@@ -155,7 +156,7 @@ pub(crate) fn stored(connection: &Connection) -> Result<Vec<StoredSchema>, Store
 
 /// How far the records of a schema have been written.
 pub(crate) fn counters(connection: &Connection, stored: &StoredSchema) -> Result<Counters, StoreError> {
-    let greatest = format!("SELECT max({}) FROM {}", ident::SEQUENCE, ident::table(&stored.schema));
+    let greatest = format!("SELECT max({}) FROM {}", ident::SEQUENCE, names::table(&stored.schema));
     let greatest: Option<i64> = connection.query_row(&greatest, [], |row| row.get(0)).map_err(store_error)?;
     Ok(Counters { last: stored.stored.last.max(greatest.unwrap_or(0)) })
 }
@@ -193,7 +194,7 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
          CREATE TABLE {CATALOG}.answers (schema_key VARCHAR NOT NULL, \"key\" VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, \"at\" BIGINT NOT NULL, \"text\" VARCHAR NOT NULL);
          INSERT INTO {CATALOG}.format VALUES ({FORMAT_VERSION});
          COMMIT;",
-        records = ident::quoted(ident::RECORDS),
+        records = ident::quoted(names::RECORDS),
     );
     connection.execute_batch(&statements).map_err(store_error)
 }
@@ -322,10 +323,10 @@ fn note_rebuilt(connection: &Connection) -> Result<(), StoreError> {
 fn mend_indexes(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
     let sql = "SELECT index_name FROM duckdb_indexes() WHERE schema_name = ?";
     let mut statement = connection.prepare(sql).map_err(store_error)?;
-    let names = statement.query_map([ident::RECORDS], |row| row.get::<_, String>(0)).map_err(store_error)?;
+    let names = statement.query_map([names::RECORDS], |row| row.get::<_, String>(0)).map_err(store_error)?;
     let names = names.collect::<Result<HashSet<String>, _>>().map_err(store_error)?;
     for index in schema.indexes() {
-        if !names.contains(&ident::index_name(schema.name(), &index)) {
+        if !names.contains(&names::index_name(schema.name(), &index)) {
             connection.execute_batch(&sql::create_index(schema, &index)).map_err(store_error)?;
             let properties = listed(&index.fields);
             tracing::warn!(schema.name = %schema.name(), properties, "an index was missing and was made again");

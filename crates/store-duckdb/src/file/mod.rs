@@ -3,5 +3,6 @@
 pub(crate) mod disk;
 pub(crate) mod figures;
 pub(crate) mod instance;
+pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod settings;

@@ -22,6 +22,7 @@ use eider_engine_duckdb::sql::{self};
 use crate::catalog::{self, StoredSchema};
 use crate::file::disk::{self, log_bytes};
 use crate::file::instance;
+use crate::file::names;
 use crate::file::settings::StoreSettings;
 use crate::operate::checkpoint::SPARE_BYTES;
 use crate::operate::wal;
@@ -123,7 +124,7 @@ pub fn examine(settings: &StoreSettings, scratch: &Path, how: Thoroughness) -> V
 pub fn contents(settings: &StoreSettings) -> Result<Vec<Content>, StoreError> {
     let connection = open(settings)?;
     let content = |stored: StoredSchema| {
-        let count = format!("SELECT count(*) FROM {}", ident::table(&stored.schema));
+        let count = format!("SELECT count(*) FROM {}", names::table(&stored.schema));
         let records: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(store_error)?;
         let commit_seq = catalog::counters(&connection, &stored)?.commit_seq();
         Ok(Content { name: stored.schema.name().to_string(), commit_seq, records: records.unsigned_abs() })
@@ -234,11 +235,11 @@ fn catalog(connection: &Connection, schemas: &[StoredSchema]) -> Result<String, 
         let mut statement = connection
             .prepare("SELECT table_name FROM duckdb_tables() WHERE schema_name = ? ORDER BY ALL")
             .map_err(store_error)?;
-        let rows = statement.query_map([ident::RECORDS], |row| row.get(0)).map_err(store_error)?;
+        let rows = statement.query_map([names::RECORDS], |row| row.get(0)).map_err(store_error)?;
         rows.collect::<Result<_, _>>().map_err(store_error)
     };
     let tables = tables().map_err(|error| (told(&error), RESTORE))?;
-    let is_known = |table: &&String| schemas.iter().any(|stored| &ident::table_name(stored.schema.name()) == *table);
+    let is_known = |table: &&String| schemas.iter().any(|stored| &names::table_name(stored.schema.name()) == *table);
     if let Some(table) = tables.iter().find(|table| !is_known(table)) {
         return Err((format!("the table `{table}` belongs to no schema"), RESTORE));
     }

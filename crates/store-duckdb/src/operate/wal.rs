@@ -16,11 +16,11 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use eider_application::{StoreError, StoreErrorKind};
-use eider_engine_duckdb::ident;
 
 pub(crate) use self::kept::copies;
 use crate::file::disk::log_path;
 use crate::file::instance::FileHold;
+use crate::file::names;
 use crate::file::settings::StoreSettings;
 
 /// The version of logs that are written and read.
@@ -317,7 +317,7 @@ impl Walk {
 
 /// The schema whose table an entry names; `None` for a table of the catalog.
 fn table_of(entry: &[u8]) -> Option<String> {
-    let records = ident::RECORDS.as_bytes();
+    let records = names::RECORDS.as_bytes();
     let at = entry.windows(records.len()).position(|window| window == records)?;
     let mut fields = Fields { bytes: &entry[at + records.len()..] };
     // Files of an earlier layout number the name.

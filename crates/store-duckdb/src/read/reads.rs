@@ -10,9 +10,8 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use eider_application::StoreError;
-use eider_domain::Schema;
+use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::columns::ids_of;
-use eider_engine_duckdb::connection::version::TableVersion;
 use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::error::schema_removed;
 use eider_engine_duckdb::sql::rows;
@@ -30,8 +29,8 @@ pub(crate) const MAX_IDS: usize = 64;
 /// Answers what waits until the schema is removed or the store is dropped.
 pub(crate) async fn run(
     shared: Weak<Shared>,
-    schema: Weak<Schema>,
-    (records, version): (Arc<CachedRecords>, TableVersion),
+    relation: Weak<Relation>,
+    records: Arc<CachedRecords>,
     mut queue: mpsc::Receiver<Waiting>,
 ) {
     while let Some(first) = queue.recv().await {
@@ -47,27 +46,27 @@ pub(crate) async fn run(
         if callers.is_empty() {
             continue;
         }
-        let (Some(shared), Some(schema)) = (shared.upgrade(), schema.upgrade()) else {
+        let (Some(shared), Some(relation)) = (shared.upgrade(), relation.upgrade()) else {
             answer_all(callers, |_| Err(schema_removed()));
             continue;
         };
-        answer_once_read(&shared, schema, (&records, &version), callers).await;
+        answer_once_read(&shared, relation, &records, callers).await;
     }
 }
 
 async fn answer_once_read(
     shared: &Arc<Shared>,
-    schema: Arc<Schema>,
-    (records, version): (&Arc<CachedRecords>, &TableVersion),
+    relation: Arc<Relation>,
+    records: &Arc<CachedRecords>,
     callers: HashMap<Uuid, Vec<Caller>>,
 ) {
     let started = Instant::now();
     let ids: Vec<Uuid> = callers.keys().copied().collect();
     let (size, records) = (ids.len(), Arc::clone(records));
-    let found = worker::read_version(&shared.pool, version.clone(), move |connection| {
+    let found = worker::read_version(&shared.pool, relation.version().clone(), move |connection| {
         let reading = records.begin_read();
-        let found = rows::collect(connection, &sql::records(&schema, &ids), schema.arrow(), usize::MAX)?;
-        let found = found.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(schema.arrow())));
+        let found = rows::collect(connection, &sql::records(&relation, &ids), relation.schema().arrow(), usize::MAX)?;
+        let found = found.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(relation.schema().arrow())));
         reading.keep(&found)?;
         Ok(found)
     });

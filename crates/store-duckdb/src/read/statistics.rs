@@ -5,38 +5,40 @@ use std::sync::Arc;
 
 use eider_application::{IdentityStatistics, SchemaStatistics, StoreError, StoreErrorKind};
 use eider_domain::{Filter, Index, Schema};
-use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::{internal, store_error};
 use eider_engine_duckdb::ident;
-use eider_engine_duckdb::sql::{self};
+use eider_engine_duckdb::read::count_now;
+use eider_engine_duckdb::{Connection, Relation};
 
+use crate::file::names;
 use crate::table::Shared;
 
 /// The statistics of a schema, with those of its ids.
 pub(crate) fn statistics(
     connection: &Connection,
-    schema: &Schema,
+    relation: &Relation,
     identity: IdentityStatistics,
 ) -> Result<SchemaStatistics, StoreError> {
-    let record_count = record_count(connection, schema)?;
+    let schema = relation.schema();
+    let record_count = count_now(connection, relation, &Filter::everything())?;
     // Segments that share a block name it each; a block counts once.
     let blocks = format!(
         "SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) \
          FROM pragma_storage_info({}) WHERE persistent AND block_id >= 0",
-        ident::literal(&ident::table(schema)),
+        ident::literal(relation.source()),
     );
     let size_bytes: i64 = connection.query_row(&blocks, [], |row| row.get(0)).map_err(store_error)?;
     let mut existing = connection
         .prepare("SELECT index_name, is_unique FROM duckdb_indexes() WHERE schema_name = ? AND lower(table_name) = ?")
         .map_err(store_error)?;
     let rows = existing
-        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
+        .query_map([names::RECORDS, &names::table_name(schema.name())], |row| {
             Ok((row.get::<_, String>(0)?, row.get(1)?))
         })
         .map_err(store_error)?;
     let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
     let indexes = schema.indexes().into_iter().filter_map(|index| {
-        let is_unique = *found.get(&ident::index_name(schema.name(), &index))?;
+        let is_unique = *found.get(&names::index_name(schema.name(), &index))?;
         Some(Index { is_unique, ..index })
     });
     let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
@@ -49,17 +51,14 @@ pub(crate) fn record_counts(
     shared: &Shared,
     schemas: &[Arc<Schema>],
 ) -> Result<Vec<Option<u64>>, StoreError> {
-    let count = |schema: &Arc<Schema>| match record_count(connection, schema) {
-        // The table may be that of another schema that took its name.
-        Ok(count) => Ok(shared.current(schema).is_ok().then_some(count)),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let count = |schema: &Arc<Schema>| {
+        let Ok(relation) = shared.relation_now(schema) else { return Ok(None) };
+        match count_now(connection, &relation, &Filter::everything()) {
+            // The table may be that of another schema that took its name.
+            Ok(count) => Ok(shared.current(schema).is_ok().then_some(count)),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     };
     schemas.iter().map(count).collect()
-}
-
-/// Reads no value of any record: the engine knows how many rows each group of them has, and which were deleted.
-fn record_count(connection: &Connection, schema: &Schema) -> Result<u64, StoreError> {
-    let statement = sql::count(schema, &Filter::everything());
-    connection.query_row(&statement.sql, [], |row| row.get(0)).map_err(store_error)
 }

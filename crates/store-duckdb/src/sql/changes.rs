@@ -1,14 +1,16 @@
 //! Statements that find and delete records by lists of keys.
 
-use eider_domain::{DataType, Field, Schema, Value};
+use eider_domain::{DataType, Field, Filter, Schema, Value};
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::{Statement, padded};
 use uuid::Uuid;
 
+use crate::file::names;
+
 /// Selects the id and the version of these records.
 pub(crate) fn versions(schema: &Schema, ids: &[Uuid]) -> Statement {
     let mut statement = Statement::default();
-    statement.push(&format!("SELECT id, version FROM {} WHERE id", ident::table(schema)));
+    statement.push(&format!("SELECT id, version FROM {} WHERE id", names::table(schema)));
     push_in(&mut statement, DataType::Uuid, &uuids(ids));
     statement
 }
@@ -16,8 +18,16 @@ pub(crate) fn versions(schema: &Schema, ids: &[Uuid]) -> Statement {
 /// Deletes these records.
 pub(crate) fn delete_ids(schema: &Schema, ids: &[Uuid]) -> Statement {
     let mut statement = Statement::default();
-    statement.push(&format!("DELETE FROM {} WHERE id", ident::table(schema)));
+    statement.push(&format!("DELETE FROM {} WHERE id", names::table(schema)));
     push_in(&mut statement, DataType::Uuid, &uuids(ids));
+    statement
+}
+
+/// Deletes the records that a filter matches.
+pub(crate) fn delete(schema: &Schema, filter: &Filter) -> Statement {
+    let mut statement = Statement::default();
+    statement.push(&format!("DELETE FROM {}", names::table(schema)));
+    statement.push_where(filter);
     statement
 }
 
@@ -26,7 +36,7 @@ pub(crate) fn holders(schema: &Schema, fields: &[Field], values: &[Vec<Value>]) 
     let columns: Vec<String> = fields.iter().map(ident::column).collect();
     let columns = columns.join(", ");
     let mut statement = Statement::default();
-    let table = ident::table(schema);
+    let table = names::table(schema);
     if let [field] = fields {
         statement.push(&format!("SELECT id, {columns} FROM {table} WHERE {columns}"));
         push_in(&mut statement, field.data_type(), &values.concat());

@@ -4,6 +4,8 @@ use eider_domain::{Index, Schema, SystemField};
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::column_type;
 
+use crate::file::names;
+
 /// The table of a schema. The id has no index: see the decision on identity. It is kept as it is: ids that grow would be
 /// packed to two thirds of their size, and take longer to unpack than everything else that a query does with them.
 pub(crate) fn create_table(schema: &Schema) -> String {
@@ -18,7 +20,7 @@ pub(crate) fn create_table(schema: &Schema) -> String {
     // Columns that are added later come last, as their properties do.
     let sequence = format!("{} BIGINT NOT NULL", ident::SEQUENCE);
     let columns: Vec<String> = [sequence].into_iter().chain(system).chain(properties).collect();
-    format!("CREATE TABLE {} ({})", ident::table(schema), columns.join(", "))
+    format!("CREATE TABLE {} ({})", names::table(schema), columns.join(", "))
 }
 
 /// The indexes that a schema asks for.
@@ -32,8 +34,8 @@ pub(crate) fn create_index(schema: &Schema, index: &Index) -> String {
     let columns: Vec<String> = index.fields.iter().map(ident::column).collect();
     format!(
         "CREATE {unique}INDEX {} ON {} ({})",
-        ident::quoted(&ident::index_name(schema.name(), index)),
-        ident::table(schema),
+        ident::quoted(&names::index_name(schema.name(), index)),
+        names::table(schema),
         columns.join(", ")
     )
 }
@@ -48,10 +50,10 @@ pub(crate) fn drop_index_if_there(schema: &Schema, index: &Index) -> String {
 }
 
 fn qualified(schema: &Schema, index: &Index) -> String {
-    format!("{}.{}", ident::quoted(ident::RECORDS), ident::quoted(&ident::index_name(schema.name(), index)))
+    format!("{}.{}", ident::quoted(names::RECORDS), ident::quoted(&names::index_name(schema.name(), index)))
 }
 
 /// Removes the table with its indexes.
 pub(crate) fn drop_table(schema: &Schema) -> String {
-    format!("DROP TABLE {}", ident::table(schema))
+    format!("DROP TABLE {}", names::table(schema))
 }

@@ -5,6 +5,7 @@ use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::{column_type, key};
 
 use super::{create_index, drop_index};
+use crate::file::names;
 
 /// What makes the table of one version that of the next.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
             steps.push(drop);
         }
     }
-    let on_table = |what: String| format!("ALTER TABLE {} {what}", ident::table(before));
+    let on_table = |what: String| format!("ALTER TABLE {} {what}", names::table(before));
     let dropped = (0..before.properties().len()).filter(|index| successor(*index).is_none());
     let dropped = dropped.map(|index| ident::quoted(before.properties()[index].name.as_str()));
     steps.extend(dropped.map(|column| on_table(format!("DROP COLUMN {column}"))));
@@ -165,7 +166,7 @@ fn conversion(column: &str, from: DataType, to: DataType) -> String {
 
 /// The ids of records that share the values of these properties with another; of none, all, if there are several.
 pub(crate) fn duplicates(schema: &Schema, properties: &[usize]) -> String {
-    let table = ident::table(schema);
+    let table = names::table(schema);
     let all = schema.fields();
     let fields: Vec<Field> = properties.iter().map(|place| all[RECORD_FIELD_COUNT + place].clone()).collect();
     if fields.is_empty() {

@@ -1,6 +1,7 @@
 //! Generated SQL, as snapshots.
 
 use eider_domain::{Evolution, Schema, SchemaDefinition, Timestamp};
+use eider_engine_duckdb::sql::Statement;
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -40,4 +41,12 @@ fn indexes_go_before_their_table_changes_and_come_again() {
     let evolution = Evolution::parse(before.definition(), &only_added).unwrap();
     let after = Schema::new(evolution.next().clone(), 2, before.created_at());
     assert_snapshot!(alteration(&before, &evolution, &after).steps.join("\n"));
+}
+
+#[test]
+fn suggestions_take_the_place_of_what_they_mend() {
+    let mut statements = replace_suggested(&schema(), 8).to_vec();
+    let Statement { sql, values } = snapshot(&schema());
+    statements.push(format!("{sql}\n{values:?}"));
+    assert_snapshot!(statements.join("\n"));
 }

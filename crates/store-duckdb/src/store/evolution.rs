@@ -11,7 +11,6 @@ use eider_application::{
     CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
 };
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
-use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::columns::{port_batch, scan_schema};
 use eider_engine_duckdb::connection::pool;
@@ -19,12 +18,13 @@ use eider_engine_duckdb::connection::uses::Waiting;
 use eider_engine_duckdb::connection::version::Changing;
 use eider_engine_duckdb::connection::worker::{self, Decision, transaction};
 use eider_engine_duckdb::error::{internal, store_error};
-use eider_engine_duckdb::ident::CATALOG;
+use eider_engine_duckdb::{Connection, Relation};
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::DuckDbStore;
 use crate::catalog;
+use crate::file::names::CATALOG;
 use crate::sql::{self, Alteration};
 use crate::table::WriteLock;
 use crate::table::recorders::Running;
@@ -52,8 +52,9 @@ pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Re
 async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
     let pool = &store.shared.pool;
     let lock = store.shared.write_lock(&request.schema).await?;
+    let relation = store.shared.table_of(&request.schema)?.relation;
     let (lock, request, found) = worker::write(pool, move |connection| {
-        let found = contradictions(connection, &request)?;
+        let found = contradictions(connection, &relation, &request)?;
         Ok((lock, request, found))
     })
     .await?;
@@ -148,7 +149,7 @@ fn apply(
         transaction(connection, || {
             alteration.steps.iter().try_for_each(|sql| step(sql))?;
             catalog::replace(connection, &next, request.at)?;
-            changing = Some(Changing::begin(table.version.clone()));
+            changing = Some(Changing::begin(table.relation.version().clone()));
             Ok(Decision::Commit(()))
         })
     });
@@ -163,7 +164,7 @@ fn apply(
         }
         return Err(error);
     }
-    let version = table.version.next();
+    let version = table.relation.version().next();
     let schema = store.add_version(table, next, version.clone());
     version.make_current();
     drop(changing);
@@ -171,9 +172,13 @@ fn apply(
 }
 
 /// What stored records have against a change.
-fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
+fn contradictions(
+    connection: &Connection,
+    relation: &Relation,
+    request: &EvolutionRequest,
+) -> Result<Vec<Contradiction>, StoreError> {
     let EvolutionRequest { schema, evolution, .. } = request;
-    let mut found = by_themselves(connection, request)?;
+    let mut found = by_themselves(connection, relation, request)?;
     let next = schema.evolved(evolution);
     for key in evolution.new_keys(schema, &next) {
         // What is added has its default in every record.
@@ -194,7 +199,11 @@ fn contradictions(connection: &Connection, request: &EvolutionRequest) -> Result
 }
 
 /// What records have against it by themselves.
-fn by_themselves(connection: &Connection, request: &EvolutionRequest) -> Result<Vec<Contradiction>, StoreError> {
+fn by_themselves(
+    connection: &Connection,
+    relation: &Relation,
+    request: &EvolutionRequest,
+) -> Result<Vec<Contradiction>, StoreError> {
     let schema = &request.schema;
     let mut contradictions = Contradictions::new(&request.evolution, schema);
     if contradictions.asks_nothing() {
@@ -203,7 +212,7 @@ fn by_themselves(connection: &Connection, request: &EvolutionRequest) -> Result<
     let projection = Projection::of(schema, contradictions.fields().to_vec());
     let scan = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
     let columns = scan_schema(schema, &scan);
-    let mut prepared = connection.prepare(&eider_engine_duckdb::sql::scan(schema, &scan).sql).map_err(store_error)?;
+    let mut prepared = connection.prepare(&eider_engine_duckdb::sql::scan(relation, &scan).sql).map_err(store_error)?;
     for batch in prepared.stream_arrow([]).map_err(store_error)? {
         contradictions.look_at(&port_batch(&batch.map_err(store_error)?, &columns)?);
     }

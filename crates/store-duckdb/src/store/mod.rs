@@ -22,7 +22,6 @@ use eider_engine_duckdb::connection::version::TableVersion;
 use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::store_error;
-use eider_engine_duckdb::ident;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::instrument;
@@ -30,6 +29,7 @@ use tracing::instrument;
 use crate::catalog::{self, Counters, LoadedSchema};
 use crate::file::figures::StoreFigures;
 use crate::file::instance;
+use crate::file::names;
 use crate::file::observed::{Observation, Observed};
 use crate::file::settings::StoreSettings;
 use crate::operate::checkpoint;
@@ -116,9 +116,9 @@ impl DuckDbStore {
     fn serve(&self, table: Table, queues: Queues) -> Arc<Schema> {
         let schema = Arc::clone(&table.schema);
         let shared = || Arc::downgrade(&self.shared);
-        let (records, version) = (Arc::clone(&table.records), table.version.clone());
-        tokio::spawn(group::run(shared(), Arc::downgrade(&schema), version.clone(), queues.changes));
-        tokio::spawn(reads::run(shared(), Arc::downgrade(&schema), (records, version), queues.reads));
+        let (records, version) = (Arc::clone(&table.records), table.relation.version().clone());
+        tokio::spawn(group::run(shared(), Arc::downgrade(&schema), version, queues.changes));
+        tokio::spawn(reads::run(shared(), Arc::downgrade(&table.relation), records, queues.reads));
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
         schema
@@ -199,7 +199,7 @@ impl DuckDbStore {
 /// Says what was cut off the log, and up to which commits its schemas go.
 fn tell_of(cut_log: Option<&CutLog>, schemas: &[LoadedSchema]) {
     let Some(cut) = cut_log else { return };
-    let is_named = |loaded: &&LoadedSchema| cut.schemas.contains(&ident::table_name(loaded.schema.name()));
+    let is_named = |loaded: &&LoadedSchema| cut.schemas.contains(&names::table_name(loaded.schema.name()));
     let last = schemas.iter().filter(is_named);
     let last = last.map(|loaded| format!("{} {}", loaded.schema.name(), loaded.counters.commit_seq()));
     tracing::warn!(

@@ -15,14 +15,13 @@ use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::{internal, schema_removed, store_error};
 use eider_engine_duckdb::params_from_iter;
-use eider_engine_duckdb::quality::issues::IssueWriter;
-use eider_engine_duckdb::quality::validation;
-use eider_engine_duckdb::sql::{self};
+use eider_engine_duckdb::quality::validate;
 use tracing::{Instrument, instrument};
 
 use super::DuckDbStore;
 use crate::catalog;
 use crate::operate::backup;
+use crate::sql;
 use crate::table::Table;
 use crate::table::change_queue;
 use crate::table::record_cache::Ids;
@@ -32,7 +31,7 @@ use crate::write::writer::StagedWriter;
 #[async_trait]
 impl RecordWriter for DuckDbStore {
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError> {
-        let version = self.shared.table_of(&request.schema)?.version;
+        let version = self.shared.table_of(&request.schema)?.relation.version().clone();
         Ok(Box::new(StagedWriter::new(Arc::clone(&self.shared), request, version)))
     }
 
@@ -133,16 +132,9 @@ impl IdempotencyRecords for DuckDbStore {
 impl RuleChecker for DuckDbStore {
     #[instrument(name = "store.validate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError> {
-        let version = self.shared.table_of(schema)?.version;
-        let (schema, directory) = (Arc::clone(schema), self.shared.settings.temp_directory.clone());
-        let waiting = Arc::new(());
-        let caller = Arc::downgrade(&waiting);
-        let issues = IssueWriter::new(directory, request.max_issue_bytes, request.rules.len());
-        let validate =
-            move |connection: &_| validation::validate(connection, (&schema, &version), &request, issues, &caller);
-        let validation = worker::read(&self.shared.pool, validate).await;
-        drop(waiting);
-        validation
+        let relation = self.shared.table_of(schema)?.relation;
+        let directory = self.shared.settings.temp_directory.clone();
+        validate(&self.shared.pool, relation, sql::snapshot(schema), request, directory).await
     }
 
     #[instrument(name = "store.apply_suggestions", level = "debug", skip_all, fields(schema.name = %schema.name()))]

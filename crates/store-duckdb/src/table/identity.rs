@@ -19,6 +19,8 @@ use eider_engine_duckdb::ident;
 use fastbloom::BloomFilter;
 use tokio::sync::mpsc;
 
+use crate::file::names;
+
 /// Bits for each id: one in 16,000 ids that are not stored is taken for one that may be.
 const BITS_PER_ID: usize = 20;
 /// Ids that a layer has room for at least.
@@ -236,7 +238,7 @@ impl StoredIds {
 
 /// A filter of every id in a table, of the hashes of `empty`. The rows are streamed.
 pub(crate) fn read(connection: &Connection, schema: &Schema, empty: &IdFilter) -> Result<IdFilter, StoreError> {
-    let table = ident::table(schema);
+    let table = names::table(schema);
     let rows: i64 =
         connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).map_err(store_error)?;
     let mut filter = empty.sibling(usize::try_from(rows).unwrap_or(0));

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use eider_application::{ScanRequest, StoreError};
-use eider_domain::{Condition, Field, Operator, Schema};
+use eider_domain::{Condition, Operator, Property};
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::sql::prepared::Prepared;
 use eider_engine_duckdb::sql::{self};
-use eider_engine_duckdb::{Connection, params_from_iter};
+use eider_engine_duckdb::{Connection, Relation, params_from_iter};
 
 /// Records that the engine looks up by an index at least; of large schemas it is a thousandth.
 const MAX_ROWS: u64 = 2_048;
@@ -32,17 +32,17 @@ impl Lookups {
     pub(crate) fn condition<'r>(
         &self,
         connection: &Connection,
-        schema: &Schema,
+        relation: &Relation,
         request: &'r ScanRequest,
     ) -> Result<Option<&'r Condition>, StoreError> {
         if is_looked_up(request) {
             return Ok(None);
         }
         for condition in request.query.filter.required_conditions() {
-            if condition.operator() != Operator::Eq || !is_indexed(schema, condition) || self.rests(condition) {
+            if condition.operator() != Operator::Eq || !is_indexed(relation, condition) || self.rests(condition) {
                 continue;
             }
-            let statement = sql::count_up_to(schema, condition, MAX_ROWS + 1);
+            let statement = sql::count_up_to(relation, condition, MAX_ROWS + 1);
             let mut prepared = Prepared::new(connection, &statement)?;
             let found: u64 =
                 prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0)).map_err(store_error)?;
@@ -77,7 +77,6 @@ fn is_looked_up(request: &ScanRequest) -> bool {
     query.filter.condition_count() <= 1 && request.after.is_none() && (query.sort.is_empty() || request.limit.is_none())
 }
 
-fn is_indexed(schema: &Schema, condition: &Condition) -> bool {
-    let Field::Property { index, .. } = condition.field() else { return false };
-    schema.properties().get(*index).is_some_and(eider_domain::Property::has_index)
+fn is_indexed(relation: &Relation, condition: &Condition) -> bool {
+    relation.property(condition.field()).is_some_and(Property::has_index)
 }

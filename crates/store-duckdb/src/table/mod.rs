@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use eider_application::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
+use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::connection::pool::{self, Pool};
 use eider_engine_duckdb::connection::version::TableVersion;
 use eider_engine_duckdb::error::{schema_changed, schema_removed};
@@ -24,6 +25,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use uuid::Uuid;
 
 use crate::catalog::Counters;
+use crate::file::names;
 use crate::file::observed::Observed;
 use crate::file::settings::StoreSettings;
 use crate::table::activity::WriteActivity;
@@ -61,7 +63,8 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) schema: Arc<Schema>,
-    pub(crate) version: TableVersion,
+    /// Its table, to be read from.
+    pub(crate) relation: Arc<Relation>,
     pub(crate) writer: Arc<AsyncMutex<WriterState>>,
     pub(crate) id_filter: Arc<IdFilterGauge>,
     pub(crate) records: Arc<CachedRecords>,
@@ -122,6 +125,7 @@ impl Table {
         shared: &Shared,
     ) -> (Self, Queues) {
         let schema = Arc::new(schema);
+        let relation = Relation::new(Arc::clone(&schema), names::table(&schema), version);
         let (queue, changes) = mpsc::channel(shared.settings.group.queue_length.max(1));
         let (reads, waiting_reads) = mpsc::channel(read_queue::QUEUE_LENGTH);
         let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
@@ -131,7 +135,7 @@ impl Table {
         (
             Self {
                 schema,
-                version,
+                relation: Arc::new(relation),
                 writer,
                 id_filter,
                 records,
@@ -222,8 +226,16 @@ impl Shared {
     /// # Errors
     /// `NotFound`.
     pub(crate) fn current(&self, schema: &Schema) -> Result<Arc<Schema>, StoreError> {
+        Ok(Arc::clone(self.relation_now(schema)?.schema()))
+    }
+
+    /// What the version of a schema that there is now is read from.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) fn relation_now(&self, schema: &Schema) -> Result<Arc<Relation>, StoreError> {
         let table = self.table(&schema.name().key())?;
-        if table.schema.is_version_of(schema) { Ok(table.schema) } else { Err(schema_removed()) }
+        if table.schema.is_version_of(schema) { Ok(table.relation) } else { Err(schema_removed()) }
     }
 
     /// Waits for the write lock of a schema. Never held while waiting for a client.
@@ -252,7 +264,7 @@ impl Shared {
     ) -> Result<(WriteLock, Arc<Schema>), StoreError> {
         loop {
             let current = self.table(&schema.name().key())?;
-            if !current.version.is_of_the_table_of(version) {
+            if !current.relation.version().is_of_the_table_of(version) {
                 return Err(schema_removed());
             }
             if !current.schema.accepts_records_of(schema) {

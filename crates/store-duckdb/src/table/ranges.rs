@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering as Relaxing};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
 use eider_application::{ScanRequest, StoreError};
-use eider_domain::{DataType, Direction, Field, Filter, Operand, Operator, Schema, SortKey, Value};
-use eider_engine_duckdb::Connection;
+use eider_domain::{DataType, Direction, Field, Filter, Operand, Operator, SortKey, Value};
+use eider_engine_duckdb::columns::scan_schema;
 use eider_engine_duckdb::sql::rows;
 use eider_engine_duckdb::sql::{self, KeyRange, Statement};
+use eider_engine_duckdb::{Connection, Relation};
 
 /// Rows of a page, with those that it passes over, above which it is not asked for within ranges.
 const MAX_ROWS: u64 = 10_001;
@@ -99,9 +99,9 @@ impl Ranges {
     pub(crate) fn page(
         &self,
         connection: &Connection,
-        schema: &Schema,
+        relation: &Relation,
         request: &ScanRequest,
-        (plain, columns): (&str, &SchemaRef),
+        plain: &str,
         commit_seq: u64,
     ) -> Result<Option<(RecordBatch, Statement)>, StoreError> {
         let Some(Start { key, limit, from, to }) = Start::of(request) else { return Ok(None) };
@@ -109,7 +109,7 @@ impl Ranges {
         if shape.rest > 0 {
             return Ok(None);
         }
-        let span = self.span(connection, schema, &key.field, commit_seq)?;
+        let span = self.span(connection, relation, &key.field, commit_seq)?;
         let (Some((least, greatest)), true) = (&span.ends, span.rows >= self.least_rows as f64) else {
             return Ok(None);
         };
@@ -118,6 +118,7 @@ impl Ranges {
             Direction::Descending => (greatest, least),
         };
         let begin = from.as_ref().filter(|from| comes_before(&key, nearest, from)).unwrap_or(nearest);
+        let columns = scan_schema(relation.schema(), request);
         let needed = (limit + request.offset) as f64 / span.rows;
         let mut width = shape.width;
         for attempt in 0..TRIES {
@@ -134,8 +135,8 @@ impl Ranges {
             };
             self.tried.fetch_add(1, Relaxing::Relaxed);
             let range = KeyRange { key: key.clone(), from: from.clone(), end };
-            let statement = sql::scan_within(schema, request, &range);
-            let Some(rows) = rows::collect(connection, &statement, columns, MAX_BYTES)? else { break };
+            let statement = sql::scan_within(relation, request, &range);
+            let Some(rows) = rows::collect(connection, &statement, &columns, MAX_BYTES)? else { break };
             if rows.num_rows() as u64 >= limit {
                 self.filled.fetch_add(1, Relaxing::Relaxed);
                 self.remember(plain, Shape { width, rest: 0 });
@@ -170,7 +171,7 @@ impl Ranges {
     fn span(
         &self,
         connection: &Connection,
-        schema: &Schema,
+        relation: &Relation,
         field: &Field,
         commit_seq: u64,
     ) -> Result<Span, StoreError> {
@@ -180,7 +181,7 @@ impl Ranges {
         }
         let mut span = Span { rows: 0.0, ends: None, commit_seq };
         let types = [DataType::Integer, field.data_type(), field.data_type()];
-        rows::read(connection, &sql::span(schema, field), &types, |row| {
+        rows::read(connection, &sql::span(relation, field), &types, |row| {
             if let [Value::Integer(rows), least, greatest] = row {
                 span.rows = *rows as f64;
                 span.ends = (*least != Value::Null).then(|| (least.clone(), greatest.clone()));

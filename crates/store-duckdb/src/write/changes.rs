@@ -11,13 +11,13 @@ use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};
 use eider_engine_duckdb::columns::{engine_batch, engine_schema, ids_of};
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::{arrow_error, internal, store_error};
-use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::prepared::Prepared;
 use eider_engine_duckdb::sql::rows::read;
 use eider_engine_duckdb::{Connection, params_from_iter};
 use uuid::Uuid;
 
 use crate::catalog::{self, Counters};
+use crate::file::names;
 use crate::sql;
 use crate::table::identity::StoredIds;
 use crate::write::keys::keys_of;
@@ -156,7 +156,7 @@ fn append(
     ids.note(&batch);
     let batch = engine_batch(&batch, &engine_schema(schema), counters.next_sequence())?;
     let mut appender =
-        connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error)?;
+        connection.appender_to_db(&names::table_name(schema.name()), names::RECORDS).map_err(store_error)?;
     appender.append_record_batch(batch).map_err(store_error)?;
     appender.flush().map_err(store_error)
 }

@@ -16,9 +16,9 @@ use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::columns::{engine_batch, engine_schema, ids_of};
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::{arrow_error, internal, store_error};
-use eider_engine_duckdb::ident;
 
 use crate::catalog::{self, Counters};
+use crate::file::names;
 use crate::table::identity::StoredIds;
 use crate::table::record_cache::{CachedRecords, Ids};
 use crate::write::conflicts::ConflictSpool;
@@ -123,7 +123,7 @@ impl Append<'_> {
     fn run(&mut self, batches: &mut Sealed, first_sequence: i64) -> Result<(), StoreError> {
         let schema = &self.request.schema;
         let new_appender =
-            || self.connection.appender_to_db(&ident::table_name(schema.name()), ident::RECORDS).map_err(store_error);
+            || self.connection.appender_to_db(&names::table_name(schema.name()), names::RECORDS).map_err(store_error);
         let arrow = engine_schema(schema);
         let mut sequence = first_sequence;
         let mut appender = new_appender()?;

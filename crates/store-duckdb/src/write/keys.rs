@@ -23,6 +23,7 @@ use eider_engine_duckdb::{Connection, params};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
+use crate::file::names;
 use crate::sql;
 use crate::table::identity::StoredIds;
 use crate::write::changes::versions_of;
@@ -209,7 +210,7 @@ pub(crate) fn judge(
 
 /// Deletes the records that rows replace.
 pub(crate) fn delete_targets(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
-    let (table, targets) = (ident::table(schema), ident::quoted(TARGETS));
+    let (table, targets) = (names::table(schema), ident::quoted(TARGETS));
     execute(connection, &format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {targets})"))
 }
 
@@ -376,7 +377,7 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
 /// Finds the rows whose only key is stored or comes earlier: (row, index of the key, first row with the key or null
 /// where it is stored).
 fn find_taken(connection: &Connection, schema: &Schema, key: &[Field]) -> Result<(), StoreError> {
-    let (rows, conflicts, table) = (ident::quoted(KEYS), ident::quoted(CONFLICTS), ident::table(schema));
+    let (rows, conflicts, table) = (ident::quoted(KEYS), ident::quoted(CONFLICTS), names::table(schema));
     let key = KeyColumns::of_only(key);
     let (listed, present, shared, stored) = (key.listed(), key.present(), key.shared(), key.stored());
     let is_stored = format!("EXISTS (SELECT 1 FROM {table} t WHERE {stored})");
@@ -398,7 +399,7 @@ fn find_taken(connection: &Connection, schema: &Schema, key: &[Field]) -> Result
 /// Finds the stored record that each row replaces by its only key, and the rows that a later one makes pointless.
 fn find_targets(connection: &Connection, schema: &Schema, key: &[Field]) -> Result<(), StoreError> {
     let [rows, conflicts, superseded, targets] = [KEYS, CONFLICTS, SUPERSEDED, TARGETS].map(ident::quoted);
-    let table = ident::table(schema);
+    let table = names::table(schema);
     let key = KeyColumns::of_only(key);
     let (listed, present, shared, stored) = (key.listed(), key.present(), key.shared(), key.stored());
     execute(

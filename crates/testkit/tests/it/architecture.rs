@@ -49,7 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
-    ("eider-engine-duckdb", &["quality", "read", "sql", "connection", "columns", "ident", "error"]),
+    ("eider-engine-duckdb", &["quality", "read", "sql", "relation", "connection", "columns", "ident", "error"]),
     ("eider-store-duckdb", &["store", "write", "read", "operate", "table", "catalog", "sql", "file"]),
     (
         "eider-testkit",

@@ -9,6 +9,7 @@ use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::{self};
 
 use super::tables::Outcome;
+use crate::file::names;
 
 /// Keys of an index that are looked up when not all are.
 const SAMPLE: u64 = 1_000;
@@ -26,7 +27,7 @@ pub(super) fn index(
     all_keys: bool,
 ) -> Result<Outcome, StoreError> {
     let existing = "SELECT count(*) FROM duckdb_indexes() WHERE schema_name = ? AND index_name = ? AND is_unique = ?";
-    let expected = (ident::RECORDS, ident::index_name(schema.name(), index), index.is_unique);
+    let expected = (names::RECORDS, names::index_name(schema.name(), index), index.is_unique);
     let found: i64 = connection
         .query_row(existing, eider_engine_duckdb::params![expected.0, expected.1, expected.2], |row| row.get(0))
         .map_err(store_error)?;
@@ -36,7 +37,7 @@ pub(super) fn index(
     let [field] = index.fields.as_slice() else {
         return Ok(Ok("there; the engine looks nothing up in an index on several columns".to_owned()));
     };
-    let (column, table) = (ident::column(field), ident::table(schema));
+    let (column, table) = (ident::column(field), names::table(schema));
     let place = ident::SEQUENCE;
     let sampled = |by: &str| if all_keys { String::new() } else { format!(" ORDER BY hash({by}) LIMIT {SAMPLE}") };
     let stored = format!(
@@ -116,7 +117,7 @@ fn lookup(schema: &Schema, field: &Field) -> String {
     let (column, place) = (ident::column(field), ident::SEQUENCE);
     format!(
         "SELECT count(*), bit_xor(hash({place})) FROM {} WHERE {column} = ?::{}",
-        ident::table(schema),
+        names::table(schema),
         sql::column_type(field.data_type())
     )
 }
@@ -143,7 +144,7 @@ mod tests {
         catalog::insert(&connection, &schema).unwrap();
         let rows = format!(
             "INSERT INTO {} SELECT range + 1, uuid(), now()::TIMESTAMP, now()::TIMESTAMP, 1, range % 2, range % 3 FROM range(50000)",
-            ident::table(&schema)
+            names::table(&schema)
         );
         connection.execute_batch(&rows).unwrap();
         drop(connection);

@@ -8,6 +8,7 @@ use eider_engine_duckdb::ident;
 use serde_json::value::RawValue;
 
 use super::tables::Outcome;
+use crate::file::names;
 
 /// Records that are named.
 const NAMED: usize = 5;
@@ -22,7 +23,7 @@ pub(super) fn nested(
     max_depth: usize,
 ) -> Result<Outcome, StoreError> {
     let column = ident::quoted(property.name.as_str());
-    let sql = format!("SELECT id::VARCHAR, {column} FROM {} WHERE {column} IS NOT NULL", ident::table(schema));
+    let sql = format!("SELECT id::VARCHAR, {column} FROM {} WHERE {column} IS NOT NULL", names::table(schema));
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
     let mut rows = statement.query([]).map_err(store_error)?;
     let (mut values, mut wrong, mut named) = (0_u64, 0_u64, Vec::new());

@@ -11,6 +11,7 @@ use super::indexes::index;
 use super::nested::nested;
 use super::{Finding, REBUILD, RESTORE, Thoroughness, columns, told};
 use crate::catalog::{self, StoredSchema};
+use crate::file::names;
 
 pub(super) type Outcome = Result<String, (String, &'static str)>;
 
@@ -57,7 +58,7 @@ fn table(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError
         )
         .map_err(store_error)?;
     let rows = statement
-        .query_map([ident::RECORDS, &ident::table_name(schema.name())], |row| {
+        .query_map([names::RECORDS, &names::table_name(schema.name())], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
         })
         .map_err(store_error)?;
@@ -88,7 +89,7 @@ fn rows(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError>
         "SELECT count(*), bit_xor(hash({})), count(*) FILTER ({}) FROM {}",
         names.join(", "),
         missing.join(" OR "),
-        ident::table(schema)
+        names::table(schema)
     );
     let read = connection.query_row(&statement, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(2)?)));
     let (rows, missing) = read.map_err(store_error)?;
@@ -105,7 +106,7 @@ fn unique(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<
         connection,
         &format!(
             "SELECT count(*) FROM (SELECT {key} FROM {} WHERE {key} IS NOT NULL GROUP BY ALL HAVING count(*) > 1)",
-            ident::table(schema)
+            names::table(schema)
         ),
     )?;
     Ok(match twice {
@@ -116,7 +117,7 @@ fn unique(connection: &Connection, schema: &Schema, fields: &[Field]) -> Result<
 
 /// Whether the places ascend as the records stand, from 1 on.
 fn sequence(connection: &Connection, stored: &StoredSchema) -> Result<Outcome, StoreError> {
-    let (column, table) = (ident::SEQUENCE, ident::table(&stored.schema));
+    let (column, table) = (ident::SEQUENCE, names::table(&stored.schema));
     let disorder = count(
         connection,
         &format!(
@@ -132,7 +133,7 @@ fn sequence(connection: &Connection, stored: &StoredSchema) -> Result<Outcome, S
 }
 
 fn versions(connection: &Connection, schema: &Schema) -> Result<Outcome, StoreError> {
-    let wrong = count(connection, &format!("SELECT count(*) FROM {} WHERE version < 1", ident::table(schema)))?;
+    let wrong = count(connection, &format!("SELECT count(*) FROM {} WHERE version < 1", names::table(schema)))?;
     Ok(match wrong {
         0 => Ok("every version is 1 or more".to_owned()),
         _ => Err((format!("{wrong} records have a version below 1"), REBUILD)),

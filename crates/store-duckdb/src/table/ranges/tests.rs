@@ -1,6 +1,6 @@
 //! Where ranges begin and end.
 
-use eider_domain::{Position, RecordQuery};
+use eider_domain::{Position, RecordQuery, Schema};
 use eider_testkit::{all_of, any_of, condition, not, schema, sort};
 use serde_json::json;
 

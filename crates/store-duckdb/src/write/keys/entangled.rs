@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::sequence::{Cell, Effect, Replaced, Sequence};
 use super::{CONFLICTS, KEYS, KeyColumns, Keys, MATCHES, SEVERAL, SUPERSEDED, TARGETS, execute};
+use crate::file::names;
 use crate::write::staging::Sealed;
 
 /// The rows that are decided in their order: `(n)`.
@@ -65,7 +66,7 @@ pub(super) fn decide(
 fn find(connection: &Connection, schema: &Schema, keys: &Keys<'_>, on_conflict: OnConflict) -> Result<(), StoreError> {
     let [rows, conflicts, superseded, matches, targets, entangled, reached] =
         [KEYS, CONFLICTS, SUPERSEDED, MATCHES, TARGETS, ENTANGLED, REACHED].map(ident::quoted);
-    let table = ident::table(schema);
+    let table = names::table(schema);
     let columns = KeyColumns::of(keys.all);
     let joins = columns.iter().enumerate().map(|(index, key)| {
         let stored = key.stored();

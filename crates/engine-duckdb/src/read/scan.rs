@@ -7,28 +7,28 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_stream::stream;
-use eider_application::{RecordStream, ScanRequest, StoreError, blocking};
-use eider_domain::Schema;
-use eider_engine_duckdb::columns::port_batch;
-use eider_engine_duckdb::connection::interrupt::cancellation;
-use eider_engine_duckdb::connection::pool::{self, Pool};
-use eider_engine_duckdb::connection::settings::ScanBatch;
-use eider_engine_duckdb::connection::uses::{Purpose, Stop, stopped};
-use eider_engine_duckdb::connection::version::TableVersion;
-use eider_engine_duckdb::connection::worker::{self, Decision, transaction};
-use eider_engine_duckdb::error::store_error;
-use eider_engine_duckdb::sql::prepared::Prepared;
-use eider_engine_duckdb::sql::rows::Gathered;
-use eider_engine_duckdb::sql::{self, Statement};
-use eider_engine_duckdb::{Connection, params_from_iter};
+use duckdb::{Connection, params_from_iter};
+use eider_application::{RecordStream, ScanRequest, StoreError, StoreErrorKind, blocking};
+use eider_domain::Aggregation;
 use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::Instrument;
 
-use crate::table::lookups::Lookups;
-use crate::table::ranges::Ranges;
+use crate::columns::{port_batch, scan_schema};
+use crate::connection::interrupt::cancellation;
+use crate::connection::pool::{self, Pool};
+use crate::connection::settings::ScanBatch;
+use crate::connection::uses::{Purpose, Stop, stopped};
+use crate::connection::version::TableVersion;
+use crate::connection::worker::{self, Decision, transaction};
+use crate::error::store_error;
+use crate::read::plan::{Plan, Planner};
+use crate::relation::Relation;
+use crate::sql::prepared::Prepared;
+use crate::sql::rows::Gathered;
+use crate::sql::{self, Statement, Summation};
 
 /// Batches that wait for a slow reader.
 const WAITING_BATCHES: usize = 1;
@@ -63,42 +63,72 @@ impl Batches {
     }
 }
 
-/// A scan that is to run.
-pub(crate) struct Scan {
-    pub(crate) schema: Arc<Schema>,
-    pub(crate) version: TableVersion,
-    pub(crate) columns: SchemaRef,
-    pub(crate) source: Source,
-    pub(crate) batch: ScanBatch,
+/// A query that is to run.
+struct Query {
+    relation: Arc<Relation>,
+    columns: SchemaRef,
+    source: Source,
+    batch: ScanBatch,
 }
 
-/// What a scan reads.
-pub(crate) enum Source {
-    Records {
-        request: ScanRequest,
-        ranges: Arc<Ranges>,
-        lookups: Arc<Lookups>,
-        /// The number of the schema's last commit.
-        commit_seq: u64,
-    },
+/// What a query yields.
+enum Source {
+    Records(ScanRequest, Box<dyn Planner>),
     /// The groups that a statement makes.
     Groups(Statement),
 }
 
-/// Runs a scan and returns once its first batch is read.
-pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreError> {
-    let schema = Arc::clone(&scan.columns);
+/// Runs a scan and returns once its first batch is read. Dropping the stream interrupts it and frees its connection.
+///
+/// # Errors
+/// `SchemaChanged` when the relation is of an older version by then; `Unavailable` with the budget `pool` when no connection
+/// is free in time, with `schema_change` when the scan was ended for a change; whatever the engine fails with.
+pub async fn records(
+    pool: &Pool,
+    relation: Arc<Relation>,
+    request: ScanRequest,
+    planner: Box<dyn Planner>,
+    batch: ScanBatch,
+) -> Result<RecordStream, StoreError> {
+    let columns = scan_schema(relation.schema(), &request);
+    run(pool, Query { relation, columns, source: Source::Records(request, planner), batch }).await
+}
+
+/// Runs an aggregation, in one pass where that is exact, and returns once its first groups are there.
+///
+/// # Errors
+/// As [`records`]; `OutOfRange` when a figure does not fit its type.
+pub async fn groups(
+    pool: &Pool,
+    relation: &Arc<Relation>,
+    aggregation: &Aggregation,
+    limit: Option<u64>,
+    batch: ScanBatch,
+) -> Result<RecordStream, StoreError> {
+    let groups = async |summation| {
+        let source = Source::Groups(sql::aggregate(relation, aggregation, limit, summation));
+        run(pool, Query { relation: Arc::clone(relation), columns: aggregation.arrow(), source, batch }).await
+    };
+    // Groups come in an order, so that they are all made before the first one comes.
+    match groups(Summation::Fast).await {
+        Err(error) if error.kind() == StoreErrorKind::OutOfRange => groups(Summation::Exact).await,
+        outcome => outcome,
+    }
+}
+
+async fn run(pool: &Pool, query: Query) -> Result<RecordStream, StoreError> {
+    let schema = Arc::clone(&query.columns);
     let pooled = pool::take(pool, Purpose::Read).await?;
     let (cancel, disarm) = cancellation(&pooled.lock());
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
     let total = Arc::new(OnceLock::new());
     let batches = Batches { sender, total: Arc::clone(&total), stop: pooled.stop(), runtime: Handle::current() };
-    let work = move || worker::lend(pooled, disarm, |connection| run(connection, &scan, &batches));
-    let query = tokio::spawn(blocking::run(work).in_current_span());
+    let work = move || worker::lend(pooled, disarm, |connection| send(connection, &query, &batches));
+    let running = tokio::spawn(blocking::run(work).in_current_span());
     // How the query ended, which is known once the channel is closed; the thread may have panicked.
     let pool = pool.clone();
     let ended = async move {
-        let outcome = query.await.unwrap_or_else(|_| Ok(Ok(()))).flatten();
+        let outcome = running.await.unwrap_or_else(|_| Ok(Ok(()))).flatten();
         pool::observe(&pool, &outcome);
         outcome
     };
@@ -124,10 +154,10 @@ pub(crate) async fn scan(pool: &Pool, scan: Scan) -> Result<RecordStream, StoreE
 }
 
 /// Sends the result in batches until it ends, fails, or nobody listens any more.
-fn run(connection: &Connection, scan: &Scan, batches: &Batches) -> Result<(), StoreError> {
+fn send(connection: &Connection, query: &Query, batches: &Batches) -> Result<(), StoreError> {
     let started = Instant::now();
     let mut rows: u64 = 0;
-    let sent = send_counted(connection, scan, batches, &mut rows);
+    let sent = send_counted(connection, query, batches, &mut rows);
     let outcome = match &sent {
         Ok(true) => "completed",
         Ok(false) => "abandoned",
@@ -135,50 +165,44 @@ fn run(connection: &Connection, scan: &Scan, batches: &Batches) -> Result<(), St
     };
     // It may have failed for what another version of the table has not.
     let sent = sent.map_err(|error| {
-        let error = if rows == 0 { scan.version.check().err().unwrap_or(error) } else { error };
+        let error = if rows == 0 { query.relation.version().check().err().unwrap_or(error) } else { error };
         batches.stop.explain(error)
     });
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-    tracing::info!(schema.name = %scan.schema.name(), scan.rows = rows, duration_ms, outcome, "store scan");
+    tracing::info!(schema.name = %query.relation.schema().name(), scan.rows = rows, duration_ms, outcome, "store scan");
     sent.map(|_| ())
 }
 
 /// Counts what the query matches, if that was asked, and sends its records from the same snapshot.
-fn send_counted(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
-    match &scan.source {
-        Source::Records { request, .. } if request.counts_total => transaction(connection, || {
-            let statement = sql::count(&scan.schema, &request.query.filter);
+fn send_counted(connection: &Connection, query: &Query, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
+    match &query.source {
+        Source::Records(request, _) if request.counts_total => transaction(connection, || {
+            let statement = sql::count(&query.relation, &request.query.filter);
             let mut prepared = Prepared::new(connection, &statement)?;
             let total = prepared.query_row(params_from_iter(statement.values.iter()), |row| row.get(0));
-            scan.version.check()?;
+            query.relation.version().check()?;
             let _ = sender.total.set(total.map_err(store_error)?);
-            Ok(Decision::Commit(send_all(connection, scan, sender, rows)?))
+            Ok(Decision::Commit(send_all(connection, query, sender, rows)?))
         }),
-        Source::Records { .. } | Source::Groups(_) => send_all(connection, scan, sender, rows),
+        Source::Records(..) | Source::Groups(_) => send_all(connection, query, sender, rows),
     }
 }
 
-fn send_all(connection: &Connection, scan: &Scan, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
-    let Scan { schema, version, columns, source, batch } = scan;
+fn send_all(connection: &Connection, query: &Query, sender: &Batches, rows: &mut u64) -> Result<bool, StoreError> {
+    let Query { relation, columns, source, batch } = query;
     let (statement, most_rows) = match source {
         Source::Groups(statement) => (Cow::Borrowed(statement), None),
-        Source::Records { request, ranges, lookups, commit_seq } => {
-            if let Some(condition) = lookups.condition(connection, schema, request)? {
-                (Cow::Owned(sql::scan_found(schema, request, condition)), None)
-            } else {
-                let statement = sql::scan(schema, request);
-                let plain = (statement.sql.as_str(), columns);
-                if let Some((page, _)) = ranges.page(connection, schema, request, plain, *commit_seq)? {
-                    version.check()?;
-                    *rows = page.num_rows() as u64;
-                    return sender.send(page);
-                }
-                (Cow::Owned(statement), sql::cut(request))
+        Source::Records(request, planner) => match planner.plan(connection, relation, request)? {
+            Plan::Run(statement, most_rows) => (Cow::Owned(statement), most_rows),
+            Plan::Found(page, _) => {
+                relation.version().check()?;
+                *rows = page.num_rows() as u64;
+                return sender.send(page);
             }
-        }
+        },
     };
     let mut prepared = Prepared::new(connection, &statement)?;
-    let outcome = send_rows(&mut prepared, &statement, (columns, version, *batch, most_rows), sender, rows);
+    let outcome = send_rows(&mut prepared, &statement, (columns, relation.version(), *batch, most_rows), sender, rows);
     if !matches!(outcome, Ok(true)) || most_rows.is_some() {
         // What is left of its result would stay open with it.
         prepared.discard();
