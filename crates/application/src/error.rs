@@ -20,7 +20,7 @@ macro_rules! error_codes {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The code as it stands on the wire.
-            pub fn as_str(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $code,)*
                 }
@@ -109,7 +109,7 @@ impl ErrorCode {
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 

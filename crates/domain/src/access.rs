@@ -37,7 +37,7 @@ impl Verb {
     ];
 
     /// The verb as people write it.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::SchemasRead => "schemas:read",
             Self::SchemasWrite => "schemas:write",
@@ -57,7 +57,7 @@ impl Verb {
 
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 
@@ -134,8 +134,8 @@ impl Grant {
         let mut verbs = BTreeSet::new();
         for text in texts {
             let preset = PRESETS.iter().find(|(name, _)| *name == text).map(|(_, verbs)| *verbs);
-            let verb = Verb::ALL.iter().find(|verb| verb.as_str() == text).map(std::slice::from_ref);
-            let known = PRESETS.iter().map(|(name, _)| *name).chain(Verb::ALL.iter().map(|verb| verb.as_str()));
+            let verb = Verb::ALL.iter().find(|verb| verb.name() == text).map(std::slice::from_ref);
+            let known = PRESETS.iter().map(|(name, _)| *name).chain(Verb::ALL.iter().map(|verb| verb.name()));
             verbs.extend(preset.or(verb).ok_or_else(|| UnknownName::new("verb", text, known))?);
         }
         Ok(verbs)
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn names_of_roles_stand_for_their_verbs() {
         let verbs = Grant::parse_verbs(["writer", "metrics:read"]).unwrap();
-        let texts: Vec<_> = verbs.iter().map(|verb| verb.as_str()).collect();
+        let texts: Vec<_> = verbs.iter().map(|verb| verb.name()).collect();
         assert_eq!(texts, ["schemas:read", "records:read", "records:write", "metrics:read"]);
         let error = Grant::parse_verbs(["reader", "records:reed"]).unwrap_err();
         assert_eq!(error.to_string(), "there is no verb `records:reed`; did you mean `records:read`?");

@@ -57,7 +57,7 @@ pub enum Category {
 
 impl Category {
     /// The category as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.into()
     }
 }

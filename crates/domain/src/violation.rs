@@ -26,7 +26,7 @@ macro_rules! violation_codes {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The code as it stands on the wire.
-            pub fn as_str(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $code,)*
                 }
@@ -80,13 +80,13 @@ violation_codes! {
 
 impl fmt::Display for ViolationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 
 impl Serialize for ViolationCode {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+        serializer.serialize_str(self.name())
     }
 }
 

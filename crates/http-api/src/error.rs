@@ -134,7 +134,7 @@ pub(crate) struct Violation {
 impl From<eider_domain::Violation> for Violation {
     fn from(violation: eider_domain::Violation) -> Self {
         let eider_domain::Violation { line, pointer, code, expected, actual, detail } = violation;
-        Self { line, pointer, code: code.as_str(), expected, actual, detail }
+        Self { line, pointer, code: code.name(), expected, actual, detail }
     }
 }
 
@@ -259,7 +259,7 @@ impl ApiError {
             status: status_of(self.code).as_u16(),
             detail: self.detail.clone(),
             instance: request_id.to_owned(),
-            code: self.code.as_str(),
+            code: self.code.name(),
             retryable: self.code.is_retryable(),
             errors: self.errors.iter().cloned().map(Violation::from).collect(),
             members: self.members.clone(),

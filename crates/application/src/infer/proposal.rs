@@ -54,7 +54,7 @@ pub enum Choice {
 
 impl Choice {
     /// The choice as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Readable => "readable",
             Self::Renamed => "renamed",

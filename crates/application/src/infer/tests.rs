@@ -61,7 +61,7 @@ fn properties(proposal: &Proposal) -> Vec<String> {
 fn evidence(proposal: &Proposal) -> Vec<String> {
     let shown = |found: &Evidence| {
         let property = found.property.as_deref().unwrap_or("-");
-        format!("{property} {} {} {:?}", found.choice.as_str(), found.broken_by, found.lines)
+        format!("{property} {} {} {:?}", found.choice.name(), found.broken_by, found.lines)
     };
     proposal.evidence.iter().map(shown).collect()
 }

@@ -149,7 +149,7 @@ impl RecordService {
             ignored: 0,
             failed: decoder.failed(),
             commit_seq: None,
-            durability: self.store.capabilities().durability.as_str(),
+            durability: self.store.capabilities().durability.name(),
             is_dry_run: options.is_dry_run,
             replayed: false,
             elapsed_ms: 0.0,

@@ -123,7 +123,7 @@ pub enum BulkOutcome {
 }
 
 impl Durability {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Fsync => "fsync",
             Self::Memory => "memory",

@@ -55,7 +55,7 @@ impl Warnings {
     }
 
     fn add(&mut self, index: usize, code: ViolationCode, records: u64) {
-        self.0.entry((index, code.as_str())).or_insert((code, 0)).1 += records;
+        self.0.entry((index, code.name())).or_insert((code, 0)).1 += records;
     }
 
     /// The counts with the names of the properties.

@@ -45,7 +45,7 @@ pub enum AdviceCode {
 
 impl AdviceCode {
     /// The code as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::DeclareIndex => "declare_index",
             Self::IndexUnused => "index_unused",

@@ -26,7 +26,7 @@ fn rules(document: &Json) -> Vec<Rule> {
 
 fn violations(document: &Json) -> Vec<(String, &'static str)> {
     let violations = RuleSet::parse(document, &schema()).unwrap_err();
-    violations.into_iter().map(|violation| (violation.pointer, violation.code.as_str())).collect()
+    violations.into_iter().map(|violation| (violation.pointer, violation.code.name())).collect()
 }
 
 fn text(text: &str) -> Value {

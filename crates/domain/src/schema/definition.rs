@@ -76,7 +76,7 @@ impl SchemaDefinition {
 
     fn unique_key_json(&self, key: &UniqueKey) -> Json {
         let names = key.properties.iter().map(|index| self.properties[*index].name.as_str());
-        json!({"properties": names.collect::<Vec<_>>(), "severity": key.severity.as_str()})
+        json!({"properties": names.collect::<Vec<_>>(), "severity": key.severity.name()})
     }
 }
 

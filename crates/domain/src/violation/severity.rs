@@ -18,12 +18,12 @@ impl Severity {
     pub const ALL: [Self; Self::COUNT] = [Self::Error, Self::Warning];
 
     /// The severity as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.into()
     }
 
     /// The severity of a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+        Self::ALL.into_iter().find(|severity| severity.name() == name)
     }
 }

@@ -170,11 +170,11 @@ fn components(routes: &[Route], settings: &HttpSettings) -> Json {
     for name in CLOSED {
         schemas[name]["additionalProperties"] = false.into();
     }
-    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
     for name in ["Problem", "ProblemType"] {
         schemas[name]["properties"]["code"]["enum"] = codes.clone().into();
     }
-    let codes: Vec<&str> = ViolationCode::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<&str> = ViolationCode::ALL.iter().map(|code| code.name()).collect();
     schemas["Violation"]["properties"]["code"]["enum"] = codes.into();
     json!({
         "schemas": schemas,

@@ -20,7 +20,7 @@ async fn every_code_is_explained_to_everybody() {
         let section = PAGE.split(&format!("\n### {code}\n\n")).nth(1).unwrap();
         let status: u16 = section.split('.').next().unwrap().parse().unwrap();
         let retryable = code.is_retryable();
-        let expected = json!({"type": path, "title": code.title(), "status": status, "code": code.as_str(),
+        let expected = json!({"type": path, "title": code.title(), "status": status, "code": code.name(),
             "meaning": said["meaning"], "retryable": retryable});
         assert_eq!(said, expected);
         let meaning = said["meaning"].as_str().unwrap();

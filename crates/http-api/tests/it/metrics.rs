@@ -135,7 +135,7 @@ async fn problems_are_counted_by_code_and_by_the_budget_that_was_used_up() {
     let app = TestApp::start_with(settings, IngestLimits::default());
     app.create_flights().await;
     let codes = Figures::of(&app).await;
-    let all: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let all: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
     assert_eq!(codes.values_of("code"), all, "those that did not come yet are 0");
     app.store.fail_next(Operation::Count, StoreError::unavailable("pool", "no connection"));
     app.get(&format!("{FLIGHTS}/count")).await;

@@ -196,7 +196,7 @@ fn show(schema: &SchemaName, proposal: &Proposal) -> Result<()> {
     for found in &proposal.evidence {
         let property = found.property.as_deref().unwrap_or("records");
         let lines = if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
-        writeln!(out, "  {property} {}: {}{lines}", found.choice.as_str(), found.detail)?;
+        writeln!(out, "  {property} {}: {}{lines}", found.choice.name(), found.detail)?;
     }
     Ok(())
 }

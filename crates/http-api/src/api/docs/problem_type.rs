@@ -51,7 +51,7 @@ struct ProblemType {
 )]
 pub(crate) async fn handle(request: HttpRequest, code: web::Path<String>) -> Result<HttpResponse, ApiError> {
     Parameters::parse(request.query_string(), &[], false)?;
-    let code = ErrorCode::ALL.iter().copied().find(|known| known.as_str() == *code);
+    let code = ErrorCode::ALL.iter().copied().find(|known| known.name() == *code);
     let code = code.ok_or_else(|| ApiError::new(ErrorCode::RouteNotFound, "no problem has this code"))?;
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, "accept")).insert_header((CACHE_CONTROL, KEPT));
@@ -62,14 +62,14 @@ pub(crate) async fn handle(request: HttpRequest, code: web::Path<String>) -> Res
         r#type: type_of(code),
         title: code.title(),
         status: status_of(code).as_u16(),
-        code: code.as_str(),
+        code: code.name(),
         meaning: meaning_of(code),
         retryable: code.is_retryable(),
     }))
 }
 
 fn meaning_of(code: ErrorCode) -> &'static str {
-    MEANINGS.get(code.as_str()).map_or(code.title(), String::as_str)
+    MEANINGS.get(code.name()).map_or(code.title(), String::as_str)
 }
 
 /// The first paragraph of a section, on one line, without the status that it begins with and without links.

@@ -18,7 +18,7 @@ pub(super) fn responses(route: &Route) -> Map<String, Json> {
 }
 
 fn response(status: u16, codes: &[ErrorCode]) -> Json {
-    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let names: Vec<&str> = codes.iter().map(|code| code.name()).collect();
     let meanings: Vec<String> = codes.iter().map(|code| format!("- `{code}`: {}.", code.title())).collect();
     let schema = json!({
         "allOf": [{"$ref": "#/components/schemas/Problem"}],

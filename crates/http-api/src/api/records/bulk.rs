@@ -145,7 +145,7 @@ impl From<BulkReceipt> for Receipt {
     fn from(receipt: BulkReceipt) -> Self {
         let warnings = receipt.warnings.into_iter().map(|warning| WarningCount {
             property: warning.property,
-            code: warning.code.as_str(),
+            code: warning.code.name(),
             records: warning.records,
         });
         Self {

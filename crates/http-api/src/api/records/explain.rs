@@ -72,7 +72,7 @@ impl From<&eider_application::Explanation> for Explanation {
     fn from(explanation: &eider_application::Explanation) -> Self {
         let eider_application::Explanation { plan, elapsed, total, advice } = explanation;
         let advice = advice.iter().map(|advice| Advice {
-            code: advice.code.as_str(),
+            code: advice.code.name(),
             property: advice.property.clone(),
             detail: advice.detail.clone(),
         });

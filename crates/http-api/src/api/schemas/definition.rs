@@ -35,7 +35,7 @@ pub(crate) struct UniqueKey {
 
 named! {
     /// Whether what breaks it is refused, or only counted.
-    Severity, eider_domain::Severity::ALL.map(eider_domain::Severity::as_str)
+    Severity, eider_domain::Severity::ALL.map(eider_domain::Severity::name)
 }
 
 named! {

@@ -76,7 +76,7 @@ struct Evidence {
 impl From<eider_application::Evidence> for Evidence {
     fn from(found: eider_application::Evidence) -> Self {
         let eider_application::Evidence { property, choice, broken_by, lines, detail, from, values } = found;
-        Self { property, choice: Choice(choice.as_str()), broken_by, lines, from, values, detail }
+        Self { property, choice: Choice(choice.name()), broken_by, lines, from, values, detail }
     }
 }
 
@@ -85,7 +85,7 @@ named! {
     Choice,
     DataType::NAMES.iter().copied().chain(
         [Chosen::Readable, Chosen::Renamed, Chosen::RecordId, Chosen::Required, Chosen::Unique, Chosen::Enum]
-            .map(Chosen::as_str)
+            .map(Chosen::name)
     )
 }
 

@@ -32,8 +32,8 @@ impl IssueLines {
             ",\"rule\":{},\"message\":{},\"category\":{},\"severity\":{}}}\n",
             json!(rule.name()),
             json!(rule.message()),
-            json!(rule.category().as_str()),
-            json!(rule.severity().as_str())
+            json!(rule.category().name()),
+            json!(rule.severity().name())
         );
         Self {
             property: property.into_bytes().into(),

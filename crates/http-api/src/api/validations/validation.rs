@@ -129,7 +129,7 @@ impl From<&ValidationJob> for Validation {
         let (done, failure) = match &state {
             State::Running | State::Cancelled => (None, None),
             State::Done(validation) => (Some(validation), None),
-            State::Failed { kind, .. } => (None, Some(Error::Store(StoreError::new(*kind, "")).code().as_str())),
+            State::Failed { kind, .. } => (None, Some(Error::Store(StoreError::new(*kind, "")).code().name())),
         };
         let shown = rules.iter().enumerate().map(|(place, rule)| CheckedRule::new(rule, outcomes.get(place)));
         Self {
@@ -159,8 +159,8 @@ impl CheckedRule {
             name: rule.name().to_owned(),
             rule: rule.check().kind(),
             properties: rule.fields().iter().map(|field| field.name().to_owned()).collect(),
-            severity: Severity(rule.severity().as_str()),
-            category: rule.category().as_str(),
+            severity: Severity(rule.severity().name()),
+            category: rule.category().name(),
             issues: outcome.map(|outcome| outcome.issues),
             suggestions: outcome.map(|outcome| outcome.suggestions),
             truncated: outcome.map(|outcome| outcome.is_truncated),

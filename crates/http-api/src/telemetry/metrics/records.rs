@@ -82,7 +82,7 @@ impl RecordMetrics {
 
     fn warned(&self, schema: &Schema, warnings: &[WarningCount]) {
         for WarningCount { code, records, .. } in warnings {
-            let warning = Warning { schema: schema.name().key(), code: code.as_str() };
+            let warning = Warning { schema: schema.name().key(), code: code.name() };
             self.warnings.get_or_create_owned(&warning).inc_by(*records);
         }
     }
@@ -90,7 +90,7 @@ impl RecordMetrics {
     /// Takes away what is counted of a schema that is gone.
     pub(crate) fn forget(&self, schema: &SchemaName) {
         for code in ViolationCode::ALL {
-            self.warnings.remove(&Warning { schema: schema.key(), code: code.as_str() });
+            self.warnings.remove(&Warning { schema: schema.key(), code: code.name() });
         }
     }
 

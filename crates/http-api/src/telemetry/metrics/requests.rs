@@ -115,7 +115,7 @@ impl RequestMetrics {
 
     /// Counts a problem, and the budget that was used up, if that is the problem.
     pub(crate) fn problem(&self, code: ErrorCode, budget: Option<&'static str>) {
-        self.problems.get_or_create(&Code { code: code.as_str() }).inc();
+        self.problems.get_or_create(&Code { code: code.name() }).inc();
         if let Some(budget) = budget {
             self.budgets.get_or_create(&Budget { budget }).inc();
         }
@@ -147,7 +147,7 @@ impl Default for RequestMetrics {
         let (problems, budgets) = (Family::default(), Family::default());
         // What did not come yet is 0, not missing.
         for code in ErrorCode::ALL {
-            drop(problems.get_or_create(&Code { code: code.as_str() }));
+            drop(problems.get_or_create(&Code { code: code.name() }));
         }
         for budget in BUDGETS {
             drop(budgets.get_or_create(&Budget { budget }));
