@@ -28,7 +28,7 @@ mod schemas;
 
 pub use access::keys::{ApiKey, KeyRing, Principal, Unauthorized};
 pub use backup::{BackedUpSchema, BackupReceipt, BackupService};
-pub use eider_formats::value_at;
+pub use eider_formats::{column_of, value_at};
 pub use error::{Error, ErrorCode};
 pub use infer::{Choice, Evidence, InferenceOptions, Proposal};
 pub use ingest::{

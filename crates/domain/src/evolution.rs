@@ -166,29 +166,6 @@ impl Demand {
     }
 }
 
-/// Whether values of a type can be had as values of another without loss, all of them or most of them.
-pub(crate) fn widens(from: DataType, to: DataType) -> bool {
-    let is_wider = match from {
-        DataType::Integer => matches!(to, DataType::Number | DataType::Decimal { .. } | DataType::String),
-        DataType::Decimal { precision, scale } => {
-            if let DataType::Decimal { precision: wider, scale: finer } = to {
-                finer >= scale && wider - finer >= precision - scale
-            } else {
-                to == DataType::String
-            }
-        }
-        DataType::Boolean | DataType::Uuid => to == DataType::String,
-        DataType::Date => matches!(to, DataType::Datetime | DataType::String),
-        DataType::String
-        | DataType::Number
-        | DataType::Time
-        | DataType::Datetime
-        | DataType::Object
-        | DataType::Array => false,
-    };
-    is_wider || from == to
-}
-
 /// A value of one type as one of another that it may be widened to; `None` when it cannot be had without loss.
 pub fn widened<'a>(value: &ValueRef<'a>, from: DataType, to: DataType) -> Option<ValueRef<'a>> {
     /// The integers that a double holds, each by itself.

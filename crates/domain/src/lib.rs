@@ -26,7 +26,7 @@ pub use quality::{
 };
 pub use query::{
     Aggregate, Aggregation, AggregationError, Condition, Cursor, CursorError, DateUnit, Direction, Filter, FilterError,
-    Function, GroupKey, Operand, Operator, Position, Projection, QueryFingerprint, RecordQuery, SortKey,
+    Function, GroupKey, Operand, OperandKind, Operator, Position, Projection, QueryFingerprint, RecordQuery, SortKey,
 };
 pub use record::{RecordCheck, RecordId, RecordIdError, RecordValidator, Slot, Version};
 pub use schema::{
@@ -34,7 +34,8 @@ pub use schema::{
     RECORD_FIELD_COUNT, Schema, SchemaDefinition, SystemField, UniqueKey, UnknownField, Warnings, listed,
 };
 pub use types::{
-    CharacterSet, DEFAULT_JSON_DEPTH, DataType, ExactSum, Family, Incoming, JsonFault, MAX_DECIMAL_PRECISION,
-    MAX_JSON_DEPTH, Timestamp, Value, ValueError, ValueRef, check_json, compacted, count_values, parse_json, temporal,
+    CharacterSet, DEFAULT_JSON_DEPTH, DataType, ExactSum, Family, Incoming, JsonFault, JsonKind, MAX_DECIMAL_PRECISION,
+    MAX_JSON_DEPTH, Timestamp, Value, ValueError, ValueRef, check_json, compacted, count_values, is_plausible,
+    parse_json, temporal,
 };
 pub use violation::{Severity, Violation, ViolationCode};

@@ -22,14 +22,12 @@ pub use standard::{LetterCase, StandardForm, WHITE_SPACE};
 
 use crate::names::abbreviate;
 use crate::{
-    CharacterSet, Constraints, DataType, Field, Property, Schema, Severity, Timestamp, Value, ValueRef, Violation,
-    ViolationCode,
+    CharacterSet, Constraints, DataType, Family, Field, Property, Schema, Severity, Timestamp, Value, ValueRef,
+    Violation, ViolationCode,
 };
 
 /// Most rules that are checked together.
 pub const MAX_RULES: usize = 100;
-/// Microseconds in a day.
-const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// What a broken rule is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
@@ -157,7 +155,7 @@ impl Rule {
     pub fn suggests(&self) -> bool {
         match self.check {
             Check::Standardize(_) => true,
-            Check::Values(_) => self.data_type() == DataType::String,
+            Check::Values(_) => self.data_type().family() == Family::Text,
             Check::Required
             | Check::Length { .. }
             | Check::Characters(_)
@@ -201,11 +199,7 @@ impl Rule {
     pub fn oldest(&self, now: Timestamp) -> Option<Value> {
         let Check::Freshness(max_age) = self.check else { return None };
         let micros = now.minus(max_age).as_micros();
-        Some(if self.data_type() == DataType::Date {
-            Value::Date(i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN))
-        } else {
-            Value::Datetime(micros)
-        })
+        Value::on_calendar(self.data_type(), micros)
     }
 
     /// What is wrong with a value of its field; `None` when nothing is. Of [`Check::Duplicate`] one value says nothing.

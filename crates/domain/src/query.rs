@@ -10,7 +10,7 @@ use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
 pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Function, GroupKey};
 pub use cursor::{Cursor, CursorError, Position, QueryFingerprint};
-pub use filter::{Condition, Filter, FilterError, Operand, Operator};
+pub use filter::{Condition, Filter, FilterError, Operand, OperandKind, Operator};
 
 use crate::{Field, Schema};
 

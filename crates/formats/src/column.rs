@@ -15,27 +15,34 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch, StringArray};
-use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
-use arrow_schema::{DataType as ArrowType, Field};
+use arrow_schema::Schema;
 use eider_domain::temporal::DatetimeText;
 use eider_domain::{DataType, Value, ValueRef};
 use uuid::Uuid;
 
 /// The value of a row in a column of the Arrow type that `data_type` has.
 pub fn value_at(data_type: DataType, column: &dyn Array, row: usize) -> Value {
-    let is_json = matches!(data_type, DataType::Object | DataType::Array);
-    Column::of(column, is_json).value(row).into_owned()
+    Column::of(column, data_type).value(row).into_owned()
 }
 
-/// Whether a column holds JSON.
-pub fn is_json(field: &Field) -> bool {
-    field.metadata().get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == "arrow.json")
+/// A column of values of one type; a value of another becomes null.
+pub fn column_of<'v>(data_type: DataType, values: impl IntoIterator<Item = ValueRef<'v>>) -> ArrayRef {
+    let mut column = ColumnBuilder::new(data_type);
+    for value in values {
+        column.append(value);
+    }
+    column.finish()
 }
 
-/// The columns of a batch; `is_json` says of each whether it holds JSON.
-pub fn columns_of<'b>(batch: &'b RecordBatch, is_json: &[bool]) -> Vec<Column<'b>> {
-    let columns = batch.columns().iter().zip(is_json);
-    columns.map(|(array, is_json)| Column::of(array.as_ref(), *is_json)).collect()
+/// The type of each column; none of one that no property has.
+pub fn types_of(schema: &Schema) -> Vec<Option<DataType>> {
+    schema.fields().iter().map(|field| DataType::of_arrow(field)).collect()
+}
+
+/// The columns of a batch, whose types are those of [`types_of`].
+pub fn columns_of<'b>(batch: &'b RecordBatch, types: &[Option<DataType>]) -> Vec<Column<'b>> {
+    let columns = batch.columns().iter().zip(types);
+    columns.map(|(array, of)| of.map_or(Column::Null, |of| Column::of(array.as_ref(), of))).collect()
 }
 
 /// A column of a known type. Columns of types that no property has are null in every row.
@@ -66,21 +73,21 @@ pub enum Column<'b> {
 }
 
 impl<'b> Column<'b> {
-    /// The column of an array; `is_json` says whether text in it is JSON.
-    pub fn of(array: &'b dyn Array, is_json: bool) -> Self {
-        match array.data_type() {
-            ArrowType::Utf8 if is_json => Self::Json(array.as_string()),
-            ArrowType::Utf8 => Self::Text(array.as_string()),
-            ArrowType::Int64 => Self::Integer(array.as_primitive()),
-            ArrowType::Float64 => Self::Number(array.as_primitive()),
-            ArrowType::Decimal128(..) => Self::Decimal(array.as_primitive()),
-            ArrowType::Boolean => Self::Boolean(array.as_boolean()),
-            ArrowType::Date32 => Self::Date(array.as_primitive()),
-            ArrowType::Time64(_) => Self::Time(array.as_primitive()),
-            ArrowType::Timestamp(..) => Self::Datetime(array.as_primitive(), DatetimeText::default()),
-            ArrowType::FixedSizeBinary(16) => Self::Uuid(array.as_fixed_size_binary()),
-            _ => Self::Null,
-        }
+    /// The column of an array of the Arrow type that `data_type` has; of any other, nothing.
+    pub fn of(array: &'b dyn Array, data_type: DataType) -> Self {
+        let column = match data_type {
+            DataType::String => array.as_string_opt().map(Self::Text),
+            DataType::Object | DataType::Array => array.as_string_opt().map(Self::Json),
+            DataType::Integer => array.as_primitive_opt().map(Self::Integer),
+            DataType::Number => array.as_primitive_opt().map(Self::Number),
+            DataType::Decimal { .. } => array.as_primitive_opt().map(Self::Decimal),
+            DataType::Boolean => array.as_boolean_opt().map(Self::Boolean),
+            DataType::Date => array.as_primitive_opt().map(Self::Date),
+            DataType::Time => array.as_primitive_opt().map(Self::Time),
+            DataType::Datetime => array.as_primitive_opt().map(|array| Self::Datetime(array, DatetimeText::default())),
+            DataType::Uuid => array.as_fixed_size_binary_opt().map(Self::Uuid),
+        };
+        column.unwrap_or(Self::Null)
     }
 
     /// The value of a row.
@@ -98,7 +105,18 @@ impl<'b> Column<'b> {
             Self::Uuid(array) if array.is_valid(row) => {
                 ValueRef::Uuid(Uuid::from_slice(array.value(row)).unwrap_or_default())
             }
-            _ => ValueRef::Null,
+            // Every kind by its name, so that a new one is asked for here.
+            Self::Text(_)
+            | Self::Json(_)
+            | Self::Integer(_)
+            | Self::Number(_)
+            | Self::Decimal(_)
+            | Self::Boolean(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Datetime(..)
+            | Self::Uuid(_)
+            | Self::Null => ValueRef::Null,
         }
     }
 }

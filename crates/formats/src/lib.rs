@@ -60,7 +60,7 @@ mod test_support;
 mod text;
 mod writer;
 
-pub use column::{Column, columns_of, is_json, value_at};
+pub use column::{Column, column_of, columns_of, types_of, value_at};
 pub use format::{Format, MediaType, RecordReader, Sample};
 pub use reader::rows::{BYTE_ORDER_MARK, RecordBuilder, too_large};
 pub use reader::{CheckedRows, Chunk, DecodedChunk, MemoryBudget, ReadError, ReadLimits, Spooling, sample};

@@ -47,7 +47,18 @@ impl Column<'_> {
                 F::plain(out, |out| out.extend_from_slice(text.of(array.value(row))));
             }
             Self::Uuid(array) if array.is_valid(row) => F::plain(out, |out| write_uuid(array.value(row), out)),
-            _ => F::null(out),
+            // Every kind by its name, so that a new one is asked for here.
+            Self::Text(_)
+            | Self::Json(_)
+            | Self::Integer(_)
+            | Self::Number(_)
+            | Self::Decimal(_)
+            | Self::Boolean(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Datetime(..)
+            | Self::Uuid(_)
+            | Self::Null => F::null(out),
         }
     }
 }

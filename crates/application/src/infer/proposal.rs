@@ -1,6 +1,6 @@
 //! What a sample leads to: a schema, and why it is as it is.
 
-use eider_domain::{DataType, PropertyName, SchemaDefinition, SchemaName};
+use eider_domain::{DataType, Family, PropertyName, SchemaDefinition, SchemaName};
 use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
@@ -224,7 +224,8 @@ impl Described<'_> {
     fn evidence_of_key(&self) -> Option<Evidence> {
         let Self { column, chosen, .. } = self;
         let repeated = &column.values.repeated;
-        let is_told_apart = column.values.are_known() && chosen.data_type != DataType::Boolean && chosen.fits > 1;
+        let is_told_apart =
+            column.values.are_known() && chosen.data_type.family() != Family::Boolean && chosen.fits > 1;
         if !is_told_apart || repeated.count * VALUES_A_REPETITION > chosen.fits {
             return None;
         }
@@ -251,7 +252,8 @@ impl Described<'_> {
     fn is_key(&self) -> bool {
         let Self { column, chosen, .. } = self;
         column.name.eq_ignore_ascii_case(ID)
-            && matches!(chosen.data_type, DataType::Integer | DataType::Decimal { .. } | DataType::String)
+            && matches!(chosen.data_type.family(), Family::Number | Family::Text)
+            && chosen.data_type != DataType::Number
             && (chosen.lacking.count, chosen.broken.count, column.values.repeated.count) == (0, 0, 0)
             && column.values.are_known()
             && chosen.fits > 1
@@ -259,7 +261,7 @@ impl Described<'_> {
 
     /// The texts of an enumeration, if that is what the values are.
     fn texts(&self) -> Option<&[String]> {
-        let texts = self.column.values.texts.as_ref().filter(|_| self.chosen.data_type == DataType::String)?;
+        let texts = self.column.values.texts.as_ref().filter(|_| self.chosen.data_type.family() == Family::Text)?;
         let is_repeated = !texts.is_empty() && self.chosen.fits >= texts.len() as u64 * REPETITIONS_OF_ENUM;
         is_repeated.then_some(texts)
     }

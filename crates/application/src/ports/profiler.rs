@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use eider_domain::{DataType, Field, Filter, Schema, Value};
+use eider_domain::{DataType, Family, Field, Filter, Schema, Value};
 
 use crate::StoreError;
 
@@ -67,7 +67,7 @@ impl Figure {
         if is_number(data_type) || is_time(data_type) {
             figures.extend(PROFILE_QUANTILES.map(Self::Quantile));
         }
-        if data_type == DataType::String {
+        if data_type.family() == Family::Text {
             figures.extend([Self::MinLength, Self::MaxLength]);
         }
         figures
@@ -85,11 +85,11 @@ impl Figure {
 }
 
 fn is_number(data_type: DataType) -> bool {
-    matches!(data_type, DataType::Integer | DataType::Number | DataType::Decimal { .. })
+    data_type.family() == Family::Number
 }
 
 fn is_time(data_type: DataType) -> bool {
-    matches!(data_type, DataType::Date | DataType::Time | DataType::Datetime)
+    data_type.family() == Family::Time
 }
 
 /// What the values of a field are like.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eider_domain::{Aggregation, Condition, Filter, Operand, Operator, Schema, Value};
+use eider_domain::{Aggregation, Condition, Filter, Operand, OperandKind, Operator, Schema, Value};
 use tokio::time::timeout;
 use tracing::instrument;
 
@@ -211,11 +211,12 @@ fn scan_advice(schema: &Schema, scan: &ScanRequest, plan: &ReadPlan) -> Vec<Advi
 
 /// Whether the text that a condition looks for may begin with anything.
 fn is_open_pattern(condition: &Condition) -> bool {
-    match (condition.operator(), condition.operand()) {
-        (Operator::Ilike, _) => true,
-        (Operator::Like, Operand::One(Value::Text(pattern))) => pattern.starts_with(['%', '_']),
-        _ => false,
-    }
+    let is_pattern = condition.operator().operand() == OperandKind::Pattern;
+    let begins_with_anything = || match condition.operand() {
+        Operand::One(Value::Text(pattern)) => pattern.starts_with(['%', '_']),
+        Operand::One(_) | Operand::Nothing | Operand::Many(_) => false,
+    };
+    is_pattern && (condition.operator() != Operator::Like || begins_with_anything())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Evolution, widens};
+use super::Evolution;
 use crate::schema::Report;
 use crate::violation::pointer_to;
 use crate::{SchemaDefinition, Violation, ViolationCode};
@@ -66,7 +66,7 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
     };
     for (property, (origin, pointer)) in next.properties().iter().zip(origins.iter().zip(&pointers)) {
         let Some(was) = origin.map(|index| &current.properties()[index]) else { continue };
-        if !widens(was.data_type, property.data_type) {
+        if !was.data_type.widens_to(property.data_type) {
             let detail = format!("not every `{}` can be had as `{}`", was.data_type, property.data_type);
             report.add(&format!("{pointer}/type"), ViolationCode::NotWider, detail);
         }

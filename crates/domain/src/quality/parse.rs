@@ -9,7 +9,7 @@ use super::{Check, LetterCase, MAX_RULES, Rule, RuleSet, StandardForm, default_n
 use crate::names::abbreviate;
 use crate::schema::Report;
 use crate::violation::pointer_to;
-use crate::{DataType, Field, Schema, SystemField, Value, Violation, ViolationCode};
+use crate::{DataType, Family, Field, Schema, SystemField, Value, Violation, ViolationCode};
 
 /// Longest name of a rule, in characters.
 pub(super) const MAX_NAME_CHARS: usize = 100;
@@ -176,11 +176,11 @@ impl Reader<'_> {
         let data_type = field.data_type();
         let applies = match kind {
             "required" => true,
-            "values" => data_type.is_comparable() && data_type != DataType::Boolean,
+            "values" => data_type.is_comparable() && data_type.family() != Family::Boolean,
             "range" => data_type.has_limits(),
             "duplicate" => data_type.is_comparable(),
-            "freshness" => matches!(data_type, DataType::Date | DataType::Datetime),
-            _ => data_type == DataType::String,
+            "freshness" => Value::on_calendar(data_type, 0).is_some(),
+            _ => data_type.family() == Family::Text,
         };
         let times = [SystemField::CreatedAt, SystemField::UpdatedAt].map(Field::System);
         if matches!(field, Field::System(_)) && !(kind == "freshness" && times.contains(&field)) {

@@ -1,6 +1,8 @@
 use serde_json::json;
 
 use super::*;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 use crate::SchemaDefinition;
 
 fn schema() -> Schema {

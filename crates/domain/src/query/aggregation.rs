@@ -6,7 +6,7 @@ mod function;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
 use crate::names::abbreviate;
-use crate::{ColumnName, DataType, Direction, Field, Filter, NameError, SortKey, UnknownName};
+use crate::{ColumnName, DataType, Direction, Field, Filter, NameError, SortKey, UnknownName, Value};
 
 pub use date_unit::DateUnit;
 pub use function::{Aggregate, Function};
@@ -42,7 +42,7 @@ impl GroupKey {
         let is_truncated = match unit {
             DateUnit::Second | DateUnit::Minute | DateUnit::Hour => field.data_type() == DataType::Datetime,
             DateUnit::Day | DateUnit::Week | DateUnit::Month | DateUnit::Quarter | DateUnit::Year => {
-                matches!(field.data_type(), DataType::Date | DataType::Datetime)
+                Value::on_calendar(field.data_type(), 0).is_some()
             }
         };
         if is_truncated {

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use strum::{EnumCount, IntoStaticStr};
 
 use crate::types::typed;
-use crate::{DataType, Field, Incoming, UnknownName, Value, ValueRef};
+use crate::{DataType, Family, Field, Incoming, UnknownName, Value, ValueRef};
 
 /// How a condition compares. Comparisons follow SQL: a null never matches, not even under `not`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr)]
@@ -72,9 +72,32 @@ impl Operator {
             Self::IsNull | Self::IsNotNull => true,
             Self::Eq | Self::Ne | Self::In => data_type.is_comparable(),
             Self::Gt | Self::Gte | Self::Lt | Self::Lte => data_type.is_ordered(),
-            Self::Like | Self::Ilike => data_type == DataType::String,
+            Self::Like | Self::Ilike => data_type.family() == Family::Text,
         }
     }
+
+    /// What it compares with.
+    pub fn operand(self) -> OperandKind {
+        match self {
+            Self::Eq | Self::Ne | Self::Gt | Self::Gte | Self::Lt | Self::Lte => OperandKind::Value,
+            Self::In => OperandKind::List,
+            Self::Like | Self::Ilike => OperandKind::Pattern,
+            Self::IsNull | Self::IsNotNull => OperandKind::Nothing,
+        }
+    }
+}
+
+/// What an operator compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OperandKind {
+    /// Nothing.
+    Nothing,
+    /// One value.
+    Value,
+    /// One text with `%` and `_`.
+    Pattern,
+    /// Any number of values.
+    List,
 }
 
 /// What a condition compares with; values are of the field's type and never null.
@@ -130,7 +153,7 @@ impl Condition {
     /// # Errors
     /// [`FilterError`] when the operator does not fit the type or the text is no value of it.
     pub fn from_text(field: Field, operator: Operator, text: &str) -> Result<Self, FilterError> {
-        if operator == Operator::In && text.starts_with('[') {
+        if operator.operand() == OperandKind::List && text.starts_with('[') {
             let list = serde_json::from_str(text)
                 .map_err(|_| invalid_value(&field, operator, "it starts with `[` but is not a JSON array"))?;
             return Self::from_json(field, operator, &list);
@@ -140,22 +163,17 @@ impl Condition {
                 .map(ValueRef::into_owned)
                 .map_err(|error| invalid_value(&field, operator, error.to_string()))
         };
-        let operand = match operator {
-            Operator::IsNull | Operator::IsNotNull => match text {
+        if !operator.applies_to(field.data_type()) {
+            return Err(not_applicable(&field, operator));
+        }
+        let operand = match operator.operand() {
+            OperandKind::Nothing => match text {
                 "true" | "" => return Self::null_test(field, operator, true),
                 "false" => return Self::null_test(field, operator, false),
                 _ => return Err(invalid_value(&field, operator, "expected true or false")),
             },
-            _ if !operator.applies_to(field.data_type()) => return Err(not_applicable(&field, operator)),
-            Operator::In => Operand::Many(text.split(',').map(parse).collect::<Result<_, _>>()?),
-            Operator::Eq
-            | Operator::Ne
-            | Operator::Gt
-            | Operator::Gte
-            | Operator::Lt
-            | Operator::Lte
-            | Operator::Like
-            | Operator::Ilike => Operand::One(parse(text)?),
+            OperandKind::List => Operand::Many(text.split(',').map(parse).collect::<Result<_, _>>()?),
+            OperandKind::Value | OperandKind::Pattern => Operand::One(parse(text)?),
         };
         Ok(Self { field, operator, operand })
     }
@@ -172,18 +190,16 @@ impl Condition {
             Ok(value) => Ok(value.into_owned()),
             Err((_, detail)) => Err(invalid_value(&field, operator, detail)),
         };
-        let operand = match (operator, value) {
-            (Operator::IsNull | Operator::IsNotNull, Json::Null) => return Self::null_test(field, operator, true),
-            (Operator::IsNull | Operator::IsNotNull, Json::Bool(holds)) => {
-                return Self::null_test(field, operator, *holds);
-            }
-            (Operator::IsNull | Operator::IsNotNull, _) => {
-                return Err(invalid_value(&field, operator, "expected true or false"));
-            }
-            _ if !operator.applies_to(field.data_type()) => return Err(not_applicable(&field, operator)),
-            (Operator::In, Json::Array(list)) => Operand::Many(list.iter().map(parse).collect::<Result<_, _>>()?),
-            (Operator::In, _) => return Err(invalid_value(&field, operator, "expected a list")),
-            (_, value) => Operand::One(parse(value)?),
+        if !operator.applies_to(field.data_type()) {
+            return Err(not_applicable(&field, operator));
+        }
+        let operand = match (operator.operand(), value) {
+            (OperandKind::Nothing, Json::Null) => return Self::null_test(field, operator, true),
+            (OperandKind::Nothing, Json::Bool(holds)) => return Self::null_test(field, operator, *holds),
+            (OperandKind::Nothing, _) => return Err(invalid_value(&field, operator, "expected true or false")),
+            (OperandKind::List, Json::Array(list)) => Operand::Many(list.iter().map(parse).collect::<Result<_, _>>()?),
+            (OperandKind::List, _) => return Err(invalid_value(&field, operator, "expected a list")),
+            (OperandKind::Value | OperandKind::Pattern, value) => Operand::One(parse(value)?),
         };
         Ok(Self { field, operator, operand })
     }

@@ -5,13 +5,16 @@ use std::fmt;
 
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, TimeUnit};
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantNames};
 
 /// Most digits that a `decimal` may have in all.
 pub const MAX_DECIMAL_PRECISION: u8 = 38;
 
+/// The extension type of Arrow that is JSON.
+const JSON_EXTENSION: &str = "arrow.json";
+
 /// The type of a property, independent of any storage engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum DataType {
     /// Unicode text.
@@ -60,7 +63,38 @@ pub enum Family {
     Nested,
 }
 
+/// What JSON writes the values of a type as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JsonKind {
+    /// A string.
+    Text,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// An object.
+    Object,
+    /// An array.
+    Array,
+}
+
 impl DataType {
+    /// One of each type, those first that take the fewest texts: what a value is tried as. A decimal is one of whole
+    /// numbers with all the digits there are.
+    pub const STRICTEST_FIRST: [Self; Self::COUNT] = [
+        Self::Boolean,
+        Self::Integer,
+        Self::Date,
+        Self::Time,
+        Self::Datetime,
+        Self::Uuid,
+        Self::Number,
+        Self::Decimal { precision: MAX_DECIMAL_PRECISION, scale: 0 },
+        Self::Object,
+        Self::Array,
+        Self::String,
+    ];
+
     /// Names of all types as schemas spell them.
     pub const NAMES: &'static [&'static str] = Self::VARIANTS;
 
@@ -84,6 +118,37 @@ impl DataType {
             Self::Uuid => Family::Identifier,
             Self::Object | Self::Array => Family::Nested,
         }
+    }
+
+    /// What JSON writes values as.
+    pub fn json_kind(self) -> JsonKind {
+        match self {
+            Self::String | Self::Decimal { .. } | Self::Date | Self::Time | Self::Datetime | Self::Uuid => {
+                JsonKind::Text
+            }
+            Self::Integer | Self::Number => JsonKind::Number,
+            Self::Boolean => JsonKind::Boolean,
+            Self::Object => JsonKind::Object,
+            Self::Array => JsonKind::Array,
+        }
+    }
+
+    /// Whether values of this type can be had as values of another without loss, all of them or most of them.
+    pub fn widens_to(self, to: Self) -> bool {
+        let is_wider = match self {
+            Self::Integer => matches!(to, Self::Number | Self::Decimal { .. } | Self::String),
+            Self::Decimal { precision, scale } => {
+                if let Self::Decimal { precision: wider, scale: finer } = to {
+                    finer >= scale && wider - finer >= precision - scale
+                } else {
+                    to == Self::String
+                }
+            }
+            Self::Boolean | Self::Uuid => to == Self::String,
+            Self::Date => matches!(to, Self::Datetime | Self::String),
+            Self::String | Self::Number | Self::Time | Self::Datetime | Self::Object | Self::Array => false,
+        };
+        is_wider || self == to
     }
 
     /// Whether values have an order that `gt`, `minimum` and the like may use.
@@ -128,14 +193,19 @@ impl DataType {
     /// The Arrow field of a column of this type, with the extension metadata that the type carries.
     pub fn arrow_field(self, name: &str, nullable: bool) -> ArrowField {
         let field = ArrowField::new(name, self.arrow_type(), nullable);
-        let extension = |name: &str| HashMap::from([(EXTENSION_TYPE_NAME_KEY.to_owned(), name.to_owned())]);
+        let Some(extension) = self.arrow_extension() else { return field };
+        let mut metadata = HashMap::from([(EXTENSION_TYPE_NAME_KEY.to_owned(), extension.to_owned())]);
+        if extension == JSON_EXTENSION {
+            metadata.insert(EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new());
+        }
+        field.with_metadata(metadata)
+    }
+
+    /// The canonical extension type of Arrow, of a type that is one.
+    fn arrow_extension(self) -> Option<&'static str> {
         match self {
-            Self::Uuid => field.with_metadata(extension("arrow.uuid")),
-            Self::Object | Self::Array => {
-                let mut metadata = extension("arrow.json");
-                metadata.insert(EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new());
-                field.with_metadata(metadata)
-            }
+            Self::Uuid => Some("arrow.uuid"),
+            Self::Object | Self::Array => Some(JSON_EXTENSION),
             Self::String
             | Self::Integer
             | Self::Number
@@ -143,7 +213,22 @@ impl DataType {
             | Self::Boolean
             | Self::Date
             | Self::Time
-            | Self::Datetime => field,
+            | Self::Datetime => None,
+        }
+    }
+
+    /// The type whose columns look so: what [`DataType::arrow_field`] makes of it, whatever the name of its zone.
+    /// `object` for nested JSON of either kind; `None` when there is no such type.
+    pub fn of_arrow(field: &ArrowField) -> Option<Self> {
+        let is_json = field.metadata().get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == JSON_EXTENSION);
+        match field.data_type() {
+            ArrowType::Decimal128(precision, scale) => {
+                u8::try_from(*scale).ok().map(|scale| Self::Decimal { precision: *precision, scale })
+            }
+            ArrowType::Timestamp(TimeUnit::Microsecond, _) => Some(Self::Datetime),
+            found => Self::STRICTEST_FIRST.into_iter().find(|data_type| {
+                data_type.arrow_type() == *found && (data_type.family() == Family::Nested) == is_json
+            }),
         }
     }
 }
@@ -169,5 +254,17 @@ mod tests {
         assert_eq!(DataType::NAMES.len(), 11);
         assert_eq!(DataType::of_name("decimal"), Some(DataType::Decimal { precision: 0, scale: 0 }));
         assert_eq!(DataType::of_name("String"), None);
+    }
+
+    #[test]
+    fn every_type_is_found_by_its_column() {
+        for data_type in DataType::STRICTEST_FIRST {
+            let found = DataType::of_arrow(&data_type.arrow_field("c", true));
+            let expected = if data_type == DataType::Array { DataType::Object } else { data_type };
+            assert_eq!(found, Some(expected));
+            assert_eq!(DataType::STRICTEST_FIRST.iter().filter(|other| **other == data_type).count(), 1);
+        }
+        assert_eq!(DataType::of_arrow(&ArrowField::new("c", ArrowType::Float16, true)), None);
+        assert_eq!(DataType::of_arrow(&ArrowField::new("c", ArrowType::Decimal128(5, -2), true)), None);
     }
 }

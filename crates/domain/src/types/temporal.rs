@@ -60,6 +60,11 @@ pub fn parse_datetime(text: &str) -> Option<i64> {
     is_in_range(micros).then_some(micros)
 }
 
+/// The day that an instant falls on in UTC, counted from 1970-01-01.
+pub(crate) fn day_of(micros: i64) -> i32 {
+    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MIN)
+}
+
 /// Whether an instant lies in the years 0000 to 9999, which RFC 3339 can write.
 pub fn is_in_range(micros: i64) -> bool {
     (-62_167_219_200 * MICROS..253_402_300_800 * MICROS).contains(&micros)

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use eider_domain::{DataType, Incoming, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
+use eider_domain::{
+    DataType, Family, Incoming, JsonKind, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode,
+};
 use memchr::{memchr, memchr_iter};
 use uuid::Uuid;
 
 use crate::reader::ReadContext;
-use crate::reader::rows::{Frame, RecordParser, number_token};
+use crate::reader::rows::{Frame, RecordParser};
 use crate::reader::slots::slots_of;
 
 /// Where the cells of each record belong.
@@ -126,23 +128,23 @@ pub(crate) fn read_cell<'a>(
         Slot::Id => DataType::Uuid,
         Slot::Property(index) => schema.properties()[index].data_type,
     };
-    let is_null = cell.text.is_empty() && !(cell.is_quoted && data_type == DataType::String);
-    let token = match data_type {
+    let is_null = cell.text.is_empty() && !(cell.is_quoted && data_type.family() == Family::Text);
+    let token = match data_type.json_kind() {
         _ if is_null => Incoming::Null,
-        DataType::Integer | DataType::Number => number_token(&cell.text).unwrap_or(Incoming::Text(cell.text)),
-        DataType::Boolean => match cell.text.as_ref() {
+        JsonKind::Number => Incoming::of_number(&cell.text).unwrap_or(Incoming::Text(cell.text)),
+        JsonKind::Boolean => match cell.text.as_ref() {
             "true" => Incoming::Boolean(true),
             "false" => Incoming::Boolean(false),
             _ => Incoming::Text(cell.text),
         },
-        DataType::Object | DataType::Array => {
+        JsonKind::Object | JsonKind::Array => {
             let Slot::Property(index) = slot else { return None };
             return match cell.text {
                 Cow::Borrowed(text) => check.json_text(index, text),
                 Cow::Owned(text) => check.json_text(index, &text).map(ValueRef::into_owned),
             };
         }
-        _ => Incoming::Text(cell.text),
+        JsonKind::Text => Incoming::Text(cell.text),
     };
     check.value(slot, token)
 }

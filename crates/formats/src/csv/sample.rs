@@ -1,12 +1,12 @@
 //! CSV without a schema: the types that take the cells of each column.
 
-use eider_domain::DataType;
+use eider_domain::{DataType, Family, is_plausible};
 
 use super::{Cell, Cells, read_cell};
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
 use crate::reader::sample::{
-    Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_plausible_text, is_rounded, slot_of,
+    Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, slot_of,
 };
 
 /// Reads a header row, then rows of as many cells.
@@ -76,21 +76,14 @@ fn read_row(line: u64, record: &[u8], width: usize, trial: &mut TypeTrial<'_>, s
 fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) -> Fit {
     let text = cell.text.as_ref();
     if text.is_empty() {
-        return if data_type == DataType::String { Fit::Fits } else { Fit::Null };
+        return if data_type.family() == Family::Text { Fit::Fits } else { Fit::Null };
     }
-    let first = text.as_bytes()[0];
-    let is_plausible = match data_type {
-        DataType::String => return Fit::Fits,
-        DataType::Decimal { .. } => return fit_of_digits(text),
-        DataType::Number if is_rounded(text) => return Fit::Rounds,
-        DataType::Integer | DataType::Number => first == b'-' || first.is_ascii_digit(),
-        DataType::Boolean => matches!(text, "true" | "false"),
-        DataType::Object => text.trim_start().starts_with('{'),
-        DataType::Array => text.trim_start().starts_with('['),
-        _ => is_plausible_text(text, data_type),
-    };
-    if !is_plausible {
-        return Fit::Breaks;
+    match data_type.family() {
+        Family::Text => return Fit::Fits,
+        Family::Number if matches!(data_type, DataType::Decimal { .. }) => return fit_of_digits(text),
+        Family::Number if data_type == DataType::Number && is_rounded(text) => return Fit::Rounds,
+        _ if !is_plausible(data_type, text) => return Fit::Breaks,
+        _ => {}
     }
     let is_taken = read_cell(cell.clone(), slot_of(data_type), trial.schema, &mut trial.check).is_some();
     trial.fit_of(is_taken)

@@ -3,9 +3,10 @@
 //! Written here because the libraries' writers cannot tell a null from empty text, which is `""`.
 
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_schema::{ArrowError, Schema};
+use eider_domain::DataType;
 
-use crate::column::{columns_of, is_json};
+use crate::column::{columns_of, types_of};
 use crate::text::TextForm;
 use crate::writer::{RecordWriter, Writer};
 
@@ -13,7 +14,7 @@ use crate::writer::{RecordWriter, Writer};
 #[derive(Debug)]
 struct CsvWriter {
     header: Vec<u8>,
-    is_json: Vec<bool>,
+    types: Vec<Option<DataType>>,
     /// The only column, of a type without empty text. A null there is `""`: an empty line would be no row.
     is_lone_value: bool,
 }
@@ -22,9 +23,9 @@ impl CsvWriter {
     fn new(schema: &Schema) -> Self {
         // A property's name holds letters, digits and `_` alone: nothing to quote.
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let is_json: Vec<bool> = schema.fields().iter().map(|field| is_json(field)).collect();
-        let is_lone_value = names.len() == 1 && (is_json[0] || schema.field(0).data_type() != &DataType::Utf8);
-        Self { header: format!("{}\r\n", names.join(",")).into_bytes(), is_json, is_lone_value }
+        let types = types_of(schema);
+        let is_lone_value = names.len() == 1 && types[0] != Some(DataType::String);
+        Self { header: format!("{}\r\n", names.join(",")).into_bytes(), types, is_lone_value }
     }
 }
 
@@ -37,7 +38,7 @@ impl RecordWriter for CsvWriter {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        let mut columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.types);
         for row in 0..batch.num_rows() {
             for (index, column) in columns.iter_mut().enumerate() {
                 if index > 0 {

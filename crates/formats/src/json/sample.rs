@@ -4,15 +4,13 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use eider_domain::{DataType, Incoming, check_json};
+use eider_domain::{DataType, Family, Incoming, JsonKind, check_json, is_plausible};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::reader::ReadError;
-use crate::reader::rows::{Frame, number_token};
-use crate::reader::sample::{
-    Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_plausible_text, is_rounded,
-};
+use crate::reader::rows::Frame;
+use crate::reader::sample::{Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded};
 
 /// Reads objects; each key is a column.
 #[derive(Debug, Default)]
@@ -88,15 +86,23 @@ fn read_object(
 fn fit_of_token(written: &str, token: &Incoming<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) -> Fit {
     let is_plausible = match token {
         Incoming::Null => return Fit::Null,
-        Incoming::Boolean(_) => data_type == DataType::Boolean,
-        Incoming::Integer(_) | Incoming::Unsigned(_) | Incoming::Number(_) | Incoming::Digits(_) => match data_type {
-            DataType::Decimal { .. } => return fit_of_digits(written),
-            DataType::Number if is_rounded(written) => return Fit::Rounds,
-            _ => matches!(data_type, DataType::Integer | DataType::Number),
-        },
-        Incoming::Text(text) => is_plausible_text(text, data_type),
-        Incoming::Object(_) => data_type == DataType::Object,
-        Incoming::Array(_) => data_type == DataType::Array,
+        Incoming::Boolean(_) => data_type.json_kind() == JsonKind::Boolean,
+        Incoming::Integer(_) | Incoming::Unsigned(_) | Incoming::Number(_) | Incoming::Digits(_) => {
+            if matches!(data_type, DataType::Decimal { .. }) {
+                return fit_of_digits(written);
+            }
+            if data_type == DataType::Number && is_rounded(written) {
+                return Fit::Rounds;
+            }
+            data_type.family() == Family::Number
+        }
+        // A text that looks like a decimal is text.
+        Incoming::Text(text) => {
+            let is_text = data_type.json_kind() == JsonKind::Text && data_type.family() != Family::Number;
+            is_text && is_plausible(data_type, text)
+        }
+        Incoming::Object(_) => data_type.json_kind() == JsonKind::Object,
+        Incoming::Array(_) => data_type.json_kind() == JsonKind::Array,
     };
     if !is_plausible {
         return Fit::Breaks;
@@ -133,7 +139,7 @@ fn member_of(written: &str, json_depth: usize) -> Option<Member<'_>> {
         b'"' => Incoming::Text(Cow::Owned(serde_json::from_str(written).ok()?)),
         b't' | b'f' => Incoming::Boolean(written == "true"),
         b'n' => Incoming::Null,
-        _ => number_token(written).filter(|token| !matches!(token, Incoming::Number(n) if n.is_infinite()))?,
+        _ => Incoming::of_number(written).filter(|token| !matches!(token, Incoming::Number(n) if n.is_infinite()))?,
     };
     Some(Member { written, token })
 }

@@ -2,9 +2,10 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
+use eider_domain::DataType;
 use serde_json::Value as Json;
 
-use crate::column::{Column, columns_of, is_json};
+use crate::column::{Column, columns_of, types_of};
 use crate::text::TextForm;
 use crate::writer::{RecordWriter, Writer};
 
@@ -13,7 +14,7 @@ use crate::writer::{RecordWriter, Writer};
 pub struct JsonRows {
     /// What stands before each value: `{"id":`, `,"created_at":`, …
     prefixes: Vec<Box<[u8]>>,
-    is_json: Vec<bool>,
+    types: Vec<Option<DataType>>,
 }
 
 impl JsonRows {
@@ -24,13 +25,12 @@ impl JsonRows {
             // A property's name holds letters, digits and `_` alone: nothing to escape.
             format!("{opening}\"{}\":", field.name()).into_bytes().into_boxed_slice()
         });
-        let is_json = schema.fields().iter().map(|field| is_json(field)).collect();
-        Self { prefixes: prefixes.collect(), is_json }
+        Self { prefixes: prefixes.collect(), types: types_of(schema) }
     }
 
     /// Appends the rows of the batch as the elements of a JSON array, without its brackets.
     pub fn write_elements(&self, batch: &RecordBatch, out: &mut Vec<u8>) {
-        let mut columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.types);
         for row in 0..batch.num_rows() {
             if row > 0 {
                 out.push(b',');
@@ -41,7 +41,7 @@ impl JsonRows {
 
     /// Appends a line for each row of the batch: the row between `before` and `after`, which ends the line.
     pub fn write_lines(&self, batch: &RecordBatch, before: &[u8], after: &[u8], out: &mut Vec<u8>) {
-        let mut columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.types);
         for row in 0..batch.num_rows() {
             out.extend_from_slice(before);
             self.write_row(&mut columns, row, out);

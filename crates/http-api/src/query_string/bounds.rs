@@ -1,7 +1,7 @@
 //! How much one condition of a query may ask for.
 
 use eider_application::ErrorCode;
-use eider_domain::Operator;
+use eider_domain::{OperandKind, Operator};
 use serde_json::Value as Json;
 
 use crate::HttpSettings;
@@ -36,13 +36,13 @@ impl Bounds {
     /// # Errors
     /// As [`Bounds::check`].
     pub(crate) fn check_text(self, operator: Operator, text: &str) -> Result<(), ApiError> {
-        match operator {
+        match operator.operand() {
             // At most as many as there are commas, and one.
-            Operator::In => self.check_list(text.bytes().filter(|byte| *byte == b',').count() + 1),
-            Operator::Like | Operator::Ilike if text.chars().count() > self.max_pattern_chars => {
+            OperandKind::List => self.check_list(text.bytes().filter(|byte| *byte == b',').count() + 1),
+            OperandKind::Pattern if text.chars().count() > self.max_pattern_chars => {
                 Err(too_complex(format!("a pattern has at most {} characters", self.max_pattern_chars)))
             }
-            _ => Ok(()),
+            OperandKind::Nothing | OperandKind::Value | OperandKind::Pattern => Ok(()),
         }
     }
 

@@ -67,9 +67,10 @@ fn are_equal(left: &[Value], right: &[Value]) -> bool {
 fn key_of(key: &GroupKey, record: &[Value]) -> Value {
     let value = &record[key.field().column()];
     match (key, value) {
+        (GroupKey::Field(_), value) | (GroupKey::Truncated { .. }, value @ Value::Null) => value.clone(),
         (GroupKey::Truncated { unit, .. }, Value::Date(days)) => Value::Date(first_day(*unit, *days)),
         (GroupKey::Truncated { unit, .. }, Value::Datetime(micros)) => Value::Datetime(first_micros(*unit, *micros)),
-        _ => value.clone(),
+        (GroupKey::Truncated { .. }, other) => panic!("{other:?} has no unit of time"),
     }
 }
 
@@ -79,7 +80,7 @@ fn first_micros(unit: DateUnit, micros: i64) -> i64 {
         DateUnit::Second => second,
         DateUnit::Minute => 60 * second,
         DateUnit::Hour => 3600 * second,
-        _ => {
+        DateUnit::Day | DateUnit::Week | DateUnit::Month | DateUnit::Quarter | DateUnit::Year => {
             let day = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("a day of the years 0000 to 9999");
             return i64::from(first_day(unit, day)) * MICROS_PER_DAY;
         }
@@ -140,14 +141,8 @@ pub(super) fn numbers(values: &[&Value], data_type: DataType) -> Vec<f64> {
     values.iter().map(|value| number(value, data_type)).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures are doubles")]
 fn number(value: &Value, data_type: DataType) -> f64 {
-    match (value, data_type) {
-        (Value::Integer(value), _) => *value as f64,
-        (Value::Number(value), _) => *value,
-        (Value::Decimal(value), DataType::Decimal { scale, .. }) => *value as f64 / 10_f64.powi(i32::from(scale)),
-        (other, _) => panic!("{other:?} is not a number"),
-    }
+    value.to_f64(data_type).unwrap_or_else(|| panic!("{value:?} is not a number"))
 }
 
 fn sum(values: &[&Value]) -> Result<Value, StoreError> {

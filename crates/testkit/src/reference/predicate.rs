@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use eider_domain::{Condition, Filter, Operand, Operator, Value};
+use eider_domain::{Condition, Filter, Operand, OperandKind, Operator, Value};
 
 /// Whether a record matches: the filter is true for it, not merely unknown.
 pub fn matches(filter: &Filter, row: &[Value]) -> bool {
@@ -33,24 +33,27 @@ fn decided_by(deciding: bool, parts: &[Filter], row: &[Value]) -> Option<bool> {
 
 fn condition_truth(condition: &Condition, value: &Value) -> Option<bool> {
     let is_null = *value == Value::Null;
-    match condition.operator() {
-        Operator::IsNull => return Some(is_null),
-        Operator::IsNotNull => return Some(!is_null),
-        _ if is_null => return None,
-        _ => {}
+    if is_null && condition.operator().operand() != OperandKind::Nothing {
+        return None;
     }
+    let operands = match condition.operand() {
+        Operand::Nothing => &[][..],
+        Operand::One(value) => std::slice::from_ref(value),
+        Operand::Many(values) => values,
+    };
     let compare = |other: &Value| value.compare(other).expect("a condition compares values of one type");
-    Some(match (condition.operator(), condition.operand()) {
-        (Operator::Eq, Operand::One(other)) => compare(other).is_eq(),
-        (Operator::Ne, Operand::One(other)) => compare(other).is_ne(),
-        (Operator::Gt, Operand::One(other)) => compare(other).is_gt(),
-        (Operator::Gte, Operand::One(other)) => compare(other).is_ge(),
-        (Operator::Lt, Operand::One(other)) => compare(other).is_lt(),
-        (Operator::Lte, Operand::One(other)) => compare(other).is_le(),
-        (Operator::In, Operand::Many(others)) => others.iter().any(|other| compare(other) == Ordering::Equal),
-        (Operator::Like, Operand::One(pattern)) => like(&characters(value), &characters(pattern)),
-        (Operator::Ilike, Operand::One(pattern)) => like(&lower(&characters(value)), &lower(&characters(pattern))),
-        (operator, operand) => panic!("`{}` never comes with {operand:?}", operator.name()),
+    Some(match condition.operator() {
+        Operator::IsNull => is_null,
+        Operator::IsNotNull => !is_null,
+        Operator::Eq => compare(&operands[0]).is_eq(),
+        Operator::Ne => compare(&operands[0]).is_ne(),
+        Operator::Gt => compare(&operands[0]).is_gt(),
+        Operator::Gte => compare(&operands[0]).is_ge(),
+        Operator::Lt => compare(&operands[0]).is_lt(),
+        Operator::Lte => compare(&operands[0]).is_le(),
+        Operator::In => operands.iter().any(|other| compare(other) == Ordering::Equal),
+        Operator::Like => like(&characters(value), &characters(&operands[0])),
+        Operator::Ilike => like(&lower(&characters(value)), &lower(&characters(&operands[0]))),
     })
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use eider_application::ScanRequest;
-use eider_domain::{Condition, Direction, Field, Filter, Operator, Projection, RecordQuery, Schema, SortKey};
+use eider_domain::{
+    Condition, Direction, Field, Filter, OperandKind, Operator, Projection, RecordQuery, Schema, SortKey,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value as Json;
@@ -25,24 +27,16 @@ pub fn filter(schema: &Schema) -> BoxedStrategy<Filter> {
 
 fn condition(field: Field) -> BoxedStrategy<Condition> {
     let data_type = field.data_type();
-    let mut operators = vec![Operator::IsNull, Operator::IsNotNull];
-    if data_type.is_comparable() {
-        operators.extend([Operator::Eq, Operator::Ne, Operator::In]);
-    }
-    if data_type.is_ordered() {
-        operators.extend([Operator::Gt, Operator::Gte, Operator::Lt, Operator::Lte]);
-    }
-    if data_type == eider_domain::DataType::String {
-        operators.extend([Operator::Like, Operator::Ilike]);
-    }
+    let operators: Vec<Operator> =
+        Operator::ALL.into_iter().filter(|operator| operator.applies_to(data_type)).collect();
     let json = move || value(data_type).prop_map(move |value| value.to_json(data_type));
     proptest::sample::select(operators)
         .prop_flat_map(move |operator| {
-            let operand = match operator {
-                Operator::IsNull | Operator::IsNotNull => Just(Json::Null).boxed(),
-                Operator::In => vec(json(), 1..4).prop_map(Json::Array).boxed(),
-                Operator::Like | Operator::Ilike => pattern().prop_map(Json::from).boxed(),
-                _ => json().boxed(),
+            let operand = match operator.operand() {
+                OperandKind::Nothing => Just(Json::Null).boxed(),
+                OperandKind::List => vec(json(), 1..4).prop_map(Json::Array).boxed(),
+                OperandKind::Pattern => pattern().prop_map(Json::from).boxed(),
+                OperandKind::Value => json().boxed(),
             };
             (Just(operator), operand)
         })

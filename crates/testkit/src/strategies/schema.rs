@@ -14,24 +14,13 @@ use uuid::Uuid;
 use super::value::{instant, value};
 use crate::batch::batch_of;
 
-/// Any of the eleven types, decimals of any precision and scale.
+/// Any of the types, decimals of any precision and scale.
 pub fn data_type() -> impl Strategy<Value = DataType> {
     let decimal = (1..=MAX_DECIMAL_PRECISION)
         .prop_flat_map(|precision| (Just(precision), 0..=precision))
         .prop_map(|(precision, scale)| DataType::Decimal { precision, scale });
-    let plain = proptest::sample::select(vec![
-        DataType::String,
-        DataType::Integer,
-        DataType::Number,
-        DataType::Boolean,
-        DataType::Date,
-        DataType::Time,
-        DataType::Datetime,
-        DataType::Uuid,
-        DataType::Object,
-        DataType::Array,
-    ]);
-    prop_oneof![10 => plain, 1 => decimal]
+    let kind = proptest::sample::select(DataType::STRICTEST_FIRST.to_vec());
+    (kind, decimal).prop_map(|(kind, decimal)| if matches!(kind, DataType::Decimal { .. }) { decimal } else { kind })
 }
 
 /// A valid definition of 1 to 8 properties, some with words of SQL as their names, some required, indexed or unique, now

@@ -9,8 +9,8 @@ use crate::names::abbreviate;
 use crate::schema::Report;
 use crate::violation::pointer_to;
 use crate::{
-    Constraints, DataType, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value, Violation,
-    ViolationCode, Warnings,
+    Constraints, DataType, Family, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value,
+    Violation, ViolationCode, Warnings,
 };
 
 const SCHEMA_KEYS: [&str; 4] = ["name", "description", "properties", "unique"];
@@ -227,9 +227,9 @@ impl Report {
         for (key, value) in object {
             let at = pointer_to(pointer, key);
             let applies = match key.as_str() {
-                "min_length" | "max_length" | "pattern" | "characters" => data_type == DataType::String,
+                "min_length" | "max_length" | "pattern" | "characters" => data_type.family() == Family::Text,
                 "minimum" | "maximum" => data_type.has_limits(),
-                "enum" => data_type.is_comparable() && data_type != DataType::Boolean,
+                "enum" => data_type.is_comparable() && data_type.family() != Family::Boolean,
                 _ => continue,
             };
             if !applies {

@@ -4,18 +4,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Time64MicrosecondType, TimestampMicrosecondType};
+use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, make_array, new_null_array};
 use arrow_cast::cast;
 use arrow_data::transform::MutableArrayData;
-use arrow_schema::{DataType as ArrowType, TimeUnit};
+use arrow_schema::DataType as ArrowType;
 use arrow_select::filter::FilterBuilder;
-use eider_domain::{DataType, Incoming, Property, RecordCheck, RecordValidator, Schema, Slot, ValueRef, temporal};
+use eider_domain::{DataType, Family, Incoming, Property, RecordCheck, RecordValidator, Schema, Slot, ValueRef};
 use uuid::Uuid;
 
-use super::plan::{ColumnPlan, is_text};
+use super::plan::ColumnPlan;
 use super::report::BatchReport;
-use super::value::{self, ValueSink};
+use super::value::{self, ValueSink, holds_only_values, is_of_type, is_text, widened};
 use crate::column::ColumnBuilder;
 use crate::reader::{CheckedRows, ReadError};
 
@@ -117,7 +117,7 @@ fn present(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, 
     let data_type = property.data_type;
     let widened = widened(data_type, column)?;
     let column = widened.as_ref().unwrap_or(column);
-    if is_of_type(data_type, column.data_type()) && is_free(property, column) {
+    if is_of_type(data_type, column.data_type()) && is_free(property, column) && holds_only_values(data_type, column) {
         let owned = match widened {
             Some(widened) => widened,
             None => copied(column)?,
@@ -143,52 +143,9 @@ fn present(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, 
     Ok(sink.column.finish())
 }
 
-/// The column in the Arrow type of its property, where every value survives that: no look at the values is needed.
-fn widened(data_type: DataType, column: &ArrayRef) -> Result<Option<ArrayRef>, ReadError> {
-    let found = column.data_type();
-    let target = data_type.arrow_type();
-    let is_total = match data_type {
-        DataType::String => is_text(found),
-        DataType::Integer => found.is_integer() && *found != ArrowType::UInt64,
-        DataType::Number => found.is_integer() || found.is_floating(),
-        _ => false,
-    };
-    if is_total && *found != target { Ok(Some(cast(column, &target)?)) } else { Ok(None) }
-}
-
-/// Whether an Arrow type is that of the property, but for the name of a zone.
-fn is_of_type(data_type: DataType, found: &ArrowType) -> bool {
-    match data_type {
-        DataType::Datetime => matches!(found, ArrowType::Timestamp(TimeUnit::Microsecond, _)),
-        _ => *found == data_type.arrow_type(),
-    }
-}
-
-/// Whether every value of a column of the property's own Arrow type can be taken as it is. Looks at values at most to
-/// compare them with the bounds of the type.
+/// Whether nothing is asked of the values of a column beyond their type.
 fn is_free(property: &Property, column: &ArrayRef) -> bool {
-    if !property.constraints.is_empty() || (property.is_required && column.null_count() > 0) {
-        return false;
-    }
-    match property.data_type {
-        DataType::String | DataType::Integer | DataType::Boolean | DataType::Uuid => true,
-        DataType::Number => column.as_primitive::<Float64Type>().values().iter().all(|value| value.is_finite()),
-        DataType::Decimal { precision, .. } => {
-            column.as_primitive::<Decimal128Type>().values().iter().all(|v| value::has_digits(*v, precision))
-        }
-        DataType::Date => {
-            column.as_primitive::<Date32Type>().values().iter().all(|days| temporal::is_date_in_range(*days))
-        }
-        DataType::Time => {
-            let times = column.as_primitive::<Time64MicrosecondType>();
-            times.values().iter().all(|micros| temporal::is_time_in_range(*micros))
-        }
-        DataType::Datetime => {
-            let instants = column.as_primitive::<TimestampMicrosecondType>();
-            instants.values().iter().all(|micros| temporal::is_in_range(*micros))
-        }
-        DataType::Object | DataType::Array => false,
-    }
+    property.constraints.is_empty() && !(property.is_required && column.null_count() > 0)
 }
 
 fn as_text(column: &ArrayRef) -> Result<ArrayRef, ReadError> {
@@ -207,9 +164,10 @@ fn copied(column: &ArrayRef) -> Result<ArrayRef, ReadError> {
 impl ValueSink<'_, '_, '_> {
     /// Takes text for a property that is not a string.
     fn text(&mut self, row: usize, data_type: DataType, text: &str) {
-        match data_type {
-            DataType::Object | DataType::Array => self.json(row, text),
-            _ => self.token(row, Incoming::Text(Cow::Borrowed(text))),
+        if data_type.family() == Family::Nested {
+            self.json(row, text);
+        } else {
+            self.token(row, Incoming::Text(Cow::Borrowed(text)));
         }
     }
 }

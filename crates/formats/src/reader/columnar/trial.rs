@@ -4,57 +4,22 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema};
-use eider_domain::{DataType, MAX_DECIMAL_PRECISION, Schema, SchemaDefinition, Timestamp, Value};
+use eider_domain::{DataType, Schema, SchemaDefinition, Timestamp, Value};
 use serde_json::json;
 
 use super::convert::{Converted, convert};
-use super::plan::{ColumnPlan, is_text};
+use super::plan::ColumnPlan;
 use super::size::{FIXED_BYTES, RowSizes};
+use super::value::proposed;
 use crate::column::value_at;
 use crate::reader::{ReadError, ReadLimits};
 
 /// Name of the only property of a trial.
 const VALUE: &str = "value";
 
-/// Digits of the greatest whole number of 64 bits.
-const UNSIGNED_DIGITS: u8 = 20;
-
 /// The types of which a property takes columns of an Arrow type, the strictest first; none when there is no such type.
 pub(crate) fn candidates(arrow: &ArrowType) -> Vec<DataType> {
-    use ArrowType as A;
-    match arrow {
-        A::Boolean => vec![DataType::Boolean],
-        A::Float16 | A::Float32 | A::Float64 => vec![DataType::Number],
-        A::Decimal32(precision, scale)
-        | A::Decimal64(precision, scale)
-        | A::Decimal128(precision, scale)
-        | A::Decimal256(precision, scale) => vec![decimal(*precision, *scale)],
-        A::Date32 | A::Date64 => vec![DataType::Date],
-        A::Time32(_) | A::Time64(_) => vec![DataType::Time],
-        A::Timestamp(..) => vec![DataType::Datetime],
-        A::FixedSizeBinary(16) => vec![DataType::Uuid],
-        A::Null => vec![DataType::String],
-        // A double would round what is beyond 63 bits.
-        A::UInt64 => vec![DataType::Integer, DataType::Decimal { precision: UNSIGNED_DIGITS, scale: 0 }],
-        integer if integer.is_integer() => vec![DataType::Integer],
-        text if is_text(text) => vec![
-            DataType::Date,
-            DataType::Time,
-            DataType::Datetime,
-            DataType::Uuid,
-            DataType::Object,
-            DataType::Array,
-            DataType::String,
-        ],
-        _ => Vec::new(),
-    }
-}
-
-/// The type that has the digits of an Arrow type, as far as there are so many.
-fn decimal(precision: u8, scale: i8) -> DataType {
-    let zeros = scale.min(0).unsigned_abs();
-    let precision = precision.saturating_add(zeros).min(MAX_DECIMAL_PRECISION);
-    DataType::Decimal { precision, scale: scale.max(0).unsigned_abs().min(precision) }
+    DataType::STRICTEST_FIRST.into_iter().filter_map(|data_type| proposed(data_type, arrow)).collect()
 }
 
 /// The rows of a batch that are looked at together; 0 when the very first is larger than a record may be.

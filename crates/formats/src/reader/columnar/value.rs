@@ -1,23 +1,161 @@
-//! Values of Arrow columns that have to be looked at one by one.
+//! What each type takes of Arrow: which columns, and which of their values.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64NanosecondType, TimestampMillisecondType,
+    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::i256;
+use arrow_cast::cast;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
-use eider_domain::{DataType, Incoming, RecordCheck, ValueRef, ViolationCode, temporal};
+use eider_domain::{DataType, Incoming, MAX_DECIMAL_PRECISION, RecordCheck, ValueRef, ViolationCode, temporal};
 
 use super::report::BatchReport;
 use crate::column::{Column, ColumnBuilder};
+use crate::reader::ReadError;
 
 /// A value of a property's type, or why there is none.
 type Read<'a> = Result<ValueRef<'a>, ViolationCode>;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
+/// Digits of the greatest whole number of 64 bits.
+const UNSIGNED_DIGITS: u8 = 20;
+
+/// Whether a column of an Arrow type may hold values of a property's type.
+pub(super) fn takes(data_type: DataType, arrow: &ArrowType) -> bool {
+    let is_decimal = matches!(
+        arrow,
+        ArrowType::Decimal32(..) | ArrowType::Decimal64(..) | ArrowType::Decimal128(..) | ArrowType::Decimal256(..)
+    );
+    matches!(arrow, ArrowType::Null)
+        || match data_type {
+            DataType::String | DataType::Object | DataType::Array => is_text(arrow),
+            DataType::Integer => arrow.is_integer(),
+            DataType::Number => arrow.is_integer() || arrow.is_floating(),
+            DataType::Decimal { .. } => arrow.is_integer() || is_decimal || is_text(arrow),
+            DataType::Boolean => matches!(arrow, ArrowType::Boolean),
+            DataType::Date => matches!(arrow, ArrowType::Date32 | ArrowType::Date64) || is_text(arrow),
+            DataType::Time => matches!(arrow, ArrowType::Time32(_) | ArrowType::Time64(_)) || is_text(arrow),
+            DataType::Datetime => matches!(arrow, ArrowType::Timestamp(..)) || is_text(arrow),
+            DataType::Uuid => matches!(arrow, ArrowType::FixedSizeBinary(16)) || is_text(arrow),
+        }
+}
+
+/// Whether an Arrow type holds text, perhaps by way of a dictionary.
+pub(super) fn is_text(arrow: &ArrowType) -> bool {
+    match arrow {
+        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => true,
+        ArrowType::Dictionary(_, values) => !matches!(**values, ArrowType::Dictionary(..)) && is_text(values),
+        _ => false,
+    }
+}
+
+/// The Arrow types that a property takes, for a person. Text is `Utf8`, `LargeUtf8`, `Utf8View` or a dictionary of one.
+pub(super) fn accepted_types(data_type: DataType) -> &'static str {
+    match data_type {
+        DataType::String => "Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
+        DataType::Integer => "Int8 to Int64 or UInt8 to UInt64",
+        DataType::Number => "Float16 to Float64 or whole numbers",
+        DataType::Decimal { .. } => "Decimal32 to Decimal256, whole numbers or text",
+        DataType::Boolean => "Boolean",
+        DataType::Date => "Date32, Date64 or text",
+        DataType::Time => "Time32, Time64 or text",
+        DataType::Datetime => "Timestamp or text",
+        DataType::Uuid => "FixedSizeBinary(16) or text",
+        DataType::Object | DataType::Array => "JSON as Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
+    }
+}
+
+/// The type that columns of an Arrow type are best tried as, of those of a kind; none where that is not worth it.
+pub(super) fn proposed(data_type: DataType, arrow: &ArrowType) -> Option<DataType> {
+    use ArrowType as A;
+    let is_proposed = match data_type {
+        DataType::String => is_text(arrow) || *arrow == A::Null,
+        DataType::Integer => arrow.is_integer(),
+        DataType::Number => arrow.is_floating(),
+        DataType::Decimal { .. } => return proposed_decimal(arrow),
+        DataType::Boolean => *arrow == A::Boolean,
+        DataType::Date => matches!(arrow, A::Date32 | A::Date64) || is_text(arrow),
+        DataType::Time => matches!(arrow, A::Time32(_) | A::Time64(_)) || is_text(arrow),
+        DataType::Datetime => matches!(arrow, A::Timestamp(..)) || is_text(arrow),
+        DataType::Uuid => matches!(arrow, A::FixedSizeBinary(16)) || is_text(arrow),
+        DataType::Object | DataType::Array => is_text(arrow),
+    };
+    is_proposed.then_some(data_type)
+}
+
+/// The decimal that has the digits of an Arrow type, as far as there are so many.
+fn proposed_decimal(arrow: &ArrowType) -> Option<DataType> {
+    use ArrowType as A;
+    match arrow {
+        A::Decimal32(precision, scale)
+        | A::Decimal64(precision, scale)
+        | A::Decimal128(precision, scale)
+        | A::Decimal256(precision, scale) => {
+            let zeros = scale.min(&0).unsigned_abs();
+            let precision = precision.saturating_add(zeros).min(MAX_DECIMAL_PRECISION);
+            Some(DataType::Decimal { precision, scale: scale.max(&0).unsigned_abs().min(precision) })
+        }
+        // A double would round what is beyond 63 bits.
+        A::UInt64 => Some(DataType::Decimal { precision: UNSIGNED_DIGITS, scale: 0 }),
+        _ => None,
+    }
+}
+
+/// The column in the Arrow type of its property, where every value survives that: no look at the values is needed.
+pub(super) fn widened(data_type: DataType, column: &ArrayRef) -> Result<Option<ArrayRef>, ReadError> {
+    let found = column.data_type();
+    let target = data_type.arrow_type();
+    let is_total = match data_type {
+        DataType::String => is_text(found),
+        DataType::Integer => found.is_integer() && *found != ArrowType::UInt64,
+        DataType::Number => found.is_integer() || found.is_floating(),
+        DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => false,
+    };
+    if is_total && *found != target { Ok(Some(cast(column, &target)?)) } else { Ok(None) }
+}
+
+/// Whether an Arrow type is that of the property, but for the name of a zone.
+pub(super) fn is_of_type(data_type: DataType, found: &ArrowType) -> bool {
+    match (found, data_type.arrow_type()) {
+        (ArrowType::Timestamp(unit, _), ArrowType::Timestamp(own, _)) => *unit == own,
+        (found, own) => *found == own,
+    }
+}
+
+/// Whether every value of a column of a type's own Arrow type is one that the type can hold. Looks at values at most to
+/// compare them with the bounds of the type.
+pub(super) fn holds_only_values(data_type: DataType, column: &ArrayRef) -> bool {
+    match data_type {
+        DataType::String | DataType::Integer | DataType::Boolean | DataType::Uuid => true,
+        DataType::Number => column.as_primitive::<Float64Type>().values().iter().all(|value| value.is_finite()),
+        DataType::Decimal { precision, .. } => {
+            column.as_primitive::<Decimal128Type>().values().iter().all(|v| has_digits(*v, precision))
+        }
+        DataType::Date => {
+            column.as_primitive::<Date32Type>().values().iter().all(|days| temporal::is_date_in_range(*days))
+        }
+        DataType::Time => {
+            let times = column.as_primitive::<Time64MicrosecondType>();
+            times.values().iter().all(|micros| temporal::is_time_in_range(*micros))
+        }
+        DataType::Datetime => {
+            let instants = column.as_primitive::<TimestampMicrosecondType>();
+            instants.values().iter().all(|micros| temporal::is_in_range(*micros))
+        }
+        DataType::Object | DataType::Array => false,
+    }
+}
 
 /// Takes the values of one property row by row: checks them, appends them, and reports those that fail.
 #[derive(Debug)]
@@ -72,52 +210,76 @@ impl ValueSink<'_, '_, '_> {
 
 /// Reads a column of any type but text. A type that the plan does not let through gives nulls.
 pub(super) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
-    use ArrowType as A;
-    match (data_type, column.data_type()) {
-        (DataType::Integer, A::UInt64) => sink.primitive::<UInt64Type>(column, |value| {
-            i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange)
-        }),
-        (DataType::Decimal { precision, scale }, _) => read_decimals(precision, scale, column, sink),
-        (DataType::Date, A::Date64) => sink.primitive::<Date64Type>(column, |millis| {
-            let days = i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).map_err(|_| ViolationCode::InvalidValue)?;
-            if millis % MILLIS_PER_DAY == 0 { within(ValueRef::Date(days)) } else { Err(ViolationCode::InvalidValue) }
-        }),
-        (DataType::Time, A::Time32(TimeUnit::Second)) => {
+    match data_type {
+        DataType::Integer if *column.data_type() == ArrowType::UInt64 => {
+            sink.primitive::<UInt64Type>(column, |value| {
+                i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange)
+            });
+        }
+        DataType::Decimal { precision, scale } => read_decimals(precision, scale, column, sink),
+        DataType::Date if *column.data_type() == ArrowType::Date64 => {
+            sink.primitive::<Date64Type>(column, |millis| {
+                let days = i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).map_err(|_| ViolationCode::InvalidValue)?;
+                let is_whole = millis % MILLIS_PER_DAY == 0;
+                if is_whole { within(ValueRef::Date(days)) } else { Err(ViolationCode::InvalidValue) }
+            });
+        }
+        DataType::Time => read_times(column, sink),
+        DataType::Datetime => read_datetimes(column, sink),
+        DataType::String
+        | DataType::Integer
+        | DataType::Number
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => read_own(data_type, column, sink),
+    }
+}
+
+/// Reads a column of the type's own Arrow type.
+fn read_own(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+    let own = Column::of(column, data_type);
+    (0..column.len()).for_each(|row| sink.typed(row, within(own.value(row))));
+}
+
+fn read_times(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+    match column.data_type() {
+        ArrowType::Time32(TimeUnit::Second) => {
             sink.primitive::<Time32SecondType>(column, |value| time(i64::from(value) * 1_000_000));
         }
-        (DataType::Time, A::Time32(_)) => {
+        ArrowType::Time32(_) => {
             sink.primitive::<Time32MillisecondType>(column, |value| time(i64::from(value) * 1_000));
         }
-        (DataType::Time, A::Time64(TimeUnit::Nanosecond)) => {
+        ArrowType::Time64(TimeUnit::Nanosecond) => {
             sink.primitive::<Time64NanosecondType>(column, |nanos| whole_micros(nanos).and_then(time));
         }
-        (DataType::Datetime, A::Timestamp(TimeUnit::Second, _)) => {
+        _ => read_own(DataType::Time, column, sink),
+    }
+}
+
+fn read_datetimes(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+    match column.data_type() {
+        ArrowType::Timestamp(TimeUnit::Second, _) => {
             sink.primitive::<TimestampSecondType>(column, |value| scaled(value, 1_000_000));
         }
-        (DataType::Datetime, A::Timestamp(TimeUnit::Millisecond, _)) => {
+        ArrowType::Timestamp(TimeUnit::Millisecond, _) => {
             sink.primitive::<TimestampMillisecondType>(column, |value| scaled(value, 1_000));
         }
-        (DataType::Datetime, A::Timestamp(TimeUnit::Nanosecond, _)) => {
+        ArrowType::Timestamp(TimeUnit::Nanosecond, _) => {
             sink.primitive::<TimestampNanosecondType>(column, |nanos| whole_micros(nanos).and_then(datetime));
         }
-        // The property's own type.
-        _ => {
-            let own = Column::of(column, false);
-            (0..column.len()).for_each(|row| sink.typed(row, within(own.value(row))));
-        }
+        _ => read_own(DataType::Datetime, column, sink),
     }
 }
 
 /// A value of a property's own type, if it is within the bounds of that.
 fn within(value: ValueRef<'_>) -> Read<'_> {
-    let is_within = match value {
-        ValueRef::Number(number) if !number.is_finite() => return Err(ViolationCode::OutOfRange),
-        ValueRef::Date(days) => temporal::is_date_in_range(days),
-        ValueRef::Time(micros) => temporal::is_time_in_range(micros),
-        ValueRef::Datetime(micros) => temporal::is_in_range(micros),
-        _ => true,
-    };
-    if is_within { Ok(value) } else { Err(ViolationCode::InvalidValue) }
+    match value.is_in_range() {
+        true => Ok(value),
+        false if matches!(value, ValueRef::Number(_)) => Err(ViolationCode::OutOfRange),
+        false => Err(ViolationCode::InvalidValue),
+    }
 }
 
 fn read_decimals(precision: u8, scale: u8, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {

@@ -5,7 +5,6 @@
 
 mod builder;
 mod framing;
-mod number;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +15,6 @@ use uuid::Uuid;
 pub use self::builder::RecordBuilder;
 pub use self::framing::BYTE_ORDER_MARK;
 pub(crate) use self::framing::{Carry, Frame, Mark};
-pub(crate) use self::number::number_token;
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::{ReadContext, ReadError};
 

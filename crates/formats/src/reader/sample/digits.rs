@@ -1,9 +1,8 @@
 //! The digits of numbers as they are written: how many there are, and whether a double forgets any.
 
-use eider_domain::MAX_DECIMAL_PRECISION;
+use eider_domain::{Incoming, MAX_DECIMAL_PRECISION};
 
 use super::column::Fit;
-use crate::reader::rows::number_token;
 
 /// So many significant digits every double keeps.
 const SURE_DIGITS: usize = 15;
@@ -24,7 +23,7 @@ struct Number<'t> {
 impl<'t> Number<'t> {
     /// `None` for a text that JSON would not take for a number.
     fn read(text: &'t str) -> Option<Self> {
-        number_token(text)?;
+        Incoming::of_number(text)?;
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let digits = mantissa.strip_prefix('-').unwrap_or(mantissa);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

@@ -12,5 +12,5 @@ pub use column::{Candidate, Column, Noted, VALUES_A_REPETITION, Values};
 pub(crate) use column::{Fit, Identity};
 pub(crate) use columns::ColumnSample;
 pub(crate) use digits::{fit_of_digits, is_rounded};
-pub(crate) use rows::{RecordSampler, RowSample, TYPES, TypeTrial, is_plausible_text, slot_of};
+pub(crate) use rows::{RecordSampler, RowSample, TYPES, TypeTrial, slot_of};
 pub use survey::Survey;

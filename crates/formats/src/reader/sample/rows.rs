@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use eider_domain::{
-    DataType, Incoming, MAX_DECIMAL_PRECISION, RecordCheck, RecordValidator, Schema, SchemaDefinition, Slot, Timestamp,
-};
+use eider_domain::{DataType, Incoming, RecordCheck, RecordValidator, Schema, SchemaDefinition, Slot, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::{Fit, Survey};
@@ -13,19 +11,7 @@ use crate::reader::rows::{Frame, Framer};
 
 /// The types that a value of JSON or CSV may have, the strictest first. A number is a decimal where a double would
 /// forget digits of it; a text that looks like one is text.
-pub(crate) const TYPES: [DataType; 11] = [
-    DataType::Boolean,
-    DataType::Integer,
-    DataType::Date,
-    DataType::Time,
-    DataType::Datetime,
-    DataType::Uuid,
-    DataType::Number,
-    DataType::Decimal { precision: MAX_DECIMAL_PRECISION, scale: 0 },
-    DataType::Object,
-    DataType::Array,
-    DataType::String,
-];
+pub(crate) const TYPES: [DataType; DataType::STRICTEST_FIRST.len()] = DataType::STRICTEST_FIRST;
 
 /// Reads the records of one body without a schema.
 pub(crate) trait RecordSampler: fmt::Debug + Send {
@@ -139,17 +125,4 @@ impl<'t> TypeTrial<'t> {
 /// The slot of a type in the schema that says what it takes.
 pub(crate) fn slot_of(data_type: DataType) -> Slot {
     Slot::Property(TYPES.iter().position(|of| *of == data_type).unwrap_or_default())
-}
-
-/// Whether a text may be one of a type of text, as far as its form tells: the check takes time to say why not.
-pub(crate) fn is_plausible_text(text: &str, data_type: DataType) -> bool {
-    let has = |place: usize, byte: u8| text.as_bytes().get(place) == Some(&byte);
-    match data_type {
-        DataType::String => true,
-        DataType::Date => text.len() == 10 && has(4, b'-'),
-        DataType::Time => has(2, b':'),
-        DataType::Datetime => text.len() > 10 && has(4, b'-'),
-        DataType::Uuid => text.len() == 36,
-        _ => false,
-    }
 }

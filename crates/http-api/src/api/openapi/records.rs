@@ -1,6 +1,6 @@
 //! Records, as they are described: those of any schema, and those of one.
 
-use eider_domain::{DataType, Field, Operator, Property, Schema, SystemField};
+use eider_domain::{DataType, Family, Field, JsonKind, OperandKind, Operator, Property, Schema, SystemField};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 
@@ -126,10 +126,10 @@ fn accepted(property: &Property, document: &Json) -> Json {
     take("max_length", "maxLength", true);
     take("pattern", "pattern", constraints["pattern"].as_str().is_some_and(is_everywhere_the_same));
     take("characters", "pattern", false);
-    let is_number = matches!(property.data_type, DataType::Integer | DataType::Number);
+    let is_number = property.data_type.json_kind() == JsonKind::Number;
     take("minimum", "minimum", is_number);
     take("maximum", "maximum", is_number);
-    take("enum", "enum", is_number || property.data_type == DataType::String);
+    take("enum", "enum", is_number || property.data_type.family() == Family::Text);
     if property.data_type == DataType::Integer {
         let own = described.as_object_mut().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         for (name, limit) in [("minimum", i64::MIN), ("maximum", i64::MAX)] {
@@ -151,13 +151,11 @@ fn accepted(property: &Property, document: &Json) -> Json {
 fn filters(field: &Field) -> Vec<(String, Json)> {
     let applicable = Operator::ALL.into_iter().filter(|operator| operator.applies_to(field.data_type()));
     let filter = |operator: Operator| {
-        let value = match operator {
-            Operator::IsNull | Operator::IsNotNull => json!({"type": "boolean"}),
-            Operator::In => json!({"type": "string", "description": "Values between commas, or a JSON array."}),
-            Operator::Like | Operator::Ilike => {
-                json!({"type": "string", "description": "`%` any characters, `_` one."})
-            }
-            _ => written(field.data_type()),
+        let value = match operator.operand() {
+            OperandKind::Nothing => json!({"type": "boolean"}),
+            OperandKind::List => json!({"type": "string", "description": "Values between commas, or a JSON array."}),
+            OperandKind::Pattern => json!({"type": "string", "description": "`%` any characters, `_` one."}),
+            OperandKind::Value => written(field.data_type()),
         };
         (format!("{field}.{}", operator.name()), value)
     };

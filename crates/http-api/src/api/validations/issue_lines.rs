@@ -2,9 +2,9 @@
 
 use arrow_array::RecordBatch;
 use eider_application::issue_columns;
-use eider_domain::{Field, Rule};
+use eider_domain::{DataType, Field, Rule};
 use eider_formats::json::JsonForm;
-use eider_formats::{TextForm, columns_of, is_json};
+use eider_formats::{TextForm, columns_of, types_of};
 use serde_json::json;
 
 /// Writes the issues of one rule, a line each.
@@ -14,7 +14,7 @@ pub(crate) struct IssueLines {
     property: Box<[u8]>,
     /// What stands before each value: its name where there are several.
     prefixes: Vec<Box<[u8]>>,
-    is_json: Vec<bool>,
+    types: Vec<Option<DataType>>,
     suggests: bool,
     /// What stands behind the suggestion, which is the same of every issue.
     end: Box<[u8]>,
@@ -38,7 +38,7 @@ impl IssueLines {
         Self {
             property: property.into_bytes().into(),
             prefixes: properties.iter().enumerate().map(prefix).map(|prefix| prefix.into_bytes().into()).collect(),
-            is_json: issue_columns(rule).fields().iter().map(|field| is_json(field)).collect(),
+            types: types_of(&issue_columns(rule)),
             suggests: rule.suggests(),
             end: end.into_bytes().into(),
         }
@@ -46,7 +46,7 @@ impl IssueLines {
 
     /// Appends a line for each issue of a batch with the columns of [`issue_columns`].
     pub(crate) fn write(&self, batch: &RecordBatch, out: &mut Vec<u8>) {
-        let mut columns = columns_of(batch, &self.is_json);
+        let mut columns = columns_of(batch, &self.types);
         let (ids, values) = columns.split_at_mut(1);
         let (values, suggestions) = values.split_at_mut(self.prefixes.len());
         for row in 0..batch.num_rows() {
