@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName};
+use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName, Violation};
 use serde_json::Value as Json;
 use tracing::instrument;
 
@@ -10,7 +10,7 @@ use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
 use crate::{
     Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, SchemaStatistics, SchemaVersion, Store,
-    StoreError, StoreErrorKind, offered, schema_tag,
+    StoreCapabilities, StoreError, StoreErrorKind, offered, schema_tag,
 };
 
 /// How often a change of a schema is tried while others come first.
@@ -39,8 +39,8 @@ impl SchemaService {
         let definition = blocking::run(move || SchemaDefinition::parse(&document)).await?;
         let definition = definition.map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
+        self.check_keys(|| definition.unsupported_keys())?;
         let schema = Schema::new(definition, 1, self.clock.now());
-        self.check_keys(&schema)?;
         timed(Stage::Store, self.store.create(schema)).await.map_err(|error| match error.kind() {
             StoreErrorKind::Conflict => Error::SchemaExists { name },
             _ => error.into(),
@@ -101,8 +101,8 @@ impl SchemaService {
             if evolution.is_nothing(schema.definition()) {
                 return Ok(schema);
             }
+            self.check_keys(|| evolution.unsupported_keys())?;
             let next = schema.evolved(&evolution);
-            self.check_keys(&next)?;
             let request = EvolutionRequest { schema: Arc::clone(&schema), evolution, at: self.clock.now(), is_dry_run };
             match timed(Stage::Store, changes.evolve(request)).await {
                 Ok(EvolutionOutcome::Evolved(schema)) => return Ok(schema),
@@ -117,16 +117,18 @@ impl SchemaService {
         Err(StoreError::new(StoreErrorKind::SchemaChanged, "the schema is changed all the time").into())
     }
 
-    /// Fails with `Unsupported` for a schema that asks for more than the store keeps: unique keys.
-    fn check_keys(&self, schema: &Schema) -> Result<(), StoreError> {
-        let has_unique_keys = schema.indexes().iter().any(|index| index.is_unique);
-        if has_unique_keys && !self.store.capabilities().has_unique_keys {
-            return Err(StoreError::new(
-                StoreErrorKind::Unsupported,
-                "the store does not keep values from coming twice",
-            ));
+    /// What the store promises.
+    pub fn capabilities(&self) -> StoreCapabilities {
+        self.store.capabilities()
+    }
+
+    /// Refuses unique keys that the store would not keep: without this, values would come twice in silence.
+    fn check_keys(&self, unsupported: impl FnOnce() -> Vec<Violation>) -> Result<(), Error> {
+        if self.capabilities().has_unique_keys {
+            return Ok(());
         }
-        Ok(())
+        let violations = unsupported();
+        if violations.is_empty() { Ok(()) } else { Err(Error::SchemaInvalid(violations)) }
     }
 
     /// Every version of a schema, the oldest first.

@@ -10,6 +10,8 @@ pub struct Evolution {
     next: SchemaDefinition,
     /// For each property of the next definition, its place in the one before; `None` for one that is added.
     origins: Vec<Option<usize>>,
+    /// For each property of the next definition, the place in the document that speaks of it.
+    pointers: Vec<String>,
 }
 
 impl Evolution {
@@ -30,6 +32,14 @@ impl Evolution {
     /// For each property of the next definition, its place in the one before; `None` for one that is added.
     pub fn origins(&self) -> &[Option<usize>] {
         &self.origins
+    }
+
+    /// [`SchemaDefinition::unsupported_keys`] of the next definition, each with a JSON Pointer into the change.
+    pub fn unsupported_keys(&self) -> Vec<Violation> {
+        let names: Vec<Option<String>> =
+            self.next.properties().iter().map(|property| Some(property.name.key())).collect();
+        let violations = self.next.unsupported_keys().into_iter();
+        violations.map(|violation| parse::addressed(violation, &self.pointers, &names)).collect()
     }
 
     /// Whether the change leaves the definition as it is.

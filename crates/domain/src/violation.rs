@@ -72,6 +72,7 @@ violation_codes! {
     InvalidConstraint = "invalid_constraint", "The constraint does not fit the property, or contradicts another.";
     InvalidDefault = "invalid_default", "The default is not a value that the property accepts.";
     NotIndexable = "not_indexable", "A property of this type cannot be indexed or unique.";
+    UnsupportedKey = "unsupported_key", "The store behind this server cannot keep values from coming twice.";
     NotWider = "not_wider", "Not every value of the property's type can be had as one of the new type.";
     ContradictoryChange = "contradictory_change", "Two parts of a change contradict each other.";
     MoreViolations = "more_violations", "There are more violations than are named.";

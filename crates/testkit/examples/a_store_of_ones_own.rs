@@ -281,10 +281,8 @@ mod contract {
     async fn what_the_store_does_not_promise_is_unsupported() {
         let store: Arc<dyn Store> = Arc::new(VecStore::default());
         let schemas = SchemaService::new(Arc::clone(&store), Arc::new(FixedClock::default()));
-        let document = |is_unique: bool| json!({"name": "s", "properties": [{"name": "n", "type": "integer", "is_unique": is_unique}]});
-        let refused = schemas.create(document(true)).await.expect_err("unique keys are not kept");
-        assert_eq!(refused.code(), ErrorCode::Unsupported);
-        let schema = schemas.create(document(false)).await.expect("a schema");
+        let document = json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]});
+        let schema = schemas.create(document).await.expect("a schema");
         assert_eq!(schemas.versions(schema.name()).await.expect("its only version").len(), 1);
         let query = QueryService::new(store);
         let request = ProfileRequest { filter: Filter::everything(), fields: Vec::new() };

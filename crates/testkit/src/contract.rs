@@ -8,6 +8,7 @@
 
 pub mod aggregations;
 pub mod backups;
+pub mod capabilities;
 pub mod catalog;
 pub mod changes;
 pub mod concurrency;
@@ -80,7 +81,8 @@ pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture))
 /// # }
 /// ```
 ///
-/// A store on disk hands its directory to [`Fixture::keeping`](crate::Fixture::keeping). Give each store a
+/// A store on disk hands its directory to [`Fixture::keeping`](crate::Fixture::keeping), and how it is opened again to
+/// [`Fixture::reopening`](crate::Fixture::reopening). Give each store a
 /// module of its own: the tests have the names of the cases.
 #[macro_export]
 macro_rules! store_contract {
@@ -94,6 +96,11 @@ macro_rules! store_contract {
     };
     (core, $make:path) => {
         $crate::store_contract! { @cases $make;
+            capabilities: [
+                what_is_durable_outlives_the_store
+                unique_keys_are_kept_or_refused
+                copies_are_handed_out_as_claimed
+            ]
             catalog: [
                 a_schema_is_found_by_its_name_in_any_case
                 schemas_are_listed_by_name
@@ -366,6 +373,9 @@ macro_rules! store_contract {
             explain: [
                 a_plan_says_how_many_records_a_read_yields
                 estimates_say_how_many_records_share_a_value
+            ]
+            capabilities: [
+                indexes_serve_as_claimed
             ]
         }
     };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::failures::NamedFailures;
 use super::warnings::WarningCount;
-use crate::{Durability, Error, StoreError, StoreErrorKind, WriteReceipt};
+use crate::{Error, StoreError, StoreErrorKind, WriteReceipt};
 
 /// The account of a bulk write.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -120,13 +120,4 @@ pub enum BulkOutcome {
         /// The receipt that was given then.
         receipt: Json,
     },
-}
-
-impl Durability {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Fsync => "fsync",
-            Self::Memory => "memory",
-        }
-    }
 }

@@ -72,7 +72,7 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
         }
     }
     let violations = report.into_violations();
-    if violations.is_empty() { Ok(Evolution { next, origins }) } else { Err(violations) }
+    if violations.is_empty() { Ok(Evolution { next, origins, pointers }) } else { Err(violations) }
 }
 
 /// The keys of several properties, which nobody speaks of, by the names that the properties will have.
@@ -101,7 +101,7 @@ fn keep_keys(
 
 /// A violation of the next definition, at the place in the change that brought it about. Of two properties with one name that is the
 /// one that the change speaks of.
-fn addressed(mut violation: Violation, pointers: &[String], names: &[Option<String>]) -> Violation {
+pub(super) fn addressed(mut violation: Violation, pointers: &[String], names: &[Option<String>]) -> Violation {
     let Some(rest) = violation.pointer.strip_prefix("/properties") else { return violation };
     let (index, rest) = rest
         .trim_start_matches('/')

@@ -241,3 +241,18 @@ fn a_value_that_breaks_a_demand_is_named_by_what_it_breaks() {
     assert_eq!(broken(&demands[1], ValueRef::Null), Some(ViolationCode::RequiredMissing));
     assert_eq!(broken(&demands[1], ValueRef::Integer(1)), None);
 }
+
+#[test]
+fn keys_that_a_store_cannot_keep_are_named_where_the_change_speaks_of_them() {
+    let evolution = evolve(&json!({
+        "drop": ["carrier"],
+        "change": {"FLIGHT": {"is_unique": true, "name": "number"}, "day": {"required": true}},
+        "add": [{"name": "a", "type": "string"}, {"name": "b", "type": "uuid", "is_unique": true}],
+        "unique": [{"properties": ["day", "fare"]}],
+    }));
+    let violations = evolution.unsupported_keys();
+    let pointers: Vec<_> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/change/FLIGHT/is_unique", "/add/1/is_unique", "/unique/0"]);
+    assert!(violations.iter().all(|violation| violation.code == ViolationCode::UnsupportedKey));
+    assert!(evolve(&json!({"description": "x"})).unsupported_keys().is_empty());
+}

@@ -6,7 +6,7 @@ mod parse;
 use serde_json::{Map, Value as Json, json};
 
 use crate::schema::Report;
-use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Violation};
+use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Violation, ViolationCode};
 
 /// Most properties that a schema may have.
 pub const MAX_PROPERTIES: usize = 1_000;
@@ -57,6 +57,17 @@ impl SchemaDefinition {
     /// What no two records may share beyond the values of properties that are unique by themselves.
     pub fn unique_keys(&self) -> &[UniqueKey] {
         &self.unique_keys
+    }
+
+    /// A violation for each unique property and each unique key, soft ones too: why a store that does not enforce keys
+    /// refuses the definition.
+    pub fn unsupported_keys(&self) -> Vec<Violation> {
+        const DETAIL: &str = "the store behind this server cannot keep values from coming twice";
+        let unique = self.properties.iter().enumerate().filter(|(_, property)| property.is_unique);
+        let properties = unique.map(|(index, _)| format!("/properties/{index}/is_unique"));
+        let keys = (0..self.unique_keys.len()).map(|index| format!("/unique/{index}"));
+        let pointers = properties.chain(keys);
+        pointers.map(|pointer| Violation::new(pointer, ViolationCode::UnsupportedKey, DETAIL)).collect()
     }
 
     /// The JSON form, which [`SchemaDefinition::parse`] reads back as the same definition.

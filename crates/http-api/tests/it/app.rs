@@ -79,9 +79,17 @@ impl TestApp {
         Self::start_over(settings, limits, MemoryReports::default())
     }
 
-    pub(crate) fn start_over(mut settings: HttpSettings, limits: IngestLimits, reports: MemoryReports) -> Self {
+    pub(crate) fn start_over(settings: HttpSettings, limits: IngestLimits, reports: MemoryReports) -> Self {
+        Self::start_on(MemoryStore::new(), settings, limits, reports)
+    }
+
+    pub(crate) fn start_on(
+        store: MemoryStore,
+        mut settings: HttpSettings,
+        limits: IngestLimits,
+        reports: MemoryReports,
+    ) -> Self {
         settings.workers = Some(1);
-        let store = MemoryStore::new();
         let records: Arc<dyn Store> = Arc::new(store.clone());
         let clock = Arc::new(FixedClock::default());
         let memory = MemoryGuard::new(MemoryGuardSettings::default());

@@ -1,7 +1,8 @@
 //! `/schemas`.
 
-use eider_application::StoreError;
-use eider_testkit::Operation;
+use eider_application::{IngestLimits, StoreError};
+use eider_http_api::HttpSettings;
+use eider_testkit::{MemoryReports, MemoryStore, Operation};
 use serde_json::{Value as Json, json};
 
 use crate::app::{Answer, TestApp, flights};
@@ -25,6 +26,9 @@ async fn a_schema_is_created_shown_listed_and_removed() {
     let identity = json!({"id_type": "uuidv7", "index": "none", "generated_ids": "scan", "given_ids": "scan",
         "filter_bytes": 0});
     assert_eq!(shown.json()["identity"], identity);
+    let capabilities = json!({"durability": "memory", "has_unique_keys": true, "indexes": "ignored",
+        "writers": "one_process", "reads": "one_node", "backup": "none", "keeps_snapshots": false});
+    assert_eq!(shown.json()["capabilities"], capabilities);
 
     let listed = app.get("/api/v1/schemas").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
@@ -94,6 +98,40 @@ async fn a_bad_definition_is_refused_with_every_reason() {
         assert_eq!(answer.json()["errors"][0]["code"], code, "{definition}");
     }
     assert_eq!(app.get("/api/v1/schemas").await.json(), json!({"data": []}));
+}
+
+#[tokio::test]
+async fn keys_are_refused_where_the_store_cannot_keep_them() {
+    let store = MemoryStore::new().without_unique_keys();
+    let app = TestApp::start_on(store, HttpSettings::default(), IngestLimits::default(), MemoryReports::default());
+    let document = |is_unique: bool| {
+        json!({"name": "s", "properties": [
+        {"name": "a", "type": "integer"}, {"name": "b", "type": "string", "is_unique": is_unique}]})
+    };
+    let refused = app.post("/api/v1/schemas", &document(true)).await;
+    assert_eq!(refused.problem(), (422, "schema_invalid".to_owned()));
+    let first = |answer: &Answer| {
+        let error = &answer.json()["errors"][0];
+        (error["pointer"].as_str().unwrap().to_owned(), error["code"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(first(&refused), ("/properties/1/is_unique".to_owned(), "unsupported_key".to_owned()));
+
+    assert_eq!(app.post("/api/v1/schemas", &document(false)).await.status, 201);
+    assert_eq!(app.get("/api/v1/schemas/s").await.json()["capabilities"]["has_unique_keys"], false);
+    for (change, pointer) in [
+        (json!({"change": {"A": {"is_unique": true}}}), "/change/A/is_unique"),
+        (json!({"add": [{"name": "c", "type": "date", "is_unique": true}]}), "/add/0/is_unique"),
+        (json!({"unique": [{"properties": ["a", "b"]}]}), "/unique/0"),
+        (json!({"unique": [{"properties": ["a"], "severity": "warning"}]}), "/unique/0"),
+    ] {
+        let request = app.request("PATCH", "/api/v1/schemas/s").json(&change);
+        let refused = app.send(request).await;
+        assert_eq!(refused.problem(), (422, "schema_invalid".to_owned()), "{change}");
+        assert_eq!(first(&refused), (pointer.to_owned(), "unsupported_key".to_owned()), "{change}");
+    }
+    let renamed =
+        app.send(app.request("PATCH", "/api/v1/schemas/s").json(&json!({"change": {"a": {"name": "z"}}}))).await;
+    assert_eq!(renamed.status, 200, "{}", renamed.text);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
@@ -15,13 +15,17 @@ use eider_application::{
 };
 use eider_domain::{Aggregation, Filter, RecordQuery, Schema};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use serde_json::Value as Json;
+
+type Reopen = Box<dyn FnOnce() -> BoxFuture<'static, Arc<dyn Store>> + Send>;
 
 /// A store that is new and empty.
 #[derive(Clone)]
 pub struct Fixture {
     /// The store.
     pub store: Arc<dyn Store>,
+    reopen: Arc<Mutex<Option<Reopen>>>,
     /// Dropped after the store.
     kept: Vec<Arc<dyn Any + Send + Sync>>,
 }
@@ -29,7 +33,7 @@ pub struct Fixture {
 impl Fixture {
     /// A fixture of a store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, kept: Vec::new() }
+        Self { store, reopen: Arc::default(), kept: Vec::new() }
     }
 
     /// The same fixture, which keeps something alive for as long as the store: its directory, say.
@@ -37,6 +41,25 @@ impl Fixture {
     pub fn keeping(mut self, kept: impl Any + Send + Sync) -> Self {
         self.kept.push(Arc::new(kept));
         self
+    }
+
+    /// The same fixture, which can close its store and open it again: for stores that claim to keep what was committed.
+    #[must_use]
+    pub fn reopening<F>(self, reopen: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Arc<dyn Store>> + Send + 'static,
+    {
+        let reopen: Reopen = Box::new(|| Box::pin(reopen()));
+        self.reopen.lock().unwrap_or_else(PoisonError::into_inner).replace(reopen);
+        self
+    }
+
+    /// The store, closed and opened again; `None` when the fixture cannot, or has before.
+    pub async fn reopened(mut self) -> Option<Self> {
+        let reopen = self.reopen.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        drop(self.store);
+        self.store = reopen().await;
+        Some(self)
     }
 
     /// The role that changes schemas, which the store says it has.

@@ -41,6 +41,7 @@ const BATCH_ROWS: usize = 3;
 pub struct MemoryStore {
     shared: Arc<Shared>,
     batch_rows: usize,
+    has_unique_keys: bool,
 }
 
 /// What clones and writers share.
@@ -63,7 +64,7 @@ impl MemoryStore {
     pub fn new() -> Self {
         let open_scans = Arc::new(watch::Sender::new(0));
         let shared = Shared { tables: Mutex::default(), faults: Faults::default(), open_scans };
-        Self { shared: Arc::new(shared), batch_rows: BATCH_ROWS }
+        Self { shared: Arc::new(shared), batch_rows: BATCH_ROWS, has_unique_keys: true }
     }
 
     /// The same store with scans that yield batches of at most `rows` rows.
@@ -74,6 +75,13 @@ impl MemoryStore {
     pub fn with_batch_rows(mut self, rows: usize) -> Self {
         assert!(rows > 0, "a batch has at least one row");
         self.batch_rows = rows;
+        self
+    }
+
+    /// The same store, which says that it does not keep values from coming twice.
+    #[must_use]
+    pub fn without_unique_keys(mut self) -> Self {
+        self.has_unique_keys = false;
         self
     }
 
@@ -405,7 +413,7 @@ impl Store for MemoryStore {
     fn capabilities(&self) -> StoreCapabilities {
         StoreCapabilities {
             durability: Durability::Memory,
-            has_unique_keys: true,
+            has_unique_keys: self.has_unique_keys,
             indexes: Indexes::Ignored,
             writers: Writers::OneProcess,
             reads: Reads::OneNode,

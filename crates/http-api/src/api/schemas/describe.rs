@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{IdentityStatistics, SchemaStatistics};
+use eider_application::{
+    BackupMethod, Durability, IdentityStatistics, Indexes, Reads, SchemaStatistics, StoreCapabilities, Writers,
+};
 use eider_domain::Schema;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -28,10 +30,11 @@ pub(crate) struct SchemaDescription {
     size_bytes: u64,
     indexes: Vec<Index>,
     identity: Identity,
+    capabilities: Capabilities,
 }
 
 impl SchemaDescription {
-    fn new(schema: &Schema, statistics: &SchemaStatistics) -> Self {
+    fn new(schema: &Schema, statistics: &SchemaStatistics, capabilities: StoreCapabilities) -> Self {
         let indexes = statistics.indexes.iter().map(|index| Index {
             properties: index.fields.iter().map(|field| field.name().to_owned()).collect(),
             unique: index.is_unique,
@@ -42,6 +45,7 @@ impl SchemaDescription {
             size_bytes: statistics.size_bytes,
             indexes: indexes.collect(),
             identity: (&statistics.identity).into(),
+            capabilities: capabilities.into(),
         }
     }
 }
@@ -79,6 +83,59 @@ named! {
     IdentityCheck, ["by_construction", "scan", "filter_then_scan"]
 }
 
+/// What the store behind the server promises.
+#[derive(Serialize, ToSchema)]
+struct Capabilities {
+    durability: CapabilityDurability,
+    /// Whether unique properties and keys are enforced; a schema with one is refused otherwise.
+    has_unique_keys: bool,
+    indexes: CapabilityIndexes,
+    writers: CapabilityWriters,
+    reads: CapabilityReads,
+    backup: CapabilityBackup,
+    /// Whether a later call can read a snapshot again.
+    keeps_snapshots: bool,
+}
+
+impl From<StoreCapabilities> for Capabilities {
+    fn from(capabilities: StoreCapabilities) -> Self {
+        Self {
+            durability: CapabilityDurability(capabilities.durability.as_str()),
+            has_unique_keys: capabilities.has_unique_keys,
+            indexes: CapabilityIndexes(capabilities.indexes.as_str()),
+            writers: CapabilityWriters(capabilities.writers.as_str()),
+            reads: CapabilityReads(capabilities.reads.as_str()),
+            backup: CapabilityBackup(capabilities.backup.as_str()),
+            keeps_snapshots: capabilities.keeps_snapshots,
+        }
+    }
+}
+
+named! {
+    /// What outlives a crash once a commit is acknowledged.
+    CapabilityDurability, Durability::ALL.iter().map(|value| value.as_str())
+}
+
+named! {
+    /// How declared indexes serve reads.
+    CapabilityIndexes, Indexes::ALL.iter().map(|value| value.as_str())
+}
+
+named! {
+    /// Who may write.
+    CapabilityWriters, Writers::ALL.iter().map(|value| value.as_str())
+}
+
+named! {
+    /// Who answers a read.
+    CapabilityReads, Reads::ALL.iter().map(|value| value.as_str())
+}
+
+named! {
+    /// How backups are taken.
+    CapabilityBackup, BackupMethod::ALL.iter().map(|value| value.as_str())
+}
+
 /// A schema and what it holds.
 #[utoipa::path(
     get,
@@ -108,6 +165,6 @@ pub(crate) async fn handle(
     let Some(statistics) = statistics else {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, etag(&schema))).finish());
     };
-    let description = SchemaDescription::new(&schema, &statistics);
+    let description = SchemaDescription::new(&schema, &statistics, state.services.schemas.capabilities());
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(&schema))).json(description))
 }
