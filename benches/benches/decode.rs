@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow_json::ReaderBuilder;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use eider_application::BodyFormat;
+use eider_application::ingest::BodyFormat;
 use eider_benches::{Sample, decode, encode, one_batch, paced, properties, throughput, with_offset_zone};
 use eider_domain::RECORD_FIELD_COUNT;
 use serde_json::Value as Json;

@@ -9,7 +9,7 @@ use arrow_cast::cast;
 use arrow_json::LineDelimitedWriter;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use eider_application::BodyFormat;
+use eider_application::ingest::BodyFormat;
 use eider_benches::{Sample, decode, encode, encode_into, one_batch, paced, properties, throughput, with_offset_zone};
 use serde_json::Value as Json;
 

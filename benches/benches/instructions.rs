@@ -9,7 +9,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_application::{BodyFormat, DecodedBatch, RecordReader, ScanRequest, SchemaCatalog, value_at};
+use eider_application::ingest::{BodyFormat, DecodedBatch};
+use eider_application::ports::{RecordReader, ScanRequest, SchemaCatalog, value_at};
 use eider_benches::{
     FLIGHTS, Sample, TestStore, count_failures, decode, encode, flights_document, one_batch, properties, query_body,
     query_strings, relation, schema, write,

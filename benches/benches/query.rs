@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use eider_application::ScanRequest;
+use eider_application::ports::ScanRequest;
 use eider_benches::{flights_document, paced, query_body, query_strings, relation, schema, throughput};
 use eider_domain::RecordQuery;
 use eider_engine_duckdb::sql;

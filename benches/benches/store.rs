@@ -7,10 +7,10 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use eider_application::{
-    BodyFormat, Change, ChangeOutcome, DecodedBatch, IdOrigin, OffsetPage, PageRequest, PageStart, QueryService,
-    RecordReader, RecordWriter, SchemaCatalog, StreamRequest, value_at,
-};
+use eider_application::QueryService;
+use eider_application::ingest::{BodyFormat, DecodedBatch};
+use eider_application::ports::{Change, ChangeOutcome, IdOrigin, RecordReader, RecordWriter, SchemaCatalog, value_at};
+use eider_application::records::{OffsetPage, PageRequest, PageStart, StreamRequest};
 use eider_benches::{
     FLIGHTS, TestStore, decode, encode, flights_with, keyed_flights, one_batch, paced, schema, throughput, write,
 };

@@ -17,7 +17,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use criterion::{Criterion, Throughput};
-use eider_application::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, UuidV7Generator};
+use eider_application::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
+use eider_application::runtime::UuidV7Generator;
 use eider_domain::{Schema, Timestamp};
 
 pub use samples::{FLIGHTS, Sample, flights_document, query_body, query_strings, schema};

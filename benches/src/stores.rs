@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, CommitTerms, DecodedBatch, RecordWriter, WriteRequest};
+use eider_application::ingest::DecodedBatch;
+use eider_application::ports::{CommitOutcome, CommitTerms, RecordWriter, WriteRequest};
 use eider_domain::Schema;
 use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::connection::version::TableVersion;

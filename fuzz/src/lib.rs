@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Once};
 
 use arrow_array::RecordBatch;
-use eider_application::{
-    BodyFormat, DecodedBlock, Error, IdGenerator, IngestLimits, RecordDecoder, apply_merge_patch, value_at,
-};
+use eider_application::Error;
+use eider_application::ingest::{BodyFormat, DecodedBlock, IngestLimits, RecordDecoder, apply_merge_patch};
+use eider_application::ports::{IdGenerator, value_at};
 use eider_domain::{
     Condition, DataType, Filter, Operand, RECORD_FIELD_COUNT, RecordId, Schema, SchemaDefinition, Timestamp, Value,
     Violation,

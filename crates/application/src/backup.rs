@@ -13,9 +13,11 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::Error;
 use crate::ports::key_id::hexadecimal;
+use crate::ports::{Backup, BackupPieces, Clock, IdGenerator, Store, StoreError, StoreErrorKind, offered};
+use crate::runtime::DigestFile;
 use crate::runtime::blocking;
-use crate::{Backup, BackupPieces, Clock, DigestFile, Error, IdGenerator, Store, StoreError, StoreErrorKind, offered};
 
 /// Receipts that are kept.
 const RECEIPTS: usize = 16;

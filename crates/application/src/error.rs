@@ -5,7 +5,7 @@ use std::fmt;
 use eider_domain::{CursorError, RecordId, SchemaName, Violation};
 use uuid::Uuid;
 
-use crate::{Contradiction, StoreError, StoreErrorKind};
+use crate::ports::{Contradiction, StoreError, StoreErrorKind};
 
 macro_rules! error_codes {
     ($($variant:ident = $code:literal, $title:literal;)*) => {

@@ -40,7 +40,9 @@ use eider_domain::{Violation, ViolationCode};
 
 use eider_formats::{MemoryBudget, ReadError};
 
-use crate::{Error, MemoryGuard, StoreError};
+use crate::Error;
+use crate::ports::StoreError;
+use crate::runtime::MemoryGuard;
 
 /// Arrow refused to put together columns that the code itself made.
 pub(crate) fn arrow_fault(error: ArrowError) -> StoreError {

@@ -6,12 +6,14 @@ use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName, Violation};
 use serde_json::Value as Json;
 use tracing::instrument;
 
+use crate::Error;
+use crate::ports::{
+    Clock, EvolutionOutcome, EvolutionRequest, SchemaStatistics, SchemaVersion, Store, StoreCapabilities, StoreError,
+    StoreErrorKind, offered,
+};
+use crate::records::{Preconditions, schema_tag};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
-use crate::{
-    Clock, Error, EvolutionOutcome, EvolutionRequest, Preconditions, SchemaStatistics, SchemaVersion, Store,
-    StoreCapabilities, StoreError, StoreErrorKind, offered, schema_tag,
-};
 
 /// How often a change of a schema is tried while others come first.
 const ATTEMPTS: usize = 16;

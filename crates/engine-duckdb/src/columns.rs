@@ -7,7 +7,7 @@ use arrow_array::types::{Int8Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use arrow_schema::{DataType, Field, Metadata, Schema as ArrowSchema, SchemaRef, TimeUnit};
-use eider_application::{POSITION_SEQUENCE, ScanRequest, StoreError, position_key};
+use eider_application::ports::{POSITION_SEQUENCE, ScanRequest, StoreError, position_key};
 use eider_domain::{Schema, SystemField};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! What the engine's errors mean to a caller.
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 
 /// The budget of failures of an engine that has stopped: nothing works until the file is opened again.
 pub const ENGINE_STOPPED: &str = "engine";

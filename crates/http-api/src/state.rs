@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use eider_application::access::KeyRing;
+use eider_application::runtime::{MemoryGuard, Reservation};
 use eider_application::{
-    BackupService, Error, ErrorCode, KeyRing, MemoryGuard, QueryService, RecordService, Reservation, SchemaService,
-    ValidationService,
+    BackupService, Error, ErrorCode, QueryService, RecordService, SchemaService, ValidationService,
 };
 use eider_domain::{Schema, SchemaName};
 use prometheus_client::registry::Registry;

@@ -2,7 +2,7 @@
 
 use std::process;
 
-use eider_application::{MemoryLimitSource, MemoryProbe, MemoryReading};
+use eider_application::ports::{MemoryLimitSource, MemoryProbe, MemoryReading};
 use sysinfo::{CGroupLimits, MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// Share of the memory that the engine gets when nothing else is said.

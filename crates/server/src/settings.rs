@@ -11,7 +11,9 @@ mod process;
 pub mod reference;
 mod umask;
 
-use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
+use eider_application::ingest::IngestLimits;
+use eider_application::quality::ValidationLimits;
+use eider_application::runtime::MemoryGuardSettings;
 use eider_http_api::HttpSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use eider_application::{
-    BackupService, FileReports, FileStamp, KeyFile, KeyRing, MemoryGuard, QueryService, RecordService, SchemaService,
-    Store, SystemClock, UuidV7Generator, ValidationService,
-};
+use eider_application::access::KeyRing;
+use eider_application::ports::Store;
+use eider_application::runtime::{FileReports, FileStamp, KeyFile, MemoryGuard, SystemClock, UuidV7Generator};
+use eider_application::{BackupService, QueryService, RecordService, SchemaService, ValidationService};
 use eider_http_api::{DroppedLines, HttpServer, Services, Stopper};
 
 pub(crate) use self::reload::Reloader;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{
+use eider_application::ports::{
     BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, CommitOutcome, CommitReceipt, CommitTerms,
     ConflictingKey, Conflicts, DeleteOutcome, Durability, EndedWrite, IdOrigin, Indexes, KeyConflict, OnConflict,
     Reads, RecordReader, RecordStream, RecordWriter, ScanRequest, SchemaCatalog, Store, StoreCapabilities, StoreError,
@@ -265,7 +265,8 @@ async fn main() {
 
 #[cfg(test)]
 mod contract {
-    use eider_application::{ErrorCode, ProfileRequest, QueryService, SchemaService};
+    use eider_application::ports::ProfileRequest;
+    use eider_application::{ErrorCode, QueryService, SchemaService};
     use eider_testkit::{FixedClock, Fixture, store_contract};
     use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use eider_application::{Clock, IdOrigin};
+use eider_application::ports::{Clock, IdOrigin};
 use eider_domain::{
     DataType, Field, Incoming, RecordCheck, RecordId, RecordValidator, Schema, SchemaDefinition, Slot, SystemField,
     Timestamp, Value, ValueRef,

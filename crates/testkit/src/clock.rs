@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use eider_application::Clock;
+use eider_application::ports::Clock;
 use eider_domain::{Timestamp, temporal};
 
 /// 2026-01-31T08:15:00Z.

@@ -2,7 +2,7 @@
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Field as ArrowField;
-use eider_application::value_at;
+use eider_application::ports::value_at;
 use eider_domain::{DataType, Value};
 
 /// The type of the values in an Arrow column; `object` for nested JSON of either kind.

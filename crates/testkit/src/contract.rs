@@ -54,15 +54,15 @@ pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture))
 ///
 /// | group | what a store promises | role |
 /// |---|---|---|
-/// | `core` | schemas, records and their commits | [`Store`](eider_application::Store): every store |
+/// | `core` | schemas, records and their commits | [`Store`](eider_application::ports::Store): every store |
 /// | `keys` | unique properties and keys, and what becomes of rows whose key is taken | `has_unique_keys` |
-/// | `evolution` | schemas change in place | [`SchemaEvolution`](eider_application::SchemaEvolution) |
-/// | `aggregations` | figures over groups of records | [`Aggregator`](eider_application::Aggregator) |
-/// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`IdempotencyRecords`](eider_application::IdempotencyRecords) |
-/// | `rules` | rules on what is stored; asks for `keys` too | [`RuleChecker`](eider_application::RuleChecker) |
-/// | `profile` | what values are like | [`Profiler`](eider_application::Profiler) |
-/// | `explain` | what reads cost | [`Explainer`](eider_application::Explainer) |
-/// | `backup` | copies of everything | [`BackupSource`](eider_application::BackupSource) |
+/// | `evolution` | schemas change in place | [`SchemaEvolution`](eider_application::ports::SchemaEvolution) |
+/// | `aggregations` | figures over groups of records | [`Aggregator`](eider_application::ports::Aggregator) |
+/// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`IdempotencyRecords`](eider_application::ports::IdempotencyRecords) |
+/// | `rules` | rules on what is stored; asks for `keys` too | [`RuleChecker`](eider_application::ports::RuleChecker) |
+/// | `profile` | what values are like | [`Profiler`](eider_application::ports::Profiler) |
+/// | `explain` | what reads cost | [`Explainer`](eider_application::ports::Explainer) |
+/// | `backup` | copies of everything | [`BackupSource`](eider_application::ports::BackupSource) |
 ///
 /// The second argument is the path of a function `async fn() -> Fixture` that makes a new, empty store:
 ///

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use eider_application::IdGenerator;
+use eider_application::ports::IdGenerator;
 use eider_domain::RecordId;
 use uuid::Uuid;
 

@@ -10,7 +10,7 @@ mod predicate;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_application::ScanRequest;
+use eider_application::ports::ScanRequest;
 use eider_domain::{Position, Schema, SortKey, Value};
 
 pub(crate) use columns::Shape;

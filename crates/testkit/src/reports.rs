@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use eider_application::{FailureReport, FailureReports, KeyId, StoreError, StoreErrorKind, StoredReport};
+use eider_application::ports::{FailureReport, FailureReports, KeyId, StoreError, StoreErrorKind, StoredReport};
 use eider_domain::Timestamp;
 use futures::{StreamExt, stream};
 use uuid::Uuid;

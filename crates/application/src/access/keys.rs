@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::ports::key_id::{ID_BYTES, PREFIX, hexadecimal, parts};
-use crate::{Clock, KeyId};
+use crate::ports::{Clock, KeyId};
 
 /// Bytes of a key that nobody can guess.
 const SECRET_BYTES: usize = 32;

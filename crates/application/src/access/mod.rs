@@ -1,3 +1,5 @@
 //! Who may do what.
 
-pub(crate) mod keys;
+mod keys;
+
+pub use keys::{ApiKey, KeyRing, Principal, Unauthorized};

@@ -16,7 +16,8 @@ use eider_formats::{ReadLimits, Sample, Spooling};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::{BodyFormat, Error};
+use crate::Error;
+use crate::ingest::BodyFormat;
 
 fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Result<Proposal, Error> {
     let mut sample = Sample::new(format, ReadLimits::default(), Spooling::default(), options.sample)?;

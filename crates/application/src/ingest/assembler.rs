@@ -10,7 +10,7 @@ use eider_formats::CheckedRows;
 
 use super::decoder::BatchContext;
 use super::{DecodedBatch, arrow_fault};
-use crate::{IdGenerator, IdOrigin, StoreError};
+use crate::ports::{IdGenerator, IdOrigin, StoreError};
 
 /// A batch of new records, created at `now`.
 pub(super) fn into_batch(

@@ -16,12 +16,13 @@ use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt, members_of};
 use super::service::RecordService;
 use super::{BodyFormat, DecodedBatch, DecodedBlock};
+use crate::Error;
+use crate::ports::{
+    ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, KeyId,
+    OnConflict, RowLines, StoreError, WriteRequest,
+};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
-use crate::{
-    ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, Error,
-    KeyId, OnConflict, RowLines, StoreError, WriteRequest,
-};
 
 /// Most ids that a receipt lists; a call that asks for more is refused.
 const MAX_RETURNED_IDS: u64 = 1_000_000;

@@ -16,7 +16,8 @@ use super::assembler::{BatchAssembler, into_batch};
 use super::chunk::{Chunk, DecodedChunk};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, invalid_record};
-use crate::{Error, IdGenerator, IdOrigin, RowLines};
+use crate::Error;
+use crate::ports::{IdGenerator, IdOrigin, RowLines};
 
 /// Threads that one body keeps busy by default; others want to be served too.
 const MAX_DECODING_THREADS: usize = 8;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use eider_domain::{Timestamp, Violation};
 use uuid::Uuid;
 
-use crate::{DraftFailures, FailureReport, FailureReports, KeyId, RowLines, StoreError};
+use crate::ports::{DraftFailures, FailureReport, FailureReports, KeyId, RowLines, StoreError};
 
 /// The violations of a body.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use tracing::instrument;
 
 use super::body::Blocks;
 use super::{BodyError, BodyFormat, IngestLimits, RecordService};
+use crate::Error;
 use crate::infer::{InferenceOptions, Proposal};
-use crate::{Error, blocking};
+use crate::runtime::blocking;
 
 impl RecordService {
     /// The schema that the first records of a body lead to. The rest of the body is not read, but for a Parquet file,

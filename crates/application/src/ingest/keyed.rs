@@ -16,9 +16,10 @@ use super::idempotency::{Fingerprint, Running};
 use super::receipt::members_of;
 use super::service::{INLINE_BYTES, RecordService, StoredRecord, id_of, key_conflict};
 use super::{DecodedBatch, arrow_fault};
+use crate::Error;
+use crate::ports::{ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, Change, ChangeOutcome, StoreError, StoreErrorKind};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
-use crate::{ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, Change, ChangeOutcome, Error, StoreError, StoreErrorKind};
 
 /// How a creation under a key ended.
 #[derive(Debug, Clone)]

@@ -15,7 +15,8 @@ use super::assembler::into_batch;
 use super::read_only::GivenReadOnly;
 use super::service::version_of;
 use super::{IngestLimits, arrow_fault, invalid_record};
-use crate::{Error, IdGenerator, StoreError};
+use crate::Error;
+use crate::ports::{IdGenerator, StoreError};
 
 /// The properties of a record after a merge patch (RFC 7396), as a batch of one row; its other fields are those of a new one.
 ///

@@ -11,8 +11,9 @@ use tracing::Instrument;
 use super::body::{Blocks, BodyError};
 use super::idempotency::Fingerprint;
 use super::{Chunk, DecodedBlock, DecodedChunk, RecordDecoder};
+use crate::Error;
+use crate::ports::{StoreError, StoreErrorKind};
 use crate::runtime::blocking;
-use crate::{Error, StoreError, StoreErrorKind};
 
 /// Reads a body and decodes it, chunk by chunk, in order.
 pub(super) struct DecodePipeline<B> {
@@ -189,7 +190,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{BodyFormat, IngestLimits, UuidV7Generator, value_at};
+    use crate::ingest::{BodyFormat, IngestLimits};
+    use crate::ports::value_at;
+    use crate::runtime::UuidV7Generator;
 
     type Body = stream::BoxStream<'static, Result<Bytes, BodyError>>;
 

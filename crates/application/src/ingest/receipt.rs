@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::failures::NamedFailures;
 use super::warnings::WarningCount;
-use crate::{Error, StoreError, StoreErrorKind, WriteReceipt};
+use crate::Error;
+use crate::ports::{StoreError, StoreErrorKind, WriteReceipt};
 
 /// The account of a bulk write.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -17,13 +17,16 @@ use super::read_only::GivenReadOnly;
 use super::turns::{Rewrite, Turns};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, patch};
+use crate::access::Principal;
+use crate::ports::{
+    ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, DeleteOutcome, FailureReports, IdGenerator,
+    IdempotencyRecords, KeyConflict, ReportStream, Store, StoreError, offered,
+};
+use crate::records::{Preconditions, record_tag};
+use crate::runtime::MemoryGuard;
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
-use crate::{
-    ANSWER_LIFETIME, Change, ChangeOutcome, Clock, CommitReceipt, DeleteOutcome, Error, FailureReports, IdGenerator,
-    IdempotencyRecords, KeyConflict, MemoryGuard, Preconditions, Principal, QueryService, ReportStream, Store,
-    StoreError, offered, record_tag,
-};
+use crate::{Error, QueryService};
 
 /// Bytes that are read on the event loop; more go to a thread that may block.
 pub(super) const INLINE_BYTES: usize = 64 << 10;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use eider_domain::{Schema, Timestamp, Violation};
 
+use crate::Error;
 use crate::ingest::{BodyFormat, DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
-use crate::{Error, UuidV7Generator};
+use crate::runtime::UuidV7Generator;
 
 /// What became of a body.
 #[derive(Debug)]

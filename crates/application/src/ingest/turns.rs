@@ -18,9 +18,11 @@ use tracing::Instrument;
 use super::patch;
 use super::read_only::GivenReadOnly;
 use super::service::{INLINE_BYTES, RecordService, StoredRecord, key_conflict, version_of};
+use crate::Error;
+use crate::ports::{Change, ChangeOutcome, StoreError, StoreErrorKind};
+use crate::records::{Preconditions, record_tag};
 use crate::runtime::blocking;
 use crate::runtime::timings::{Stage, timed};
-use crate::{Change, ChangeOutcome, Error, Preconditions, StoreError, StoreErrorKind, record_tag};
 
 /// Changes of one record that may wait at once.
 const MAX_WAITING: usize = 1_024;

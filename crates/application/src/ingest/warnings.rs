@@ -7,7 +7,7 @@ use eider_domain::{Field, Schema, ViolationCode};
 use eider_formats::value_at;
 use serde::Serialize;
 
-use crate::SharedKey;
+use crate::ports::SharedKey;
 
 /// Stored records that do not have what a property should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use eider_domain::SchemaName;
 use futures::stream::BoxStream;
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// Bytes of a copy, in order.
 pub type BackupPieces = BoxStream<'static, Result<Bytes, StoreError>>;

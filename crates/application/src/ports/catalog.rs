@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use eider_domain::{Index, Schema, SchemaName};
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// Keeps schemas.
 #[async_trait]

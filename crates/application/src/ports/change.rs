@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use eider_domain::{Field, RecordId, Version};
 
-use crate::{AnswerToKeep, IdOrigin, KeyConflict};
+use crate::ports::{AnswerToKeep, IdOrigin, KeyConflict};
 
 /// A change of one record.
 #[derive(Debug, Clone)]

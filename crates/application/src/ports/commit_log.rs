@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eider_domain::Schema;
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// Numbers the commits of each schema. Numbers increase from commit to commit, and are not dense.
 #[async_trait]

@@ -20,7 +20,7 @@ pub enum StoreErrorKind {
     InvalidInput,
     /// A figure does not fit its type: tell the client.
     OutOfRange,
-    /// This store cannot do it: see [`crate::StoreCapabilities`].
+    /// This store cannot do it: see [`crate::ports::StoreCapabilities`].
     Unsupported,
     /// A budget is used up for now: try again later.
     Unavailable,

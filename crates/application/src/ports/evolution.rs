@@ -8,7 +8,7 @@ use eider_domain::{
     Evolution, Field, NewKey, PropertyName, RecordId, Schema, SchemaDefinition, SchemaName, Timestamp, ViolationCode,
 };
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// A change of a schema, its table and its indexes.
 #[derive(Debug, Clone)]

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use eider_domain::{Aggregation, Field, Filter, Operator, Schema};
 
-use crate::{ScanRequest, StoreError};
+use crate::ports::{ScanRequest, StoreError};
 
 /// A read whose plan is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadRequest {
-    /// [`crate::RecordReader::scan`]
+    /// [`crate::ports::RecordReader::scan`]
     Scan(ScanRequest),
-    /// [`crate::RecordReader::count`]
+    /// [`crate::ports::RecordReader::count`]
     Count(Filter),
-    /// [`crate::Aggregator::aggregate`], all groups.
+    /// [`crate::ports::Aggregator::aggregate`], all groups.
     Groups(Aggregation),
 }
 
@@ -134,7 +134,7 @@ pub trait Explainer: fmt::Debug + Send + Sync + 'static {
     /// future stops the read.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`].
+    /// As [`crate::ports::RecordReader::scan`].
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError>;
 
     /// Whether an index on a property could find the records of reads of a shape.
@@ -143,7 +143,7 @@ pub trait Explainer: fmt::Debug + Send + Sync + 'static {
     /// What an index on each of some properties would do, of a schema with so many records. Takes a pass over the properties.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`].
+    /// As [`crate::ports::RecordReader::scan`].
     async fn estimate_indexes(
         &self,
         schema: &Arc<Schema>,

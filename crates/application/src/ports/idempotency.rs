@@ -9,15 +9,15 @@ use eider_domain::{Schema, Timestamp, Violation};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use crate::{KeyConflict, RowLines, SharedKey, StoreError, WriteReceipt};
+use crate::ports::{KeyConflict, RowLines, SharedKey, StoreError, WriteReceipt};
 
-/// Finds the answers that writes kept: [`crate::CommitTerms::answer`], [`crate::Change::Create`].
+/// Finds the answers that writes kept: [`crate::ports::CommitTerms::answer`], [`crate::ports::Change::Create`].
 #[async_trait]
 pub trait IdempotencyRecords: fmt::Debug + Send + Sync + 'static {
     /// The answer that a write kept under a key, if it was given at `since` or later.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`].
+    /// As [`crate::ports::RecordReader::scan`].
     async fn idempotency_record(
         &self,
         schema: &Arc<Schema>,

@@ -22,6 +22,8 @@ mod rule_checker;
 mod store;
 mod writer;
 
+pub use eider_formats::value_at;
+
 pub use backup::{Backup, BackupPieces, BackupSource};
 pub use capabilities::{BackupMethod, Durability, Indexes, Reads, StoreCapabilities, Writers};
 pub use catalog::{IdentityStatistics, SchemaCatalog, SchemaStatistics};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use eider_domain::{DataType, Family, Field, Filter, Schema, Value};
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// The shares of the quantiles of a profile.
 pub const PROFILE_QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -128,6 +128,6 @@ pub trait Profiler: fmt::Debug + Send + Sync + 'static {
     /// future stops it.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`].
+    /// As [`crate::ports::RecordReader::scan`].
     async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError>;
 }

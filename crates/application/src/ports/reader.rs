@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use eider_domain::{Aggregation, Condition, Filter, Position, RecordId, RecordQuery, Schema};
 use futures::TryStreamExt;
 
-use crate::{IdentityStatistics, RecordStream, SchemaStatistics, StoreError, StoreErrorKind};
+use crate::ports::{IdentityStatistics, RecordStream, SchemaStatistics, StoreError, StoreErrorKind};
 
 /// Name of the last column of a scan with positions: the record's place in commit order, `Int64`.
 pub const POSITION_SEQUENCE: &str = "$sequence";

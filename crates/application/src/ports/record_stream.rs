@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use futures::Stream;
 use futures::stream::BoxStream;
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// Arrow batches that all have `schema`; ends after the first `Err`.
 ///

@@ -8,7 +8,7 @@ use eider_domain::Timestamp;
 use futures::stream::BoxStream;
 use uuid::Uuid;
 
-use crate::{KeyId, StoreError};
+use crate::ports::{KeyId, StoreError};
 
 /// The lines of a report, in pieces that end anywhere.
 pub type ReportStream = BoxStream<'static, Result<Bytes, StoreError>>;
@@ -27,7 +27,7 @@ impl fmt::Debug for StoredReport {
     }
 }
 
-/// Keeps reports that are too long for an answer, for at least [`crate::ANSWER_LIFETIME`]. They need not outlive a
+/// Keeps reports that are too long for an answer, for at least [`crate::ports::ANSWER_LIFETIME`]. They need not outlive a
 /// crash.
 #[async_trait]
 pub trait FailureReports: fmt::Debug + Send + Sync + 'static {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use eider_domain::{DataType, Field, Rule, Schema, SystemField, Timestamp, ViolationCode};
 use tokio::sync::mpsc;
 
-use crate::{CommitReceipt, RecordStream, StoreError};
+use crate::ports::{CommitReceipt, RecordStream, StoreError};
 
 /// Rules that are to be checked against every record of a schema.
 #[derive(Debug)]
@@ -123,14 +123,14 @@ pub trait RuleChecker: fmt::Debug + Send + Sync + 'static {
     /// the check and frees its connection.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`]; `StorageFull`.
+    /// As [`crate::ports::RecordReader::scan`]; `StorageFull`.
     async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError>;
 
     /// Writes what rules suggest for the values that break them now: one transaction, in which each record that is
     /// changed gets the next version and moves to the end of commit order.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`]; `StorageFull`. Nothing is changed after any error.
+    /// As [`crate::ports::RecordReader::scan`]; `StorageFull`. Nothing is changed after any error.
     async fn apply_suggestions(
         &self,
         schema: &Arc<Schema>,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{
+use crate::ports::{
     Aggregator, BackupSource, CommitLog, Explainer, IdempotencyRecords, Profiler, RecordReader, RecordWriter,
     RuleChecker, SchemaCatalog, SchemaEvolution, StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics,
 };

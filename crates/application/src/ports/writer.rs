@@ -11,7 +11,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value as Json, json};
 
-use crate::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, RowLines, StoreError};
+use crate::ports::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, RowLines, StoreError};
 
 /// What becomes of a record whose id or unique value another one has.
 ///
@@ -50,7 +50,7 @@ impl WriteRequest {
     }
 }
 
-/// Where the ids of a batch came from. One that came from the server's [`crate::IdGenerator`] is new and names no
+/// Where the ids of a batch came from. One that came from the server's [`crate::ports::IdGenerator`] is new and names no
 /// record; one that a client gave may be taken, and is never stored as another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdOrigin {
@@ -197,7 +197,7 @@ pub struct WriteReceipt {
 /// How a commit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// What the receipt says is stored, and durable as [`crate::StoreCapabilities::durability`] says; after a dry
+    /// What the receipt says is stored, and durable as [`crate::ports::StoreCapabilities::durability`] says; after a dry
     /// run it would have been.
     Committed(WriteReceipt),
     /// No row is stored: more rows than allowed were refused.
@@ -276,21 +276,21 @@ pub trait RecordWriter: fmt::Debug + Send + Sync + 'static {
     /// Begins a write: one transaction, invisible until its commit.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`].
+    /// As [`crate::ports::RecordReader::scan`].
     async fn begin_write(&self, request: WriteRequest) -> Result<Box<dyn BatchWriter>, StoreError>;
 
     /// Changes one record. Changes that wait at the same time may share a transaction, but not their fate: each
     /// succeeds or fails alone, and is durable when this returns.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`]; `Unavailable` with the budget `write_queue` when too many changes wait, or this
+    /// As [`crate::ports::RecordReader::scan`]; `Unavailable` with the budget `write_queue` when too many changes wait, or this
     /// one has waited too long. Nothing is changed after any error.
     async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError>;
 
     /// Deletes matching records in one transaction, or none when they are more than `max_affected`.
     ///
     /// # Errors
-    /// As [`crate::RecordReader::scan`].
+    /// As [`crate::ports::RecordReader::scan`].
     async fn delete(
         &self,
         schema: &Arc<Schema>,

@@ -7,9 +7,10 @@ use std::time::Duration;
 use eider_domain::{Field, Schema};
 use tracing::instrument;
 
-use crate::records::read_log::{SchemaReads, SeenReads};
+use crate::ports::{Explainer, IndexEstimate, ReadShape, offered};
+use crate::records::{SchemaReads, SeenReads};
 use crate::runtime::timings::{Stage, timed};
-use crate::{Error, Explainer, IndexEstimate, QueryService, ReadShape, offered};
+use crate::{Error, QueryService};
 
 /// Most properties that are looked at as candidates, those first whose reads took longest.
 const MAX_CANDIDATES: usize = 20;

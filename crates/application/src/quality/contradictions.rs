@@ -8,7 +8,7 @@ use eider_domain::{
 use eider_formats::value_at;
 use uuid::Uuid;
 
-use crate::{CONTRADICTION_SAMPLE, Contradiction};
+use crate::ports::{CONTRADICTION_SAMPLE, Contradiction};
 
 /// Finds them, batch by batch, in what a store reads of its records. Memory does not grow with their number.
 #[derive(Debug)]

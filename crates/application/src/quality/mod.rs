@@ -1,6 +1,13 @@
 //! What the stored records are like: rules, profiles, advice, and what keeps a schema from changing.
 
-pub(crate) mod advice;
-pub(crate) mod contradictions;
-pub(crate) mod profile;
-pub(crate) mod validations;
+mod advice;
+mod contradictions;
+mod profile;
+mod validations;
+
+pub use advice::{IndexAdvice, IndexCandidate, UnusedIndex};
+pub use contradictions::Contradictions;
+pub use validations::{
+    AppliedRules, Issues, ValidationFigures, ValidationJob, ValidationLimits, ValidationProgress, ValidationService,
+    ValidationState,
+};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use eider_domain::Schema;
 use tracing::instrument;
 
+use crate::ports::{DataProfile, ProfileRequest, offered};
 use crate::runtime::timings::{Stage, timed};
-use crate::{DataProfile, Error, ProfileRequest, QueryService, offered};
+use crate::{Error, QueryService};
 
 impl QueryService {
     /// Figures of the values of matching records: one pass over them, and one over each field for its most frequent values,

@@ -22,12 +22,13 @@ pub use figures::ValidationFigures;
 pub use job::{ValidationJob, ValidationProgress, ValidationState};
 
 use self::jobs::Jobs;
-use crate::runtime::blocking;
-use crate::runtime::timings::{Stage, timed};
-use crate::{
-    Clock, CommitReceipt, Error, IdGenerator, KeyId, RuleChecker, Store, StoreError, StoreErrorKind, SuggestionOutcome,
+use crate::Error;
+use crate::ports::{
+    Clock, CommitReceipt, IdGenerator, KeyId, RuleChecker, Store, StoreError, StoreErrorKind, SuggestionOutcome,
     SuggestionRequest, ValidationRequest, offered,
 };
+use crate::runtime::blocking;
+use crate::runtime::timings::{Stage, timed};
 
 /// How long the call that starts a validation waits for its end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ impl Default for ValidationLimits {
     }
 }
 
-/// Issues of the rules at some places: batches with [`crate::issue_columns`].
+/// Issues of the rules at some places: batches with [`crate::ports::issue_columns`].
 pub type Issues = BoxStream<'static, Result<(usize, RecordBatch), StoreError>>;
 
 /// What became of suggestions that were written.

@@ -7,7 +7,7 @@ use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use eider_domain::{Cursor, CursorError, Position, QueryFingerprint, RecordQuery, Schema, SortKey};
 use eider_formats::value_at;
 
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// Tells the records of a scan with positions from the positions behind them, and makes a cursor of each.
 ///

@@ -7,12 +7,13 @@ use eider_domain::{Aggregation, Condition, Filter, Operand, OperandKind, Operato
 use tokio::time::timeout;
 use tracing::instrument;
 
-use crate::records::query::{page_scan, stream_scan};
-use crate::runtime::timings::{Stage, timed};
-use crate::{
-    Access, Error, IndexHint, PageRequest, PageStart, QueryService, ReadPlan, ReadRequest, ScanRequest, Sorting,
-    StoreError, StoreErrorKind, StreamRequest, offered,
+use crate::ports::{
+    Access, IndexHint, ReadPlan, ReadRequest, ScanRequest, Sorting, StoreError, StoreErrorKind, offered,
 };
+use crate::records::query::{page_scan, stream_scan};
+use crate::records::{PageRequest, PageStart, StreamRequest};
+use crate::runtime::timings::{Stage, timed};
+use crate::{Error, QueryService};
 
 /// How long a read may run to be explained.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,9 +13,11 @@ use eider_domain::{Aggregation, Filter, Position, RecordId, RecordQuery, Schema,
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::instrument;
 
+use crate::Error;
+use crate::ports::{RecordStream, ScanRequest, Store, StoreError, StoreErrorKind, StoreMetrics, offered};
+use crate::records::Cursors;
 use crate::records::read_log::ReadLog;
 use crate::runtime::timings::{Stage, timed};
-use crate::{Cursors, Error, RecordStream, ScanRequest, Store, StoreError, StoreErrorKind, StoreMetrics, offered};
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]

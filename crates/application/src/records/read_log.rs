@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use eider_domain::{Field, Filter, Operator, Schema, Timestamp};
 
-use crate::ReadShape;
+use crate::ports::ReadShape;
 
 /// Most shapes that are told apart, of all schemas together.
 const MAX_SHAPES: usize = 1_000;

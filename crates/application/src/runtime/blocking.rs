@@ -2,7 +2,7 @@
 
 use tracing::Span;
 
-use crate::{StoreError, StoreErrorKind};
+use crate::ports::{StoreError, StoreErrorKind};
 
 /// Runs `work` on a blocking thread, inside the caller's span, and waits for it.
 ///

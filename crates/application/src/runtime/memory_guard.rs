@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::{MemoryProbe, MemoryReading};
+use crate::ports::{MemoryProbe, MemoryReading};
 
 /// What memory is set aside in: a mebibyte.
 const UNIT_BYTES: u64 = 1 << 20;
@@ -296,7 +296,7 @@ fn units_of(bytes: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryLimitSource;
+    use crate::ports::MemoryLimitSource;
 
     fn used(percent: u64) -> MemoryReading {
         MemoryReading {

@@ -1,7 +1,10 @@
 //! What every use case runs on: blocking work, time spent, memory, the system.
 
 pub mod blocking;
-pub(crate) mod memory_guard;
+mod memory_guard;
 pub mod recorder;
-pub(crate) mod system;
+mod system;
 pub mod timings;
+
+pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
+pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::Distribution;
+use crate::ports::Distribution;
 
 /// Upper bounds of times, in seconds: from a quarter of a millisecond to a minute.
 pub const SECONDS: &[f64] =

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use eider_domain::{RecordId, Timestamp};
 use uuid::{ContextV7, Uuid};
 
-use crate::{Clock, IdGenerator};
+use crate::ports::{Clock, IdGenerator};
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]

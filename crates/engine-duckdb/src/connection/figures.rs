@@ -1,7 +1,7 @@
 //! Figures of the engine: its connections and its memory.
 
 use duckdb::Connection;
-use eider_application::{Distribution, StoreError};
+use eider_application::ports::{Distribution, StoreError};
 
 use crate::error::store_error;
 

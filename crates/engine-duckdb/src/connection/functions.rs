@@ -15,7 +15,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray
 use arrow_schema::DataType as ArrowType;
 use duckdb::Connection;
 use duckdb::vscalar::{ArrowFunctionSignature, VArrowScalar};
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::{ExactSum, Mended, Rule, mended};
 
 use crate::error::{internal, store_error};

@@ -1,7 +1,7 @@
 //! Connections to an instance that is open.
 
 use duckdb::Connection;
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 
 use crate::connection::settings::CONNECTION_STATEMENTS;
 use crate::error::store_error;

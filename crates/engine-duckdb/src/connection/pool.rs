@@ -9,9 +9,10 @@ use std::time::Instant;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use deadpool::{Runtime, managed::TimeoutType};
 use duckdb::Connection;
-use eider_application::recorder::{Recorder, SECONDS};
-use eider_application::timings::{Stage, timed};
-use eider_application::{StoreError, StoreErrorKind, blocking};
+use eider_application::ports::{StoreError, StoreErrorKind};
+use eider_application::runtime::blocking;
+use eider_application::runtime::recorder::{Recorder, SECONDS};
+use eider_application::runtime::timings::{Stage, timed};
 use tokio::sync::watch;
 
 use crate::connection::figures::ConnectionFigures;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use duckdb::Connection;
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 
 use crate::error::store_error;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use duckdb::Connection;
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_settings::{Period, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

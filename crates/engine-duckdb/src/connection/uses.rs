@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use duckdb::{Connection, InterruptHandle};
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 

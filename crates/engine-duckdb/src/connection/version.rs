@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 
 use crate::error::schema_changed;
 

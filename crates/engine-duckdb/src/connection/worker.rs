@@ -1,7 +1,8 @@
 //! The way from the event loop to the engine: every call takes a connection and a blocking thread.
 
 use duckdb::Connection;
-use eider_application::{StoreError, blocking};
+use eider_application::ports::StoreError;
+use eider_application::runtime::blocking;
 
 use crate::connection::interrupt::{CancelOnDrop, Disarm, cancellation};
 use crate::connection::pool::{self, Pool, PooledConnection};

@@ -15,7 +15,8 @@ use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use async_trait::async_trait;
-use eider_application::{RecordStream, StoreError, StoredIssues, blocking};
+use eider_application::ports::{RecordStream, StoreError, StoredIssues};
+use eider_application::runtime::blocking;
 use futures::{StreamExt, stream};
 
 use crate::error::arrow_error;

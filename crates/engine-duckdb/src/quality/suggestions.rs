@@ -3,7 +3,7 @@
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{StoreError, SuggestionOutcome, SuggestionRequest};
+use eider_application::ports::{StoreError, SuggestionOutcome, SuggestionRequest};
 use eider_domain::{Field, Property, Value, ViolationCode, chains, refusal};
 
 use crate::connection::functions::{CalledRules, UNSETTLED};

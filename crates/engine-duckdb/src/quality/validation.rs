@@ -7,7 +7,7 @@ use std::time::Instant;
 use arrow_array::Array;
 use arrow_schema::SchemaRef;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
+use eider_application::ports::{RuleOutcome, StoreError, StoreErrorKind, Validation, ValidationRequest, issue_columns};
 
 use crate::columns::port_batch;
 use crate::connection::functions::CalledRules;

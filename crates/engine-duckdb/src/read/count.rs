@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use duckdb::{Connection, params_from_iter};
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::Filter;
 
 use crate::connection::pool::Pool;

@@ -3,7 +3,7 @@
 //! The read is run: the engine decides only then whether an index serves it, and which row groups it passes over.
 
 use duckdb::{Connection, params_from_iter};
-use eider_application::{Access, ReadPlan, ReadRequest, Sorting, StoreError};
+use eider_application::ports::{Access, ReadPlan, ReadRequest, Sorting, StoreError};
 use eider_domain::Filter;
 use serde_json::Value as Json;
 

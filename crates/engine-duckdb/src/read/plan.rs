@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use duckdb::Connection;
-use eider_application::{ScanRequest, StoreError};
+use eider_application::ports::{ScanRequest, StoreError};
 
 use crate::relation::Relation;
 use crate::sql::{self, Statement};

@@ -12,7 +12,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{
+use eider_application::ports::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
     StoreError, StoreErrorKind, value_at,
 };

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use duckdb::types::Value;
 use duckdb::{CachedStatement, Connection};
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 
 use crate::error::store_error;
 use crate::sql::Statement;

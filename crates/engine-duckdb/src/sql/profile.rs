@@ -1,6 +1,6 @@
 //! The statements of a profile.
 
-use eider_application::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP};
+use eider_application::ports::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP};
 use eider_domain::{DataType, Field, Filter};
 
 use super::Statement;

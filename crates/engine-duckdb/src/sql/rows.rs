@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
-use eider_application::{StoreError, value_at};
+use eider_application::ports::{StoreError, value_at};
 use eider_domain::{DataType, Value};
 
 use super::Statement;

@@ -1,6 +1,6 @@
 //! Statements that read and delete.
 
-use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
+use eider_application::ports::{POSITION_SEQUENCE, ScanRequest, position_key};
 use eider_domain::{Condition, DataType, Field, Filter, Value};
 use uuid::Uuid;
 

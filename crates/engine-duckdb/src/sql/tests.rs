@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::ScanRequest;
+use eider_application::ports::ScanRequest;
 use eider_domain::{
     Aggregate, Aggregation, ColumnName, Condition, DateUnit, Direction, Filter, Function, GroupKey, Operator, Position,
     RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp,

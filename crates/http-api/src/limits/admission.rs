@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Error, MemoryGuard, MemoryPressure, Reservation, StoreError, StoreErrorKind};
+use eider_application::Error;
+use eider_application::ports::{StoreError, StoreErrorKind};
+use eider_application::runtime::{MemoryGuard, MemoryPressure, Reservation};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use eider_application::{ErrorCode, OffsetPage, PageRequest, PageStart};
+use eider_application::ErrorCode;
+use eider_application::records::{OffsetPage, PageRequest, PageStart};
 use eider_domain::{Projection, RecordQuery, Schema};
 
 use super::{Parameters, filters};

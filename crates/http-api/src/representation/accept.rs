@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
-use eider_application::{BodyFormat, ErrorCode};
+use eider_application::ErrorCode;
+use eider_application::ingest::BodyFormat;
 use serde_json::json;
 
 use crate::error::ApiError;

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use async_stream::stream;
 use bytes::{Buf, Bytes};
-use eider_application::{BodyError, blocking};
+use eider_application::ingest::BodyError;
+use eider_application::runtime::blocking;
 use flate2::write::MultiGzDecoder;
 use futures::{Stream, StreamExt};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};

@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use bytes::Bytes;
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_formats::RecordWriter;
 use serde_json::Value as Json;
 

@@ -7,7 +7,8 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest};
-use eider_application::{ErrorCode, Principal};
+use eider_application::ErrorCode;
+use eider_application::access::Principal;
 use eider_domain::{SchemaName, Verb};
 use serde::Deserialize;
 

@@ -2,7 +2,8 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{EntityTag, HeaderName, IF_MATCH, IF_NONE_MATCH, from_comma_delimited};
-use eider_application::{ErrorCode, Preconditions, Tags};
+use eider_application::ErrorCode;
+use eider_application::records::{Preconditions, Tags};
 
 use crate::error::ApiError;
 use crate::representation::inflate::Compression;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use eider_application::BodyError;
+use eider_application::ingest::BodyError;
 use eider_domain::{Aggregation, RecordQuery, Schema};
 use futures::{StreamExt, stream};
 use serde_json::Value as Json;

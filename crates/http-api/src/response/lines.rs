@@ -3,7 +3,10 @@
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use eider_application::{BodyFormat, Error, StoreError, blocking};
+use eider_application::Error;
+use eider_application::ingest::BodyFormat;
+use eider_application::ports::StoreError;
+use eider_application::runtime::blocking;
 use futures::{Stream, TryStreamExt, stream};
 
 use crate::error::ApiError;

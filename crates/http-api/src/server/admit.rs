@@ -5,7 +5,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
-use eider_application::{ErrorCode, Principal, Unauthorized};
+use eider_application::ErrorCode;
+use eider_application::access::{Principal, Unauthorized};
 use tracing::Span;
 
 use super::site;

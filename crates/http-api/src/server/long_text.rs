@@ -7,8 +7,9 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, H
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::timings::{Stage, timed};
-use eider_application::{StoreError, blocking};
+use eider_application::ports::StoreError;
+use eider_application::runtime::blocking;
+use eider_application::runtime::timings::{Stage, timed};
 
 use crate::error::ApiError;
 use crate::representation::accept;

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
-use eider_application::timings::{Timings, measured};
+use eider_application::runtime::timings::{Timings, measured};
 use tracing::{Instrument, Span, field};
 
 use crate::error::ApiError;

@@ -4,7 +4,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use eider_application::MemoryPressure;
+use eider_application::runtime::MemoryPressure;
 
 use crate::limits::admission::memory_is_short;
 use crate::state::ApiState;

@@ -10,7 +10,8 @@ mod validations;
 
 use std::fmt;
 
-use eider_application::{MemoryGuard, QueryService, ValidationService};
+use eider_application::runtime::MemoryGuard;
+use eider_application::{QueryService, ValidationService};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeMetric, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest};
-use eider_application::timings::Timings;
+use eider_application::runtime::timings::Timings;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::telemetry::shape::Shape;

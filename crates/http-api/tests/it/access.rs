@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use eider_application::{ApiKey, Clock};
+use eider_application::access::ApiKey;
+use eider_application::ports::Clock;
 use eider_domain::{Grant, SchemaPattern};
 use eider_http_api::HttpSettings;
 use eider_testkit::MemoryReports;
@@ -257,7 +258,10 @@ async fn idempotency_keys_belong_to_the_key_that_sent_them() {
 
 #[tokio::test]
 async fn a_report_of_failures_is_read_by_who_made_the_call() {
-    let limits = eider_application::IngestLimits { max_failures: 1, ..eider_application::IngestLimits::default() };
+    let limits = eider_application::ingest::IngestLimits {
+        max_failures: 1,
+        ..eider_application::ingest::IngestLimits::default()
+    };
     let app = TestApp::start_over(HttpSettings::default(), limits, MemoryReports::default());
     app.create_flights().await;
     let bad: Json = json!([{"carrier": "UAL"}, {"carrier": "DAL"}]);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use eider_application::{IngestLimits, StoreError, StoreErrorKind};
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_http_api::HttpSettings;
 use eider_testkit::Operation;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH};

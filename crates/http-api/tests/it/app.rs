@@ -3,10 +3,12 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use eider_application::{
-    BackupService, IngestLimits, KeyRing, MemoryGuard, MemoryGuardSettings, QueryService, RecordService, SchemaService,
-    Store, ValidationLimits, ValidationService,
-};
+use eider_application::access::KeyRing;
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::Store;
+use eider_application::quality::ValidationLimits;
+use eider_application::runtime::{MemoryGuard, MemoryGuardSettings};
+use eider_application::{BackupService, QueryService, RecordService, SchemaService, ValidationService};
 use eider_http_api::{DroppedLines, HttpServer, HttpSettings, Services};
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds};
 use futures::StreamExt;

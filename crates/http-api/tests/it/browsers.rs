@@ -1,6 +1,6 @@
 //! What browsers are told: CORS, and the headers of every answer.
 
-use eider_application::IngestLimits;
+use eider_application::ingest::IngestLimits;
 use eider_http_api::HttpSettings;
 use serde_json::json;
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use eider_application::{IngestLimits, StoreError};
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::StoreError;
 use eider_http_api::HttpSettings;
 use eider_testkit::Operation;
 use serde_json::json;

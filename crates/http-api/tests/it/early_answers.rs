@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::IngestLimits;
+use eider_application::ingest::IngestLimits;
 use eider_http_api::HttpSettings;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

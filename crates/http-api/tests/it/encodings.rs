@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
-use eider_application::BodyFormat;
+use eider_application::ingest::BodyFormat;
 use eider_domain::Schema;
 use eider_testkit::{batch, schema};
 use insta::assert_snapshot;

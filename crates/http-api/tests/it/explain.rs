@@ -1,6 +1,6 @@
 //! `explain=true` instead of an answer.
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_testkit::Operation;
 use serde_json::{Value as Json, json};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
-use eider_application::IngestLimits;
+use eider_application::ingest::IngestLimits;
 use eider_http_api::HttpSettings;
 use flate2::Compression;
 use flate2::write::GzEncoder;

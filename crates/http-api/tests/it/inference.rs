@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use eider_application::{
-    BodyFormat, BulkOptions, BulkOutcome, InferenceOptions, IngestLimits, RecordService, SchemaService,
-};
+use eider_application::infer::InferenceOptions;
+use eider_application::ingest::{BodyFormat, BulkOptions, BulkOutcome, IngestLimits};
+use eider_application::{RecordService, SchemaService};
 use eider_domain::{RECORD_FIELD_COUNT, Schema};
 use eider_http_api::HttpSettings;
 use eider_testkit::{FixedClock, MemoryReports, MemoryStore, SequentialIds, created_at, strategies};

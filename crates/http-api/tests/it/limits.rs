@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::IngestLimits;
+use eider_application::ingest::IngestLimits;
 use eider_http_api::HttpSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -71,9 +71,9 @@ async fn nothing_is_counted_unless_a_rate_is_set() {
 async fn many_wrong_keys_are_not_looked_at_and_right_ones_are() {
     let app = TestApp::start();
     let grant = eider_domain::Grant::everything;
-    let entropy = [7; eider_application::ApiKey::ENTROPY_BYTES];
+    let entropy = [7; eider_application::access::ApiKey::ENTROPY_BYTES];
     let now = eider_domain::Timestamp::from_micros(0);
-    let (key, text) = eider_application::ApiKey::issue("test".to_owned(), grant(), &entropy, now, None);
+    let (key, text) = eider_application::access::ApiKey::issue("test".to_owned(), grant(), &entropy, now, None);
     app.keys.replace(vec![key]);
     let with = async |key: &str| app.send(app.request("GET", "/api/v1/schemas").bearer_auth(key)).await;
     assert_eq!(with(&text).await.status, 200);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use eider_application::{IngestLimits, MemoryLimitSource, MemoryPressure, MemoryReading};
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::{MemoryLimitSource, MemoryReading};
+use eider_application::runtime::MemoryPressure;
 use eider_http_api::HttpSettings;
 use serde_json::json;
 

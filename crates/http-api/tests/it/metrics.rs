@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use eider_application::{ErrorCode, IngestLimits, StoreError, StoreErrorKind};
+use eider_application::ErrorCode;
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_http_api::HttpSettings;
 use eider_testkit::Operation;
 use reqwest::header::ACCEPT;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use eider_application::{BodyFormat, IngestLimits};
+use eider_application::ingest::{BodyFormat, IngestLimits};
 use eider_http_api::HttpSettings;
 use parquet::arrow::ArrowWriter;
 use reqwest::header::CONTENT_TYPE;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eider_application::{ErrorCode, IngestLimits};
+use eider_application::ErrorCode;
+use eider_application::ingest::IngestLimits;
 use eider_http_api::HttpSettings;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::CONTENT_TYPE;

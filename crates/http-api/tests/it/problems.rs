@@ -27,8 +27,10 @@ async fn the_server_says_whether_it_lives_and_whether_it_is_ready() {
     let app = TestApp::start();
     assert_eq!(app.get("/health/live").await.json(), json!({"status": "live"}));
     assert_eq!(app.get("/health/ready").await.json(), json!({"status": "ready"}));
-    app.store
-        .fail_next(eider_testkit::Operation::Check, eider_application::StoreError::unavailable("pool", "none free"));
+    app.store.fail_next(
+        eider_testkit::Operation::Check,
+        eider_application::ports::StoreError::unavailable("pool", "none free"),
+    );
     assert_eq!(app.get("/health/ready").await.problem(), (503, "overloaded".to_owned()));
 }
 

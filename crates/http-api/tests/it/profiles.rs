@@ -1,6 +1,6 @@
 //! `GET /schemas/{schema}/profile`.
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_testkit::Operation;
 use reqwest::header::IF_NONE_MATCH;
 use serde_json::{Value as Json, json};

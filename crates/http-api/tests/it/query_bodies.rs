@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use eider_application::{IngestLimits, StoreError, StoreErrorKind};
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_http_api::HttpSettings;
 use eider_testkit::Operation;
 use serde_json::{Value as Json, json};

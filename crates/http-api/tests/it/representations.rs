@@ -4,7 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eider_application::{BodyFormat, StoreError, StoreErrorKind};
+use eider_application::ingest::BodyFormat;
+use eider_application::ports::{StoreError, StoreErrorKind};
 use flate2::write::GzDecoder;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use serde_json::{Value as Json, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use reqwest::header::ACCEPT;
 use serde_json::{Value as Json, json};
 

@@ -1,6 +1,7 @@
 //! `/schemas`.
 
-use eider_application::{IngestLimits, StoreError};
+use eider_application::ingest::IngestLimits;
+use eider_application::ports::StoreError;
 use eider_http_api::HttpSettings;
 use eider_testkit::{MemoryReports, MemoryStore, Operation};
 use serde_json::{Value as Json, json};

@@ -1,6 +1,6 @@
 //! Streams.
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_testkit::Operation;
 use reqwest::header::ACCEPT;
 use serde_json::{Value as Json, json};

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eider_application::IngestLimits;
+use eider_application::ingest::IngestLimits;
 use eider_http_api::{HttpSettings, TlsFiles};
 use rcgen::CertifiedKey;
 use rustls::crypto::ring;

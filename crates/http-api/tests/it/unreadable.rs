@@ -120,7 +120,7 @@ async fn chunks_that_cannot_be_told_apart_get_one_answer_and_the_connection_ends
 #[tokio::test]
 async fn a_head_that_does_not_end_in_time_is_a_problem() {
     let settings = HttpSettings { header_timeout: Duration::from_millis(200), ..HttpSettings::default() };
-    let app = TestApp::start_with(settings, eider_application::IngestLimits::default());
+    let app = TestApp::start_with(settings, eider_application::ingest::IngestLimits::default());
     let (status, problem) = problem(&exchange(&app, b"GET / HTTP/1.1\r\nHos").await);
     assert_eq!((status, problem["code"].as_str().unwrap()), (408, "request_timeout"));
 }

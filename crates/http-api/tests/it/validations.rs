@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_testkit::Operation;
 use serde_json::{Value as Json, json};
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use eider_application::{BackupReceipt, BackupService, DigestFile, SystemClock, UuidV7Generator, blocking};
+use eider_application::BackupService;
+use eider_application::backup::BackupReceipt;
+use eider_application::runtime::{DigestFile, SystemClock, UuidV7Generator, blocking};
 use reqwest::{Client, Response};
 use serde::{Deserialize, Serialize};
 

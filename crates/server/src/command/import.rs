@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use eider_application::{
-    BYTE_ORDER_MARK, BodyFormat, Choice, InferenceOptions, IngestLimits, Proposal, blocking, body_of, infer_schema,
-};
+use eider_application::infer::{Choice, InferenceOptions, Proposal};
+use eider_application::ingest::{BYTE_ORDER_MARK, BodyFormat, IngestLimits, body_of, infer_schema};
+use eider_application::runtime::blocking;
 use eider_domain::SchemaName;
 use eider_http_api::inflated;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};

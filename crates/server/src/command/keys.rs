@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use eider_application::{ApiKey, Clock, KeyFile, KeyId, SystemClock};
+use eider_application::access::ApiKey;
+use eider_application::ports::{Clock, KeyId};
+use eider_application::runtime::{KeyFile, SystemClock};
 use eider_domain::{Grant, SchemaPattern, Timestamp, temporal};
 use humantime_serde::re::humantime;
 use rand::TryRng;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use eider_application::{Clock, DigestFile, SystemClock};
+use eider_application::ports::Clock;
+use eider_application::runtime::{DigestFile, SystemClock};
 
 use super::backup::{MANIFEST, Manifest};
 use super::files::{claim, remove_cut_off, sync_directory};

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use bytesize::ByteSize;
-use eider_application::{IngestLimits, MemoryGuardSettings, ValidationLimits};
+use eider_application::ingest::IngestLimits;
+use eider_application::quality::ValidationLimits;
+use eider_application::runtime::MemoryGuardSettings;
 use eider_domain::MAX_JSON_DEPTH;
 use eider_http_api::{HttpSettings, TlsFiles};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use eider_application::MemoryGuard;
+use eider_application::runtime::MemoryGuard;
 use eider_http_api::LiveSettings;
 
 use crate::settings::reference::REFERENCE;

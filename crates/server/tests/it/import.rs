@@ -21,7 +21,7 @@ async fn import(server: &Server, arguments: &[&str], input: Option<&Path>) -> (O
 
 /// Runs a command to its end; its exit code, and what it wrote.
 async fn outcome(mut command: Command) -> (Option<i32>, String) {
-    let output = eider_application::blocking::run(move || command.output().unwrap()).await.unwrap();
+    let output = eider_application::runtime::blocking::run(move || command.output().unwrap()).await.unwrap();
     let Output { status, stdout, stderr } = output;
     (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
 }

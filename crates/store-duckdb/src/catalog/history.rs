@@ -9,7 +9,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::{Schema, Timestamp};
 use eider_engine_duckdb::error::{internal, store_error};
 use eider_engine_duckdb::{Connection, params};

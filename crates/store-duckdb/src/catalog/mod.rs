@@ -5,7 +5,7 @@ pub(crate) mod history;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use eider_application::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
+use eider_application::ports::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::Distribution;
+use eider_application::ports::Distribution;
 use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemory};
 
 /// Figures of a store for those who operate it; `None` for what it does not have.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_engine_duckdb::connection::functions;
 use eider_engine_duckdb::connection::release;
 use eider_engine_duckdb::error::store_error;

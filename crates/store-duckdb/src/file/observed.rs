@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::connection::figures::EngineMemory;
 

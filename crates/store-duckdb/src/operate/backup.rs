@@ -9,7 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eider_application::{Backup, BackupPieces, StoreError, StoreErrorKind, blocking};
+use eider_application::ports::{Backup, BackupPieces, StoreError, StoreErrorKind};
+use eider_application::runtime::blocking;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 

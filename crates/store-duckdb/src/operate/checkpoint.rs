@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::error::store_error;
 

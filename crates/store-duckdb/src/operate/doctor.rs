@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_domain::DEFAULT_JSON_DEPTH;
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::store_error;

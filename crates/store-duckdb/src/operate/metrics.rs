@@ -2,7 +2,7 @@
 
 use eider_application::MetricUnit::{Bytes, Seconds};
 use eider_application::MetricValue::{Counter, Gauge, Histogram, LastTime};
-use eider_application::{Distribution, Metric, StoreMetrics};
+use eider_application::ports::{Distribution, Metric, StoreMetrics};
 use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemory};
 
 use crate::file::figures::{

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use eider_application::blocking;
+use eider_application::runtime::blocking;
 
 use crate::file::observed::observe;
 use crate::table::Shared;

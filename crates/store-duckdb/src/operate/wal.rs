@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 
 pub(crate) use self::kept::copies;
 use crate::file::disk::log_path;

@@ -3,7 +3,9 @@
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::{Access, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, ScanRequest, StoreError};
+use eider_application::ports::{
+    Access, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, ScanRequest, StoreError,
+};
 use eider_domain::{Aggregate, Aggregation, ColumnName, Condition, Field, Function, Operator};
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::read::{self, count_now};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::connection::worker;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{ScanRequest, StoreError};
+use eider_application::ports::{ScanRequest, StoreError};
 use eider_engine_duckdb::read::{Plan, Planner};
 use eider_engine_duckdb::sql;
 use eider_engine_duckdb::{Connection, Relation};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eider_application::{IdentityStatistics, SchemaStatistics, StoreError, StoreErrorKind};
+use eider_application::ports::{IdentityStatistics, SchemaStatistics, StoreError, StoreErrorKind};
 use eider_domain::{Filter, Index, Schema};
 use eider_engine_duckdb::error::{internal, store_error};
 use eider_engine_duckdb::ident;

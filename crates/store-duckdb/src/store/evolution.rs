@@ -7,9 +7,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use eider_application::{
-    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
+use eider_application::ports::{
+    CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
 };
+use eider_application::quality::Contradictions;
+use eider_application::quality::Contradictions;
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::columns::{port_batch, scan_schema};

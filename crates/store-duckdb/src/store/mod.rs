@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use eider_application::{
+use eider_application::ports::{
     Aggregator, BackupMethod, BackupSource, Durability, EvolutionOutcome, EvolutionRequest, Explainer,
     IdempotencyRecords, Indexes, Profiler, Reads, RuleChecker, SchemaCatalog, SchemaEvolution, SchemaVersion, Store,
-    StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics, Writers, blocking,
+    StoreCapabilities, StoreError, StoreErrorKind, StoreMetrics, Writers,
 };
+use eider_application::runtime::blocking;
 use eider_domain::{Schema, SchemaName};
 use eider_engine_duckdb::connection::instance::connect;
 use eider_engine_duckdb::connection::pool;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use eider_application::{
+use eider_application::ports::{
     Backup, BackupPieces, BackupSource, BatchWriter, Change, ChangeOutcome, CommitLog, CommitReceipt, DeleteOutcome,
     IdempotencyRecord, IdempotencyRecords, RecordWriter, RuleChecker, StoreError, StoreErrorKind, SuggestionOutcome,
     SuggestionRequest, Validation, ValidationRequest, WriteRequest,

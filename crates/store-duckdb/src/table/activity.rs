@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use eider_application::recorder::{Recorder, SECONDS};
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
+use eider_application::runtime::recorder::{Recorder, SECONDS};
 
 use crate::file::figures::CheckpointFigures;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use eider_application::{Change, ChangeOutcome, StoreError, StoreErrorKind};
+use eider_application::ports::{Change, ChangeOutcome, StoreError, StoreErrorKind};
 use eider_engine_duckdb::error::schema_removed;
 use tokio::sync::{mpsc, oneshot};
 

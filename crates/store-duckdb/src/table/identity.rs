@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::{Field, Schema, SystemField};
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::store_error;

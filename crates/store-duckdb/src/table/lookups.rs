@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use eider_application::{ScanRequest, StoreError};
+use eider_application::ports::{ScanRequest, StoreError};
 use eider_domain::{Condition, Operator, Property};
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::sql::prepared::Prepared;

@@ -15,7 +15,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use eider_application::{CommitReceipt, StoreError, StoreErrorKind};
+use eider_application::ports::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
 use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::connection::pool::{self, Pool};

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering as Relaxing};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
-use eider_application::{ScanRequest, StoreError};
+use eider_application::ports::{ScanRequest, StoreError};
 use eider_domain::{DataType, Direction, Field, Filter, Operand, Operator, SortKey, Value};
 use eider_engine_duckdb::columns::scan_schema;
 use eider_engine_duckdb::sql::rows;

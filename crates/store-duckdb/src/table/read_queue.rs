@@ -1,7 +1,7 @@
 //! The queue of reads of single records of a schema.
 
 use arrow_array::RecordBatch;
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_domain::RecordId;
 use eider_engine_duckdb::error::schema_removed;
 use tokio::sync::{mpsc, oneshot};

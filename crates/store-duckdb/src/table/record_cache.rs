@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_row::{RowConverter, SortField};
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::Schema;
 use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::error::arrow_error;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use eider_application::recorder::{NUMBERS, Recorder, SECONDS};
+use eider_application::runtime::recorder::{NUMBERS, Recorder, SECONDS};
 
 use crate::file::figures::{CommitFigures, EvolutionFigures};
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
-use eider_application::{
+use eider_application::ports::{
     Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
 };
 use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};

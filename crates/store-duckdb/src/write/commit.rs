@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_select::filter::filter_record_batch;
-use eider_application::{
+use eider_application::ports::{
     AnswerToKeep, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, WriteReceipt, WriteRequest,
 };
 use eider_domain::{RecordId, SystemField};

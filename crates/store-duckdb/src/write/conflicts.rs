@@ -7,7 +7,8 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use eider_application::{ConflictingKey, Conflicts, KeyConflict, StoreError, blocking};
+use eider_application::ports::{ConflictingKey, Conflicts, KeyConflict, StoreError};
+use eider_application::runtime::blocking;
 use eider_domain::Field;
 use eider_engine_duckdb::error::internal;
 use futures::{StreamExt, stream};

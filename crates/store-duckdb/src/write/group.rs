@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use eider_application::{Change, ChangeOutcome, StoreError};
+use eider_application::ports::{Change, ChangeOutcome, StoreError};
 use eider_domain::Schema;
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::connection::pool;

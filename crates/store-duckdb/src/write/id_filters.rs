@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use eider_application::StoreErrorKind;
+use eider_application::ports::StoreErrorKind;
 use eider_domain::Schema;
 use eider_engine_duckdb::connection::worker;
 use tokio::sync::mpsc;

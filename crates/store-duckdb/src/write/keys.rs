@@ -13,7 +13,7 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use arrow_select::nullif::nullif;
-use eider_application::{ConflictingKey, IdOrigin, OnConflict, SharedKey, StoreError};
+use eider_application::ports::{ConflictingKey, IdOrigin, OnConflict, SharedKey, StoreError};
 use eider_domain::{Field, Schema, SystemField};
 use eider_engine_duckdb::columns::{engine_array, engine_field, ids_of};
 use eider_engine_duckdb::error::{arrow_error, internal, store_error};
@@ -168,7 +168,7 @@ fn given_ids<'b>(batch: &'b RecordBatch, origin: &'b IdOrigin) -> impl Iterator<
 
 /// Decides on every row of a write by its keys, and leaves in `conflicts` why rows are refused, ordered by row.
 ///
-/// Rows are judged one after the other, as [`eider_application::BatchWriter::commit`] says; nulls do not conflict. Rows that
+/// Rows are judged one after the other, as [`eider_application::ports::BatchWriter::commit`] says; nulls do not conflict. Rows that
 /// replace leave their targets in a temporary table until [`clear`].
 pub(crate) fn judge(
     connection: &Connection,

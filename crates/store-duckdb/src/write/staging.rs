@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::SchemaRef;
-use eider_application::{IdOrigin, StoreError};
+use eider_application::ports::{IdOrigin, StoreError};
 use eider_engine_duckdb::error::arrow_error;
 
 /// The batches of one write, in the order in which they were appended.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use eider_application::{CommitReceipt, StoreError, SuggestionOutcome, SuggestionRequest};
+use eider_application::ports::{CommitReceipt, StoreError, SuggestionOutcome, SuggestionRequest};
 use eider_domain::Schema;
 use eider_engine_duckdb::connection::worker::{self, Decision, transaction};
 use eider_engine_duckdb::error::store_error;

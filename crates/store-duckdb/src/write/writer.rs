@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{
-    BatchWriter, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteRequest, blocking,
+use eider_application::ports::{
+    BatchWriter, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteRequest,
 };
 use eider_engine_duckdb::connection::version::TableVersion;
 use eider_engine_duckdb::connection::worker;
@@ -97,7 +97,7 @@ fn lost() -> StoreError {
 mod tests {
     use std::time::Duration;
 
-    use eider_application::{RecordWriter, SchemaCatalog};
+    use eider_application::ports::{RecordWriter, SchemaCatalog};
     use eider_testkit::{batch, schema};
     use serde_json::json;
     use tokio::time::timeout;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use eider_application::{
+use eider_application::ports::{
     Backup, BackupSource, CommitLog, RecordReader, RecordWriter, ScanRequest, StoreError, StoreErrorKind,
 };
 use eider_domain::{Filter, RecordQuery};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use eider_application::{
+use eider_application::ports::{
     EvolutionOutcome, EvolutionRequest, RecordReader, RecordStream, RecordWriter, ScanRequest, SchemaCatalog,
     SchemaEvolution, StoreErrorKind,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::Store;
+use eider_application::ports::Store;
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
 use eider_testkit::{Fixture, store_contract};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::{RecordReader, RecordWriter, ScanRequest, SchemaCatalog, StoreError, StoreErrorKind};
+use eider_application::ports::{RecordReader, RecordWriter, ScanRequest, SchemaCatalog, StoreError, StoreErrorKind};
 use eider_domain::{RecordQuery, SchemaName};
 use eider_store_duckdb::{DuckDbStore, Finding, StoreSettings, Thoroughness, examine};
 use eider_testkit::{condition, projection};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eider_application::SchemaCatalog;
+use eider_application::ports::SchemaCatalog;
 use eider_engine_duckdb::Connection;
 use eider_store_duckdb::{DuckDbStore, Finding, StoreSettings, Thoroughness, examine};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::{IdOrigin, RecordWriter};
+use eider_application::ports::{IdOrigin, RecordWriter};
 use eider_domain::Filter;
 use eider_store_duckdb::StoreSettings;
 
@@ -16,7 +16,7 @@ async fn figures_say_what_was_written_and_what_it_takes() {
         numbers_store(StoreSettings { checkpoint_after_idle: Duration::from_hours(1), ..limits }).await;
     write_numbers(&store, &schema, 0..1_000, 10).await;
     let record = eider_testkit::batch(&schema, serde_json::json!([{"n": 1, "m": 2, "text": ""}]));
-    let change = eider_application::Change::Create { record, ids: IdOrigin::Generated, answer: None };
+    let change = eider_application::ports::Change::Create { record, ids: IdOrigin::Generated, answer: None };
     store.change(&schema, change).await.unwrap();
     store.delete(&schema, &Filter::everything(), 2_000).await.unwrap();
     let commits = store.figures().commits.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use eider_application::{
+use eider_application::ports::{
     CommitOutcome, CommitTerms, IdOrigin, RecordWriter, SchemaCatalog, WriteReceipt, WriteRequest,
 };
 use eider_domain::Schema;

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{Change, ChangeOutcome, IdOrigin, RecordReader, RecordWriter, StoreErrorKind};
+use eider_application::ports::{Change, ChangeOutcome, IdOrigin, RecordReader, RecordWriter, StoreErrorKind};
 use eider_domain::{Filter, Schema};
 use eider_store_duckdb::{DuckDbStore, GroupSettings, StoreSettings};
 use futures::future::join_all;
@@ -22,7 +22,7 @@ async fn create_at_once(
     store: &DuckDbStore,
     schema: &Arc<Schema>,
     count: u32,
-) -> Vec<Result<ChangeOutcome, eider_application::StoreError>> {
+) -> Vec<Result<ChangeOutcome, eider_application::ports::StoreError>> {
     join_all((0..count).map(|n| store.change(schema, creation(schema, n)))).await
 }
 

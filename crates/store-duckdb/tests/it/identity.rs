@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eider_application::{
+use eider_application::ports::{
     Change, ChangeOutcome, CommitOutcome, CommitTerms, IdOrigin, OnConflict, RecordReader, RecordWriter, SchemaCatalog,
     WriteRequest,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::{RecordReader, RecordWriter, ScanRequest, SchemaCatalog, StoreErrorKind};
+use eider_application::ports::{RecordReader, RecordWriter, ScanRequest, SchemaCatalog, StoreErrorKind};
 use eider_domain::{Filter, RecordQuery, Schema};
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
 use eider_testkit::{all_of, condition, projection};

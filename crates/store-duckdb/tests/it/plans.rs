@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use eider_application::{Access, Explainer, IndexHint, ReadPlan, ReadRequest, RecordReader, ScanRequest, Sorting};
+use eider_application::ports::{
+    Access, Explainer, IndexHint, ReadPlan, ReadRequest, RecordReader, ScanRequest, Sorting,
+};
 use eider_domain::{Filter, Position, RecordQuery, Schema};
 use eider_store_duckdb::DuckDbStore;
 use eider_testkit::contract::collect;

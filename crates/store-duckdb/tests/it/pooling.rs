@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eider_application::{RecordReader, ScanRequest, Store, StoreErrorKind};
+use eider_application::ports::{RecordReader, ScanRequest, Store, StoreErrorKind};
 use eider_domain::{Filter, RecordQuery};
 use eider_store_duckdb::{DuckDbStore, PoolSettings, StoreSettings};
 use futures::StreamExt;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{Figure, PROFILE_COUNTED_VALUES, ProfileRequest, Profiler, RecordReader, SchemaCatalog};
+use eider_application::ports::{Figure, PROFILE_COUNTED_VALUES, ProfileRequest, Profiler, RecordReader, SchemaCatalog};
 use eider_domain::{Field, Filter, Schema, Value};
 use eider_store_duckdb::DuckDbStore;
 use eider_testkit::Fixture;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{RecordReader, ScanRequest};
+use eider_application::ports::{RecordReader, ScanRequest};
 use eider_domain::{Filter, RecordQuery, Schema};
 use eider_store_duckdb::{DuckDbStore, RangeStatus};
 use eider_testkit::contract::collect;

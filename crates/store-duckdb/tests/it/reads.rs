@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::{RecordReader, RecordWriter, ScanRequest, StoreErrorKind};
+use eider_application::ports::{RecordReader, RecordWriter, ScanRequest, StoreErrorKind};
 use eider_domain::{Filter, RecordId, RecordQuery, Schema};
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
 use eider_testkit::contract::collect;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{Figure, ProfileRequest, StoreErrorKind};
+use eider_application::ports::{Figure, ProfileRequest, StoreErrorKind};
 use eider_domain::{Aggregation, Condition, DataType, Direction, ExactSum, Filter, Operator, Schema, SortKey, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;

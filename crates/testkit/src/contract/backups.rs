@@ -1,6 +1,6 @@
 //! Copies of everything.
 
-use eider_application::StoreErrorKind;
+use eider_application::ports::StoreErrorKind;
 use futures::TryStreamExt;
 use serde_json::json;
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use eider_application::{
-    Access, BackupMethod, Durability, Error, Indexes, ReadRequest, ReadShape, ScanRequest, SchemaService,
-};
+use eider_application::ports::{Access, BackupMethod, Durability, Indexes, ReadRequest, ReadShape, ScanRequest};
+use eider_application::{Error, SchemaService};
 use eider_domain::{Operator, RecordQuery, ViolationCode};
 use serde_json::json;
 
@@ -40,7 +39,8 @@ pub async fn unique_keys_are_kept_or_refused(fixture: Fixture) {
             assert_eq!(fixture.refused(&schema, json!([{"a": 2, "b": 2}])).await.len(), 1);
         }
         (false, Err(Error::SchemaInvalid(violations))) => {
-            let named: Vec<_> = violations.iter().map(|violation| (violation.pointer.as_str(), violation.code)).collect();
+            let named: Vec<_> =
+                violations.iter().map(|violation| (violation.pointer.as_str(), violation.code)).collect();
             let pointers = ["/properties/1/is_unique", "/unique/0", "/unique/1"];
             assert_eq!(named, pointers.map(|pointer| (pointer, ViolationCode::UnsupportedKey)));
             assert!(fixture.store.list().await.expect("a list").is_empty());

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use eider_application::{CommitTerms, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
+use eider_application::ports::{CommitTerms, ScanRequest, StoreError, StoreErrorKind, WriteRequest};
 use eider_domain::{Filter, Index, RecordQuery, Schema, SchemaName, Timestamp};
 use serde_json::{Value as Json, json};
 

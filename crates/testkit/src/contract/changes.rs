@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use eider_application::{Change, ChangeOutcome, DeleteOutcome, IdOrigin, StoreErrorKind};
+use eider_application::ports::{Change, ChangeOutcome, DeleteOutcome, IdOrigin, StoreErrorKind};
 use eider_domain::{Filter, RecordId, Schema, Version};
 use futures::future::join_all;
 use serde_json::{Value as Json, json};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, CommitTerms, IdOrigin, ScanRequest, StoreErrorKind, WriteRequest};
+use eider_application::ports::{CommitOutcome, CommitTerms, IdOrigin, ScanRequest, StoreErrorKind, WriteRequest};
 use eider_domain::{RecordQuery, Schema};
 use futures::future::join_all;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{CommitOutcome, ConflictingKey, KeyConflict};
+use eider_application::ports::{CommitOutcome, ConflictingKey, KeyConflict};
 use eider_domain::Schema;
 use serde_json::{Value as Json, json};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eider_application::Cursors;
+use eider_application::records::Cursors;
 use eider_domain::{Cursor, Position, RecordQuery, Schema, Value};
 use proptest::collection::vec;
 use proptest::test_runner::{TestCaseError, TestCaseResult};

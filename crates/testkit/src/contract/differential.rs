@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_application::{
-    CommitOutcome, CommitTerms, OnConflict, PageRequest, PageStart, QueryService, ScanRequest, WriteRequest,
-};
+use eider_application::QueryService;
+use eider_application::ports::{CommitOutcome, CommitTerms, OnConflict, ScanRequest, WriteRequest};
+use eider_application::records::{PageRequest, PageStart};
 use eider_domain::{Field, Filter, Projection, RecordQuery, Schema, SchemaDefinition, listed};
 use proptest::collection::vec;
 use proptest::prelude::*;

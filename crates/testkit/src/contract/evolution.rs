@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use eider_application::{
+use eider_application::ports::{
     Change, CommitOutcome, CommitTerms, Contradiction, EvolutionOutcome, EvolutionRequest, IdOrigin, ScanRequest,
     StoreError, StoreErrorKind, WriteRequest,
 };

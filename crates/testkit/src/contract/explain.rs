@@ -1,6 +1,6 @@
 //! What reads cost, and what indexes would do for them.
 
-use eider_application::{ReadRequest, ScanRequest, Sorting, StoreErrorKind};
+use eider_application::ports::{ReadRequest, ScanRequest, Sorting, StoreErrorKind};
 use eider_domain::{Field, Filter, Position, RecordQuery, Value};
 use serde_json::json;
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
-use eider_application::{
+use eider_application::ports::{
     Aggregator, BackupSource, CommitOutcome, CommitReceipt, CommitTerms, DeleteOutcome, EndedWrite, Explainer,
     IdempotencyRecords, KeyConflict, Profiler, RecordStream, RuleChecker, ScanRequest, SchemaEvolution, Store,
     StoreError, WriteReceipt, WriteRequest,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use eider_application::{
+use eider_application::ports::{
     AnswerDraft, AnswerToKeep, Change, ChangeOutcome, CommitTerms, DraftFailures, IdOrigin, RowLines, WriteRequest,
 };
 use eider_domain::{Schema, Timestamp};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
-use eider_application::{CommitTerms, Cursors, OnConflict, POSITION_SEQUENCE, ScanRequest, WriteRequest, position_key};
+use eider_application::ports::{CommitTerms, OnConflict, POSITION_SEQUENCE, ScanRequest, WriteRequest, position_key};
+use eider_application::records::Cursors;
 use eider_domain::{Position, RecordQuery, Schema, SortKey, Value};
 use serde_json::{Value as Json, json};
 

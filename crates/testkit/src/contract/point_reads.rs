@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use eider_application::{Change, ChangeOutcome, CommitTerms, OnConflict, StoreErrorKind, WriteReceipt, WriteRequest};
+use eider_application::ports::{
+    Change, ChangeOutcome, CommitTerms, OnConflict, StoreErrorKind, WriteReceipt, WriteRequest,
+};
 use eider_domain::{RecordId, Schema, Version};
 use futures::future::join_all;
 use serde_json::{Value as Json, json};

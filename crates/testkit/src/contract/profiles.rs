@@ -4,7 +4,7 @@ use std::slice;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_application::{
+use eider_application::ports::{
     CommitOutcome, CommitTerms, DataProfile, FieldProfile, Figure, OnConflict, PROFILE_TEXT_CHARS, ProfileRequest,
     WriteRequest,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{
+use eider_application::ports::{
     RuleOutcome, StoreErrorKind, SuggestionOutcome, SuggestionRequest, Validation, ValidationRequest,
 };
 use eider_domain::{Field, Filter, RecordId, Rule, RuleSet, Schema, Timestamp, ViolationCode};

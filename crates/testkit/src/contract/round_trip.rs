@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use eider_application::ScanRequest;
+use eider_application::ports::ScanRequest;
 use eider_domain::{RecordId, RecordQuery, Schema, SystemField};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{IdOrigin, RecordStream, ScanRequest, WriteRequest};
+use eider_application::ports::{IdOrigin, RecordStream, ScanRequest, WriteRequest};
 use eider_domain::{Filter, RecordQuery, Schema};
 use futures::StreamExt;
 use serde_json::{Value as Json, json};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{
+use eider_application::ports::{
     Change, ChangeOutcome, CommitOutcome, CommitTerms, ConflictingKey, IdOrigin, KeyConflict, OnConflict,
     SuggestionOutcome, SuggestionRequest, WriteReceipt, WriteRequest,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{
+use eider_application::ports::{
     Change, ChangeOutcome, CommitOutcome, CommitTerms, IdOrigin, StoreErrorKind, WriteReceipt, WriteRequest,
 };
 use eider_domain::{Filter, Schema, Timestamp};

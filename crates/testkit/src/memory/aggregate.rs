@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use arrow_array::RecordBatch;
-use eider_application::{StoreError, StoreErrorKind};
+use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_domain::{Aggregate, Aggregation, DataType, DateUnit, ExactSum, Function, GroupKey, Value, temporal};
 
 use super::table::Table;

@@ -1,6 +1,6 @@
 //! Changes of single records.
 
-use eider_application::{Change, ChangeOutcome, ConflictingKey, KeyConflict, WriteReceipt};
+use eider_application::ports::{Change, ChangeOutcome, ConflictingKey, KeyConflict, WriteReceipt};
 use eider_domain::{Field, SystemField, Value, Version};
 
 use super::conflicts::{key, shared_keys, unique_keys};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use eider_application::{ConflictingKey, KeyConflict, OnConflict, SharedKey};
+use eider_application::ports::{ConflictingKey, KeyConflict, OnConflict, SharedKey};
 use eider_domain::{DataType, Field, Schema, SystemField, Value};
 
 use super::table::Table;

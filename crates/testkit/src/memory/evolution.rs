@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eider_application::{
-    CONTRADICTION_SAMPLE, Contradiction, Contradictions, EvolutionOutcome, EvolutionRequest, ScanRequest, SchemaVersion,
+use eider_application::ports::{
+    CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, ScanRequest, SchemaVersion,
 };
+use eider_application::quality::Contradictions;
 use eider_domain::{Field, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, SystemField, Value, widened};
 
 use super::conflicts::key_of;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use tokio::sync::oneshot;
 
 /// A call of a port that can be made to fail.

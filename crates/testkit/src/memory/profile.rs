@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use eider_application::{
+use eider_application::ports::{
     DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
 };
 use eider_domain::{DataType, Field, Value};

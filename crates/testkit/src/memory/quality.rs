@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{
+use eider_application::ports::{
     CommitReceipt, RecordStream, RuleOutcome, StoreError, StoredIssues, SuggestionOutcome, SuggestionRequest,
     Validation, ValidationRequest, issue_columns,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_application::{RecordStream, ScanRequest, StoreError};
+use eider_application::ports::{RecordStream, ScanRequest, StoreError};
 use eider_domain::Schema;
 use futures::{StreamExt, stream};
 use tokio::sync::watch;

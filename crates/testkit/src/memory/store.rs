@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{
+use eider_application::ports::{
     Access, Aggregator, BackupMethod, BatchWriter, Change, ChangeOutcome, CommitLog, DataProfile, DeleteOutcome,
     Durability, EvolutionOutcome, EvolutionRequest, Explainer, IdempotencyRecord, IdempotencyRecords,
     IdentityStatistics, IndexEstimate, Indexes, ProfileRequest, Profiler, ReadPlan, ReadRequest, ReadShape, Reads,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use eider_application::{CommitReceipt, DeleteOutcome, IdempotencyRecord, ScanRequest, SchemaVersion};
+use eider_application::ports::{CommitReceipt, DeleteOutcome, IdempotencyRecord, ScanRequest, SchemaVersion};
 use eider_domain::{Filter, Schema, Value};
 use tokio::sync::watch;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
-use eider_application::{
+use eider_application::ports::{
     BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteReceipt,
     WriteRequest,
 };

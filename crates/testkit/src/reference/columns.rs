@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
-use eider_application::{POSITION_SEQUENCE, ScanRequest, position_key};
+use eider_application::ports::{POSITION_SEQUENCE, ScanRequest, position_key};
 use eider_domain::{DataType, Field, Schema, SortKey, Value};
 
 use super::FoundRecord;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::ScanRequest;
+use eider_application::ports::ScanRequest;
 use eider_domain::{
     Condition, Direction, Field, Filter, OperandKind, Operator, Projection, RecordQuery, Schema, SortKey,
 };

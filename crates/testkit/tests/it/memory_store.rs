@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::{
+use eider_application::ports::{
     BatchWriter, CommitOutcome, CommitTerms, IdOrigin, RecordReader, RecordWriter, ScanRequest, SchemaCatalog, Store,
     StoreError, StoreErrorKind, WriteRequest,
 };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::job::ValidationState;
-use crate::Distribution;
+use crate::ports::Distribution;
 use crate::runtime::recorder::Recorder;
 
 /// Upper bounds of the times of validations, in seconds.

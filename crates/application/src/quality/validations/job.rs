@@ -7,7 +7,8 @@ use eider_domain::{RuleSet, Schema, Timestamp};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Error, KeyId, RuleOutcome, StoreError, StoreErrorKind, Validation};
+use crate::Error;
+use crate::ports::{KeyId, RuleOutcome, StoreError, StoreErrorKind, Validation};
 
 /// How far a validation has come.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::ValidationLimits;
 use super::figures::{Counted, ValidationFigures};
 use super::job::{ValidationJob, ValidationState};
-use crate::StoreError;
+use crate::ports::StoreError;
 
 /// The validations, in the order in which they were started, and what became of all that there were.
 #[derive(Debug)]

@@ -10,9 +10,10 @@ use eider_domain::{Grant, SchemaPattern, Timestamp, temporal};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::access::{ApiKey, KeyRing};
+use crate::ports::KeyId;
 use crate::ports::key_id::{bytes_of, hexadecimal};
 use crate::runtime::blocking;
-use crate::{ApiKey, KeyId, KeyRing};
 
 /// The file, in the directory of the data.
 const FILE: &str = "keys.json";

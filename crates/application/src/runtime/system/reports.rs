@@ -11,8 +11,8 @@ use futures::{StreamExt, stream};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
+use crate::ports::{ANSWER_LIFETIME, FailureReport, FailureReports, KeyId, StoreError, StoredReport};
 use crate::runtime::blocking;
-use crate::{ANSWER_LIFETIME, FailureReport, FailureReports, KeyId, StoreError, StoredReport};
 
 /// How the names of reports end; in front of it stand the id, the time in microseconds and the key, if there is one.
 const SUFFIX: &str = ".failures.ndjson";

@@ -9,7 +9,8 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
-use eider_application::{BackupPieces, Error, StoreError, StoreErrorKind};
+use eider_application::Error;
+use eider_application::ports::{BackupPieces, StoreError, StoreErrorKind};
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;

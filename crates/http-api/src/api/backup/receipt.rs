@@ -30,8 +30,8 @@ struct BackedUpSchema {
     commit_seq: u64,
 }
 
-impl From<eider_application::BackupReceipt> for BackupReceipt {
-    fn from(receipt: eider_application::BackupReceipt) -> Self {
+impl From<eider_application::backup::BackupReceipt> for BackupReceipt {
+    fn from(receipt: eider_application::backup::BackupReceipt) -> Self {
         let schemas = receipt.schemas.into_iter();
         Self {
             id: receipt.id,

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::{Error, ErrorCode, blocking};
+use eider_application::runtime::blocking;
+use eider_application::{Error, ErrorCode};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 

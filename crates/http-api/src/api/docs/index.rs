@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use eider_application::{Error, blocking};
+use eider_application::Error;
+use eider_application::runtime::blocking;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;

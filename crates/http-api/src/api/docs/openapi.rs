@@ -3,7 +3,8 @@
 use actix_web::http::header::{CACHE_CONTROL, ETAG, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::{Error, blocking};
+use eider_application::Error;
+use eider_application::runtime::blocking;
 use eider_domain::Verb;
 
 use crate::api::openapi::{self, Specification};

@@ -1,7 +1,7 @@
 //! `GET /monitoring/memory`: for people and their scripts; `/metrics` has the same for machines.
 
 use actix_web::{HttpResponse, web};
-use eider_application::StoreMetrics;
+use eider_application::ports::StoreMetrics;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -54,12 +54,12 @@ enum MemoryPressure {
     Critical,
 }
 
-impl From<eider_application::MemoryPressure> for MemoryPressure {
-    fn from(pressure: eider_application::MemoryPressure) -> Self {
+impl From<eider_application::runtime::MemoryPressure> for MemoryPressure {
+    fn from(pressure: eider_application::runtime::MemoryPressure) -> Self {
         match pressure {
-            eider_application::MemoryPressure::Normal => Self::Normal,
-            eider_application::MemoryPressure::High => Self::High,
-            eider_application::MemoryPressure::Critical => Self::Critical,
+            eider_application::runtime::MemoryPressure::Normal => Self::Normal,
+            eider_application::runtime::MemoryPressure::High => Self::High,
+            eider_application::runtime::MemoryPressure::Critical => Self::Critical,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /monitoring/pool`: for people and their scripts; `/metrics` has the same for machines.
 
 use actix_web::{HttpResponse, web};
-use eider_application::{Distribution, StoreMetrics};
+use eider_application::ports::{Distribution, StoreMetrics};
 use serde::Serialize;
 use utoipa::ToSchema;
 

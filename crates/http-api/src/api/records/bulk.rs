@@ -5,9 +5,9 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use eider_application::{
-    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, ErrorCode, OnConflict,
-};
+use eider_application::ErrorCode;
+use eider_application::ingest::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt};
+use eider_application::ports::OnConflict;
 use eider_domain::{Schema, Verb};
 use futures::{Stream, TryStreamExt};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! `POST /records/bulk`: a route of the predecessor, which names the schema in the body.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::BodyFormat;
+use eider_application::ingest::BodyFormat;
 use futures::stream;
 
 use super::bulk::{self, BulkControls, Once, Receipt};

@@ -6,7 +6,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_array::cast::AsArray;
 use bytes::Bytes;
-use eider_application::{BodyFormat, KeyedCreation};
+use eider_application::ingest::{BodyFormat, KeyedCreation};
 use eider_domain::{Schema, SystemField};
 use uuid::Uuid;
 

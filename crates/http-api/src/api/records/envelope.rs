@@ -1,7 +1,8 @@
 //! The body of routes that name the schema in it, as the predecessor has them.
 
 use bytes::Bytes;
-use eider_application::{Error, blocking};
+use eider_application::Error;
+use eider_application::runtime::blocking;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

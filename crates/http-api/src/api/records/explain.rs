@@ -1,7 +1,7 @@
 //! `explain=true`: how a page, a stream or a count is answered, instead of the answer.
 
 use actix_web::HttpResponse;
-use eider_application::ReadPlan;
+use eider_application::ports::ReadPlan;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -68,9 +68,9 @@ struct Advice {
     detail: String,
 }
 
-impl From<&eider_application::Explanation> for Explanation {
-    fn from(explanation: &eider_application::Explanation) -> Self {
-        let eider_application::Explanation { plan, elapsed, total, advice } = explanation;
+impl From<&eider_application::records::Explanation> for Explanation {
+    fn from(explanation: &eider_application::records::Explanation) -> Self {
+        let eider_application::records::Explanation { plan, elapsed, total, advice } = explanation;
         let advice = advice.iter().map(|advice| Advice {
             code: advice.code.name(),
             property: advice.property.clone(),
@@ -87,15 +87,15 @@ impl From<&eider_application::Explanation> for Explanation {
 impl From<&ReadPlan> for Plan {
     fn from(plan: &ReadPlan) -> Self {
         let (access, index) = match &plan.access {
-            eider_application::Access::Nothing => (Access::None, None),
-            eider_application::Access::Index { property } => (Access::Index, Some(property.clone())),
-            eider_application::Access::PartialScan => (Access::PartialScan, None),
-            eider_application::Access::FullScan => (Access::FullScan, None),
+            eider_application::ports::Access::Nothing => (Access::None, None),
+            eider_application::ports::Access::Index { property } => (Access::Index, Some(property.clone())),
+            eider_application::ports::Access::PartialScan => (Access::PartialScan, None),
+            eider_application::ports::Access::FullScan => (Access::FullScan, None),
         };
         let sort = match plan.sorting {
-            eider_application::Sorting::Nothing => Sorting::None,
-            eider_application::Sorting::TopK => Sorting::TopK,
-            eider_application::Sorting::Full => Sorting::Full,
+            eider_application::ports::Sorting::Nothing => Sorting::None,
+            eider_application::ports::Sorting::TopK => Sorting::TopK,
+            eider_application::ports::Sorting::Full => Sorting::Full,
         };
         let (records, scanned, returned) = (plan.records, plan.scanned, plan.returned);
         Self { access, index, records, scanned, returned, sort, elapsed_ms: None }
@@ -107,6 +107,6 @@ pub(super) fn is_asked(parameters: &Parameters<'_>) -> Result<bool, ApiError> {
     parameters.choice(EXPLAIN, &[("false", false), ("true", true)])
 }
 
-pub(super) fn answer(explanation: &eider_application::Explanation) -> HttpResponse {
+pub(super) fn answer(explanation: &eider_application::records::Explanation) -> HttpResponse {
     HttpResponse::Ok().json(Explanation::from(explanation))
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
-use eider_application::Cursors;
+use eider_application::records::Cursors;
 use eider_formats::RecordWriter;
 use eider_formats::json::{JsonRows, write_line};
 use serde_json::{Value as Json, json};

@@ -6,8 +6,10 @@ use std::time::Instant;
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use arrow_array::RecordBatch;
-use eider_application::timings::{self, Stage};
-use eider_application::{BodyFormat, ErrorCode, Preconditions, StoredRecord, WarningCount, record_tag};
+use eider_application::ErrorCode;
+use eider_application::ingest::{BodyFormat, StoredRecord, WarningCount};
+use eider_application::records::{Preconditions, record_tag};
+use eider_application::runtime::timings::{self, Stage};
 use eider_domain::{RecordId, Schema};
 
 use crate::error::ApiError;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{BodyFormat, Groups, Page, PageRequest, PageStart};
+use eider_application::ingest::BodyFormat;
+use eider_application::records::{Groups, Page, PageRequest, PageStart};
 use eider_domain::Schema;
 
 use super::explain::{self, EXPLAIN, Explained};

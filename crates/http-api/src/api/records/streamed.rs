@@ -7,7 +7,11 @@ use std::time::Duration;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::{HttpRequest, HttpResponse};
 use arrow_schema::SchemaRef;
-use eider_application::{BodyFormat, Cursors, Error, RecordStream, StreamRequest, blocking};
+use eider_application::Error;
+use eider_application::ingest::BodyFormat;
+use eider_application::ports::RecordStream;
+use eider_application::records::{Cursors, StreamRequest};
+use eider_application::runtime::blocking;
 use eider_domain::{Aggregation, RecordQuery, Schema};
 
 use super::explain;

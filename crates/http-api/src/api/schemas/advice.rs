@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{IndexEstimate, ReadShape, SeenReads};
+use eider_application::ports::{IndexEstimate, ReadShape};
+use eider_application::records::SeenReads;
 use eider_domain::Schema;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,8 +35,8 @@ pub(crate) struct IndexAdvice {
     other_reads: u64,
 }
 
-impl From<&eider_application::IndexAdvice> for IndexAdvice {
-    fn from(advice: &eider_application::IndexAdvice) -> Self {
+impl From<&eider_application::quality::IndexAdvice> for IndexAdvice {
+    fn from(advice: &eider_application::quality::IndexAdvice) -> Self {
         Self {
             observed_seconds: advice.observed.as_secs_f64(),
             records: advice.records,
@@ -87,8 +88,8 @@ struct IndexCandidate {
     disk_bytes: u64,
 }
 
-impl From<&eider_application::IndexCandidate> for IndexCandidate {
-    fn from(candidate: &eider_application::IndexCandidate) -> Self {
+impl From<&eider_application::quality::IndexCandidate> for IndexCandidate {
+    fn from(candidate: &eider_application::quality::IndexCandidate) -> Self {
         let IndexEstimate { records_a_value, is_worthwhile, write_nanos, disk_bytes } = candidate.estimate;
         Self {
             seen: (&candidate.seen).into(),
@@ -108,8 +109,8 @@ struct UnusedIndex {
     unique: bool,
 }
 
-impl From<&eider_application::UnusedIndex> for UnusedIndex {
-    fn from(index: &eider_application::UnusedIndex) -> Self {
+impl From<&eider_application::quality::UnusedIndex> for UnusedIndex {
+    fn from(index: &eider_application::quality::UnusedIndex) -> Self {
         Self { property: index.property.clone(), unique: index.is_unique }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{
+use eider_application::ports::{
     BackupMethod, Durability, IdentityStatistics, Indexes, Reads, SchemaStatistics, StoreCapabilities, Writers,
 };
 use eider_domain::Schema;

@@ -1,7 +1,7 @@
 //! `POST /schemas/infer`: a schema proposed from the first records of a body.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{Choice as Chosen, InferenceOptions};
+use eider_application::infer::{Choice as Chosen, InferenceOptions};
 use eider_domain::{DataType, SchemaName};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -46,8 +46,8 @@ pub(crate) struct Proposal {
     evidence: Vec<Evidence>,
 }
 
-impl From<eider_application::Proposal> for Proposal {
-    fn from(proposal: eider_application::Proposal) -> Self {
+impl From<eider_application::infer::Proposal> for Proposal {
+    fn from(proposal: eider_application::infer::Proposal) -> Self {
         let evidence = proposal.evidence.into_iter().map(Evidence::from).collect();
         Self { schema: proposal.schema, records: proposal.records, evidence }
     }
@@ -73,9 +73,9 @@ struct Evidence {
     detail: String,
 }
 
-impl From<eider_application::Evidence> for Evidence {
-    fn from(found: eider_application::Evidence) -> Self {
-        let eider_application::Evidence { property, choice, broken_by, lines, detail, from, values } = found;
+impl From<eider_application::infer::Evidence> for Evidence {
+    fn from(found: eider_application::infer::Evidence) -> Self {
+        let eider_application::infer::Evidence { property, choice, broken_by, lines, detail, from, values } = found;
         Self { property, choice: Choice(choice.name()), broken_by, lines, from, values, detail }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::{FieldProfile, Figure, ProfileRequest};
+use eider_application::ports::{FieldProfile, Figure, ProfileRequest};
 use eider_domain::{Field, Schema};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -94,8 +94,8 @@ struct Frequency {
     count: u64,
 }
 
-impl From<&eider_application::DataProfile> for DataProfile {
-    fn from(profile: &eider_application::DataProfile) -> Self {
+impl From<&eider_application::ports::DataProfile> for DataProfile {
+    fn from(profile: &eider_application::ports::DataProfile) -> Self {
         let properties = profile.fields.iter().map(|field| PropertyProfile::new(field, profile.records));
         Self { count: profile.records, properties: properties.collect() }
     }

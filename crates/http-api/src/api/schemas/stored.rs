@@ -1,6 +1,6 @@
 //! A schema as it is stored, which most answers begin with.
 
-use eider_application::schema_tag;
+use eider_application::records::schema_tag;
 use eider_domain::{Schema, SchemaName};
 use serde::Serialize;
 use serde_json::Value as Json;

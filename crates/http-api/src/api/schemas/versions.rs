@@ -30,8 +30,8 @@ struct SchemaVersion {
     since: String,
 }
 
-impl From<&eider_application::SchemaVersion> for SchemaVersion {
-    fn from(version: &eider_application::SchemaVersion) -> Self {
+impl From<&eider_application::ports::SchemaVersion> for SchemaVersion {
+    fn from(version: &eider_application::ports::SchemaVersion) -> Self {
         Self { definition: version.definition.to_json(), version: version.version, since: version.since.to_string() }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::AppliedRules;
+use eider_application::quality::AppliedRules;
 use eider_domain::Schema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

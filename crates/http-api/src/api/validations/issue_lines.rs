@@ -1,7 +1,7 @@
 //! The issues of a rule as NDJSON.
 
 use arrow_array::RecordBatch;
-use eider_application::issue_columns;
+use eider_application::ports::issue_columns;
 use eider_domain::{DataType, Field, Rule};
 use eider_formats::json::JsonForm;
 use eider_formats::{TextForm, columns_of, types_of};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use eider_application::blocking;
+use eider_application::runtime::blocking;
 use eider_domain::{Rule, Severity};
 use futures::TryStreamExt;
 

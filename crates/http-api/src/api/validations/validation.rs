@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eider_application::ValidationState as State;
-use eider_application::{Error, ErrorCode, RuleOutcome, StoreError, ValidationJob, ValidationProgress};
+use eider_application::ports::{RuleOutcome, StoreError};
+use eider_application::quality::ValidationState as State;
+use eider_application::quality::{ValidationJob, ValidationProgress};
+use eider_application::{Error, ErrorCode};
 use eider_domain::Rule;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use eider_application::MemoryGuard;
+use eider_application::runtime::MemoryGuard;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;

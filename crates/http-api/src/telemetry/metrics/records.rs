@@ -1,6 +1,6 @@
 //! Figures of records and bytes, in and out, by format.
 
-use eider_application::{BodyFormat, BulkReceipt, StoredRecord, WarningCount};
+use eider_application::ingest::{BodyFormat, BulkReceipt, StoredRecord, WarningCount};
 use eider_domain::{Schema, SchemaName, ViolationCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use eider_application::{Distribution, Metric, MetricUnit, MetricValue, QueryService};
+use eider_application::QueryService;
+use eider_application::ports::{Distribution, Metric, MetricUnit, MetricValue};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use eider_application::{ValidationFigures, ValidationService};
+use eider_application::ValidationService;
+use eider_application::quality::ValidationFigures;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;

@@ -1,6 +1,6 @@
 //! Whether an index finds what a scan finds, and nothing else.
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::{DataType, Field, Index, Schema};
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::connection::instance::connect;

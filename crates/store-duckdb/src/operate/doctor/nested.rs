@@ -1,6 +1,6 @@
 //! Whether nested values are what every reader of JSON takes for the same.
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::{DataType, JsonFault, Property, Schema, check_json};
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::store_error;

@@ -1,6 +1,6 @@
 //! The table of a schema: its columns, its rows, its indexes.
 
-use eider_application::StoreError;
+use eider_application::ports::StoreError;
 use eider_domain::{DataType, Field, Schema, SystemField};
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::store_error;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, new_null_array};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema};
-use eider_application::{ConflictingKey, OnConflict, StoreError};
+use eider_application::ports::{ConflictingKey, OnConflict, StoreError};
 use eider_domain::{DataType, Schema, SystemField};
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::columns::{engine_field, ids_of};

@@ -2,7 +2,7 @@
 //!
 //! It knows no values: a key value is a number, the same for equal values, and so is a record. All numbers begin at 0.
 
-use eider_application::{ConflictingKey, OnConflict};
+use eider_application::ports::{ConflictingKey, OnConflict};
 
 /// No record.
 const NOBODY: u32 = u32::MAX;
