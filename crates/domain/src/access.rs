@@ -18,7 +18,7 @@ pub enum Verb {
     RecordsAppend,
     /// Creates, changes and deletes records.
     RecordsWrite,
-    /// Reads the figures of the server.
+    /// Reads the metrics of the server.
     MetricsRead,
     /// Everything, on every schema.
     Admin,

@@ -57,7 +57,7 @@ impl Server {
         if let Some(probe) = SystemMemory::new(settings.process.memory_limit.map(|limit| limit.as_u64())) {
             memory.watch(probe).context("cannot watch the memory")?;
         }
-        let reservable = memory.figures().reservable_bytes;
+        let reservable = memory.statistics().reservable_bytes;
         if reservable < settings.http.bulk_call_memory_bytes {
             tracing::warn!(
                 memory.reservable_bytes = reservable,

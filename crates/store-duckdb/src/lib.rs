@@ -24,15 +24,15 @@ mod table;
 mod write;
 
 pub use catalog::history::begin_anew;
-pub use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemory, MemoryTag};
 pub use eider_engine_duckdb::connection::pool::PoolStatus;
 pub use eider_engine_duckdb::connection::release::{EngineRelease, engine_linkage};
 pub use eider_engine_duckdb::connection::settings::{PoolSettings, ScanBatch};
-pub use file::figures::{
-    CheckpointFigures, CommitFigures, EvolutionFigures, FileFigures, RecordCacheFigures, StoreFigures,
-};
+pub use eider_engine_duckdb::connection::statistics::{ConnectionStatistics, EngineMemory, MemoryTag};
 pub use file::instance::FileHold;
 pub use file::settings::{GroupSettings, StoreSettings};
+pub use file::statistics::{
+    CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, RecordCacheStatistics, StoreStatistics,
+};
 pub use operate::doctor::{Content, Finding, Thoroughness, contents, examine};
 pub use operate::wal::CutLog;
 pub use store::DuckDbStore;

@@ -57,7 +57,7 @@ pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture))
 /// | `core` | schemas, records and their commits | [`Store`](eider_application::ports::Store): every store |
 /// | `keys` | unique properties and keys, and what becomes of rows whose key is taken | `has_unique_keys` |
 /// | `evolution` | schemas change in place | [`SchemaEvolution`](eider_application::ports::SchemaEvolution) |
-/// | `aggregations` | figures over groups of records | [`Aggregator`](eider_application::ports::Aggregator) |
+/// | `aggregations` | statistics over groups of records | [`Aggregator`](eider_application::ports::Aggregator) |
 /// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`IdempotencyRecords`](eider_application::ports::IdempotencyRecords) |
 /// | `rules` | rules on what is stored; asks for `keys` too | [`RuleChecker`](eider_application::ports::RuleChecker) |
 /// | `profile` | what values are like | [`Profiler`](eider_application::ports::Profiler) |
@@ -358,7 +358,7 @@ macro_rules! store_contract {
     (profile, $make:path) => {
         $crate::store_contract! { @cases $make;
             profiles: [
-                a_profile_has_the_figures_of_every_type
+                a_profile_has_the_statistics_of_every_type
                 a_profile_is_of_the_records_that_match
                 a_profile_has_the_fields_that_are_asked_for
                 long_texts_are_cut_in_a_profile

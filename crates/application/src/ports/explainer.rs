@@ -114,7 +114,7 @@ impl fmt::Display for ReadShape {
     }
 }
 
-/// What an index on a property would do and cost; all figures are estimates.
+/// What an index on a property would do and cost; all numbers are estimates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexEstimate {
     /// Records that have the same value, on average, of those that have one. At least 1 where any has.

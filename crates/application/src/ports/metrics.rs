@@ -1,16 +1,16 @@
 //! What a store tells those who operate it: metrics that it names and describes itself.
 
-/// How often a figure was how large.
+/// How often a value was how large.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Distribution {
     /// Upper bound, inclusive, and how many lie between it and the bound before. The last bound is infinite.
     pub buckets: Vec<(f64, u64)>,
-    /// All figures added up.
+    /// All values added up.
     pub sum: f64,
 }
 
 impl Distribution {
-    /// How many figures there were.
+    /// How many values there were.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|(_, count)| count).sum()
     }

@@ -42,8 +42,8 @@ pub use key_id::KeyId;
 pub use memory::{MemoryLimitSource, MemoryProbe, MemoryReading};
 pub use metrics::{Distribution, Metric, MetricUnit, MetricValue, StoreMetrics};
 pub use profiler::{
-    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
-    ProfileRequest, Profiler,
+    DataProfile, FieldProfile, PROFILE_COUNTED_VALUES, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP,
+    ProfileRequest, Profiler, Statistic,
 };
 pub use reader::{Aggregator, POSITION_SEQUENCE, RecordReader, ScanRequest, position_key};
 pub use record_stream::RecordStream;

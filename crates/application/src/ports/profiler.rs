@@ -1,4 +1,4 @@
-//! What is asked of the values of a schema, and the figures that answer it.
+//! What is asked of the values of a schema, and the statistics that answer it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub struct ProfileRequest {
     pub fields: Vec<Field>,
 }
 
-/// A figure of the values of a field. But for the count, it is null where there are no values.
+/// A statistic of the values of a field. But for the count, it is null where there are no values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Figure {
+pub enum Statistic {
     /// Records that have a value.
     Count,
     /// How many different values there are; beyond [`PROFILE_COUNTED_VALUES`] about, exact to some per cent.
@@ -51,29 +51,29 @@ pub enum Figure {
     MaxLength,
 }
 
-impl Figure {
-    /// The figures that there are of values of a type.
+impl Statistic {
+    /// The statistics that there are of values of a type.
     pub fn of(data_type: DataType) -> Vec<Self> {
-        let mut figures = vec![Self::Count];
+        let mut statistics = vec![Self::Count];
         if data_type.is_comparable() {
-            figures.push(Self::Distinct);
+            statistics.push(Self::Distinct);
         }
         if data_type.is_ordered() {
-            figures.extend([Self::Min, Self::Max]);
+            statistics.extend([Self::Min, Self::Max]);
         }
         if is_number(data_type) {
-            figures.push(Self::Mean);
+            statistics.push(Self::Mean);
         }
         if is_number(data_type) || is_time(data_type) {
-            figures.extend(PROFILE_QUANTILES.map(Self::Quantile));
+            statistics.extend(PROFILE_QUANTILES.map(Self::Quantile));
         }
         if data_type.family() == Family::Text {
-            figures.extend([Self::MinLength, Self::MaxLength]);
+            statistics.extend([Self::MinLength, Self::MaxLength]);
         }
-        figures
+        statistics
     }
 
-    /// The type of the figure over values of a type.
+    /// The type of the statistic over values of a type.
     pub fn data_type(self, values: DataType) -> DataType {
         match self {
             Self::Count | Self::Distinct | Self::MinLength | Self::MaxLength => DataType::Integer,
@@ -97,8 +97,8 @@ fn is_time(data_type: DataType) -> bool {
 pub struct FieldProfile {
     /// The field.
     pub field: Field,
-    /// The figures of its type, in the order of [`Figure::of`], each of its [`Figure::data_type`].
-    pub figures: Vec<(Figure, Value)>,
+    /// The statistics of its type, in the order of [`Statistic::of`], each of its [`Statistic::data_type`].
+    pub statistics: Vec<(Statistic, Value)>,
     /// The most frequent values and how many records have them, the most frequent first, ties in ascending order; none of
     /// an `object` or an `array`. Where there are more than [`PROFILE_COUNTED_VALUES`] different values, one may be missing,
     /// and those that come once do; the counts are exact.
@@ -106,9 +106,9 @@ pub struct FieldProfile {
 }
 
 impl FieldProfile {
-    /// A figure; null when the type does not have it.
-    pub fn figure(&self, figure: Figure) -> &Value {
-        self.figures.iter().find(|(of, _)| *of == figure).map_or(&Value::Null, |(_, value)| value)
+    /// A statistic; null when the type does not have it.
+    pub fn statistic(&self, statistic: Statistic) -> &Value {
+        self.statistics.iter().find(|(of, _)| *of == statistic).map_or(&Value::Null, |(_, value)| value)
     }
 }
 
@@ -124,7 +124,7 @@ pub struct DataProfile {
 /// Describes the values of records.
 #[async_trait]
 pub trait Profiler: fmt::Debug + Send + Sync + 'static {
-    /// Figures of the values of matching records, from one snapshot and in bounded memory. Cancel-safe: dropping the
+    /// Statistics of the values of matching records, from one snapshot and in bounded memory. Cancel-safe: dropping the
     /// future stops it.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ pub trait RecordReader: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Groups records, and computes figures over each group.
+/// Groups records, and computes statistics over each group.
 #[async_trait]
 pub trait Aggregator: fmt::Debug + Send + Sync + 'static {
     /// Streams the groups of an aggregation, the first `limit` of them in [`Aggregation::order`], as

@@ -8,6 +8,6 @@ mod validations;
 pub use advice::{IndexAdvice, IndexCandidate, UnusedIndex};
 pub use contradictions::Contradictions;
 pub use validations::{
-    AppliedRules, Issues, ValidationFigures, ValidationJob, ValidationLimits, ValidationProgress, ValidationService,
-    ValidationState,
+    AppliedRules, Issues, ValidationJob, ValidationLimits, ValidationProgress, ValidationService, ValidationState,
+    ValidationStatistics,
 };

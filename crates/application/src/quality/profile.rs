@@ -10,7 +10,7 @@ use crate::runtime::timings::{Stage, timed};
 use crate::{Error, QueryService};
 
 impl QueryService {
-    /// Figures of the values of matching records: one pass over them, and one over each field for its most frequent values,
+    /// Statistics of the values of matching records: one pass over them, and one over each field for its most frequent values,
     /// all of one snapshot and in bounded memory. Dropping the future stops it.
     ///
     /// # Errors

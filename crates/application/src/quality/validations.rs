@@ -1,8 +1,8 @@
 //! Validations: rules checked against everything that a schema holds, as jobs that outlive their request.
 
-mod figures;
 mod job;
 mod jobs;
+mod statistics;
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use serde_json::Value as Json;
 use tracing::{Instrument, instrument};
 use uuid::Uuid;
 
-pub use figures::ValidationFigures;
 pub use job::{ValidationJob, ValidationProgress, ValidationState};
+pub use statistics::ValidationStatistics;
 
 use self::jobs::Jobs;
 use crate::Error;
@@ -250,9 +250,9 @@ impl ValidationService {
         Ok(AppliedRules { receipt, changed, elapsed })
     }
 
-    /// Figures for those who operate the server.
-    pub fn figures(&self) -> ValidationFigures {
-        self.jobs.figures()
+    /// Metrics for those who operate the server.
+    pub fn statistics(&self) -> ValidationStatistics {
+        self.jobs.statistics()
     }
 }
 

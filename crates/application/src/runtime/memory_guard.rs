@@ -2,7 +2,7 @@
 //!
 //! Two rules hold. Of what heavy requests may come to need, no more is promised than there is: a request reserves its
 //! need before its body is read ([`MemoryGuard::reserve`]). And whatever was promised, what is measured counts: over the
-//! soft share of the limit no heavy request is begun, over the critical one nothing is but health and figures. A share
+//! soft share of the limit no heavy request is begun, over the critical one nothing is but health and metrics. A share
 //! that was passed counts as passed until memory is clearly below it, so that a service at the edge does not flap.
 
 use std::fmt;
@@ -85,14 +85,14 @@ impl MemoryPressure {
 
 /// What the guard knows, for those who operate the service. Bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MemoryFigures {
+pub struct MemoryStatistics {
     /// The last reading; `None` where the system does not say how much memory there is.
     pub reading: Option<MemoryReading>,
     /// How short memory is.
     pub pressure: MemoryPressure,
     /// Use over which no heavy request is begun.
     pub soft_bytes: u64,
-    /// Use over which nothing is begun but health and figures.
+    /// Use over which nothing is begun but health and metrics.
     pub critical_bytes: u64,
     /// What the requests that run may come to need together.
     pub reserved_bytes: u64,
@@ -209,11 +209,11 @@ impl MemoryGuard {
     }
 
     /// What is known now.
-    pub fn figures(&self) -> MemoryFigures {
+    pub fn statistics(&self) -> MemoryStatistics {
         let Known { settings, reading, units } = self.known();
         let limit = reading.map_or(u64::MAX, |reading| reading.limit_bytes);
         let reserved = (units as usize).saturating_sub(self.0.units.available_permits()) as u64;
-        MemoryFigures {
+        MemoryStatistics {
             reading,
             pressure: self.pressure(),
             soft_bytes: share_of(limit, settings.soft_share),
@@ -278,7 +278,7 @@ fn share_of(bytes: u64, share: f64) -> u64 {
 
 impl fmt::Debug for MemoryGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MemoryGuard").field(&self.figures()).finish()
+        f.debug_tuple("MemoryGuard").field(&self.statistics()).finish()
     }
 }
 
@@ -334,15 +334,15 @@ mod tests {
         let settings = MemoryGuardSettings { base_bytes: 450 * UNIT_BYTES, ..MemoryGuardSettings::default() };
         let guard = MemoryGuard::new(settings);
         guard.observe(used(0));
-        assert_eq!(guard.figures().reservable_bytes, 400 * UNIT_BYTES);
+        assert_eq!(guard.statistics().reservable_bytes, 400 * UNIT_BYTES);
         let first = reserve(&guard, 300).await.unwrap();
         assert!(reserve(&guard, 101).await.is_none());
         let second = reserve(&guard, 100).await.unwrap();
-        assert_eq!(guard.figures().reserved_bytes, 400 * UNIT_BYTES);
+        assert_eq!(guard.statistics().reserved_bytes, 400 * UNIT_BYTES);
         drop(first);
         assert!(reserve(&guard, 300).await.is_some());
         drop(second);
-        assert_eq!(guard.figures().reserved_bytes, 0);
+        assert_eq!(guard.statistics().reserved_bytes, 0);
     }
 
     #[tokio::test]
@@ -390,9 +390,9 @@ mod tests {
         assert!(reserve(&guard, 1).await.is_none());
         drop(held);
         guard.observe(MemoryReading { limit_bytes: 500 * UNIT_BYTES, ..used(0) });
-        assert_eq!(guard.figures().reservable_bytes, 425 * UNIT_BYTES);
+        assert_eq!(guard.statistics().reservable_bytes, 425 * UNIT_BYTES);
         guard.observe(used(0));
-        assert_eq!((guard.figures().reservable_bytes, guard.figures().reserved_bytes), (850 * UNIT_BYTES, 0));
+        assert_eq!((guard.statistics().reservable_bytes, guard.statistics().reserved_bytes), (850 * UNIT_BYTES, 0));
     }
 
     #[tokio::test]
@@ -402,13 +402,13 @@ mod tests {
         assert!(reserve(&guard, 1).await.is_none());
         guard.observe(used(20));
         assert!(reserve(&guard, 1).await.is_some());
-        assert_eq!(guard.figures().closings, 1);
+        assert_eq!(guard.statistics().closings, 1);
     }
 
     #[tokio::test]
     async fn a_guard_that_knows_no_limit_lets_everything_through() {
         let guard = MemoryGuard::new(MemoryGuardSettings::default());
         assert!(reserve(&guard, 1 << 20).await.is_some());
-        assert_eq!(guard.figures().reading, None);
+        assert_eq!(guard.statistics().reading, None);
     }
 }

@@ -6,5 +6,5 @@ pub mod recorder;
 mod system;
 pub mod timings;
 
-pub use memory_guard::{MemoryFigures, MemoryGuard, MemoryGuardSettings, MemoryPressure, Reservation};
+pub use memory_guard::{MemoryGuard, MemoryGuardSettings, MemoryPressure, MemoryStatistics, Reservation};
 pub use system::{DigestFile, FileReports, FileStamp, KeyFile, KeyFileError, SystemClock, UuidV7Generator};

@@ -10,7 +10,7 @@ pub const SECONDS: &[f64] =
 /// Upper bounds of numbers.
 pub const NUMBERS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0];
 
-/// Counts figures by their size; shared by threads.
+/// Counts values by their size; shared by threads.
 #[derive(Debug)]
 pub struct Recorder(Mutex<Distribution>);
 
@@ -21,11 +21,11 @@ impl Recorder {
         Self(Mutex::new(Distribution { buckets, sum: 0.0 }))
     }
 
-    /// Counts a figure.
-    pub fn record(&self, figure: f64) {
+    /// Counts a value.
+    pub fn record(&self, value: f64) {
         let mut distribution = self.lock();
-        distribution.sum += figure;
-        let place = distribution.buckets.partition_point(|(bound, _)| *bound < figure);
+        distribution.sum += value;
+        let place = distribution.buckets.partition_point(|(bound, _)| *bound < value);
         if let Some((_, count)) = distribution.buckets.get_mut(place) {
             *count += 1;
         }
@@ -46,10 +46,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_counts_below_the_first_bound_that_it_does_not_exceed() {
+    fn a_value_counts_below_the_first_bound_that_it_does_not_exceed() {
         let recorder = Recorder::new(&[1.0, 2.0]);
-        for figure in [0.5, 1.0, 1.5, 2.0, 9.0] {
-            recorder.record(figure);
+        for value in [0.5, 1.0, 1.5, 2.0, 9.0] {
+            recorder.record(value);
         }
         let distribution = recorder.distribution();
         assert_eq!(distribution.buckets, [(1.0, 2), (2.0, 2), (f64::INFINITY, 1)]);

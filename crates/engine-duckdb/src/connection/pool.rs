@@ -15,9 +15,9 @@ use eider_application::runtime::recorder::{Recorder, SECONDS};
 use eider_application::runtime::timings::{Stage, timed};
 use tokio::sync::watch;
 
-use crate::connection::figures::ConnectionFigures;
 use crate::connection::instance;
 use crate::connection::settings::PoolSettings;
+use crate::connection::statistics::ConnectionStatistics;
 use crate::connection::uses::{Purpose, Stop, Use, Uses};
 use crate::error::{ENGINE_STOPPED, internal, store_error};
 
@@ -227,11 +227,11 @@ pub fn status(pool: &Pool) -> PoolStatus {
     PoolStatus { max_size: status.max_size, size: status.size, idle: status.available, waiting: status.waiting }
 }
 
-pub fn figures(pool: &Pool) -> ConnectionFigures {
+pub fn statistics(pool: &Pool) -> ConnectionStatistics {
     let PoolStatus { max_size, size, idle, waiting } = status(pool);
     let source = pool.manager();
     let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    ConnectionFigures {
+    ConnectionStatistics {
         max: max_size,
         used: size.saturating_sub(idle),
         idle,

@@ -1,6 +1,6 @@
 //! What the values of a schema are like.
 //!
-//! The figures of some fields take one pass over the table. The most frequent values of a field take one pass over its column: where there
+//! The statistics of some fields take one pass over the table. The most frequent values of a field take one pass over its column: where there
 //! are few different values all of them are counted, else those that are likely, which the engine finds in bounded memory
 //! and cannot count. Where there are few records, one pass counts the values of many fields.
 
@@ -13,7 +13,7 @@ use arrow_schema::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use duckdb::{Connection, params_from_iter};
 use eider_application::ports::{
-    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
+    DataProfile, FieldProfile, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, Statistic,
     StoreError, StoreErrorKind, value_at,
 };
 use eider_domain::{DataType, Field, Value, ValueRef};
@@ -25,7 +25,7 @@ use crate::error::{arrow_error, store_error};
 use crate::relation::Relation;
 use crate::sql::{self, Statement};
 
-/// Fields whose figures are made in one statement. What a statement costs grows faster than the number of its figures.
+/// Fields whose statistics are made in one statement. What a statement costs grows faster than the number of its statistics.
 const FIELDS_AT_ONCE: usize = 50;
 /// Records up to which values are counted here, in one scan of many fields. To ask the engine for each field takes some
 /// milliseconds at best, the more the wider its table is.
@@ -56,18 +56,18 @@ fn look(
     caller: &Weak<()>,
 ) -> Result<DataProfile, StoreError> {
     transaction(connection, || {
-        let figures = figures(connection, relation, request);
+        let statistics = statistics(connection, relation, request);
         relation.version().check()?;
-        let mut profile = figures?;
+        let mut profile = statistics?;
         let is_few = profile.records <= RECORDS_COUNTED_HERE;
-        let is_counted = |field: &FieldProfile| counted(field.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
+        let is_counted = |field: &FieldProfile| counted(field.statistic(Statistic::Distinct)) <= PROFILE_COUNTED_VALUES;
         let fields = profile.fields.iter_mut().filter(|field| field.field.data_type().is_comparable());
         let (mut together, alone): (Vec<&mut FieldProfile>, Vec<_>) =
             fields.partition(|field| is_few && is_counted(field));
         while !together.is_empty() {
             let (mut values, mut taken) = (0, 0);
             for field in &together {
-                values += counted(field.figure(Figure::Distinct));
+                values += counted(field.statistic(Statistic::Distinct));
                 if taken > 0 && values > VALUES_AT_ONCE {
                     break;
                 }
@@ -89,22 +89,26 @@ fn look(
     })
 }
 
-/// How many records match, and the figures of the fields, without their most frequent values.
-fn figures(connection: &Connection, relation: &Relation, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
+/// How many records match, and the statistics of the fields, without their most frequent values.
+fn statistics(
+    connection: &Connection,
+    relation: &Relation,
+    request: &ProfileRequest,
+) -> Result<DataProfile, StoreError> {
     let mut profile = DataProfile { records: 0, fields: Vec::new() };
     // Without fields, the records are counted all the same.
     for fields in request.fields.chunks(FIELDS_AT_ONCE).chain(request.fields.is_empty().then_some(&[][..])) {
         let types = fields.iter().map(Field::data_type);
-        let types = types.flat_map(|of| Figure::of(of).into_iter().map(move |figure| figure.data_type(of)));
+        let types = types.flat_map(|of| Statistic::of(of).into_iter().map(move |statistic| statistic.data_type(of)));
         let types: Vec<DataType> = [DataType::Integer].into_iter().chain(types).collect();
-        let row = read(connection, &sql::figures(relation, &request.filter, fields), &types)?;
+        let row = read(connection, &sql::statistics(relation, &request.filter, fields), &types)?;
         let mut values = types.iter().zip(row.columns()).map(|(data_type, column)| value_at(*data_type, column, 0));
         profile.records = values.next().map_or(0, |count| counted(&count));
         profile.fields.extend(fields.iter().map(|field| FieldProfile {
             field: field.clone(),
-            figures: within_limits(
+            statistics: within_limits(
                 field.data_type(),
-                Figure::of(field.data_type()).into_iter().zip(values.by_ref()).map(finite).collect(),
+                Statistic::of(field.data_type()).into_iter().zip(values.by_ref()).map(finite).collect(),
             ),
             top: Vec::new(),
         }));
@@ -120,23 +124,28 @@ fn make_exact(
     profile: &mut FieldProfile,
 ) -> Result<(), StoreError> {
     let is_unsure = |value: &Value| matches!(value, Value::Number(number) if number.is_nan());
-    for (figure, value) in profile.figures.iter_mut().filter(|(figure, _)| matches!(figure, Figure::Mean)) {
+    for (statistic, value) in
+        profile.statistics.iter_mut().filter(|(statistic, _)| matches!(statistic, Statistic::Mean))
+    {
         if is_unsure(value) {
             let statement = sql::exact_mean(relation, &request.filter, &profile.field);
-            let row = read(connection, &statement, &[figure.data_type(profile.field.data_type())])?;
+            let row = read(connection, &statement, &[statistic.data_type(profile.field.data_type())])?;
             *value = value_at(DataType::Number, row.column(0), 0);
         }
     }
     Ok(())
 }
 
-/// The same figures with each quantile between the least and the greatest value: where all are below zero the engine takes the smallest
+/// The same statistics with each quantile between the least and the greatest value: where all are below zero the engine takes the smallest
 /// positive double for the greatest.
-fn within_limits(data_type: DataType, mut figures: Vec<(Figure, Value)>) -> Vec<(Figure, Value)> {
-    let least = figures.iter().find(|(figure, _)| matches!(figure, Figure::Min)).map(|(_, value)| value.clone());
-    let greatest = figures.iter().find(|(figure, _)| matches!(figure, Figure::Max)).map(|(_, value)| value.clone());
-    for (figure, value) in figures.iter_mut().filter(|(figure, _)| matches!(figure, Figure::Quantile(_))) {
-        let of = figure.data_type(data_type);
+fn within_limits(data_type: DataType, mut statistics: Vec<(Statistic, Value)>) -> Vec<(Statistic, Value)> {
+    let least =
+        statistics.iter().find(|(statistic, _)| matches!(statistic, Statistic::Min)).map(|(_, value)| value.clone());
+    let greatest =
+        statistics.iter().find(|(statistic, _)| matches!(statistic, Statistic::Max)).map(|(_, value)| value.clone());
+    for (statistic, value) in statistics.iter_mut().filter(|(statistic, _)| matches!(statistic, Statistic::Quantile(_)))
+    {
+        let of = statistic.data_type(data_type);
         for (limit, beyond) in [(&least, Ordering::Less), (&greatest, Ordering::Greater)] {
             let text = limit.as_ref().and_then(|limit| limit.text(data_type));
             let limit = text.and_then(|text| ValueRef::parse(of, &text).ok().map(ValueRef::into_owned));
@@ -145,10 +154,10 @@ fn within_limits(data_type: DataType, mut figures: Vec<(Figure, Value)>) -> Vec<
             }
         }
     }
-    figures
+    statistics
 }
 
-/// Adds the most frequent values of a field whose figures are known. Where all of its values are counted for them, it is known
+/// Adds the most frequent values of a field whose statistics are known. Where all of its values are counted for them, it is known
 /// how many different ones there are, which was only estimated.
 fn add_top(
     connection: &Connection,
@@ -157,7 +166,7 @@ fn add_top(
     profile: &mut FieldProfile,
 ) -> Result<(), StoreError> {
     let data_type = profile.field.data_type();
-    let is_counted = counted(profile.figure(Figure::Distinct)) <= PROFILE_COUNTED_VALUES;
+    let is_counted = counted(profile.statistic(Statistic::Distinct)) <= PROFILE_COUNTED_VALUES;
     let statement = sql::top(relation, &request.filter, &profile.field, is_counted);
     let rows = read(connection, &statement, &[data_type, DataType::Integer, DataType::Integer, DataType::Integer])?;
     let number = |column: usize, row| counted(&value_at(DataType::Integer, rows.column(column), row));
@@ -221,10 +230,12 @@ fn shown(value: Value, data_type: DataType) -> Option<String> {
 
 /// Takes note of how many different values there are, where as many values were counted as there are.
 fn note_distinct(profile: &mut FieldProfile, distinct: u64, counted_values: u64) {
-    if counted_values != counted(profile.figure(Figure::Count)) {
+    if counted_values != counted(profile.statistic(Statistic::Count)) {
         return;
     }
-    if let Some((_, value)) = profile.figures.iter_mut().find(|(figure, _)| matches!(figure, Figure::Distinct)) {
+    if let Some((_, value)) =
+        profile.statistics.iter_mut().find(|(statistic, _)| matches!(statistic, Statistic::Distinct))
+    {
         *value = Value::Integer(i64::try_from(distinct).unwrap_or(i64::MAX));
     }
 }
@@ -257,10 +268,12 @@ fn counted(value: &Value) -> u64 {
     }
 }
 
-/// Figures that are beyond a double are null. A mean that is not a number is not known yet.
-fn finite((figure, value): (Figure, Value)) -> (Figure, Value) {
+/// Statistics that are beyond a double are null. A mean that is not a number is not known yet.
+fn finite((statistic, value): (Statistic, Value)) -> (Statistic, Value) {
     match value {
-        Value::Number(number) if !number.is_finite() && !matches!(figure, Figure::Mean) => (figure, Value::Null),
-        other => (figure, other),
+        Value::Number(number) if !number.is_finite() && !matches!(statistic, Statistic::Mean) => {
+            (statistic, Value::Null)
+        }
+        other => (statistic, other),
     }
 }

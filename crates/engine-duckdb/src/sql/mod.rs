@@ -18,7 +18,7 @@ use filter::push_filter;
 pub use aggregate::{Summation, aggregate};
 pub use keys::key;
 pub use order::KeyRange;
-pub use profile::{exact_mean, figures, top, values_of};
+pub use profile::{exact_mean, statistics, top, values_of};
 pub use quality::{PLACE, SUGGESTED, changes_of, count_suggested, is_shared, issues, make_suggested, suggested_values};
 pub use select::{count, count_up_to, cut, records, scan, scan_found, scan_within, span};
 

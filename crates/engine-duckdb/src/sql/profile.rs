@@ -1,6 +1,6 @@
 //! The statements of a profile.
 
-use eider_application::ports::{Figure, PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP};
+use eider_application::ports::{PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, Statistic};
 use eider_domain::{DataType, Field, Filter};
 
 use super::Statement;
@@ -13,12 +13,12 @@ pub(super) const SUMMED_DIGITS: u8 = 28;
 /// Values that the engine names as likely to be the most frequent. More of them cost hardly more, and miss fewer.
 const LIKELY_VALUES: usize = 100;
 
-/// One row: how many records match, then the figures of each field.
-pub fn figures(relation: &Relation, filter: &Filter, fields: &[Field]) -> Statement {
+/// One row: how many records match, then the statistics of each field.
+pub fn statistics(relation: &Relation, filter: &Filter, fields: &[Field]) -> Statement {
     let mut columns = vec!["count(*)".to_owned()];
     for field in fields {
-        let figures = Figure::of(field.data_type()).into_iter();
-        columns.extend(figures.map(|figure| expression(figure, field)));
+        let statistics = Statistic::of(field.data_type()).into_iter();
+        columns.extend(statistics.map(|statistic| expression(statistic, field)));
     }
     let mut statement = Statement::default();
     statement.push(&format!("SELECT {} FROM {}", columns.join(", "), relation.source()));
@@ -26,7 +26,7 @@ pub fn figures(relation: &Relation, filter: &Filter, fields: &[Field]) -> Statem
     statement
 }
 
-/// The exact mean of a field, of which the figures have NaN where digits may be lost.
+/// The exact mean of a field, of which the statistics have NaN where digits may be lost.
 pub fn exact_mean(relation: &Relation, filter: &Filter, field: &Field) -> Statement {
     let mut statement = Statement::default();
     push_exact_mean(&mut statement, relation, filter, field);
@@ -76,21 +76,21 @@ fn push_shown(statement: &mut Statement, field: &Field) {
     }
 }
 
-fn expression(figure: Figure, field: &Field) -> String {
+fn expression(statistic: Statistic, field: &Field) -> String {
     let (column, data_type) = (ident::column(field), field.data_type());
-    match figure {
-        Figure::Count => format!("count({column})"),
-        Figure::Distinct => format!("least(approx_count_distinct({column}), count({column}))"),
-        Figure::Min => format!("min({})", shown(&column, data_type)),
-        Figure::Max => format!("max({})", shown(&column, data_type)),
-        Figure::Mean => match data_type {
+    match statistic {
+        Statistic::Count => format!("count({column})"),
+        Statistic::Distinct => format!("least(approx_count_distinct({column}), count({column}))"),
+        Statistic::Min => format!("min({})", shown(&column, data_type)),
+        Statistic::Max => format!("max({})", shown(&column, data_type)),
+        Statistic::Mean => match data_type {
             DataType::Decimal { precision, .. } if precision <= SUMMED_DIGITS => format!("avg({column})"),
             DataType::Number | DataType::Decimal { .. } => fast_mean(&column, "'NaN'::DOUBLE"),
             _ => format!("avg({column})"),
         },
-        Figure::Quantile(share) => quantile(&column, data_type, share),
-        Figure::MinLength => format!("min(length({column}))"),
-        Figure::MaxLength => format!("max(length({column}))"),
+        Statistic::Quantile(share) => quantile(&column, data_type, share),
+        Statistic::MinLength => format!("min(length({column}))"),
+        Statistic::MaxLength => format!("max(length({column}))"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens to every request: an id, a span, its place in a trace, times, figures, and problems that name the id.
+//! What happens to every request: an id, a span, its position in a trace, times, metrics, and problems that name the id.
 
 use std::time::{Duration, Instant};
 

@@ -12,7 +12,7 @@ use crate::state::ApiState;
 /// Paths that are answered however short memory is: an operator must see what happens.
 const ALWAYS_ANSWERED: [&str; 3] = ["/health/", "/metrics", "/monitoring/"];
 
-/// Refuses everything but health and figures while pressure is critical, before anything of a body is read.
+/// Refuses everything but health and metrics while pressure is critical, before anything of a body is read.
 pub(crate) async fn protect(
     state: web::Data<ApiState>,
     request: ServiceRequest,

@@ -1,4 +1,4 @@
-//! Figures of this process, as the kernel has them in `/proc`; none on other systems.
+//! Metrics of this process, as the kernel has them in `/proc`; none on other systems.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// How this process is doing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct ProcessFigures {
+pub(crate) struct ProcessStatistics {
     pub(crate) resident_bytes: u64,
     pub(crate) virtual_bytes: u64,
     /// Of user and system.
@@ -20,8 +20,8 @@ pub(crate) struct ProcessFigures {
     pub(crate) started_at: f64,
 }
 
-impl ProcessFigures {
-    /// Reads the figures anew: some ten reads of files that are in no disk.
+impl ProcessStatistics {
+    /// Reads the statistics anew: some ten reads of files that are in no disk.
     pub(crate) fn read() -> Option<Self> {
         let (stat, status) = (fs::read_to_string("/proc/self/stat").ok()?, status()?);
         // The name before the other fields may hold anything but is in parentheses; behind it is field 3.
@@ -71,10 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_those_of_this_process() {
-        let before = ProcessFigures::read().unwrap();
+    fn metrics_are_those_of_this_process() {
+        let before = ProcessStatistics::read().unwrap();
         let (memory, file) = (vec![1_u8; 32 << 20], fs::File::open("/proc/self/status").unwrap());
-        let thread = std::thread::spawn(|| ProcessFigures::read().unwrap());
+        let thread = std::thread::spawn(|| ProcessStatistics::read().unwrap());
         let after = thread.join().unwrap();
         assert!(after.resident_bytes >= memory.len() as u64, "{after:?}");
         assert!(after.virtual_bytes > after.resident_bytes && after.threads >= 2, "{after:?}");

@@ -47,7 +47,7 @@ async fn get_unless(app: &TestApp, path: &str, known: &str) -> Answer {
 }
 
 /// The metrics by name, those of answers alone.
-async fn figures(app: &TestApp) -> HashMap<String, u64> {
+async fn statistics(app: &TestApp) -> HashMap<String, u64> {
     let text = app.get("/metrics").await.text;
     let samples = text.lines().filter_map(|line| line.strip_prefix("eider_answer_cache_")?.split_once(' '));
     samples.map(|(name, value)| (name.to_owned(), value.trim_end_matches(".0").parse().unwrap())).collect()
@@ -257,7 +257,7 @@ async fn nothing_is_kept_where_there_is_no_room() {
         fail_next_query(&app, path);
         assert_eq!(app.get(path).await.status, 500, "{path}");
     }
-    assert_eq!(figures(&app).await["entries"], 0);
+    assert_eq!(statistics(&app).await["entries"], 0);
 }
 
 #[tokio::test]
@@ -267,12 +267,12 @@ async fn what_is_kept_stays_within_its_room() {
     for n in 0..100 {
         tag(&app, &format!("{PAGE}?flight.gte={n}&limit=5")).await;
         tag(&app, &format!("{COUNT}?flight.gte={n}")).await;
-        let figures = figures(&app).await;
-        assert!(figures["bytes"] <= ROOM, "{figures:?}");
+        let statistics = statistics(&app).await;
+        assert!(statistics["bytes"] <= ROOM, "{statistics:?}");
     }
-    let figures = figures(&app).await;
+    let statistics = statistics(&app).await;
     // Each takes half a kilobyte and more, and what was asked last is among them.
-    assert!((10..128).contains(&figures["entries"]) && figures["bytes"] > ROOM / 2, "{figures:?}");
+    assert!((10..128).contains(&statistics["entries"]) && statistics["bytes"] > ROOM / 2, "{statistics:?}");
     fail_next_query(&app, COUNT);
     tag(&app, &format!("{COUNT}?flight.gte=99")).await;
     assert_eq!(app.get(&format!("{COUNT}?flight.gte=0")).await.status, 500, "the oldest made room");
@@ -330,10 +330,10 @@ async fn metrics_count_what_was_kept_and_found() {
         tag(&app, COUNT).await;
     }
     get_unless(&app, PAGE, "*").await;
-    let figures = figures(&app).await;
-    assert_eq!((figures["hits_total"], figures["misses_total"], figures["entries"]), (4, 2, 2));
+    let statistics = statistics(&app).await;
+    assert_eq!((statistics["hits_total"], statistics["misses_total"], statistics["entries"]), (4, 2, 2));
     let body = app.get(PAGE).await.text.len() as u64;
-    assert!((body..body + 2048).contains(&figures["bytes"]), "{figures:?}");
+    assert!((body..body + 2048).contains(&statistics["bytes"]), "{statistics:?}");
     let answer: Json = app.get(COUNT).await.json();
     assert_eq!(answer, json!({"count": 10}));
 }

@@ -131,7 +131,7 @@ async fn what_ends_with_its_connection_breaks_it_when_it_breaks_off() {
 }
 
 /// The value of a metric of streams.
-async fn figure(app: &TestApp, name: &str) -> u64 {
+async fn value(app: &TestApp, name: &str) -> u64 {
     let text = app.get("/metrics").await.text;
     let value =
         text.lines().find_map(|line| line.strip_prefix("eider_streams_")?.strip_prefix(name)?.strip_prefix(' '));
@@ -139,7 +139,7 @@ async fn figure(app: &TestApp, name: &str) -> u64 {
 }
 
 async fn ended(app: &TestApp, outcome: &str) -> u64 {
-    figure(app, &format!("ended_total{{outcome=\"{outcome}\"}}")).await
+    value(app, &format!("ended_total{{outcome=\"{outcome}\"}}")).await
 }
 
 #[tokio::test]
@@ -151,14 +151,14 @@ async fn streams_are_counted_by_how_they_end() {
     let outcomes = ["completed", "client_left", "idle", "failed"];
     let stream = format!("{STREAM}?fields=flight");
     for (place, outcome) in outcomes.into_iter().enumerate() {
-        assert_eq!((figure(&app, "running").await, ended(&app, outcome).await), (0, 0));
+        assert_eq!((value(&app, "running").await, ended(&app, outcome).await), (0, 0));
         match outcome {
             "completed" => assert_eq!(app.get(&stream).await.text.lines().count(), 48),
             "client_left" => {
                 let gate = app.store.hold_scan_after(10);
                 let mut response = app.request("GET", &stream).send().await.unwrap();
                 response.chunk().await.unwrap().unwrap();
-                assert_eq!(figure(&app, "running").await, 1);
+                assert_eq!(value(&app, "running").await, 1);
                 drop((response, gate));
             }
             "idle" => drop(timeout(PATIENCE, silent_reader(&app, "1.1")).await.unwrap()),
@@ -168,7 +168,7 @@ async fn streams_are_counted_by_how_they_end() {
                 broken_body(response).await;
             }
         }
-        let counted = async { while figure(&app, "running").await > 0 || ended(&app, outcome).await == 0 {} };
+        let counted = async { while value(&app, "running").await > 0 || ended(&app, outcome).await == 0 {} };
         timeout(PATIENCE, counted).await.unwrap();
         for (other, name) in outcomes.into_iter().enumerate() {
             assert_eq!(ended(&app, name).await, u64::from(other <= place), "{name} after {outcome}");
@@ -177,5 +177,5 @@ async fn streams_are_counted_by_how_they_end() {
     // What fails before it begins is an answer, not a stream.
     app.store.fail_next(Operation::Scan, StoreError::new(StoreErrorKind::Internal, "internal words"));
     assert_eq!(app.get(&stream).await.status, 500);
-    assert_eq!((figure(&app, "running").await, ended(&app, "failed").await), (0, 1));
+    assert_eq!((value(&app, "running").await, ended(&app, "failed").await), (0, 1));
 }

@@ -86,9 +86,9 @@ async fn long_text_is_compressed_for_who_likes_it() {
         assert_eq!((header(&refused, "content-encoding"), same == text), ("", true), "{path}");
     }
     for coding in CODINGS {
-        let (headers, figures, _) = read(&app, "GET", "/metrics", coding).await;
+        let (headers, statistics, _) = read(&app, "GET", "/metrics", coding).await;
         assert_eq!(header(&headers, "content-encoding"), coding);
-        assert!(figures.contains("# HELP eider_"), "{figures}");
+        assert!(statistics.contains("# HELP eider_"), "{statistics}");
     }
 }
 

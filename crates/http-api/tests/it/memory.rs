@@ -41,7 +41,7 @@ async fn statuses(app: &TestApp) -> [u16; 9] {
 }
 
 #[tokio::test]
-async fn heavy_requests_are_refused_first_then_all_but_health_and_figures() {
+async fn heavy_requests_are_refused_first_then_all_but_health_and_metrics() {
     let app = TestApp::with_flights().await;
     app.memory.observe(used(50));
     assert_eq!(statuses(&app).await, [201, 201, 200, 200, 201, 200, 200, 200, 200]);
@@ -73,19 +73,19 @@ async fn memory_is_set_aside_before_a_body_is_read_and_given_back_after_it() {
     let app = TestApp::start_with(settings, IngestLimits::default());
     app.create_flights().await;
     app.memory.observe(used(1));
-    let others = app.memory.reserve(app.memory.figures().reservable_bytes, Duration::ZERO).await.unwrap();
+    let others = app.memory.reserve(app.memory.statistics().reservable_bytes, Duration::ZERO).await.unwrap();
     let refused = bulk(&app).await;
     assert_eq!((refused.problem().0, &refused.json()["budget"]), (503, &json!("memory")));
     drop(others);
     assert_eq!(bulk(&app).await.status, 201);
-    assert_eq!(app.memory.figures().reserved_bytes, 0);
+    assert_eq!(app.memory.statistics().reserved_bytes, 0);
 }
 
 #[tokio::test]
 async fn a_call_waits_for_memory_that_others_give_back() {
     let app = TestApp::with_flights().await;
     app.memory.observe(used(1));
-    let others = app.memory.reserve(app.memory.figures().reservable_bytes, Duration::ZERO).await.unwrap();
+    let others = app.memory.reserve(app.memory.statistics().reservable_bytes, Duration::ZERO).await.unwrap();
     let give_back = async {
         while app.get("/monitoring/pool").await.json()["bulk_calls"]["waiting"] != 1 {}
         drop(others);

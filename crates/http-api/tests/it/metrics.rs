@@ -1,4 +1,4 @@
-//! Figures of requests and records, and the headers that say where the time went.
+//! Metrics of requests and records, and the headers that say where the time went.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::app::TestApp;
 
 const FLIGHTS: &str = "/api/v1/records/flights";
 
-/// The figures of a running server.
+/// The statistics of a running server.
 struct Figures(String);
 
 impl Figures {
@@ -49,22 +49,22 @@ async fn requests_are_counted_by_route_whatever_their_paths_are() {
         app.get(&format!("/nowhere/{number}")).await;
         app.send(app.request(&format!("BREW{number}"), &format!("{FLIGHTS}/{number}"))).await;
     }
-    let figures = Figures::of(&app).await;
+    let statistics = Figures::of(&app).await;
     let count = r#"eider_http_requests_total{route="/api/v1/records/{schema}/count",method="GET",status="404"}"#;
-    assert_is(figures.value(count), 20.0, count);
+    assert_is(statistics.value(count), 20.0, count);
     let nowhere = r#"eider_http_requests_total{route="none",method="GET",status="404"}"#;
-    assert_is(figures.value(nowhere), 20.0, nowhere);
+    assert_is(statistics.value(nowhere), 20.0, nowhere);
     let brew = r#"eider_http_requests_total{route="/api/v1/records/{schema}/{id}",method="other",status="405"}"#;
-    assert_is(figures.value(brew), 20.0, brew);
+    assert_is(statistics.value(brew), 20.0, brew);
     let took = r#"eider_http_request_duration_seconds_count{route="none",method="GET"}"#;
-    assert_is(figures.value(took), 20.0, took);
-    assert!(figures.values_of("route").iter().all(|route| !route.contains("absent")));
-    assert_eq!(figures.values_of("method"), BTreeSet::from(["GET", "POST", "other"]));
-    assert_is(figures.value("eider_http_requests_in_flight"), 1.0, "the one that asks");
+    assert_is(statistics.value(took), 20.0, took);
+    assert!(statistics.values_of("route").iter().all(|route| !route.contains("absent")));
+    assert_eq!(statistics.values_of("method"), BTreeSet::from(["GET", "POST", "other"]));
+    assert_is(statistics.value("eider_http_requests_in_flight"), 1.0, "the one that asks");
 }
 
 #[tokio::test]
-async fn figures_are_written_as_who_asks_reads_them() {
+async fn metrics_are_written_as_who_asks_reads_them() {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     let app = TestApp::with_flights().await;
@@ -143,7 +143,7 @@ async fn problems_are_counted_by_code_and_by_the_budget_that_was_used_up() {
     app.get(&format!("{FLIGHTS}/count")).await;
     app.store.fail_next(Operation::Count, StoreError::new(StoreErrorKind::Internal, "a fault"));
     app.get(&format!("{FLIGHTS}/count")).await;
-    let figures = Figures::of(&app).await;
+    let statistics = Figures::of(&app).await;
     for (series, value) in [
         (r#"eider_problems_total{code="overloaded"}"#, 1.0),
         (r#"eider_problems_total{code="internal"}"#, 1.0),
@@ -154,7 +154,7 @@ async fn problems_are_counted_by_code_and_by_the_budget_that_was_used_up() {
         ("eider_bulk_calls_waiting", 0.0),
         ("eider_streams_waiting", 0.0),
     ] {
-        assert_is(figures.value(series), value, series);
+        assert_is(statistics.value(series), value, series);
     }
 }
 
@@ -169,7 +169,7 @@ async fn records_and_bytes_are_counted_by_format() {
     let page = app.get(FLIGHTS).await;
     assert_eq!(app.get(FLIGHTS).await.text, page.text, "the second is kept in memory");
     let stream = app.send(app.request("GET", &format!("{FLIGHTS}/stream")).header(ACCEPT, "text/csv")).await;
-    let figures = Figures::of(&app).await;
+    let statistics = Figures::of(&app).await;
     #[expect(clippy::cast_precision_loss, reason = "a few bytes")]
     for (series, value) in [
         (r#"eider_records_received_total{format="ndjson"}"#, 4.0),
@@ -183,7 +183,7 @@ async fn records_and_bytes_are_counted_by_format() {
         (r#"eider_sent_bytes_total{format="csv"}"#, stream.text.len() as f64),
         (r#"eider_records_sent_total{format="parquet"}"#, 0.0),
     ] {
-        assert_is(figures.value(series), value, series);
+        assert_is(statistics.value(series), value, series);
     }
 }
 
@@ -194,15 +194,15 @@ async fn replays_are_counted() {
         let request = app.request("POST", FLIGHTS).header("idempotency-key", "one");
         app.send(request.header("content-type", "application/json").body("{\"carrier\":\"UA\"}")).await;
     }
-    let figures = Figures::of(&app).await;
-    assert_is(figures.value("eider_idempotent_replays_total"), 2.0, "all but the first");
-    assert_is(figures.value(r#"eider_records_stored_total{format="json"}"#), 1.0, "a replay stores nothing");
+    let statistics = Figures::of(&app).await;
+    assert_is(statistics.value("eider_idempotent_replays_total"), 2.0, "all but the first");
+    assert_is(statistics.value(r#"eider_records_stored_total{format="json"}"#), 1.0, "a replay stores nothing");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_process_and_its_build_are_described() {
-    let figures = Figures::of(&TestApp::start()).await;
+    let statistics = Figures::of(&TestApp::start()).await;
     for name in [
         "process_resident_memory_bytes",
         "process_virtual_memory_bytes",
@@ -212,10 +212,10 @@ async fn the_process_and_its_build_are_described() {
         "process_threads",
         "process_start_time_seconds",
     ] {
-        assert!(figures.value(name) > 0.0, "{name}");
+        assert!(statistics.value(name) > 0.0, "{name}");
     }
     let build = format!("eider_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
-    assert_is(figures.value(&build), 1.0, &build);
+    assert_is(statistics.value(&build), 1.0, &build);
 }
 
 /// The stages of a `Server-Timing` header, in milliseconds.

@@ -26,7 +26,7 @@ fn quantiles(values: [Json; 5]) -> Json {
 }
 
 #[tokio::test]
-async fn a_profile_has_figures_of_every_property() {
+async fn a_profile_has_statistics_of_every_property() {
     let answer = app().await.get(PROFILE).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{}", answer.text);
     let hour = "2013-01-01T05:00:00.000000Z";

@@ -271,7 +271,7 @@ async fn a_query_that_takes_too_long_is_interrupted() {
 }
 
 #[tokio::test]
-async fn a_figure_that_does_not_fit_is_said_so() {
+async fn a_value_that_does_not_fit_is_said_so() {
     let app = TestApp::with_flights().await;
     app.load(json!([{"carrier": "UA", "flight": i64::MAX, "dep_delay": f64::MAX}, {"carrier": "UA", "flight": 1, "dep_delay": f64::MAX}]))
         .await;

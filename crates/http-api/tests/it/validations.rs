@@ -381,7 +381,7 @@ async fn rules_that_undo_each_other_are_named() {
 }
 
 #[tokio::test]
-async fn figures_tell_what_became_of_validations() {
+async fn metrics_tell_what_became_of_validations() {
     let app = app().await;
     start(&app, &rules()).await;
     app.store.fail_next(Operation::Validate, StoreError::new(StoreErrorKind::Internal, "it failed"));
@@ -392,20 +392,20 @@ async fn figures_tell_what_became_of_validations() {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
     };
-    let figures = app.get("/metrics").await.text;
-    assert!((value(&figures, "eider_validations_running") - 1.0).abs() < f64::EPSILON);
+    let statistics = app.get("/metrics").await.text;
+    assert!((value(&statistics, "eider_validations_running") - 1.0).abs() < f64::EPSILON);
     app.delete(&path).await;
     app.store.wait_for_open_scans(0).await;
     let ended = |outcome: &str| format!("eider_validations_ended_total{{outcome=\"{outcome}\"}}");
     let reached = async {
         loop {
-            let figures = app.get("/metrics").await.text;
-            if value(&figures, &ended("cancelled")) > 0.0 {
-                return figures;
+            let statistics = app.get("/metrics").await.text;
+            if value(&statistics, &ended("cancelled")) > 0.0 {
+                return statistics;
             }
         }
     };
-    let figures = tokio::time::timeout(PATIENCE, reached).await.unwrap();
+    let statistics = tokio::time::timeout(PATIENCE, reached).await.unwrap();
     for (name, expected) in [
         (ended("done"), 1.0),
         (ended("failed"), 1.0),
@@ -413,6 +413,6 @@ async fn figures_tell_what_became_of_validations() {
         ("eider_validations_running".to_owned(), 0.0),
         ("eider_validation_duration_seconds_count".to_owned(), 3.0),
     ] {
-        assert!((value(&figures, &name) - expected).abs() < f64::EPSILON, "{name} in {figures}");
+        assert!((value(&statistics, &name) - expected).abs() < f64::EPSILON, "{name} in {statistics}");
     }
 }

@@ -139,7 +139,7 @@ fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-/// Requests of every kind that has figures of its own.
+/// Requests of every kind that has statistics of its own.
 async fn some_of_everything(server: &Server) {
     const RECORDS: &str = "/api/v1/records/flights";
     let record = FLIGHTS.lines().next().unwrap();

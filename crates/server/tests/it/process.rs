@@ -125,7 +125,7 @@ impl Server {
         self.request(Method::POST, path).header(CONTENT_TYPE, media_type).body(body)
     }
 
-    /// A figure of `/metrics`.
+    /// A value of `/metrics`.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let text = self.get("/metrics").send().await.unwrap().text().await.unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

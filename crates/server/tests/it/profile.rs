@@ -1,4 +1,4 @@
-//! The profile of the sample, held against figures made from its file.
+//! The profile of the sample, held against statistics made from its file.
 
 use std::collections::BTreeMap;
 

@@ -1,17 +1,17 @@
-//! Figures that the engine and the disk have to be asked for, looked at once a second so that nobody waits for them.
+//! Metrics that the engine and the disk have to be asked for, looked at once a second so that nobody waits for them.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eider_application::ports::StoreError;
 use eider_engine_duckdb::Connection;
-use eider_engine_duckdb::connection::figures::EngineMemory;
+use eider_engine_duckdb::connection::statistics::EngineMemory;
 
 use crate::file::disk::{self, directory_bytes, free_bytes};
-use crate::file::figures::FileFigures;
 use crate::file::settings::StoreSettings;
+use crate::file::statistics::FileStatistics;
 
-/// What was found last, and the connection that finds it: one beside the pool, so that figures come when it is used up.
+/// What was found last, and the connection that finds it: one beside the pool, so that statistics come when it is used up.
 #[derive(Debug)]
 pub(crate) struct Observed {
     connection: Arc<Mutex<Connection>>,
@@ -22,7 +22,7 @@ pub(crate) struct Observed {
 #[derive(Debug, Clone)]
 pub(crate) struct Observation {
     pub(crate) engine_memory: EngineMemory,
-    pub(crate) files: FileFigures,
+    pub(crate) files: FileStatistics,
 }
 
 impl Observed {
@@ -55,8 +55,8 @@ pub(crate) fn observe(connection: &Connection, settings: &StoreSettings) -> Resu
     Ok(Observation { engine_memory: EngineMemory::of(connection, settings.memory_limit_bytes)?, files })
 }
 
-fn files(settings: &StoreSettings) -> io::Result<FileFigures> {
-    Ok(FileFigures {
+fn files(settings: &StoreSettings) -> io::Result<FileStatistics> {
+    Ok(FileStatistics {
         database_bytes: std::fs::metadata(&settings.path)?.len(),
         log_bytes: disk::log_bytes(settings),
         temporary_bytes: directory_bytes(&settings.temp_directory)?,

@@ -1,16 +1,16 @@
-//! The figures as metrics: their names, what they say and their units.
+//! The statistics as metrics: their names, what they say and their units.
 
 use eider_application::MetricUnit::{Bytes, Seconds};
 use eider_application::MetricValue::{Counter, Gauge, Histogram, LastTime};
 use eider_application::ports::{Distribution, Metric, StoreMetrics};
-use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemory};
+use eider_engine_duckdb::connection::statistics::{ConnectionStatistics, EngineMemory};
 
-use crate::file::figures::{
-    CheckpointFigures, CommitFigures, EvolutionFigures, FileFigures, RecordCacheFigures, StoreFigures,
+use crate::file::statistics::{
+    CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, RecordCacheStatistics, StoreStatistics,
 };
 
-impl StoreFigures {
-    /// The figures as operators see them.
+impl StoreStatistics {
+    /// The statistics as operators see them.
     pub(crate) fn into_metrics(self) -> StoreMetrics {
         let last_checkpoint = self.last_checkpoint.map(|took| {
             let help = "How long the last checkpoint took";
@@ -32,8 +32,8 @@ fn seconds(name: &'static str, help: &'static str, distribution: Distribution) -
     Metric::new(name, help, Histogram(distribution)).in_unit(Seconds)
 }
 
-fn of_checkpoints(figures: CheckpointFigures) -> [Metric; 2] {
-    let CheckpointFigures { seconds: took, failed, postponed } = figures;
+fn of_checkpoints(statistics: CheckpointStatistics) -> [Metric; 2] {
+    let CheckpointStatistics { seconds: took, failed, postponed } = statistics;
     let missed = [("failed", Counter(failed)), ("postponed", Counter(postponed))];
     [
         seconds("store_checkpoint_duration", "How long checkpoints took, with the wait for running writes", took),
@@ -46,8 +46,8 @@ fn of_checkpoints(figures: CheckpointFigures) -> [Metric; 2] {
     ]
 }
 
-fn of_commits(figures: CommitFigures) -> [Metric; 2] {
-    let CommitFigures { single_seconds, bulk_seconds, group_changes } = figures;
+fn of_commits(statistics: CommitStatistics) -> [Metric; 2] {
+    let CommitStatistics { single_seconds, bulk_seconds, group_changes } = statistics;
     let help = "How long commits took, without the wait for the write lock";
     let kinds = [("single", Histogram(single_seconds)), ("bulk", Histogram(bulk_seconds))];
     [
@@ -56,8 +56,8 @@ fn of_commits(figures: CommitFigures) -> [Metric; 2] {
     ]
 }
 
-fn of_evolutions(figures: EvolutionFigures) -> [Metric; 2] {
-    let EvolutionFigures { seconds: took, steps, steps_done } = figures;
+fn of_evolutions(statistics: EvolutionStatistics) -> [Metric; 2] {
+    let EvolutionStatistics { seconds: took, steps, steps_done } = statistics;
     let states = [("done", Gauge(steps_done)), ("to_do", Gauge(steps.saturating_sub(steps_done)))];
     [
         seconds(
@@ -69,29 +69,29 @@ fn of_evolutions(figures: EvolutionFigures) -> [Metric; 2] {
     ]
 }
 
-fn of_connections(figures: ConnectionFigures) -> [Metric; 8] {
+fn of_connections(statistics: ConnectionStatistics) -> [Metric; 8] {
     let gauge = |name, help, value: usize| Metric::new(name, help, Gauge(value as u64));
     let closed = [
-        ("old", Counter(figures.closed_old)),
-        ("surplus", Counter(figures.closed_surplus)),
-        ("broken", Counter(figures.closed_broken)),
+        ("old", Counter(statistics.closed_old)),
+        ("surplus", Counter(statistics.closed_surplus)),
+        ("broken", Counter(statistics.closed_broken)),
     ];
     let waited = "How long callers waited until they had a connection";
     let in_vain = "Callers that waited for a connection in vain";
     [
-        gauge("store_connections_max", "Connections to the engine at most", figures.max),
-        gauge("store_connections_used", "Connections to the engine in use", figures.used),
-        gauge("store_connections_idle", "Connections to the engine that nobody uses", figures.idle),
-        gauge("store_connections_waiting", "Callers that wait for a connection to the engine", figures.waiting),
-        seconds("store_connection_wait", waited, figures.wait_seconds),
-        Metric::new("store_connection_timeouts", in_vain, Counter(figures.timeouts)),
-        Metric::new("store_connections_created", "Connections that were made", Counter(figures.created)),
+        gauge("store_connections_max", "Connections to the engine at most", statistics.max),
+        gauge("store_connections_used", "Connections to the engine in use", statistics.used),
+        gauge("store_connections_idle", "Connections to the engine that nobody uses", statistics.idle),
+        gauge("store_connections_waiting", "Callers that wait for a connection to the engine", statistics.waiting),
+        seconds("store_connection_wait", waited, statistics.wait_seconds),
+        Metric::new("store_connection_timeouts", in_vain, Counter(statistics.timeouts)),
+        Metric::new("store_connections_created", "Connections that were made", Counter(statistics.created)),
         Metric::labelled("store_connections_closed", "Connections that were closed", "reason", closed),
     ]
 }
 
-fn of_records(figures: RecordCacheFigures) -> [Metric; 4] {
-    let RecordCacheFigures { hits, misses, entries, bytes } = figures;
+fn of_records(statistics: RecordCacheStatistics) -> [Metric; 4] {
+    let RecordCacheStatistics { hits, misses, entries, bytes } = statistics;
     let size = Metric::new("store_record_cache_size", "What the records kept in memory take", Gauge(bytes));
     [
         Metric::new("store_record_cache_entries", "Records kept in memory for reads by id", Gauge(entries)),
@@ -113,8 +113,8 @@ fn of_memory(memory: &EngineMemory) -> [Metric; 3] {
     .map(|metric| metric.in_unit(Bytes))
 }
 
-fn of_files(files: FileFigures) -> [Metric; 2] {
-    let FileFigures { database_bytes, log_bytes, temporary_bytes, free_bytes } = files;
+fn of_files(files: FileStatistics) -> [Metric; 2] {
+    let FileStatistics { database_bytes, log_bytes, temporary_bytes, free_bytes } = files;
     let sizes = [("database", Gauge(database_bytes)), ("log", Gauge(log_bytes)), ("temporary", Gauge(temporary_bytes))];
     [
         Metric::labelled("store_file_size", "Files of the store", "file", sizes),

@@ -1,4 +1,4 @@
-//! Figures that the engine and the disk have to be asked for, looked at once a second so that nobody waits for them.
+//! Metrics that the engine and the disk have to be asked for, looked at once a second so that nobody waits for them.
 
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) async fn run(shared: Weak<Shared>) {
         let look = move || observe(&connection.lock().unwrap_or_else(PoisonError::into_inner), &settings);
         match blocking::run(look).await.flatten() {
             Ok(observation) => shared.observed.set(observation),
-            Err(error) => tracing::debug!(%error, "the engine gave no figures"),
+            Err(error) => tracing::debug!(%error, "the engine gave no statistics"),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn index_serves(shape: &ReadShape, property: &str) -> bool {
 }
 
 /// The figures by which indexes on properties are judged: how many values each has, and about how many different ones.
-pub(crate) fn index_figures(properties: &[Field]) -> Option<Aggregation> {
+pub(crate) fn index_statistics(properties: &[Field]) -> Option<Aggregation> {
     let functions = [Function::Count, Function::ApproxCountDistinct];
     let figures = properties.iter().flat_map(|field| functions.map(|function| (function, field.clone())));
     let figure = |(index, (function, field)): (usize, (Function, Field))| {
@@ -53,7 +53,7 @@ pub(crate) fn index_figures(properties: &[Field]) -> Option<Aggregation> {
     Aggregation::new(Vec::new(), figures.enumerate().filter_map(figure).collect()).ok()
 }
 
-/// What an index would do on each of the properties whose [`index_figures`] these are.
+/// What an index would do on each of the properties whose [`index_statistics`] these are.
 pub(crate) fn index_estimates(figures: &RecordBatch, records: u64) -> Vec<IndexEstimate> {
     let columns = figures.columns().iter();
     let counts: Vec<u64> = columns.map(|column| column.as_primitive::<Int64Type>().value(0).unsigned_abs()).collect();

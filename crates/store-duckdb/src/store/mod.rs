@@ -28,11 +28,11 @@ use tokio::sync::Mutex as AsyncMutex;
 use tracing::instrument;
 
 use crate::catalog::{self, Counters, LoadedSchema};
-use crate::file::figures::StoreFigures;
 use crate::file::instance;
 use crate::file::names;
 use crate::file::observed::{Observation, Observed};
 use crate::file::settings::StoreSettings;
+use crate::file::statistics::StoreStatistics;
 use crate::operate::checkpoint;
 use crate::operate::observing;
 use crate::operate::wal;
@@ -175,17 +175,17 @@ impl DuckDbStore {
         Ok(self.shared.table_of(schema)?.ranges.status())
     }
 
-    /// Figures for those who operate the store. Cheap, and never blocks.
-    pub fn figures(&self) -> StoreFigures {
+    /// Metrics for those who operate the store. Cheap, and never blocks.
+    pub fn store_statistics(&self) -> StoreStatistics {
         let Shared { activity, commits, evolutions, observed, pool, record_cache, .. } = &*self.shared;
         let Observation { engine_memory, files } = observed.last();
-        StoreFigures {
+        StoreStatistics {
             last_checkpoint: self.last_checkpoint(),
-            checkpoints: Some(activity.figures()),
-            commits: Some(commits.figures()),
-            evolutions: Some(evolutions.figures()),
-            connections: Some(pool::figures(pool)),
-            records: record_cache.figures(),
+            checkpoints: Some(activity.statistics()),
+            commits: Some(commits.statistics()),
+            evolutions: Some(evolutions.statistics()),
+            connections: Some(pool::statistics(pool)),
+            records: record_cache.statistics(),
             engine_memory: Some(engine_memory),
             files: Some(files),
         }
@@ -297,7 +297,7 @@ impl Store for DuckDbStore {
     }
 
     fn metrics(&self) -> StoreMetrics {
-        self.figures().into_metrics()
+        self.store_statistics().into_metrics()
     }
 
     fn evolution(&self) -> Option<&dyn SchemaEvolution> {

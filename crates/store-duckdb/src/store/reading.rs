@@ -115,8 +115,8 @@ impl Explainer for DuckDbStore {
         records: u64,
         properties: &[Field],
     ) -> Result<Vec<IndexEstimate>, StoreError> {
-        let Some(figures) = indexes::index_figures(properties) else { return Ok(Vec::new()) };
-        let figures = self.aggregate(schema, &figures, None).await?.try_next().await?;
-        Ok(figures.map_or_else(Vec::new, |figures| indexes::index_estimates(&figures, records)))
+        let Some(statistics) = indexes::index_statistics(properties) else { return Ok(Vec::new()) };
+        let statistics = self.aggregate(schema, &statistics, None).await?.try_next().await?;
+        Ok(statistics.map_or_else(Vec::new, |statistics| indexes::index_estimates(&statistics, records)))
     }
 }

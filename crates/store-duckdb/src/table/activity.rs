@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_application::runtime::recorder::{Recorder, SECONDS};
 
-use crate::file::figures::CheckpointFigures;
+use crate::file::statistics::CheckpointStatistics;
 
 /// What has been written since the last checkpoint and when, and what became of checkpoints.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ impl WriteActivity {
         self.state().last_checkpoint
     }
 
-    pub(crate) fn figures(&self) -> CheckpointFigures {
+    pub(crate) fn statistics(&self) -> CheckpointStatistics {
         let State { failed, postponed, .. } = *self.state();
-        CheckpointFigures { seconds: self.seconds.distribution(), failed, postponed }
+        CheckpointStatistics { seconds: self.seconds.distribution(), failed, postponed }
     }
 
     /// Takes note of a checkpoint that was tried.

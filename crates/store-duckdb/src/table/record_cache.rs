@@ -19,7 +19,7 @@ use eider_engine_duckdb::error::arrow_error;
 use moka::sync::Cache;
 use uuid::Uuid;
 
-use crate::file::figures::RecordCacheFigures;
+use crate::file::statistics::RecordCacheStatistics;
 
 /// What a record takes beside its bytes: its key, and the cache's own entry.
 const OVERHEAD_BYTES: usize = 160;
@@ -49,9 +49,9 @@ impl RecordCache {
     }
 
     /// What it takes and has done; `None` when nothing is to be kept.
-    pub(crate) fn figures(&self) -> Option<RecordCacheFigures> {
+    pub(crate) fn statistics(&self) -> Option<RecordCacheStatistics> {
         let entries = self.entries.as_ref()?;
-        Some(RecordCacheFigures {
+        Some(RecordCacheStatistics {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             entries: entries.entry_count(),
@@ -66,7 +66,7 @@ impl RecordCache {
 
 impl fmt::Debug for RecordCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordCache").field("figures", &self.figures()).finish_non_exhaustive()
+        f.debug_struct("RecordCache").field("statistics", &self.statistics()).finish_non_exhaustive()
     }
 }
 

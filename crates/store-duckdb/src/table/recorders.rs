@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use eider_application::runtime::recorder::{NUMBERS, Recorder, SECONDS};
 
-use crate::file::figures::{CommitFigures, EvolutionFigures};
+use crate::file::statistics::{CommitStatistics, EvolutionStatistics};
 
 /// What commits took.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ impl Default for CommitRecorders {
 }
 
 impl CommitRecorders {
-    pub(crate) fn figures(&self) -> CommitFigures {
-        CommitFigures {
+    pub(crate) fn statistics(&self) -> CommitStatistics {
+        CommitStatistics {
             single_seconds: self.single_seconds.distribution(),
             bulk_seconds: self.bulk_seconds.distribution(),
             group_changes: self.group_changes.distribution(),
@@ -51,8 +51,8 @@ impl Default for EvolutionRecorders {
 }
 
 impl EvolutionRecorders {
-    pub(crate) fn figures(&self) -> EvolutionFigures {
-        EvolutionFigures {
+    pub(crate) fn statistics(&self) -> EvolutionStatistics {
+        EvolutionStatistics {
             seconds: self.seconds.distribution(),
             steps: self.steps.load(Ordering::Relaxed),
             steps_done: self.steps_done.load(Ordering::Relaxed),
@@ -60,7 +60,7 @@ impl EvolutionRecorders {
     }
 }
 
-/// A change that runs, among the figures until it is dropped.
+/// A change that runs, among the statistics until it is dropped.
 pub(crate) struct Running<'r> {
     recorders: &'r EvolutionRecorders,
     /// `None` for the rest of a change that is timed already.

@@ -62,7 +62,7 @@ async fn one_copy_is_taken_at_a_time_and_checkpoints_wait_for_it() {
     let backup = store.backup().await.unwrap();
     let error = store.backup().await.unwrap_err();
     assert_eq!((error.kind(), error.budget()), (StoreErrorKind::Unavailable, Some("backups")));
-    let taken = || store.figures().checkpoints.unwrap().seconds.count();
+    let taken = || store.store_statistics().checkpoints.unwrap().seconds.count();
     let before = taken();
     write_numbers(&store, &schema, 10..20, 1).await;
     tokio::time::sleep(Duration::from_millis(200)).await;

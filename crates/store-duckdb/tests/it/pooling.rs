@@ -69,15 +69,15 @@ async fn connections_beyond_the_size_are_closed_after_use() {
     let second = store.scan(&schema, request()).await.unwrap();
     let error = store.count(&schema, &Filter::everything()).await.unwrap_err();
     assert_eq!(error.budget(), Some("pool"));
-    let figures = store.figures().connections.unwrap();
-    assert_eq!((figures.max, figures.used, figures.idle, figures.timeouts), (2, 2, 0, 1));
+    let statistics = store.store_statistics().connections.unwrap();
+    assert_eq!((statistics.max, statistics.used, statistics.idle, statistics.timeouts), (2, 2, 0, 1));
 
     drop(first);
     drop(second);
     all_returned(&store).await;
-    let figures = store.figures().connections.unwrap();
-    assert_eq!((figures.used, figures.idle, figures.closed_surplus), (0, 1, 1));
-    assert!(figures.wait_seconds.count() >= 3, "{figures:?}");
+    let statistics = store.store_statistics().connections.unwrap();
+    assert_eq!((statistics.used, statistics.idle, statistics.closed_surplus), (0, 1, 1));
+    assert!(statistics.wait_seconds.count() >= 3, "{statistics:?}");
 }
 
 #[tokio::test]
@@ -90,9 +90,9 @@ async fn a_connection_that_is_too_old_is_replaced() {
         for _ in 0..3 {
             store.check().await.unwrap();
         }
-        let figures = store.figures().connections.unwrap();
+        let statistics = store.store_statistics().connections.unwrap();
         let expected = if is_replaced { (3, 2) } else { (1, 0) };
-        assert_eq!((figures.created, figures.closed_old), expected, "{recycle_after:?}");
+        assert_eq!((statistics.created, statistics.closed_old), expected, "{recycle_after:?}");
         store.close().await.unwrap();
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use eider_application::ports::{Figure, PROFILE_COUNTED_VALUES, ProfileRequest, Profiler, RecordReader, SchemaCatalog};
+use eider_application::ports::{
+    PROFILE_COUNTED_VALUES, ProfileRequest, Profiler, RecordReader, SchemaCatalog, Statistic,
+};
 use eider_domain::{Field, Filter, Schema, Value};
 use eider_store_duckdb::DuckDbStore;
 use eider_testkit::Fixture;
@@ -39,7 +41,7 @@ async fn frequent_values_are_found_among_many_and_counted_exactly() {
     let profile = store.profile(&schema, &request(&schema)).await.unwrap();
     assert_eq!(profile.fields[1].top, expected);
     assert_eq!(profile.fields[2].top, [], "values that come once are not frequent");
-    let Value::Integer(distinct) = profile.fields[2].figure(Figure::Distinct) else { panic!("a count") };
+    let Value::Integer(distinct) = profile.fields[2].statistic(Statistic::Distinct) else { panic!("a count") };
     assert!((distinct - many).abs() < many / 10, "{distinct} of {many}");
 }
 

@@ -29,7 +29,7 @@ async fn a_second_read_is_answered_from_memory_until_the_record_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let (store, schema) = numbers_store(settings(directory.path())).await;
     write_numbers(&store, &schema, 0..100, 1).await;
-    let counts = || store.figures().records.map(|records| (records.hits, records.misses)).unwrap();
+    let counts = || store.store_statistics().records.map(|records| (records.hits, records.misses)).unwrap();
     assert_eq!((n_of(&store, &schema, 7).await, counts()), (Some(7), (0, 1)));
     assert_eq!((n_of(&store, &schema, 7).await, counts()), (Some(7), (1, 1)));
     let record = store.record(&schema, id(7)).await.unwrap().unwrap();
@@ -50,7 +50,7 @@ async fn reads_at_once_share_connections() {
     let _stream = stream.await.unwrap();
     let numbers = join_all((0..500).map(|number| n_of(&store, &schema, number))).await;
     assert_eq!(numbers, (0..500).map(Some).collect::<Vec<_>>());
-    assert_eq!(store.figures().records, None);
+    assert_eq!(store.store_statistics().records, None);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_application::ports::{Figure, ProfileRequest, StoreErrorKind};
+use eider_application::ports::{ProfileRequest, Statistic, StoreErrorKind};
 use eider_domain::{Aggregation, Condition, DataType, Direction, ExactSum, Filter, Operator, Schema, SortKey, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -349,7 +349,7 @@ async fn is_exact(fixture: &Fixture, members: Vec<(i64, f64, bool, bool)>) -> Te
     }
     let request = ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("x").expect("a property")] };
     let profile = fixture.profiler().profile(&schema, &request).await.expect("a profile");
-    let found = profile.fields[0].figure(Figure::Mean).to_json(DataType::Number);
+    let found = profile.fields[0].statistic(Statistic::Mean).to_json(DataType::Number);
     if !is_near(&found, mean(None).1) {
         outcome = Err(TestCaseError::fail(format!("the profile has {found} for {}", mean(None).1)));
     }
@@ -371,7 +371,7 @@ pub async fn an_estimate_is_never_beyond_what_there_is(fixture: Fixture) {
         let request =
             ProfileRequest { filter: Filter::everything(), fields: vec![schema.field("n").expect("a property")] };
         let profile = fixture.profiler().profile(&schema, &request).await.expect("a profile");
-        let Value::Integer(distinct) = profile.fields[0].figure(Figure::Distinct) else { panic!("a count") };
+        let Value::Integer(distinct) = profile.fields[0].statistic(Statistic::Distinct) else { panic!("a count") };
         assert!((1..=next).contains(distinct), "{distinct} of {next}");
     }
 }

@@ -1,11 +1,11 @@
-//! Figures of the values of a schema.
+//! Statistics of the values of a schema.
 
 use std::slice;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use eider_application::ports::{
-    CommitOutcome, CommitTerms, DataProfile, FieldProfile, Figure, OnConflict, PROFILE_TEXT_CHARS, ProfileRequest,
+    CommitOutcome, CommitTerms, DataProfile, FieldProfile, OnConflict, PROFILE_TEXT_CHARS, ProfileRequest, Statistic,
     WriteRequest,
 };
 use eider_domain::{DataType, Field, Filter, Schema, SchemaDefinition, Value};
@@ -27,22 +27,22 @@ async fn profile(fixture: &Fixture, schema: &Arc<Schema>, filter: Filter) -> Dat
     fixture.profiler().profile(schema, &request).await.expect("a profile")
 }
 
-/// The figures of a field by name, without quantiles, and its most frequent values.
+/// The statistics of a field by name, without quantiles, and its most frequent values.
 fn shown(profile: &FieldProfile) -> Json {
     let data_type = profile.field.data_type();
     let mut shown = Map::new();
-    for (figure, value) in &profile.figures {
-        let name = match figure {
-            Figure::Count => "count",
-            Figure::Distinct => "distinct",
-            Figure::Min => "min",
-            Figure::Max => "max",
-            Figure::Mean => "mean",
-            Figure::Quantile(_) => continue,
-            Figure::MinLength => "min_length",
-            Figure::MaxLength => "max_length",
+    for (statistic, value) in &profile.statistics {
+        let name = match statistic {
+            Statistic::Count => "count",
+            Statistic::Distinct => "distinct",
+            Statistic::Min => "min",
+            Statistic::Max => "max",
+            Statistic::Mean => "mean",
+            Statistic::Quantile(_) => continue,
+            Statistic::MinLength => "min_length",
+            Statistic::MaxLength => "max_length",
         };
-        shown.insert(name.to_owned(), value.to_json(figure.data_type(data_type)));
+        shown.insert(name.to_owned(), value.to_json(statistic.data_type(data_type)));
     }
     let top = profile.top.iter().map(|(value, count)| json!([value.to_json(data_type), count]));
     shown.insert("top".to_owned(), top.collect());
@@ -58,8 +58,8 @@ fn definition() -> Json {
         {"name": "list", "type": "array"}]})
 }
 
-/// Each type has its figures, of its values alone.
-pub async fn a_profile_has_the_figures_of_every_type(fixture: Fixture) {
+/// Each type has its statistics, of its values alone.
+pub async fn a_profile_has_the_statistics_of_every_type(fixture: Fixture) {
     let schema = fixture.create(definition()).await;
     let (low, high) = ("01890a5d-ac96-774b-bcce-b302099a8057", "ffffffff-ffff-ffff-ffff-ffffffffffff");
     let records = json!([
@@ -99,31 +99,33 @@ pub async fn a_profile_has_the_figures_of_every_type(fixture: Fixture) {
     }
 }
 
-/// Whether figures of the values may leave the range of doubles.
+/// Whether statistics of the values may leave the range of doubles.
 fn is_huge(profile: &FieldProfile) -> bool {
     size_of(profile) > 1e300
 }
 
 /// The greatest absolute value of a field of numbers.
 fn size_of(profile: &FieldProfile) -> f64 {
-    let size = |figure| match (profile.figure(figure), profile.field.data_type()) {
+    let size = |statistic| match (profile.statistic(statistic), profile.field.data_type()) {
         (Value::Null, _) => 0.0,
         (value, data_type) => value.text(data_type).and_then(|text| text.parse::<f64>().ok()).map_or(0.0, f64::abs),
     };
-    size(Figure::Min).max(size(Figure::Max))
+    size(Statistic::Min).max(size(Statistic::Max))
 }
 
 /// Every quantile is there if there are values, and lies between the least and the greatest of them.
 fn check_quantiles(profile: &FieldProfile) -> Result<(), String> {
     let data_type = profile.field.data_type();
-    let of = |figure: Figure| figure.data_type(data_type);
+    let of = |statistic: Statistic| statistic.data_type(data_type);
     let as_double = |value: &Value, data_type| match value {
         Value::Integer(_) | Value::Number(_) | Value::Decimal(_) => value.text(data_type)?.parse::<f64>().ok(),
         _ => None,
     };
-    let (least, greatest) = (profile.figure(Figure::Min), profile.figure(Figure::Max));
-    for (figure, value) in profile.figures.iter().filter(|(figure, _)| matches!(figure, Figure::Quantile(_))) {
-        let is_between = match (as_double(value, of(*figure)), as_double(least, data_type)) {
+    let (least, greatest) = (profile.statistic(Statistic::Min), profile.statistic(Statistic::Max));
+    for (statistic, value) in
+        profile.statistics.iter().filter(|(statistic, _)| matches!(statistic, Statistic::Quantile(_)))
+    {
+        let is_between = match (as_double(value, of(*statistic)), as_double(least, data_type)) {
             (Some(value), Some(least)) => {
                 let greatest = as_double(greatest, data_type).unwrap_or(f64::NAN);
                 let margin = 1e-9 * least.abs().max(greatest.abs());
@@ -136,13 +138,13 @@ fn check_quantiles(profile: &FieldProfile) -> Result<(), String> {
             }
         };
         if !is_between {
-            return Err(format!("{figure:?} of {} is {value:?}, not from {least:?} to {greatest:?}", profile.field));
+            return Err(format!("{statistic:?} of {} is {value:?}, not from {least:?} to {greatest:?}", profile.field));
         }
     }
     Ok(())
 }
 
-/// A filter chooses the records; where none matches there are no values, and no figures but the counts.
+/// A filter chooses the records; where none matches there are no values, and no statistics but the counts.
 pub async fn a_profile_is_of_the_records_that_match(fixture: Fixture) {
     let schema = fixture.create(definition()).await;
     let records = json!([{"carrier": "UA", "seats": 1}, {"carrier": "AA", "seats": 2}, {"carrier": "UA", "seats": 3},
@@ -162,7 +164,7 @@ pub async fn a_profile_is_of_the_records_that_match(fixture: Fixture) {
     assert!(of_none.fields.iter().all(|field| check_quantiles(field).is_ok()));
 }
 
-/// The record's own fields have figures too, in the order in which they are asked for.
+/// The record's own fields have statistics too, in the order in which they are asked for.
 pub async fn a_profile_has_the_fields_that_are_asked_for(fixture: Fixture) {
     let schema = fixture.create(definition()).await;
     fixture.write(&schema, json!([{"seats": 1}, {"seats": 1}])).await;
@@ -192,7 +194,7 @@ pub async fn large_numbers_have_a_profile(fixture: Fixture) {
         .write(&schema, (0..20).map(|_| json!({"delay": f64::MAX, "fare": large, "seats": i64::MAX})).collect())
         .await;
     let profile = profile(&fixture, &schema, Filter::everything()).await;
-    let mean = |index: usize| profile.fields[index].figure(Figure::Mean).clone();
+    let mean = |index: usize| profile.fields[index].statistic(Statistic::Mean).clone();
     assert_eq!(mean(2), Value::Number(f64::MAX), "their sum is beyond a double, and their mean is not");
     let (Value::Number(seats), Value::Number(fares)) = (mean(1), mean(3)) else { panic!("a mean is a number") };
     assert!((seats / 2_f64.powi(63) - 1.0).abs() < 1e-9, "{seats}");
@@ -208,8 +210,8 @@ pub async fn quantiles_of_a_profile_are_near(fixture: Fixture) {
     let profile = profile(&fixture, &schema, Filter::everything()).await;
     let days: Vec<String> = (0..1000).map(day).collect();
     for (index, data_type) in [(1, DataType::Integer), (5, DataType::Date)] {
-        for (figure, value) in &profile.fields[index].figures {
-            let Figure::Quantile(share) = figure else { continue };
+        for (statistic, value) in &profile.fields[index].statistics {
+            let Statistic::Quantile(share) = statistic else { continue };
             let below = match value {
                 Value::Number(number) => *number,
                 other => {
@@ -218,7 +220,10 @@ pub async fn quantiles_of_a_profile_are_near(fixture: Fixture) {
                     f64::from(u32::try_from(below).expect("a thousand days"))
                 }
             };
-            assert!((below / 1000.0 - share).abs() < 0.02, "{figure:?} has {below} of 1000 values below it: {value:?}");
+            assert!(
+                (below / 1000.0 - share).abs() < 0.02,
+                "{statistic:?} has {below} of 1000 values below it: {value:?}"
+            );
         }
     }
 }
@@ -270,21 +275,21 @@ fn agree(found: &DataProfile, expected: &DataProfile) -> TestCaseResult {
     for (found, expected) in found.fields.iter().zip(&expected.fields) {
         prop_assert_eq!(&found.top, &expected.top, "{}", found.field);
         check_quantiles(found).map_err(TestCaseError::fail)?;
-        let longest = expected.figures.iter().find(|(figure, _)| *figure == Figure::MaxLength);
+        let longest = expected.statistics.iter().find(|(statistic, _)| *statistic == Statistic::MaxLength);
         let has_long_texts = longest.is_some_and(|(_, longest)| match longest {
             Value::Integer(chars) => usize::try_from(*chars).is_ok_and(|chars| chars > PROFILE_TEXT_CHARS),
             _ => false,
         });
-        for ((figure, value), (of, other)) in found.figures.iter().zip(&expected.figures) {
-            prop_assert_eq!(figure, of);
-            let is_near = match (figure, value, other) {
-                (Figure::Quantile(_), ..) => true,
+        for ((statistic, value), (of, other)) in found.statistics.iter().zip(&expected.statistics) {
+            prop_assert_eq!(statistic, of);
+            let is_near = match (statistic, value, other) {
+                (Statistic::Quantile(_), ..) => true,
                 // Some long texts are not counted, and the rest of them estimated.
-                (Figure::Distinct, Value::Integer(_), Value::Integer(_)) if has_long_texts => true,
-                (Figure::Mean, value, other) => are_near(value, other, expected),
+                (Statistic::Distinct, Value::Integer(_), Value::Integer(_)) if has_long_texts => true,
+                (Statistic::Mean, value, other) => are_near(value, other, expected),
                 _ => value == other,
             };
-            prop_assert!(is_near, "{:?} of {}: {:?} is not {:?}", figure, expected.field, value, other);
+            prop_assert!(is_near, "{:?} of {}: {:?} is not {:?}", statistic, expected.field, value, other);
         }
     }
     Ok(())

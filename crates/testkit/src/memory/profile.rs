@@ -1,9 +1,9 @@
-//! Profiles, in the simplest way: every figure is exact, and made from all values.
+//! Profiles, in the simplest way: every statistic is exact, and made from all values.
 
 use std::cmp::Ordering;
 
 use eider_application::ports::{
-    DataProfile, FieldProfile, Figure, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest,
+    DataProfile, FieldProfile, PROFILE_COUNTED_VALUES, PROFILE_TEXT_CHARS, PROFILE_TOP, ProfileRequest, Statistic,
 };
 use eider_domain::{DataType, Field, Value};
 
@@ -28,7 +28,9 @@ pub(super) fn profile(table: &Table, request: &ProfileRequest) -> DataProfile {
 fn of_values(field: &Field, values: &[&Value]) -> FieldProfile {
     let data_type = field.data_type();
     let runs: Vec<&[&Value]> = values.chunk_by(|left, right| left.compare(right) == Some(Ordering::Equal)).collect();
-    let figures = Figure::of(data_type).into_iter().map(|figure| (figure, value_of(figure, data_type, values, &runs)));
+    let statistics = Statistic::of(data_type)
+        .into_iter()
+        .map(|statistic| (statistic, value_of(statistic, data_type, values, &runs)));
     let mut top = Vec::new();
     if data_type.is_comparable() {
         let least_count = if runs.len() as u64 <= PROFILE_COUNTED_VALUES { 1 } else { 2 };
@@ -37,24 +39,24 @@ fn of_values(field: &Field, values: &[&Value]) -> FieldProfile {
         top.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         top.truncate(PROFILE_TOP);
     }
-    FieldProfile { field: field.clone(), figures: figures.collect(), top }
+    FieldProfile { field: field.clone(), statistics: statistics.collect(), top }
 }
 
-fn value_of(figure: Figure, data_type: DataType, values: &[&Value], runs: &[&[&Value]]) -> Value {
+fn value_of(statistic: Statistic, data_type: DataType, values: &[&Value], runs: &[&[&Value]]) -> Value {
     let lengths = || values.iter().map(|value| length(value));
-    match figure {
-        Figure::Count => count(values.len()),
-        Figure::Distinct => count(runs.len()),
+    match statistic {
+        Statistic::Count => count(values.len()),
+        Statistic::Distinct => count(runs.len()),
         _ if values.is_empty() => Value::Null,
-        Figure::Min => cut(values[0]),
-        Figure::Max => cut(values[values.len() - 1]),
-        Figure::Mean => finite(mean(&numbers(values, data_type))),
-        Figure::Quantile(share) => match figure.data_type(data_type) {
+        Statistic::Min => cut(values[0]),
+        Statistic::Max => cut(values[values.len() - 1]),
+        Statistic::Mean => finite(mean(&numbers(values, data_type))),
+        Statistic::Quantile(share) => match statistic.data_type(data_type) {
             DataType::Number => finite(interpolated(&numbers(values, data_type), share)),
             _ => values[least_place(values.len(), share)].clone(),
         },
-        Figure::MinLength => lengths().min().map_or(Value::Null, count),
-        Figure::MaxLength => lengths().max().map_or(Value::Null, count),
+        Statistic::MinLength => lengths().min().map_or(Value::Null, count),
+        Statistic::MaxLength => lengths().max().map_or(Value::Null, count),
     }
 }
 

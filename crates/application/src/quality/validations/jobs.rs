@@ -8,8 +8,8 @@ use eider_domain::{Schema, Timestamp};
 use uuid::Uuid;
 
 use super::ValidationLimits;
-use super::figures::{Counted, ValidationFigures};
 use super::job::{ValidationJob, ValidationState};
+use super::statistics::{Counted, ValidationStatistics};
 use crate::ports::StoreError;
 
 /// The validations, in the order in which they were started, and what became of all that there were.
@@ -77,9 +77,9 @@ impl Jobs {
         drop(self.current(now));
     }
 
-    pub(super) fn figures(&self) -> ValidationFigures {
+    pub(super) fn statistics(&self) -> ValidationStatistics {
         let running = self.lock().iter().filter(|job| job.is_running()).count();
-        self.counted.figures(running)
+        self.counted.statistics(running)
     }
 
     /// The validations without those that were kept for long enough, or are too many.

@@ -33,7 +33,7 @@ struct Links {
     openapi: &'static str,
     /// Whether the server can work.
     health: &'static str,
-    /// Figures for Prometheus.
+    /// Metrics for Prometheus.
     metrics: &'static str,
 }
 

@@ -38,7 +38,7 @@ struct Limits {
     /// Use over which heavy requests are refused.
     #[schema(required = false)]
     soft_bytes: u64,
-    /// Use over which all but health and figures is refused.
+    /// Use over which all but health and metrics is refused.
     #[schema(required = false)]
     critical_bytes: u64,
     #[schema(required = false)]
@@ -128,25 +128,25 @@ impl CacheSize {
     path = "/monitoring/memory",
     operation_id = "memory",
     tag = "operation",
-    responses((status = 200, description = "The figures.", body = Memory))
+    responses((status = 200, description = "The statistics.", body = Memory))
 )]
 pub(crate) async fn handle(state: web::Data<ApiState>) -> HttpResponse {
-    let figures = state.services.memory.figures();
+    let statistics = state.services.memory.statistics();
     let metrics = state.services.query.metrics();
     let (entries, size_bytes) = state.answers.kept();
-    let limits = figures.reading.map(|reading| Limits {
+    let limits = statistics.reading.map(|reading| Limits {
         limit_bytes: reading.limit_bytes,
         limit_source: reading.source.name(),
         used_bytes: reading.used_bytes,
         resident_bytes: reading.resident_bytes,
-        soft_bytes: figures.soft_bytes,
-        critical_bytes: figures.critical_bytes,
-        reservable_bytes: figures.reservable_bytes,
+        soft_bytes: statistics.soft_bytes,
+        critical_bytes: statistics.critical_bytes,
+        reservable_bytes: statistics.reservable_bytes,
     });
     HttpResponse::Ok().json(Memory {
-        pressure: figures.pressure.into(),
-        reserved_bytes: figures.reserved_bytes,
-        closings: figures.closings,
+        pressure: statistics.pressure.into(),
+        reserved_bytes: statistics.reserved_bytes,
+        closings: statistics.closings,
         engine: EngineMemory::of(&metrics),
         record_cache: CacheSize::of_records(&metrics),
         answer_cache: CacheSize { entries, size_bytes },

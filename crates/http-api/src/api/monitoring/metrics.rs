@@ -1,4 +1,4 @@
-//! `GET /metrics`: figures in the text format of `OpenMetrics` or of Prometheus.
+//! `GET /metrics`: metrics in the text format of `OpenMetrics` or of Prometheus.
 
 use actix_web::http::header::VARY;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,17 +11,17 @@ use crate::state::ApiState;
 use crate::telemetry::metrics::text_format;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// What everything reads that reads figures.
+/// What everything reads that reads metrics.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Figures for Prometheus.
+/// Metrics for Prometheus.
 #[utoipa::path(
     get,
     path = "/metrics",
     operation_id = "metrics",
     tag = "operation",
     responses(
-        (status = 200, description = "The figures; as OpenMetrics where `Accept` likes that better than text.", content(
+        (status = 200, description = "The metrics; as OpenMetrics where `Accept` likes that better than text.", content(
             (String = "text/plain"), (String = "application/openmetrics-text"))),
     )
 )]

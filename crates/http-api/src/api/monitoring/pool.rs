@@ -88,7 +88,7 @@ impl From<&Admission> for Calls {
     path = "/monitoring/pool",
     operation_id = "pool",
     tag = "operation",
-    responses((status = 200, description = "The figures.", body = Pool))
+    responses((status = 200, description = "The statistics.", body = Pool))
 )]
 pub(crate) async fn handle(state: web::Data<ApiState>) -> HttpResponse {
     HttpResponse::Ok().json(Pool {

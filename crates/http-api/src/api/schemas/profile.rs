@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use eider_application::ports::{FieldProfile, Figure, ProfileRequest};
+use eider_application::ports::{FieldProfile, ProfileRequest, Statistic};
 use eider_domain::{Field, Schema};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -40,7 +40,7 @@ pub(crate) struct DataProfile {
     properties: Vec<PropertyProfile>,
 }
 
-/// What the values of a property are like. A figure that its type does not have is left out; one that its values do not
+/// What the values of a property are like. A statistic that its type does not have is left out; one that its values do not
 /// have is null.
 #[derive(Serialize, ToSchema)]
 struct PropertyProfile {
@@ -103,36 +103,36 @@ impl From<&eider_application::ports::DataProfile> for DataProfile {
 
 impl PropertyProfile {
     fn new(profile: &FieldProfile, records: u64) -> Self {
-        let FieldProfile { field, figures, top } = profile;
+        let FieldProfile { field, statistics, top } = profile;
         let data_type = field.data_type();
-        let figure = |wanted: Figure| {
-            let (figure, value) = figures.iter().find(|(figure, _)| *figure == wanted)?;
-            Some(value.to_json(figure.data_type(data_type)))
+        let statistic = |wanted: Statistic| {
+            let (statistic, value) = statistics.iter().find(|(statistic, _)| *statistic == wanted)?;
+            Some(value.to_json(statistic.data_type(data_type)))
         };
-        let quantiles = figures.iter().filter_map(|(figure, value)| match figure {
-            Figure::Quantile(p) => Some(Quantile { p: *p, value: value.to_json(figure.data_type(data_type)) }),
+        let quantiles = statistics.iter().filter_map(|(statistic, value)| match statistic {
+            Statistic::Quantile(p) => Some(Quantile { p: *p, value: value.to_json(statistic.data_type(data_type)) }),
             _ => None,
         });
         let top = top.iter().map(|(value, count)| Frequency { value: value.to_json(data_type), count: *count });
-        let count = figure(Figure::Count).unwrap_or_default();
+        let count = statistic(Statistic::Count).unwrap_or_default();
         Self {
             name: field.name().to_owned(),
             r#type: PropertyType(data_type.name()),
             nulls: records.saturating_sub(count.as_u64().unwrap_or_default()),
             count,
-            distinct: figure(Figure::Distinct),
-            min: figure(Figure::Min),
-            max: figure(Figure::Max),
-            mean: figure(Figure::Mean),
-            min_length: figure(Figure::MinLength),
-            max_length: figure(Figure::MaxLength),
+            distinct: statistic(Statistic::Distinct),
+            min: statistic(Statistic::Min),
+            max: statistic(Statistic::Max),
+            mean: statistic(Statistic::Mean),
+            min_length: statistic(Statistic::MinLength),
+            max_length: statistic(Statistic::MaxLength),
             quantiles: quantiles.collect(),
             top: data_type.is_comparable().then(|| top.collect()),
         }
     }
 }
 
-/// Figures of the values of matching records.
+/// Statistics of the values of matching records.
 #[utoipa::path(
     get,
     path = "/api/v1/schemas/{schema}/profile",
@@ -140,7 +140,7 @@ impl PropertyProfile {
     tag = "schemas",
     params(openapi::InSchema, openapi::Filters, Profiled, openapi::SeenFrom, IfNoneMatch),
     responses(
-        (status = 200, description = "The figures.", body = DataProfile, headers(("ETag" = String, description = "The commit and the query."))),
+        (status = 200, description = "The statistics.", body = DataProfile, headers(("ETag" = String, description = "The commit and the query."))),
         openapi::NotModified,
     )
 )]

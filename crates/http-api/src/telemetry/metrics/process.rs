@@ -1,4 +1,4 @@
-//! Figures of this process under the names that every exporter of Prometheus uses.
+//! Metrics of this process under the names that every exporter of Prometheus uses.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 
 use super::gauge;
 use crate::DroppedLines;
-use crate::telemetry::process::ProcessFigures;
+use crate::telemetry::process::ProcessStatistics;
 
 /// Asks the kernel when it is asked itself.
 #[derive(Debug)]
@@ -21,21 +21,21 @@ impl Collector for ProcessCollector {
         let dropped = ConstCounter::new(self.0.count());
         let help = "Lines of the log that were dropped because nobody read them in time";
         dropped.encode(encoder.encode_descriptor("log_lines_dropped", help, None, dropped.metric_type())?)?;
-        let Some(figures) = ProcessFigures::read() else { return Ok(()) };
+        let Some(statistics) = ProcessStatistics::read() else { return Ok(()) };
         let (bytes, seconds) = (Some(&Unit::Bytes), Some(&Unit::Seconds));
         for (name, help, unit, value) in [
-            ("process_resident_memory", "Resident memory", bytes, figures.resident_bytes as f64),
-            ("process_virtual_memory", "Virtual memory", bytes, figures.virtual_bytes as f64),
-            ("process_threads", "Threads", None, figures.threads as f64),
-            ("process_open_fds", "Open file descriptors", None, figures.open_files as f64),
-            ("process_start_time", "When the process started, since 1970", seconds, figures.started_at),
+            ("process_resident_memory", "Resident memory", bytes, statistics.resident_bytes as f64),
+            ("process_virtual_memory", "Virtual memory", bytes, statistics.virtual_bytes as f64),
+            ("process_threads", "Threads", None, statistics.threads as f64),
+            ("process_open_fds", "Open file descriptors", None, statistics.open_files as f64),
+            ("process_start_time", "When the process started, since 1970", seconds, statistics.started_at),
         ] {
             gauge(&mut encoder, name, help, unit, value)?;
         }
-        if let Some(most) = figures.max_open_files {
+        if let Some(most) = statistics.max_open_files {
             gauge(&mut encoder, "process_max_fds", "Most file descriptors that may be open", None, most as f64)?;
         }
-        let counter = ConstCounter::new(figures.cpu_seconds);
+        let counter = ConstCounter::new(statistics.cpu_seconds);
         let help = "Time of the processors, of user and system";
         counter.encode(encoder.encode_descriptor("process_cpu", help, seconds, counter.metric_type())?)
     }

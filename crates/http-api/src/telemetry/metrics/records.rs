@@ -1,4 +1,4 @@
-//! Figures of records and bytes, in and out, by format.
+//! Metrics of records and bytes, in and out, by format.
 
 use eider_application::ingest::{BodyFormat, BulkReceipt, StoredRecord, WarningCount};
 use eider_domain::{Schema, SchemaName, ViolationCode};

@@ -1,4 +1,4 @@
-//! Figures of requests: how many, how long, and why they were refused.
+//! Metrics of requests: how many, how long, and why they were refused.
 //!
 //! Labels are bounded: routes are patterns, methods are those that there are, codes and budgets are constants.
 

@@ -1,4 +1,4 @@
-//! Metrics of the store, which is asked when the figures are: it names and describes them itself.
+//! Metrics of the store, which is asked whenever metrics are: it names and describes them itself.
 
 use std::fmt;
 
@@ -56,6 +56,6 @@ fn encode_value(encoder: MetricEncoder<'_>, value: &MetricValue) -> fmt::Result 
     }
 }
 
-pub(super) fn encode_distribution(mut encoder: MetricEncoder<'_>, figures: &Distribution) -> fmt::Result {
-    encoder.encode_histogram::<NoLabelSet>(figures.sum, figures.count(), &figures.buckets, None)
+pub(super) fn encode_distribution(mut encoder: MetricEncoder<'_>, distribution: &Distribution) -> fmt::Result {
+    encoder.encode_histogram::<NoLabelSet>(distribution.sum, distribution.count(), &distribution.buckets, None)
 }

@@ -5,11 +5,11 @@
 
 use std::fmt::Write as _;
 
-/// The same figures in the text format of Prometheus.
-pub(crate) fn of_open_metrics(figures: &str) -> String {
-    let mut out = String::with_capacity(figures.len() + figures.len() / 8);
+/// The same metrics in the text format of Prometheus.
+pub(crate) fn of_open_metrics(metrics: &str) -> String {
+    let mut out = String::with_capacity(metrics.len() + metrics.len() / 8);
     let mut help = None;
-    for line in figures.lines() {
+    for line in metrics.lines() {
         if let Some(said) = line.strip_prefix("# HELP ") {
             // Its name depends on the type, which comes behind it.
             help = said.split_once(' ').map(|(_, text)| text);
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn types_have_the_names_of_their_series_and_nothing_is_lost() {
-        let figures = "# HELP reads Reads of records.\n# TYPE reads counter\nreads_total{a=\"# x\"} 3\n\
+        let metrics = "# HELP reads Reads of records.\n# TYPE reads counter\nreads_total{a=\"# x\"} 3\n\
                        # HELP took_seconds How long.\n# TYPE took_seconds histogram\n# UNIT took_seconds seconds\n\
                        took_seconds_sum 0.5\ntook_seconds_bucket{le=\"+Inf\"} 1\ntook_seconds_count 1\n\
                        # HELP build What this is.\n# TYPE build info\nbuild_info{version=\"1\"} 1\n\
@@ -48,6 +48,6 @@ mod tests {
                         took_seconds_sum 0.5\ntook_seconds_bucket{le=\"+Inf\"} 1\ntook_seconds_count 1\n\
                         # HELP build_info What this is.\n# TYPE build_info gauge\nbuild_info{version=\"1\"} 1\n\
                         # HELP other Something.\n# TYPE other untyped\nother 2\n";
-        assert_eq!(of_open_metrics(figures), expected);
+        assert_eq!(of_open_metrics(metrics), expected);
     }
 }

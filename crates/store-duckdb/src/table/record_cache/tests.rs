@@ -40,7 +40,7 @@ fn a_record_that_was_read_is_kept() {
     assert_eq!(texts(&records, &[1]), [None]);
     keep(&records, 1, "a");
     assert_eq!(records.get(id(1)).unwrap(), Some(note(&records, 1, "a")));
-    let RecordCacheFigures { hits, misses, .. } = records.cache.figures().unwrap();
+    let RecordCacheStatistics { hits, misses, .. } = records.cache.statistics().unwrap();
     assert_eq!((hits, misses), (1, 1));
 }
 
@@ -98,7 +98,7 @@ fn the_cache_stays_within_its_bytes() {
     }
     let entries = records.cache.entries.as_ref().unwrap();
     entries.run_pending_tasks();
-    let RecordCacheFigures { entries, bytes, .. } = records.cache.figures().unwrap();
+    let RecordCacheStatistics { entries, bytes, .. } = records.cache.statistics().unwrap();
     assert!(bytes <= 100_000 && (50..100).contains(&entries), "{entries} entries of {bytes} bytes");
     let largest = (0..1_000).filter_map(|number| records.get(id(number)).unwrap());
     let largest = largest.map(|record| record.get_array_memory_size()).max().unwrap();
@@ -110,5 +110,5 @@ fn a_cache_of_no_bytes_keeps_nothing() {
     let records = records_within(0);
     keep(&records, 1, "a");
     assert_eq!(texts(&records, &[1]), [None]);
-    assert_eq!(records.cache.figures(), None);
+    assert_eq!(records.cache.statistics(), None);
 }

@@ -12,7 +12,7 @@ const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.
 
 /// What became of the validations since the server was started.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ValidationFigures {
+pub struct ValidationStatistics {
     /// Those that run.
     pub running: usize,
     /// Those that came to their end.
@@ -52,9 +52,9 @@ impl Counted {
         self.seconds.record(took.as_secs_f64());
     }
 
-    /// The figures, while so many run.
-    pub(super) fn figures(&self, running: usize) -> ValidationFigures {
-        ValidationFigures {
+    /// The statistics, while so many run.
+    pub(super) fn statistics(&self, running: usize) -> ValidationStatistics {
+        ValidationStatistics {
             running,
             done: self.done.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),

@@ -1,4 +1,4 @@
-//! Figures of the engine: its connections and its memory.
+//! Statistics of the engine: its connections and its memory.
 
 use duckdb::Connection;
 use eider_application::ports::{Distribution, StoreError};
@@ -7,7 +7,7 @@ use crate::error::store_error;
 
 /// How the connections to an engine are used, and have been since the store was opened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ConnectionFigures {
+pub struct ConnectionStatistics {
     /// Connections at most, with those that are closed after use.
     pub max: usize,
     /// Connections in use.

@@ -9,7 +9,7 @@ use eider_store_duckdb::StoreSettings;
 use crate::fixture::{numbers_store, settings, write_numbers};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn figures_say_what_was_written_and_what_it_takes() {
+async fn metrics_say_what_was_written_and_what_it_takes() {
     let directory = tempfile::tempdir().unwrap();
     let limits = StoreSettings { memory_limit_bytes: 300 << 20, ..settings(directory.path()) };
     let (store, schema) =
@@ -19,25 +19,25 @@ async fn figures_say_what_was_written_and_what_it_takes() {
     let change = eider_application::ports::Change::Create { record, ids: IdOrigin::Generated, answer: None };
     store.change(&schema, change).await.unwrap();
     store.delete(&schema, &Filter::everything(), 2_000).await.unwrap();
-    let commits = store.figures().commits.unwrap();
+    let commits = store.store_statistics().commits.unwrap();
     assert_eq!((commits.single_seconds.count(), commits.bulk_seconds.count()), (1, 2));
     assert_eq!((commits.group_changes.count(), commits.group_changes.buckets[0]), (1, (1.0, 1)));
 
     let written = async {
-        while store.figures().files.unwrap().log_bytes == 0 {
+        while store.store_statistics().files.unwrap().log_bytes == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), written).await.expect("the log is looked at every second");
-    let figures = store.figures();
-    let memory = figures.engine_memory.unwrap();
+    let statistics = store.store_statistics();
+    let memory = statistics.engine_memory.unwrap();
     assert_eq!(memory.limit_bytes, 300 << 20);
     assert!(memory.used_bytes > 0 && memory.used_bytes == memory.tags.iter().map(|tag| tag.used_bytes).sum::<u64>());
     assert!(memory.tags.iter().any(|tag| tag.name == "hash_table"), "{:?}", memory.tags);
-    assert!(figures.files.unwrap().free_bytes > 0);
-    assert_eq!(figures.checkpoints.unwrap().seconds.count(), 0);
+    assert!(statistics.files.unwrap().free_bytes > 0);
+    assert_eq!(statistics.checkpoints.unwrap().seconds.count(), 0);
 
     store.close().await.unwrap();
-    let checkpoints = store.figures().checkpoints.unwrap();
+    let checkpoints = store.store_statistics().checkpoints.unwrap();
     assert_eq!((checkpoints.seconds.count(), checkpoints.failed, checkpoints.postponed), (1, 0, 0));
 }

@@ -1,34 +1,34 @@
-//! The figures of this store.
+//! The statistics of this store.
 
 use std::time::Duration;
 
 use eider_application::ports::Distribution;
-use eider_engine_duckdb::connection::figures::{ConnectionFigures, EngineMemory};
+use eider_engine_duckdb::connection::statistics::{ConnectionStatistics, EngineMemory};
 
-/// Figures of a store for those who operate it; `None` for what it does not have.
+/// Metrics of a store for those who operate it; `None` for what it does not have.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct StoreFigures {
+pub struct StoreStatistics {
     /// How long the last checkpoint took; `None` before the first.
     pub last_checkpoint: Option<Duration>,
     /// The checkpoints since the store was opened.
-    pub checkpoints: Option<CheckpointFigures>,
+    pub checkpoints: Option<CheckpointStatistics>,
     /// The commits since the store was opened.
-    pub commits: Option<CommitFigures>,
+    pub commits: Option<CommitStatistics>,
     /// The changes of schemas since the store was opened.
-    pub evolutions: Option<EvolutionFigures>,
+    pub evolutions: Option<EvolutionStatistics>,
     /// The connections to the engine.
-    pub connections: Option<ConnectionFigures>,
+    pub connections: Option<ConnectionStatistics>,
     /// The records kept in memory for reads by id; `None` also when none are to be kept.
-    pub records: Option<RecordCacheFigures>,
+    pub records: Option<RecordCacheStatistics>,
     /// The engine's memory, at most two seconds old.
     pub engine_memory: Option<EngineMemory>,
     /// The files and their disk, at most two seconds old.
-    pub files: Option<FileFigures>,
+    pub files: Option<FileStatistics>,
 }
 
 /// What the records kept in memory for reads by id have done and take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordCacheFigures {
+pub struct RecordCacheStatistics {
     /// Reads that were answered from memory.
     pub hits: u64,
     /// Reads that were not.
@@ -41,7 +41,7 @@ pub struct RecordCacheFigures {
 
 /// How changes of schemas went, and how far those are that run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EvolutionFigures {
+pub struct EvolutionStatistics {
     /// Seconds that changes took, without the wait for the write lock.
     pub seconds: Distribution,
     /// Steps of the changes that run.
@@ -52,7 +52,7 @@ pub struct EvolutionFigures {
 
 /// The files of a store and the disk that they are on, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileFigures {
+pub struct FileStatistics {
     /// The file of the records.
     pub database_bytes: u64,
     /// The write-ahead log; 0 when there is none.
@@ -65,7 +65,7 @@ pub struct FileFigures {
 
 /// What became of checkpoints.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CheckpointFigures {
+pub struct CheckpointStatistics {
     /// Seconds that those took that succeeded, with the wait for running writes.
     pub seconds: Distribution,
     /// Those that failed.
@@ -77,7 +77,7 @@ pub struct CheckpointFigures {
 
 /// Commits that changed something.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CommitFigures {
+pub struct CommitStatistics {
     /// Seconds of a commit of changes of single records, without the wait for the write lock.
     pub single_seconds: Distribution,
     /// Seconds of a commit of many records, or of a deletion by a filter, without the wait for the write lock.
