@@ -5,7 +5,7 @@ use std::fmt;
 use eider_domain::{CursorError, RecordId, SchemaName, Violation};
 use uuid::Uuid;
 
-use crate::ports::{Contradiction, StoreError, StoreErrorKind};
+use crate::ports::{ExistingDataViolation, StoreError, StoreErrorKind};
 
 macro_rules! error_codes {
     ($($variant:ident = $code:literal, $title:literal;)*) => {
@@ -130,7 +130,7 @@ pub enum Error {
     },
     /// Stored records contradict a change of their schema; nothing was changed.
     #[error("stored records contradict the change of the schema; nothing was changed")]
-    SchemaContradicted(Vec<Contradiction>),
+    SchemaContradicted(Vec<ExistingDataViolation>),
     /// The schema has another version than expected.
     #[error("the schema has version {version}; read it again")]
     StaleSchema {

@@ -31,23 +31,23 @@ pub enum EvolutionOutcome {
     /// Nothing keeps the schema from the change, which was only tried.
     Possible,
     /// Stored records contradict it, and nothing was changed.
-    Contradicted(Vec<Contradiction>),
+    Contradicted(Vec<ExistingDataViolation>),
 }
 
-/// Stored records that contradict a change of their schema.
+/// Stored records that violate what a change asks of them: an existing-data violation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
+pub struct ExistingDataViolation {
     /// The property of the next definition, or those of a key of several.
     pub properties: Vec<PropertyName>,
     /// What the records do not fulfil.
     pub code: ViolationCode,
     /// How many records.
     pub records: u64,
-    /// Some of them, at most [`CONTRADICTION_SAMPLE`].
+    /// Some of them, at most [`EXISTING_VIOLATION_SAMPLE`].
     pub sample: Vec<RecordId>,
 }
 
-impl Contradiction {
+impl ExistingDataViolation {
     /// Records that share a key which they may not share.
     pub fn of_key(key: &NewKey, records: u64, sample: Vec<RecordId>) -> Self {
         let names = key.fields.iter().filter_map(|field| match field {
@@ -58,8 +58,8 @@ impl Contradiction {
     }
 }
 
-/// Most records that a [`Contradiction`] names.
-pub const CONTRADICTION_SAMPLE: usize = 10;
+/// Most records that a [`ExistingDataViolation`] names.
+pub const EXISTING_VIOLATION_SAMPLE: usize = 10;
 
 /// A schema as it was from a time on.
 #[derive(Debug, Clone, PartialEq)]

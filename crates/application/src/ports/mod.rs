@@ -32,7 +32,8 @@ pub use clock::{Clock, IdGenerator};
 pub use commit_log::CommitLog;
 pub use error::{StoreError, StoreErrorKind};
 pub use evolution::{
-    CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, SchemaEvolution, SchemaVersion,
+    EXISTING_VIOLATION_SAMPLE, EvolutionOutcome, EvolutionRequest, ExistingDataViolation, SchemaEvolution,
+    SchemaVersion,
 };
 pub use explainer::{Access, Explainer, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, Sorting};
 pub use idempotency::{

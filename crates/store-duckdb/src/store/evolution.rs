@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use eider_application::ports::{
-    CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, ScanRequest, StoreError,
+    EXISTING_VIOLATION_SAMPLE, EvolutionOutcome, EvolutionRequest, ExistingDataViolation, ScanRequest, StoreError,
 };
-use eider_application::quality::Contradictions;
+use eider_application::quality::ExistingDataCheck;
 use eider_application::quality::Contradictions;
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use eider_engine_duckdb::columns::ids_of;
@@ -56,7 +56,7 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     let lock = store.shared.write_lock(&request.schema).await?;
     let relation = store.shared.table_of(&request.schema)?.relation;
     let (lock, request, found) = worker::write(pool, move |connection| {
-        let found = contradictions(connection, &relation, &request)?;
+        let found = existing_violations(connection, &relation, &request)?;
         Ok((lock, request, found))
     })
     .await?;
@@ -174,11 +174,11 @@ fn apply(
 }
 
 /// What stored records have against a change.
-fn contradictions(
+fn existing_violations(
     connection: &Connection,
     relation: &Relation,
     request: &EvolutionRequest,
-) -> Result<Vec<Contradiction>, StoreError> {
+) -> Result<Vec<ExistingDataViolation>, StoreError> {
     let EvolutionRequest { schema, evolution, .. } = request;
     let mut found = by_themselves(connection, relation, request)?;
     let next = schema.evolved(evolution);
@@ -190,11 +190,11 @@ fn contradictions(
         for batch in prepared.stream_arrow([]).map_err(store_error)? {
             let batch = batch.map_err(store_error)?;
             records += batch.num_rows() as u64;
-            let room = CONTRADICTION_SAMPLE - sample.len();
+            let room = EXISTING_VIOLATION_SAMPLE - sample.len();
             sample.extend(ids_of(&batch).take(room).map(RecordId::new));
         }
         if records > 0 {
-            found.push(Contradiction::of_key(&key, records, sample));
+            found.push(ExistingDataViolation::of_key(&key, records, sample));
         }
     }
     Ok(found)
@@ -205,18 +205,18 @@ fn by_themselves(
     connection: &Connection,
     relation: &Relation,
     request: &EvolutionRequest,
-) -> Result<Vec<Contradiction>, StoreError> {
+) -> Result<Vec<ExistingDataViolation>, StoreError> {
     let schema = &request.schema;
-    let mut contradictions = Contradictions::new(&request.evolution, schema);
-    if contradictions.asks_nothing() {
+    let mut check = ExistingDataCheck::new(&request.evolution, schema);
+    if check.asks_nothing() {
         return Ok(Vec::new());
     }
-    let projection = Projection::of(schema, contradictions.fields().to_vec());
+    let projection = Projection::of(schema, check.fields().to_vec());
     let scan = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
     let columns = scan_schema(schema, &scan);
     let mut prepared = connection.prepare(&eider_engine_duckdb::sql::scan(relation, &scan).sql).map_err(store_error)?;
     for batch in prepared.stream_arrow([]).map_err(store_error)? {
-        contradictions.look_at(&port_batch(&batch.map_err(store_error)?, &columns)?);
+        check.look_at(&port_batch(&batch.map_err(store_error)?, &columns)?);
     }
-    Ok(contradictions.into_found())
+    Ok(check.into_found())
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eider_application::ports::{
-    Change, CommitOutcome, CommitTerms, Contradiction, EvolutionOutcome, EvolutionRequest, IdOrigin, ScanRequest,
-    StoreError, StoreErrorKind, WriteRequest,
+    Change, CommitOutcome, CommitTerms, EvolutionOutcome, EvolutionRequest, ExistingDataViolation, IdOrigin,
+    ScanRequest, StoreError, StoreErrorKind, WriteRequest,
 };
 use eider_domain::{DataType, Evolution, Filter, RecordId, RecordQuery, Schema, Timestamp, Value, ViolationCode};
 use futures::StreamExt;
@@ -37,7 +37,11 @@ pub(super) async fn evolve(fixture: &Fixture, schema: &Arc<Schema>, change: Json
     }
 }
 
-pub(super) async fn contradictions(fixture: &Fixture, schema: &Arc<Schema>, change: Json) -> Vec<Contradiction> {
+pub(super) async fn existing_violations(
+    fixture: &Fixture,
+    schema: &Arc<Schema>,
+    change: Json,
+) -> Vec<ExistingDataViolation> {
     let dry_run = EvolutionRequest { is_dry_run: true, ..request(schema, &change) };
     let tried = fixture.evolution().evolve(dry_run).await.expect("the trial ends");
     match fixture.evolution().evolve(request(schema, &change)).await.expect("the change ends") {
@@ -266,8 +270,8 @@ async fn promised_is_done(
             (Ok(EvolutionOutcome::Contradicted(tried)), Ok(EvolutionOutcome::Contradicted(mut found))) => {
                 prop_assert_eq!(&tried, &found);
                 // Which of many are named first is up to the store.
-                for contradiction in &mut found {
-                    contradiction.sample.sort_unstable();
+                for violation in &mut found {
+                    violation.sample.sort_unstable();
                 }
                 Err(found)
             }
@@ -282,7 +286,7 @@ async fn promised_is_done(
 pub async fn a_value_that_would_be_lost_contradicts(fixture: Fixture) {
     let schema = fixture.create(json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]})).await;
     fixture.write_batch(&schema, integers(&schema, (1 << 53)..(1 << 53) + 3)).await;
-    let found = contradictions(&fixture, &schema, json!({"change": {"n": {"type": "number"}}})).await;
+    let found = existing_violations(&fixture, &schema, json!({"change": {"n": {"type": "number"}}})).await;
     assert_eq!((found.len(), found[0].records, found[0].code), (1, 2, ViolationCode::OutOfRange));
     assert_eq!(fixture.records(&schema).await.len(), 3);
 }
@@ -292,13 +296,14 @@ pub async fn what_records_lack_cannot_be_required(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let lacking = fixture.matching(&schema, crate::condition(&schema, "tailnum", "is_null", Json::Null)).await;
     let change = json!({"change": {"tailnum": {"required": true}, "flight": {"required": true}}});
-    let found = contradictions(&fixture, &schema, change.clone()).await;
+    let found = existing_violations(&fixture, &schema, change.clone()).await;
     let ids: Vec<String> = found[0].sample.iter().map(RecordId::to_string).collect();
     assert_eq!((found.len(), found[0].properties[0].as_str(), found[0].records), (1, "tailnum", 1));
     assert_eq!(ids.iter().map(|id| json!(id)).collect::<Vec<_>>(), values(&lacking, "id"));
 
     let added =
-        contradictions(&fixture, &schema, json!({"add": [{"name": "x", "type": "string", "required": true}]})).await;
+        existing_violations(&fixture, &schema, json!({"add": [{"name": "x", "type": "string", "required": true}]}))
+            .await;
     assert_eq!((added[0].records, added[0].code), (3, ViolationCode::RequiredMissing));
 
     fixture.delete(&schema, &crate::condition(&schema, "tailnum", "is_null", Json::Null)).await;
@@ -312,7 +317,7 @@ pub async fn what_records_lack_cannot_be_required(fixture: Fixture) {
 pub async fn stored_values_can_contradict_a_constraint(fixture: Fixture) {
     let schema = flights(&fixture).await;
     let change = json!({"change": {"carrier": {"constraints": {"enum": ["UA", "DL"]}}, "flight": {"constraints": {"minimum": 1200}}}});
-    let found = contradictions(&fixture, &schema, change).await;
+    let found = existing_violations(&fixture, &schema, change).await;
     let found: BTreeSet<(&str, &str, u64)> =
         found.iter().map(|found| (found.properties[0].as_str(), found.code.name(), found.records)).collect();
     assert_eq!(found, BTreeSet::from([("carrier", "not_in_enum", 1), ("flight", "below_minimum", 1)]));
@@ -322,10 +327,10 @@ pub async fn stored_values_can_contradict_a_constraint(fixture: Fixture) {
 /// What comes twice cannot be unique; what does not is from then on.
 pub async fn what_comes_twice_cannot_be_unique(fixture: Fixture) {
     let schema = flights(&fixture).await;
-    let found = contradictions(&fixture, &schema, json!({"change": {"carrier": {"is_unique": true}}})).await;
+    let found = existing_violations(&fixture, &schema, json!({"change": {"carrier": {"is_unique": true}}})).await;
     assert_eq!((found[0].records, found[0].code, found[0].sample.len()), (2, ViolationCode::UniqueViolation, 2));
     let same = json!({"add": [{"name": "x", "type": "string", "is_unique": true, "default": "y"}]});
-    assert_eq!(contradictions(&fixture, &schema, same).await[0].records, 3);
+    assert_eq!(existing_violations(&fixture, &schema, same).await[0].records, 3);
 
     let schema = evolve(&fixture, &schema, json!({"change": {"tailnum": {"is_unique": true}}})).await;
     let refused = fixture.refused(&schema, json!([{"carrier": "UA", "tailnum": "N14228"}])).await;

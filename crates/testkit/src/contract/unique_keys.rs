@@ -10,7 +10,7 @@ use eider_domain::{RecordId, RuleSet, Schema, Timestamp, Version, ViolationCode,
 use serde_json::{Value as Json, json};
 
 use super::Fixture;
-use super::evolution::{contradictions, evolve};
+use super::evolution::{evolve, existing_violations};
 use crate::{batch, values};
 
 /// Flights of a carrier, a number and a day; some with words of what a store might call its own.
@@ -180,13 +180,13 @@ pub async fn keys_come_and_go_with_a_change_of_the_schema(fixture: Fixture) {
         {"n": 1, "carrier": "UA"}, {"n": 1, "carrier": "UA"}]);
     fixture.write(&schema, records).await;
     let of = |names: &[&str]| json!({"unique": [{"properties": names}]});
-    let found = contradictions(&fixture, &schema, of(&["n", "carrier"])).await;
+    let found = existing_violations(&fixture, &schema, of(&["n", "carrier"])).await;
     let names: Vec<&str> = found[0].properties.iter().map(eider_domain::PropertyName::as_str).collect();
     assert_eq!((names, found[0].code, found[0].records), (vec!["n", "carrier"], ViolationCode::UniqueViolation, 3));
     assert_eq!((found.len(), found[0].sample.len()), (1, 3));
     let mut added = of(&["mark", "day"]);
     added["add"] = json!([{"name": "mark", "type": "string", "default": "x"}]);
-    assert_eq!(contradictions(&fixture, &schema, added).await[0].records, 4);
+    assert_eq!(existing_violations(&fixture, &schema, added).await[0].records, 4);
 
     let schema = evolve(&fixture, &schema, of(&["carrier", "day"])).await;
     let refused =

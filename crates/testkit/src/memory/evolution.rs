@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eider_application::ports::{
-    CONTRADICTION_SAMPLE, Contradiction, EvolutionOutcome, EvolutionRequest, ScanRequest, SchemaVersion,
+    EXISTING_VIOLATION_SAMPLE, EvolutionOutcome, EvolutionRequest, ExistingDataViolation, ScanRequest, SchemaVersion,
 };
-use eider_application::quality::Contradictions;
+use eider_application::quality::ExistingDataCheck;
 use eider_domain::{Field, Projection, RECORD_FIELD_COUNT, RecordId, RecordQuery, SystemField, Value, widened};
 
 use super::conflicts::key_of;
@@ -15,9 +15,9 @@ use crate::reference::{Shape, StoredRecord};
 
 pub(super) fn evolve(table: &mut Table, request: &EvolutionRequest) -> EvolutionOutcome {
     let EvolutionRequest { schema, evolution, at, is_dry_run } = request;
-    let contradictions = contradictions(table, request);
-    if !contradictions.is_empty() {
-        return EvolutionOutcome::Contradicted(contradictions);
+    let violations = existing_violations(table, request);
+    if !violations.is_empty() {
+        return EvolutionOutcome::Contradicted(violations);
     }
     if *is_dry_run {
         return EvolutionOutcome::Possible;
@@ -42,14 +42,14 @@ pub(super) fn evolve(table: &mut Table, request: &EvolutionRequest) -> Evolution
     EvolutionOutcome::Evolved(next)
 }
 
-fn contradictions(table: &Table, request: &EvolutionRequest) -> Vec<Contradiction> {
+fn existing_violations(table: &Table, request: &EvolutionRequest) -> Vec<ExistingDataViolation> {
     let EvolutionRequest { schema, evolution, .. } = request;
-    let mut by_themselves = Contradictions::new(evolution, schema);
-    let projection = Projection::of(schema, by_themselves.fields().to_vec());
+    let mut check = ExistingDataCheck::new(evolution, schema);
+    let projection = Projection::of(schema, check.fields().to_vec());
     let everything = ScanRequest::new(RecordQuery { projection, ..RecordQuery::everything(schema) });
     let found = table.find(&everything);
-    by_themselves.look_at(&Shape::new(schema, &everything).batch(&found));
-    let mut contradictions = by_themselves.into_found();
+    check.look_at(&Shape::new(schema, &everything).batch(&found));
+    let mut violations = check.into_found();
     let next = schema.evolved(evolution);
     for key in evolution.new_keys(schema, &next) {
         let part = |record: &StoredRecord, field: &Field, origin: &Option<usize>| match origin {
@@ -68,9 +68,9 @@ fn contradictions(table: &Table, request: &EvolutionRequest) -> Vec<Contradictio
         let mut ids: Vec<RecordId> = holders.into_values().filter(|ids| ids.len() > 1).flatten().collect();
         let records = ids.len() as u64;
         if records > 0 {
-            ids.truncate(CONTRADICTION_SAMPLE);
-            contradictions.push(Contradiction::of_key(&key, records, ids));
+            ids.truncate(EXISTING_VIOLATION_SAMPLE);
+            violations.push(ExistingDataViolation::of_key(&key, records, ids));
         }
     }
-    contradictions
+    violations
 }

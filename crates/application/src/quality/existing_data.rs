@@ -1,4 +1,4 @@
-//! Which stored records contradict a change of their schema.
+//! Which stored records violate what a change of their schema asks of them.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
@@ -8,18 +8,18 @@ use eider_domain::{
 use eider_formats::value_at;
 use uuid::Uuid;
 
-use crate::ports::{CONTRADICTION_SAMPLE, Contradiction};
+use crate::ports::{EXISTING_VIOLATION_SAMPLE, ExistingDataViolation};
 
-/// Finds them, batch by batch, in what a store reads of its records. Memory does not grow with their number.
+/// Finds existing-data violations, batch by batch, in what a store reads of its records. Memory does not grow with their number.
 #[derive(Debug)]
-pub struct Contradictions {
+pub struct ExistingDataCheck {
     /// What is asked of each record by itself: the column to look at, and the property as it will be.
     demands: Vec<(Demand, Option<usize>, Property)>,
     fields: Vec<Field>,
-    found: Vec<Contradiction>,
+    found: Vec<ExistingDataViolation>,
 }
 
-impl Contradictions {
+impl ExistingDataCheck {
     /// What a change asks of each stored record by itself; whether they share [keys](Evolution::new_keys) is left to the store.
     pub fn new(evolution: &Evolution, before: &Schema) -> Self {
         let mut fields = vec![Field::System(SystemField::Id)];
@@ -42,7 +42,7 @@ impl Contradictions {
         self.demands.is_empty()
     }
 
-    /// The fields of the batches that [`Contradictions::look_at`] takes: the id first.
+    /// The fields of the batches that [`ExistingDataCheck::look_at`] takes: the id first.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
@@ -66,20 +66,20 @@ impl Contradictions {
     }
 
     /// What was found, by property and by what was not fulfilled.
-    pub fn into_found(self) -> Vec<Contradiction> {
+    pub fn into_found(self) -> Vec<ExistingDataViolation> {
         self.found
     }
 }
 
-fn note(found: &mut Vec<Contradiction>, next: &Property, code: ViolationCode, id: RecordId) {
-    let is_known = |known: &Contradiction| known.properties == [next.name.clone()] && known.code == code;
+fn note(found: &mut Vec<ExistingDataViolation>, next: &Property, code: ViolationCode, id: RecordId) {
+    let is_known = |known: &ExistingDataViolation| known.properties == [next.name.clone()] && known.code == code;
     let index = found.iter().position(is_known).unwrap_or_else(|| {
-        found.push(Contradiction { properties: vec![next.name.clone()], code, records: 0, sample: Vec::new() });
+        found.push(ExistingDataViolation { properties: vec![next.name.clone()], code, records: 0, sample: Vec::new() });
         found.len() - 1
     });
-    let contradiction = &mut found[index];
-    contradiction.records += 1;
-    if contradiction.sample.len() < CONTRADICTION_SAMPLE {
-        contradiction.sample.push(id);
+    let violation = &mut found[index];
+    violation.records += 1;
+    if violation.sample.len() < EXISTING_VIOLATION_SAMPLE {
+        violation.sample.push(id);
     }
 }
