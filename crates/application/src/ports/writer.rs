@@ -15,7 +15,7 @@ use crate::ports::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, RowLines,
 
 /// What becomes of a record whose id or unique value another one has.
 ///
-/// The other was stored before, or by an earlier row of the same write: the rows of a write are judged one after the other,
+/// The other was stored before, or by an earlier row of the same write: the rows of a write are applied one after the other,
 /// each by what those before it left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {

@@ -56,7 +56,7 @@ pub struct EngineConnection {
     /// Locked by its one user; shared so that it can be tried on another thread.
     connection: Arc<Mutex<Connection>>,
     /// Set while the connection is in use: a panic leaves it set, and the connection is then thrown away.
-    pub is_suspect: bool,
+    pub is_tainted: bool,
 }
 
 impl EngineConnection {
@@ -68,7 +68,7 @@ impl EngineConnection {
 
 impl fmt::Debug for EngineConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineConnection").field("is_suspect", &self.is_suspect).finish_non_exhaustive()
+        f.debug_struct("EngineConnection").field("is_tainted", &self.is_tainted).finish_non_exhaustive()
     }
 }
 
@@ -103,13 +103,13 @@ impl managed::Manager for ConnectionSource {
         let connect = move || instance::connect(&instance.lock().unwrap_or_else(PoisonError::into_inner));
         let connection = blocking::run(connect).await??;
         count(&self.created);
-        Ok(EngineConnection { connection: Arc::new(Mutex::new(connection)), is_suspect: false })
+        Ok(EngineConnection { connection: Arc::new(Mutex::new(connection)), is_tainted: false })
     }
 
     /// Refuses a connection that a panic or an open transaction has left behind, or that is too old, and tries one that
     /// was idle for long.
     async fn recycle(&self, pooled: &mut EngineConnection, metrics: &Metrics) -> RecycleResult<StoreError> {
-        if pooled.is_suspect || !pooled.lock().is_autocommit() {
+        if pooled.is_tainted || !pooled.lock().is_autocommit() {
             count(&self.closed_broken);
             return Err(RecycleError::message("the last use of the connection did not end"));
         }

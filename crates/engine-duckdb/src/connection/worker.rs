@@ -51,9 +51,9 @@ pub async fn write<T: Send + 'static>(
 /// Gives a connection to `work` on the thread that this is called on, and back to the pool afterwards; `ended` is
 /// dropped in between. A connection that `work` panicked on is thrown away.
 pub fn lend<T, E>(mut pooled: PooledConnection, ended: E, work: impl FnOnce(&Connection) -> T) -> T {
-    pooled.is_suspect = true;
+    pooled.is_tainted = true;
     let result = work(&pooled.lock());
-    pooled.is_suspect = false;
+    pooled.is_tainted = false;
     drop(ended);
     pool::give_back(pooled);
     result

@@ -47,8 +47,8 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<bool> {
     }
     for finding in &findings {
         let Finding { check, subject, is_ok, detail, advice } = finding;
-        let verdict = if *is_ok { "ok" } else { "problem" };
-        writeln!(out, "{verdict:<8}{check:<10}{:<24}{detail}", subject.as_deref().unwrap_or("-"))?;
+        let status = if *is_ok { "ok" } else { "problem" };
+        writeln!(out, "{status:<8}{check:<10}{:<24}{detail}", subject.as_deref().unwrap_or("-"))?;
         if let Some(advice) = advice {
             writeln!(out, "        → {advice}")?;
         }

@@ -33,7 +33,7 @@ pub(crate) fn id_of(change: &Change) -> Uuid {
 /// Applies changes of different records in one transaction: how each ended, and the counters afterwards when
 /// anything was changed.
 ///
-/// Each is judged by what was stored before the group and by the values that those before it claim; a value that
+/// Each is resolved by what was stored before the group and by the values that those before it claim; a value that
 /// a change of the group gives up is free for the next group.
 pub(crate) fn apply(
     connection: &Connection,

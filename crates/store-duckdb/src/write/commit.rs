@@ -22,7 +22,7 @@ use crate::file::names;
 use crate::table::identity::StoredIds;
 use crate::table::record_cache::{CachedRecords, Ids};
 use crate::write::conflicts::ConflictSpool;
-use crate::write::keys::{self, Keys, Verdict, keys_of};
+use crate::write::keys::{self, Keys, Resolution, keys_of};
 use crate::write::staging::{Sealed, Staging};
 
 /// Checks keys, appends every accepted row and commits. The caller holds the write lock of the
@@ -42,13 +42,13 @@ pub(crate) fn commit(
     let mut keys = keys_of(schema, has_given_ids);
     let directory = staging.directory().to_owned();
     let mut batches = staging.seal()?;
-    let mut suspects = None;
+    let mut candidates = None;
     if has_given_ids {
         ids.want(connection, schema, counters.commit_seq())?;
-        if let Some(found) = keys::suspects(&mut batches, rows, ids)? {
-            suspects = Some(keys::confirmed(connection, schema, &mut batches, found)?);
+        if let Some(found) = keys::candidates(&mut batches, rows, ids)? {
+            candidates = Some(keys::confirmed(connection, schema, &mut batches, found)?);
         }
-        if suspects.as_ref().is_some_and(HashSet::is_empty) {
+        if candidates.as_ref().is_some_and(HashSet::is_empty) {
             // No id is stored and none comes twice.
             keys.remove(0);
         }
@@ -57,21 +57,21 @@ pub(crate) fn commit(
     let mut conflicts = ConflictSpool::new(&keys, &directory, wanted);
     let mut change = None;
     let outcome = transaction(connection, || {
-        let verdict = if keys.is_empty() {
-            Verdict::default()
+        let resolution = if keys.is_empty() {
+            Resolution::default()
         } else {
-            let keys = Keys { all: &keys, suspects: suspects.as_ref(), has_given_ids };
-            keys::judge(connection, schema, &keys, request.on_conflict, &mut batches, &mut conflicts)?
+            let keys = Keys { all: &keys, candidates: candidates.as_ref(), has_given_ids };
+            keys::resolve(connection, schema, &keys, request.on_conflict, &mut batches, &mut conflicts)?
         };
-        if verdict.refused > terms.max_refused {
-            return Ok(Decision::RollBack((CommitOutcome::Refused { rows: verdict.refused }, None)));
+        if resolution.refused > terms.max_refused {
+            return Ok(Decision::RollBack((CommitOutcome::Refused { rows: resolution.refused }, None)));
         }
-        let stored = rows - verdict.excluded.len();
+        let stored = rows - resolution.excluded.len();
         let mut receipt = WriteReceipt {
-            created: stored - verdict.updated,
-            updated: verdict.updated,
-            ignored: verdict.ignored,
-            refused: verdict.refused,
+            created: stored - resolution.updated,
+            updated: resolution.updated,
+            ignored: resolution.ignored,
+            refused: resolution.refused,
             commit_seq: None,
             ids: Vec::new(),
             shared: Vec::new(),
@@ -81,13 +81,19 @@ pub(crate) fn commit(
         }
         let mut next = None;
         if stored > 0 {
-            if verdict.updated > 0 {
+            if resolution.updated > 0 {
                 change = Some(records.begin_change(Ids::All));
                 keys::delete_targets(connection, schema)?;
             }
             let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
-            let mut append =
-                Append { connection, request, verdict: &verdict, ids: &mut *ids, next_row: 0, receipt: &mut receipt };
+            let mut append = Append {
+                connection,
+                request,
+                resolution: &resolution,
+                ids: &mut *ids,
+                next_row: 0,
+                receipt: &mut receipt,
+            };
             append.run(&mut batches, counters.next_sequence())?;
             let after = counters.after(appended);
             receipt.commit_seq = Some(after.commit_seq());
@@ -112,7 +118,7 @@ pub(crate) fn commit(
 struct Append<'a> {
     connection: &'a Connection,
     request: &'a WriteRequest,
-    verdict: &'a Verdict,
+    resolution: &'a Resolution,
     ids: &'a mut StoredIds,
     /// The first row of the next batch, counted over the write.
     next_row: u64,
@@ -130,7 +136,7 @@ impl Append<'_> {
         batches.for_each(|batch, _| {
             let first = self.next_row;
             self.next_row += batch.num_rows() as u64;
-            let batch = accepted(self.connection, self.verdict, batch, first)?;
+            let batch = accepted(self.connection, self.resolution, batch, first)?;
             if self.request.returns_ids {
                 self.receipt.ids.extend(ids_of(&batch).map(RecordId::new));
             }
@@ -149,17 +155,17 @@ impl Append<'_> {
 /// The rows of a batch that are stored, with the ids, times of creation and versions of what they replace.
 fn accepted(
     connection: &Connection,
-    verdict: &Verdict,
+    resolution: &Resolution,
     batch: RecordBatch,
     first: u64,
 ) -> Result<RecordBatch, StoreError> {
     let end = first + batch.num_rows() as u64;
     let batch =
-        if verdict.has_targets { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
-    if verdict.excluded.is_empty() || verdict.excluded.range_cardinality(first..end) == 0 {
+        if resolution.has_targets { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
+    if resolution.excluded.is_empty() || resolution.excluded.range_cardinality(first..end) == 0 {
         return Ok(batch);
     }
-    let keep: BooleanArray = (first..end).map(|row| Some(!verdict.excluded.contains(row))).collect();
+    let keep: BooleanArray = (first..end).map(|row| Some(!resolution.excluded.contains(row))).collect();
     filter_record_batch(&batch, &keep).map_err(arrow_error)
 }
 

@@ -44,7 +44,7 @@ const SEVERAL: i64 = -1;
 
 /// What becomes of the rows of a write.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct Resolution {
     /// Rows that are not stored: refused or passed over.
     pub(crate) excluded: RoaringTreemap,
     /// Rows refused, each a part of `excluded`.
@@ -81,7 +81,7 @@ pub(crate) struct Keys<'a> {
     /// As [`keys_of`] names them.
     pub(crate) all: &'a [Vec<Field>],
     /// The only ids that have to be; all when `None`.
-    pub(crate) suspects: Option<&'a HashSet<Uuid>>,
+    pub(crate) candidates: Option<&'a HashSet<Uuid>>,
     /// Whether a client gave any id of the write.
     pub(crate) has_given_ids: bool,
 }
@@ -105,59 +105,59 @@ fn is_id(key: &[Field]) -> bool {
     matches!(key, [Field::System(_)])
 }
 
-/// Most ids that [`suspects`] holds; a write with more is compared as a whole.
-const MAX_SUSPECTS: usize = 1 << 20;
-/// Most suspects that are looked for by themselves.
+/// Most ids that [`candidates`] holds; a write with more is compared as a whole.
+const MAX_CANDIDATES: usize = 1 << 20;
+/// Most candidates that are looked for by themselves.
 const MAX_LOOKED_FOR: usize = 256;
 
 /// The ids of a write that may be stored already or come twice in it: all others are new. `None` when nothing is
-/// known of the stored ids, or too many are suspect.
+/// known of the stored ids, or too many are candidates.
 ///
-/// Memory is 2.5 bytes a row for what comes twice, and at most some 40 MB for the suspects.
-pub(crate) fn suspects(
+/// Memory is 2.5 bytes a row for what comes twice, and at most some 40 MB for the candidates.
+pub(crate) fn candidates(
     batches: &mut Sealed,
     rows: u64,
     stored: &StoredIds,
 ) -> Result<Option<HashSet<Uuid>>, StoreError> {
     let Some(filter) = stored.filter() else { return Ok(None) };
     let mut seen = filter.sibling(usize::try_from(rows).unwrap_or(0));
-    let mut suspects = HashSet::new();
+    let mut candidates = HashSet::new();
     batches.for_each(|batch, origin| {
-        if suspects.len() <= MAX_SUSPECTS {
+        if candidates.len() <= MAX_CANDIDATES {
             for id in given_ids(&batch, origin) {
                 let hash = filter.hash(id.as_bytes());
                 if seen.insert(hash) || filter.may_contain(hash) {
-                    suspects.insert(id);
+                    candidates.insert(id);
                 }
             }
         }
         Ok(())
     })?;
-    Ok((suspects.len() <= MAX_SUSPECTS).then_some(suspects))
+    Ok((candidates.len() <= MAX_CANDIDATES).then_some(candidates))
 }
 
-/// Of a few [`suspects`] those that are stored or come twice indeed; of many, all. To look for a few ids takes a scan of
+/// Of a few [`candidates`] those that are stored or come twice indeed; of many, all. To look for a few ids takes a scan of
 /// the id column, to compare sets of keys ten times as long.
 pub(crate) fn confirmed(
     connection: &Connection,
     schema: &Schema,
     batches: &mut Sealed,
-    mut suspects: HashSet<Uuid>,
+    mut candidates: HashSet<Uuid>,
 ) -> Result<HashSet<Uuid>, StoreError> {
-    if suspects.is_empty() || suspects.len() > MAX_LOOKED_FOR {
-        return Ok(suspects);
+    if candidates.is_empty() || candidates.len() > MAX_LOOKED_FOR {
+        return Ok(candidates);
     }
-    let ids: Vec<Uuid> = suspects.iter().copied().collect();
+    let ids: Vec<Uuid> = candidates.iter().copied().collect();
     let stored = versions_of(connection, schema, &ids)?;
     let mut counts: HashMap<Uuid, u32> = HashMap::new();
     batches.for_each(|batch, origin| {
-        for id in given_ids(&batch, origin).filter(|id| suspects.contains(id)) {
+        for id in given_ids(&batch, origin).filter(|id| candidates.contains(id)) {
             *counts.entry(id).or_default() += 1;
         }
         Ok(())
     })?;
-    suspects.retain(|id| stored.contains_key(id) || counts.get(id).is_some_and(|count| *count > 1));
-    Ok(suspects)
+    candidates.retain(|id| stored.contains_key(id) || counts.get(id).is_some_and(|count| *count > 1));
+    Ok(candidates)
 }
 
 /// The ids of a batch that a client gave.
@@ -168,16 +168,16 @@ fn given_ids<'b>(batch: &'b RecordBatch, origin: &'b IdOrigin) -> impl Iterator<
 
 /// Decides on every row of a write by its keys, and leaves in `conflicts` why rows are refused, ordered by row.
 ///
-/// Rows are judged one after the other, as [`eider_application::ports::BatchWriter::commit`] says; nulls do not conflict. Rows that
+/// Rows are resolved one after the other, as [`eider_application::ports::BatchWriter::commit`] says; nulls do not conflict. Rows that
 /// replace leave their targets in a temporary table until [`clear`].
-pub(crate) fn judge(
+pub(crate) fn resolve(
     connection: &Connection,
     schema: &Schema,
     keys: &Keys<'_>,
     on_conflict: OnConflict,
     batches: &mut Sealed,
     conflicts: &mut ConflictSpool,
-) -> Result<Verdict, StoreError> {
+) -> Result<Resolution, StoreError> {
     create_keys(connection, keys.all)?;
     append_keys(connection, keys, batches)?;
     match (on_conflict, keys.all, keys.only()) {
@@ -185,27 +185,27 @@ pub(crate) fn judge(
         (OnConflict::Replace, _, Some(key)) => find_targets(connection, schema, key)?,
         _ => entangled::decide(connection, schema, keys, on_conflict, batches)?,
     }
-    let mut verdict = Verdict::default();
+    let mut resolution = Resolution::default();
     let conflicting = rows_of(connection, CONFLICTS)?;
     if on_conflict == OnConflict::Ignore {
-        verdict.ignored = conflicting.len();
+        resolution.ignored = conflicting.len();
     } else {
-        verdict.refused = conflicting.len();
-        if verdict.refused > 0 {
+        resolution.refused = conflicting.len();
+        if resolution.refused > 0 {
             read_conflicts(connection, conflicts)?;
         }
     }
-    verdict.excluded = conflicting;
+    resolution.excluded = conflicting;
     if on_conflict == OnConflict::Replace {
         let superseded = rows_of(connection, SUPERSEDED)?;
-        verdict.ignored = superseded.len();
-        verdict.excluded |= superseded;
+        resolution.ignored = superseded.len();
+        resolution.excluded |= superseded;
         let count = format!("SELECT count(*) FILTER (version > 0), count(*) FROM {}", ident::quoted(TARGETS));
         let counted = connection.query_row(&count, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
         let (updated, targets) = counted.map_err(store_error)?;
-        (verdict.updated, verdict.has_targets) = (updated.unsigned_abs(), targets > 0);
+        (resolution.updated, resolution.has_targets) = (updated.unsigned_abs(), targets > 0);
     }
-    Ok(verdict)
+    Ok(resolution)
 }
 
 /// Deletes the records that rows replace.
@@ -344,10 +344,10 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
         next_row += rows;
         let given: BooleanArray = (0..batch.num_rows()).map(|row| Some(ids.is_given(row))).collect();
         // Whether the id has to be compared.
-        let is_suspect: BooleanArray = match keys.suspects {
-            Some(suspects) => {
+        let is_candidate: BooleanArray = match keys.candidates {
+            Some(candidates) => {
                 let ids = ids_of(&batch).zip(given.values());
-                ids.map(|(id, is_given)| Some(is_given && suspects.contains(&id))).collect()
+                ids.map(|(id, is_given)| Some(is_given && candidates.contains(&id))).collect()
             }
             None => given.clone(),
         };
@@ -356,7 +356,7 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
             let column = engine_array(batch.column(field.column()));
             columns.push(match field {
                 Field::System(_) => {
-                    let is_new = BooleanArray::new(!is_suspect.values(), None);
+                    let is_new = BooleanArray::new(!is_candidate.values(), None);
                     nullif(&column, &is_new).map_err(arrow_error)?
                 }
                 _ => column,
@@ -364,7 +364,7 @@ fn append_keys(connection: &Connection, keys: &Keys<'_>, batches: &mut Sealed) -
         }
         let mut rows = RecordBatch::try_new(Arc::clone(&arrow), columns).map_err(arrow_error)?;
         if matches!(parts.as_slice(), [Field::System(_)]) {
-            rows = filter_record_batch(&rows, &is_suspect).map_err(arrow_error)?;
+            rows = filter_record_batch(&rows, &is_candidate).map_err(arrow_error)?;
         }
         if rows.num_rows() == 0 {
             return Ok(());

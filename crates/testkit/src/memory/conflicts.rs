@@ -9,7 +9,7 @@ use super::table::Table;
 
 /// What becomes of the rows of a write.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct Resolution {
     /// Why rows are refused, ordered by row.
     pub(super) conflicts: Vec<KeyConflict>,
     /// Rows that are refused.
@@ -52,8 +52,8 @@ struct Record {
 }
 
 /// Decides on every row of a write: applies one after the other to a copy of what is stored.
-pub(super) fn judge(table: &Table, rows: &[Row], on_conflict: OnConflict) -> Verdict {
-    let mut verdict = Verdict::default();
+pub(super) fn resolve(table: &Table, rows: &[Row], on_conflict: OnConflict) -> Resolution {
+    let mut resolution = Resolution::default();
     let mut records = Records::of(table);
     for (number, row) in (0..).zip(rows) {
         let own_id = key(&[ID], &row.values);
@@ -80,16 +80,16 @@ pub(super) fn judge(table: &Table, rows: &[Row], on_conflict: OnConflict) -> Ver
             }
         }
         if conflicts.is_empty() {
-            records.apply(number, own_id, unique, target, &mut verdict);
+            records.apply(number, own_id, unique, target, &mut resolution);
         } else if on_conflict == OnConflict::Ignore {
-            verdict.ignored.insert(number);
+            resolution.ignored.insert(number);
         } else {
-            verdict.refused.insert(number);
+            resolution.refused.insert(number);
             let conflicts = conflicts.into_iter().map(|(fields, with)| KeyConflict { row: number, fields, with });
-            verdict.conflicts.extend(conflicts);
+            resolution.conflicts.extend(conflicts);
         }
     }
-    verdict
+    resolution
 }
 
 const ID: Field = Field::System(SystemField::Id);
@@ -128,7 +128,7 @@ impl Records {
     }
 
     /// Stores a row as a new record or in the place of another.
-    fn apply(&mut self, row: u64, id: Key, unique: Vec<Key>, target: Option<usize>, verdict: &mut Verdict) {
+    fn apply(&mut self, row: u64, id: Key, unique: Vec<Key>, target: Option<usize>, resolution: &mut Resolution) {
         let Some(target) = target else {
             return self.insert(id, Record { origin: Target::Row(row), row: Some(row), unique });
         };
@@ -141,10 +141,10 @@ impl Records {
         }
         record.unique = unique;
         if let Some(earlier) = record.row.replace(row) {
-            verdict.targets.remove(&earlier);
-            verdict.ignored.insert(earlier);
+            resolution.targets.remove(&earlier);
+            resolution.ignored.insert(earlier);
         }
-        verdict.targets.insert(row, record.origin);
+        resolution.targets.insert(row, record.origin);
     }
 }
 

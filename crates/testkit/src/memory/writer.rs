@@ -11,7 +11,7 @@ use eider_application::ports::{
 };
 use eider_domain::{RecordId, Schema, SystemField, Value};
 
-use super::conflicts::{Row, Target, Verdict, judge, shared_keys};
+use super::conflicts::{Resolution, Row, Target, resolve, shared_keys};
 use super::faults::Operation;
 use super::store::Shared;
 use super::table::Table;
@@ -65,13 +65,13 @@ impl BatchWriter for MemoryWriter {
 }
 
 fn store(table: &mut Table, request: &WriteRequest, rows: Vec<Row>, terms: &CommitTerms) -> EndedWrite {
-    let verdict = judge(table, &rows, request.on_conflict);
-    let outcome = if verdict.refused.len() as u64 > terms.max_refused {
-        CommitOutcome::Refused { rows: verdict.refused.len() as u64 }
+    let resolution = resolve(table, &rows, request.on_conflict);
+    let outcome = if resolution.refused.len() as u64 > terms.max_refused {
+        CommitOutcome::Refused { rows: resolution.refused.len() as u64 }
     } else {
-        CommitOutcome::Committed(store_accepted(table, request, rows, terms, &verdict))
+        CommitOutcome::Committed(store_accepted(table, request, rows, terms, &resolution))
     };
-    EndedWrite { outcome, conflicts: Conflicts::of(verdict.conflicts) }
+    EndedWrite { outcome, conflicts: Conflicts::of(resolution.conflicts) }
 }
 
 fn store_accepted(
@@ -79,7 +79,7 @@ fn store_accepted(
     request: &WriteRequest,
     rows: Vec<Row>,
     terms: &CommitTerms,
-    Verdict { conflicts, refused, ignored, targets }: &Verdict,
+    Resolution { conflicts, refused, ignored, targets }: &Resolution,
 ) -> WriteReceipt {
     let mut accepted = Vec::new();
     let mut replaced = BTreeSet::new();
