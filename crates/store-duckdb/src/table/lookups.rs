@@ -19,12 +19,12 @@ use eider_engine_duckdb::{Connection, Relation, params_from_iter};
 /// Records that the engine looks up by an index at least; of large schemas it is a thousandth.
 const MAX_ROWS: u64 = 2_048;
 /// Scans for which a property is left alone after it had more.
-const REST: u32 = 100;
+const COOLDOWN: u32 = 100;
 
 /// The properties of a schema that are left alone, and for how many scans.
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
-    rests: Mutex<HashMap<usize, u32>>,
+    cooldowns: Mutex<HashMap<usize, u32>>,
 }
 
 impl Lookups {
@@ -39,7 +39,7 @@ impl Lookups {
             return Ok(None);
         }
         for condition in request.query.filter.required_conditions() {
-            if condition.operator() != Operator::Eq || !is_indexed(relation, condition) || self.rests(condition) {
+            if condition.operator() != Operator::Eq || !is_indexed(relation, condition) || self.is_cooling_down(condition) {
                 continue;
             }
             let statement = sql::count_up_to(relation, condition, MAX_ROWS + 1);
@@ -49,25 +49,25 @@ impl Lookups {
             if found <= MAX_ROWS {
                 return Ok(Some(condition));
             }
-            self.lock().insert(condition.field().column(), REST);
+            self.lock().insert(condition.field().column(), COOLDOWN);
         }
         Ok(None)
     }
 
     /// Whether a property is left alone; one scan nearer to its end.
-    fn rests(&self, condition: &Condition) -> bool {
-        let mut rests = self.lock();
-        let Some(rest) = rests.get_mut(&condition.field().column()) else { return false };
-        *rest = rest.saturating_sub(1);
-        let is_over = *rest == 0;
+    fn is_cooling_down(&self, condition: &Condition) -> bool {
+        let mut cooldowns = self.lock();
+        let Some(cooldown) = cooldowns.get_mut(&condition.field().column()) else { return false };
+        *cooldown = cooldown.saturating_sub(1);
+        let is_over = *cooldown == 0;
         if is_over {
-            rests.remove(&condition.field().column());
+            cooldowns.remove(&condition.field().column());
         }
         !is_over
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<usize, u32>> {
-        self.rests.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cooldowns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,7 +30,7 @@ const FIRST_WIDTH: f64 = 4.0;
 /// How much wider the next range is.
 const WIDENING: f64 = 8.0;
 /// Pages of a query that are read without ranges after ranges were of no use to one.
-const REST: u32 = 100;
+const COOLDOWN: u32 = 100;
 /// Queries whose ranges are remembered.
 const MAX_SHAPES: usize = 256;
 
@@ -69,12 +69,12 @@ struct Span {
 struct Shape {
     width: f64,
     /// Pages left to be read without ranges.
-    rest: u32,
+    cooldown: u32,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { width: FIRST_WIDTH, rest: 0 }
+        Self { width: FIRST_WIDTH, cooldown: 0 }
     }
 }
 
@@ -106,7 +106,7 @@ impl Ranges {
     ) -> Result<Option<(RecordBatch, Statement)>, StoreError> {
         let Some(Start { key, limit, from, to }) = Start::of(request) else { return Ok(None) };
         let shape = self.shape(plain);
-        if shape.rest > 0 {
+        if shape.cooldown > 0 {
             return Ok(None);
         }
         let span = self.span(connection, relation, &key.field, commit_seq)?;
@@ -139,13 +139,13 @@ impl Ranges {
             let Some(rows) = rows::collect(connection, &statement, &columns, MAX_BYTES)? else { break };
             if rows.num_rows() as u64 >= limit {
                 self.filled.fetch_add(1, Relaxing::Relaxed);
-                self.remember(plain, Shape { width, rest: 0 });
+                self.remember(plain, Shape { width, cooldown: 0 });
                 let page = rows.slice(0, usize::try_from(limit).unwrap_or(usize::MAX));
                 return Ok(Some((page, statement)));
             }
             width *= WIDENING;
         }
-        self.remember(plain, Shape { rest: REST, ..Shape::default() });
+        self.remember(plain, Shape { cooldown: COOLDOWN, ..Shape::default() });
         Ok(None)
     }
 
@@ -154,7 +154,7 @@ impl Ranges {
         let mut shapes = lock(&self.shapes);
         let Some(shape) = shapes.get_mut(plain) else { return Shape::default() };
         let found = *shape;
-        shape.rest = shape.rest.saturating_sub(1);
+        shape.cooldown = shape.cooldown.saturating_sub(1);
         found
     }
 

@@ -87,7 +87,7 @@ pub(crate) struct CachedRecords {
 struct State {
     changing: Ids,
     /// What the read that is under way must not keep; `None` when none is.
-    spoiled: Option<Ids>,
+    invalidated: Option<Ids>,
 }
 
 /// Some records of a schema.
@@ -160,8 +160,8 @@ impl CachedRecords {
     /// Begins a change. To be called before its commit, by the holder of the write lock.
     pub(crate) fn begin_change(&self, ids: Ids) -> Change<'_> {
         let mut state = self.state();
-        if let Some(spoiled) = &mut state.spoiled {
-            spoiled.extend(&ids);
+        if let Some(invalidated) = &mut state.invalidated {
+            invalidated.extend(&ids);
         }
         match (&self.cache.entries, &ids) {
             (None, _) => {}
@@ -180,7 +180,7 @@ impl CachedRecords {
     /// Begins a read. To be called before its snapshot is taken.
     pub(crate) fn begin_read(&self) -> Read<'_> {
         let mut state = self.state();
-        state.spoiled = Some(state.changing.clone());
+        state.invalidated = Some(state.changing.clone());
         Read { records: self, generation: self.generation.load(Ordering::Acquire) }
     }
 
@@ -200,9 +200,9 @@ impl Read<'_> {
         };
         let rows = converter.convert_columns(records.columns()).map_err(arrow_error)?;
         let state = self.records.state();
-        let spoiled = state.spoiled.as_ref().unwrap_or(&Ids::All);
+        let invalidated = state.invalidated.as_ref().unwrap_or(&Ids::All);
         for (id, row) in ids_of(records).zip(rows.iter()) {
-            if !spoiled.contains(id) {
+            if !invalidated.contains(id) {
                 entries.insert(Key { generation: self.generation, id }, row.as_ref().into());
             }
         }
@@ -212,7 +212,7 @@ impl Read<'_> {
 
 impl Drop for Read<'_> {
     fn drop(&mut self) {
-        self.records.state().spoiled = None;
+        self.records.state().invalidated = None;
     }
 }
 
