@@ -99,7 +99,7 @@ impl RecordService {
         self
     }
 
-    /// The same service with a guard over memory, which sets aside what bodies need that are more than they seem.
+    /// The same service with a guard over memory, which reserves what bodies need that are more than they seem.
     #[must_use]
     pub fn with_memory(mut self, memory: MemoryGuard) -> Self {
         self.spooling.memory = Arc::new(memory);

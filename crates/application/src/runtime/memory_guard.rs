@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::ports::{MemoryProbe, MemoryReading};
 
-/// What memory is set aside in: a mebibyte.
+/// What memory is reserved in: a mebibyte.
 const UNIT_BYTES: u64 = 1 << 20;
 /// Units while no limit is known.
 const NO_LIMIT: u32 = u32::MAX >> 1;
@@ -109,7 +109,7 @@ pub struct MemoryGuard(Arc<State>);
 struct State {
     known: RwLock<Known>,
     pressure: AtomicU8,
-    /// One permit for each unit that is not set aside; who waits for many is not overtaken by who wants few.
+    /// One permit for each unit that is not reserved; who waits for many is not overtaken by who wants few.
     units: Arc<Semaphore>,
     closings: AtomicU64,
 }
@@ -118,7 +118,7 @@ struct State {
 struct Known {
     settings: MemoryGuardSettings,
     reading: Option<MemoryReading>,
-    /// Units in all, those that are set aside included.
+    /// Units in all, those that are reserved included.
     units: u32,
 }
 
@@ -193,7 +193,7 @@ impl MemoryGuard {
         Some(Reservation { _permit: permit })
     }
 
-    /// Makes so many units of those that there are; fewer only as far as they are not set aside. How many there are then.
+    /// Makes so many units of those that there are; fewer only as far as they are not reserved. How many there are then.
     fn resize(&self, units: u32, wanted: u32) -> u32 {
         if wanted >= units {
             self.0.units.add_permits((wanted - units) as usize);
@@ -282,7 +282,7 @@ impl fmt::Debug for MemoryGuard {
     }
 }
 
-/// Memory that is set aside for one request.
+/// Memory that is reserved for one request.
 #[derive(Debug)]
 pub struct Reservation {
     _permit: OwnedSemaphorePermit,

@@ -1,7 +1,7 @@
 //! Parquet: a file of row groups, each with the pages of its columns.
 //!
 //! What describes a file stands at its end, so that a body waits on disk until it is whole. Before a page is inflated,
-//! its header is looked at by hand and memory is set aside: the library takes what pages declare at its word.
+//! its header is looked at by hand and memory is reserved: the library takes what pages declare at its word.
 
 mod pages;
 mod reader;

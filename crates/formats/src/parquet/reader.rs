@@ -22,7 +22,7 @@ use super::pages::check_pages;
 use crate::reader::columnar::{Arrival, ColumnSource};
 use crate::reader::{MemoryBudget, ReadError, Spooling};
 
-/// Bytes of pages for which nothing is set aside beside what every call sets aside.
+/// Bytes of pages for which nothing is reserved beside what every call reserves.
 const SMALL_BYTES: u64 = 8 << 20;
 /// Most bytes of the description at the end of a file.
 const MAX_FOOTER_BYTES: u64 = 64 << 20;

@@ -29,7 +29,7 @@ impl MemoryBudget for Unlimited {
 pub struct Spooling {
     /// For files without a name.
     pub directory: PathBuf,
-    /// Where memory is set aside before pages are decompressed.
+    /// Where memory is reserved before pages are decompressed.
     pub memory: Arc<dyn MemoryBudget>,
 }
 

@@ -163,7 +163,7 @@ const MAX_SHOWN_CHARS: usize = 200;
 /// Bytes of a document that is read on the event loop; a longer one goes to a thread that may block.
 pub(crate) const INLINE_BYTES: usize = 64 << 10;
 
-/// Memory that is set aside for a body, until this is dropped.
+/// Memory that is reserved for a body, until this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     bytes: u64,
@@ -171,12 +171,12 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Of a body whose memory was set aside before.
+    /// Of a body whose memory was reserved before.
     fn admitted() -> Self {
         Self { bytes: u64::MAX, reservations: Vec::new() }
     }
 
-    /// Sets aside so many bytes in all. What is short is not waited for without end.
+    /// Reserves so many bytes in all. What is short is not waited for without end.
     ///
     /// # Errors
     /// 503 when memory is short.
@@ -192,7 +192,7 @@ impl Held {
     }
 }
 
-/// A whole body of one of the `accepted` media types, held in memory that is set aside; without its byte order mark.
+/// A whole body of one of the `accepted` media types, held in memory that is reserved; without its byte order mark.
 pub(crate) async fn whole(
     request: &HttpRequest,
     payload: web::Payload,
@@ -205,7 +205,7 @@ pub(crate) async fn whole(
     Ok((body, held))
 }
 
-/// The same for a body whose memory was set aside before.
+/// The same for a body whose memory was reserved before.
 pub(crate) async fn whole_admitted(
     request: &HttpRequest,
     payload: web::Payload,

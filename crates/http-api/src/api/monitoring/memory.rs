@@ -11,7 +11,7 @@ use crate::state::ApiState;
 #[derive(Serialize, ToSchema)]
 struct Memory {
     pressure: MemoryPressure,
-    /// What running requests have set aside.
+    /// What running requests have reserved.
     reserved_bytes: u64,
     /// How often heavy requests began to be refused.
     closings: u64,

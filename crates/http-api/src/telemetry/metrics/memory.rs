@@ -23,7 +23,7 @@ impl Collector for MemoryCollector {
         let help = "How short memory is: 0 normal, 1 heavy requests are refused, 2 all but health and metrics are";
         gauge("memory_guard_state", help, None, f64::from(statistics.pressure as u8))?;
         let bytes = Some(&Unit::Bytes);
-        gauge("memory_reserved", "Memory set aside for running requests", bytes, statistics.reserved_bytes as f64)?;
+        gauge("memory_reserved", "Memory reserved for running requests", bytes, statistics.reserved_bytes as f64)?;
         if let Some(reading) = statistics.reading {
             for (name, help, value) in [
                 ("memory_limit", "Memory that may be used", reading.limit_bytes),
