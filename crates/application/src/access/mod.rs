@@ -1,5 +1,5 @@
 //! Who may do what.
 
-mod keys;
+mod api_keys;
 
-pub use keys::{ApiKey, KeyRing, Principal, Unauthorized};
+pub use api_keys::{ApiKey, KeyRing, Principal, Unauthorized};

@@ -1,11 +1,11 @@
 //! The real clock, the real source of ids, and the real disk.
 
 mod digest;
-mod keys;
+mod key_file;
 mod reports;
 
 pub use digest::DigestFile;
-pub use keys::{FileStamp, KeyFile, KeyFileError};
+pub use key_file::{FileStamp, KeyFile, KeyFileError};
 pub use reports::FileReports;
 
 use std::sync::{Mutex, PoisonError};

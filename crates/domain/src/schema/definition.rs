@@ -1,7 +1,7 @@
 //! What the author of a schema writes, parsed from and written to JSON.
 
-mod keys;
 mod parse;
+mod unique_keys;
 
 use serde_json::{Map, Value as Json, json};
 

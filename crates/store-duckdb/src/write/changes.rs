@@ -20,7 +20,7 @@ use crate::catalog::{self, Counters};
 use crate::file::names;
 use crate::sql;
 use crate::table::identity::StoredIds;
-use crate::write::keys::keys_of;
+use crate::write::unique_keys::keys_of;
 
 /// The record that a change is about.
 pub(crate) fn id_of(change: &Change) -> Uuid {

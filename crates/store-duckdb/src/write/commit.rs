@@ -22,8 +22,8 @@ use crate::file::names;
 use crate::table::identity::StoredIds;
 use crate::table::record_cache::{CachedRecords, Ids};
 use crate::write::conflicts::ConflictSpool;
-use crate::write::keys::{self, Keys, Resolution, keys_of};
 use crate::write::staging::{Sealed, Staging};
+use crate::write::unique_keys::{self, Keys, Resolution, keys_of};
 
 /// Checks keys, appends every accepted row and commits. The caller holds the write lock of the
 /// schema, whose counters these are; the counters after the commit are handed back when anything was stored.
@@ -45,8 +45,8 @@ pub(crate) fn commit(
     let mut candidates = None;
     if has_given_ids {
         ids.want(connection, schema, counters.commit_seq())?;
-        if let Some(found) = keys::candidates(&mut batches, rows, ids)? {
-            candidates = Some(keys::confirmed(connection, schema, &mut batches, found)?);
+        if let Some(found) = unique_keys::candidates(&mut batches, rows, ids)? {
+            candidates = Some(unique_keys::confirmed(connection, schema, &mut batches, found)?);
         }
         if candidates.as_ref().is_some_and(HashSet::is_empty) {
             // No id is stored and none comes twice.
@@ -61,7 +61,7 @@ pub(crate) fn commit(
             Resolution::default()
         } else {
             let keys = Keys { all: &keys, candidates: candidates.as_ref(), has_given_ids };
-            keys::resolve(connection, schema, &keys, request.on_conflict, &mut batches, &mut conflicts)?
+            unique_keys::resolve(connection, schema, &keys, request.on_conflict, &mut batches, &mut conflicts)?
         };
         if resolution.refused > terms.max_refused {
             return Ok(Decision::RollBack((CommitOutcome::Refused { rows: resolution.refused }, None)));
@@ -83,7 +83,7 @@ pub(crate) fn commit(
         if stored > 0 {
             if resolution.updated > 0 {
                 change = Some(records.begin_change(Ids::All));
-                keys::delete_targets(connection, schema)?;
+                unique_keys::delete_targets(connection, schema)?;
             }
             let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
             let mut append = Append {
@@ -97,11 +97,11 @@ pub(crate) fn commit(
             append.run(&mut batches, counters.next_sequence())?;
             let after = counters.after(appended);
             receipt.commit_seq = Some(after.commit_seq());
-            receipt.shared = keys::shared(connection, schema, counters.next_sequence())?;
+            receipt.shared = unique_keys::shared(connection, schema, counters.next_sequence())?;
             next = Some(after);
         }
         if !keys.is_empty() {
-            keys::clear(connection)?;
+            unique_keys::clear(connection)?;
         }
         if let Some(answer) = &terms.answer {
             let kept = answer.complete(&receipt, conflicts.first());
@@ -160,8 +160,11 @@ fn accepted(
     first: u64,
 ) -> Result<RecordBatch, StoreError> {
     let end = first + batch.num_rows() as u64;
-    let batch =
-        if resolution.has_targets { replacing(&batch, &keys::targets(connection, first, end)?, first)? } else { batch };
+    let batch = if resolution.has_targets {
+        replacing(&batch, &unique_keys::targets(connection, first, end)?, first)?
+    } else {
+        batch
+    };
     if resolution.excluded.is_empty() || resolution.excluded.range_cardinality(first..end) == 0 {
         return Ok(batch);
     }
@@ -169,7 +172,7 @@ fn accepted(
     filter_record_batch(&batch, &keep).map_err(arrow_error)
 }
 
-fn replacing(batch: &RecordBatch, targets: &[keys::Target], first: u64) -> Result<RecordBatch, StoreError> {
+fn replacing(batch: &RecordBatch, targets: &[unique_keys::Target], first: u64) -> Result<RecordBatch, StoreError> {
     if targets.is_empty() {
         return Ok(batch.clone());
     }

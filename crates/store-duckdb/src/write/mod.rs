@@ -5,7 +5,7 @@ pub(crate) mod commit;
 pub(crate) mod conflicts;
 pub(crate) mod group;
 pub(crate) mod id_filters;
-pub(crate) mod keys;
 pub(crate) mod staging;
+pub(crate) mod unique_keys;
 pub(crate) mod suggestions;
 pub(crate) mod writer;
