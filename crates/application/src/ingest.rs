@@ -28,7 +28,9 @@ pub use body::{BodyError, body_of};
 pub use bulk::{BulkMode, BulkOptions};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
-pub use eider_formats::{BYTE_ORDER_MARK, Format as BodyFormat};
+pub use eider_formats::{
+    BYTE_ORDER_MARK, Format as BodyFormat, OptionError, ReadOptions, options::OPTIONS as READ_OPTIONS,
+};
 pub use infer::infer_schema;
 pub use keyed::KeyedCreation;
 pub use patch::apply as apply_merge_patch;

@@ -53,6 +53,7 @@ mod csv;
 mod format;
 pub mod json;
 mod ndjson;
+pub mod options;
 mod parquet;
 mod reader;
 #[cfg(test)]
@@ -62,6 +63,7 @@ mod writer;
 
 pub use column::{Column, column_of, columns_of, types_of, value_at};
 pub use format::{Format, MediaType, RecordReader, Sample};
+pub use options::{OptionError, ReadOptions};
 pub use reader::rows::{BYTE_ORDER_MARK, RecordBuilder, too_large};
 pub use reader::{CheckedRows, Chunk, DecodedChunk, MemoryBudget, ReadError, ReadLimits, Spooling, sample};
 pub use text::TextForm;

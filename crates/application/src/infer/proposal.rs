@@ -1,6 +1,7 @@
 //! What a sample leads to: a schema, and why it is as it is.
 
 use eider_domain::{DataType, Family, PropertyName, SchemaDefinition, SchemaName};
+use eider_formats::ReadOptions;
 use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
@@ -21,6 +22,8 @@ const ID: &str = "id";
 pub struct InferenceOptions {
     /// The name of the schema; `records` without one.
     pub name: Option<SchemaName>,
+    /// How the body is to be read, beside its format.
+    pub reading: ReadOptions,
     /// Records looked at, from the first.
     pub sample: u64,
     /// Whether texts that come again and again are all that the schema allows.
@@ -29,7 +32,7 @@ pub struct InferenceOptions {
 
 impl Default for InferenceOptions {
     fn default() -> Self {
-        Self { name: None, sample: DEFAULT_SAMPLE, sets_enums: false }
+        Self { name: None, reading: ReadOptions::default(), sample: DEFAULT_SAMPLE, sets_enums: false }
     }
 }
 

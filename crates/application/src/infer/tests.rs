@@ -20,7 +20,7 @@ use crate::Error;
 use crate::ingest::BodyFormat;
 
 fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Result<Proposal, Error> {
-    let mut sample = Sample::new(format, ReadLimits::default(), Spooling::default(), options.sample)?;
+    let mut sample = Sample::new(format, &options.reading, ReadLimits::default(), Spooling::default(), options.sample)?;
     for piece in body.chunks(1000) {
         if !sample.is_full() {
             sample.push(piece)?;

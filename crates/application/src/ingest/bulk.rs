@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use eider_domain::Schema;
+use eider_formats::ReadOptions;
 use futures::Stream;
 use serde_json::json;
 use tracing::instrument;
@@ -44,6 +45,8 @@ pub struct BulkOptions {
     pub mode: BulkMode,
     /// What becomes of records whose key is taken.
     pub on_conflict: OnConflict,
+    /// How the body is to be read, beside its format.
+    pub reading: ReadOptions,
     /// Whether the receipt lists the ids of what was stored.
     pub returns_ids: bool,
     /// Everything is checked and nothing is stored.
@@ -130,7 +133,8 @@ impl RecordService {
                 BulkMode::Partial => options.max_errors.unwrap_or(u64::MAX),
             },
         };
-        let decoder = self.decoder(schema, format).ignoring_read_only(options.ignores_read_only);
+        let decoder = self.decoder(schema, format).with_options(options.reading.clone());
+        let decoder = decoder.ignoring_read_only(options.ignores_read_only);
         let mut pipeline = DecodePipeline::new(decoder, fingerprint, body, self.limits.decode_width);
         while let Some(block) = pipeline.next().await? {
             let decoder = pipeline.decoder()?;

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
 use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, Timestamp, Violation};
-use eider_formats::{ReadLimits, RecordBuilder, RecordReader, Spooling, json};
+use eider_formats::{ReadLimits, ReadOptions, RecordBuilder, RecordReader, Spooling, json};
 use eider_settings::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,13 @@ impl RecordDecoder {
             assembler: BatchAssembler::default(),
             tally: Tally::default(),
         }
+    }
+
+    /// The same decoder of a body that is written so. Nothing may have been decoded yet.
+    #[must_use]
+    pub fn with_options(mut self, options: ReadOptions) -> Self {
+        self.reader = self.reader.with_options(options);
+        self
     }
 
     /// The same decoder, which passes over the fields that the server keeps. Nothing may have been decoded yet.

@@ -34,6 +34,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 pub use self::reader::RecordReader;
 pub use self::sample::Sample;
+use crate::options::{OptionError, OptionKind, ReadOptions};
 use crate::reader::Reader;
 use crate::writer::{RecordWriter, Writer};
 use crate::{arrow, csv, json, ndjson, parquet};
@@ -65,6 +66,8 @@ struct Row {
     is_shown: bool,
     /// What every body of it begins with, where that tells it from others.
     magic: Option<&'static [u8]>,
+    /// What of the options of reading its bodies have.
+    options: &'static [OptionKind],
     reader: Option<Reader>,
     writer: Option<Writer>,
 }
@@ -105,6 +108,7 @@ formats! {
         is_compressed: false,
         is_shown: true,
         magic: None,
+        options: &[],
         reader: Some(ndjson::READER),
         writer: Some(ndjson::WRITER),
     };
@@ -117,6 +121,7 @@ formats! {
         is_compressed: false,
         is_shown: true,
         magic: None,
+        options: &[],
         reader: Some(json::READER),
         writer: Some(json::WRITER),
     };
@@ -134,6 +139,7 @@ formats! {
         is_compressed: false,
         is_shown: false,
         magic: None,
+        options: &[],
         reader: Some(csv::READER),
         writer: Some(csv::WRITER),
     };
@@ -150,6 +156,7 @@ formats! {
         is_compressed: false,
         is_shown: false,
         magic: Some(b"\xff\xff\xff\xff"),
+        options: &[],
         reader: Some(arrow::READER),
         writer: Some(arrow::WRITER),
     };
@@ -167,6 +174,7 @@ formats! {
         is_compressed: true,
         is_shown: false,
         magic: Some(b"PAR1"),
+        options: &[],
         reader: Some(parquet::READER),
         writer: Some(parquet::WRITER),
     };
@@ -254,6 +262,19 @@ impl Format {
     /// Whether browsers show it; what they cannot show, or would show as one long text, they keep as a file.
     pub fn is_shown(self) -> bool {
         self.row().is_shown
+    }
+
+    /// Whether bodies of it are cells between delimiters, whose media types say how.
+    pub fn is_delimited(self) -> bool {
+        self.row().options.contains(&OptionKind::Delimited)
+    }
+
+    /// Checks that bodies of the format can be read with options.
+    ///
+    /// # Errors
+    /// The first option that they do not have, or that does not go together with another.
+    pub fn check_options(self, options: &ReadOptions) -> Result<(), OptionError> {
+        options.check(self.row().options)
     }
 
     /// A writer for batches with the columns of `schema`, which are of the Arrow types that

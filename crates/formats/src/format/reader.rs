@@ -5,6 +5,7 @@ use std::sync::Arc;
 use eider_domain::Schema;
 
 use super::{Format, foreign};
+use crate::options::ReadOptions;
 use crate::reader::columnar::ColumnCutter;
 use crate::reader::rows::RowCutter;
 use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Reader, Spooling};
@@ -35,8 +36,16 @@ impl RecordReader {
     /// says.
     pub fn new(format: Format, schema: Arc<Schema>, limits: ReadLimits, spooling: Spooling) -> Self {
         let cutter = Cutter::new(format, &limits, spooling);
-        let context = Arc::new(ReadContext { schema, limits, ignores_read_only: false });
+        let options = ReadOptions::default();
+        let context = Arc::new(ReadContext { schema, limits, options, ignores_read_only: false });
         Self { context, format, has_begun: false, cutter }
+    }
+
+    /// The same reader of a body that is written so. Nothing may have been cut yet.
+    #[must_use]
+    pub fn with_options(mut self, options: ReadOptions) -> Self {
+        Arc::make_mut(&mut self.context).options = options;
+        self
     }
 
     /// The same reader, which passes over the fields that the server keeps. Nothing may have been cut yet.
@@ -63,6 +72,9 @@ impl RecordReader {
     pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, ReadError> {
         if !self.has_begun && !block.is_empty() {
             self.has_begun = true;
+            self.format
+                .check_options(&self.context.options)
+                .map_err(|error| ReadError::malformed(error.to_string()))?;
             if let Some(detail) = foreign::said_of(block, self.format) {
                 return Err(ReadError::malformed(detail));
             }

@@ -2,6 +2,7 @@
 
 use super::Format;
 use super::reader::not_read;
+use crate::options::ReadOptions;
 use crate::reader::sample::{ColumnSample, RowSample, Survey};
 use crate::reader::{ReadError, ReadLimits, Reader, Spooling};
 
@@ -16,11 +17,19 @@ enum Kind {
 }
 
 impl Sample {
-    /// A sample of `most` records of a body. A format that is not read front to back waits where `spooling` says.
+    /// A sample of `most` records of a body that is written as `options` say. A format that is not read front to back
+    /// waits where `spooling` says.
     ///
     /// # Errors
-    /// [`ReadError::MalformedBody`] of a format that is not read.
-    pub fn new(format: Format, limits: ReadLimits, spooling: Spooling, most: u64) -> Result<Self, ReadError> {
+    /// [`ReadError::MalformedBody`] of a format that is not read, or has not these options.
+    pub fn new(
+        format: Format,
+        options: &ReadOptions,
+        limits: ReadLimits,
+        spooling: Spooling,
+        most: u64,
+    ) -> Result<Self, ReadError> {
+        format.check_options(options).map_err(|error| ReadError::malformed(error.to_string()))?;
         Ok(Self(match format.row().reader.as_ref().ok_or_else(|| not_read(format))? {
             Reader::Rows(rows) => {
                 let framer = (rows.framer)(limits.max_record_bytes);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema};
 
+use crate::options::ReadOptions;
+
 /// What bounds the memory that reading a body takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLimits {
@@ -33,6 +35,7 @@ impl Default for ReadLimits {
 pub(crate) struct ReadContext {
     pub(crate) schema: Arc<Schema>,
     pub(crate) limits: ReadLimits,
+    pub(crate) options: ReadOptions,
     /// Whether fields that the server keeps are passed over.
     pub(crate) ignores_read_only: bool,
 }

@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::{HttpRequest, web};
 use async_stream::stream;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Buf, Bytes, BytesMut};
-use eider_application::ingest::{BYTE_ORDER_MARK, BodyError, BodyFormat};
+use eider_application::ingest::{BYTE_ORDER_MARK, BodyError};
 use eider_application::runtime::{Reservation, blocking};
 use eider_application::{Error, ErrorCode};
 use eider_domain::{JsonFault, Violation, ViolationCode, check_json, count_values, parse_json};
@@ -23,7 +23,7 @@ use crate::HttpSettings;
 use crate::error::ApiError;
 use crate::limits::admission::memory_is_short;
 use crate::representation::inflate::{Compression, inflated};
-use crate::representation::media_type::{available, format_of};
+use crate::request::content_type::{media_type, unsupported};
 use crate::state::ApiState;
 use crate::transport::body_timeouts::BodyTimeouts;
 
@@ -149,8 +149,6 @@ fn sent_pieces(
     })
 }
 
-/// The media type of CSV, whose `header` parameter says whether there is one (RFC 4180, section 3).
-const CSV: &str = "text/csv";
 /// The media type of a JSON body.
 pub(crate) const JSON: &[&str] = &["application/json"];
 /// The media types of a change: a merge patch (RFC 7396), also under the name of any JSON.
@@ -352,44 +350,4 @@ pub(crate) fn malformed(error: &serde_json::Error) -> ApiError {
         return ApiError::new(ErrorCode::MalformedRequest, format!("the body is JSON of another form: {shown}"));
     }
     Error::MalformedJson { detail: format!("the body is not valid JSON: {shown}") }.into()
-}
-
-/// The format of a bulk body by its `Content-Type`.
-pub(crate) fn bulk_format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
-    let named = media_type(request)?;
-    format_of(&named).ok_or_else(|| unsupported(&named, &available().join(", ")))
-}
-
-/// The media type of the body in lower case, without its parameters; empty when none is given.
-///
-/// # Errors
-/// 415 for a parameter that says that the body is not what it would be taken for.
-fn media_type(request: &HttpRequest) -> Result<String, ApiError> {
-    let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(String::new()) };
-    let text = value.to_str().map_err(|_| unsupported("(not text)", "application/json"))?;
-    let mut parts = text.split(';');
-    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-    for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_ascii_lowercase());
-        let shown: String = value.chars().take(32).collect();
-        let refusal = match name.as_str() {
-            // ASCII is UTF-8.
-            "charset" if !matches!(value.as_str(), "utf-8" | "utf8" | "us-ascii") => {
-                format!("the charset `{shown}` is not read here; send UTF-8")
-            }
-            "header" if essence == CSV && value != "present" => {
-                "CSV without a header row is not read here; send one, with the names of properties".to_owned()
-            }
-            _ => continue,
-        };
-        return Err(ApiError::new(ErrorCode::UnsupportedMediaType, refusal));
-    }
-    Ok(essence)
-}
-
-fn unsupported(found: &str, accepted: &str) -> ApiError {
-    let shown: String = found.chars().take(64).collect();
-    let found =
-        if shown.is_empty() { "there is no Content-Type".to_owned() } else { format!("`{shown}` is not read here") };
-    ApiError::new(ErrorCode::UnsupportedMediaType, format!("{found}; send {accepted}"))
 }

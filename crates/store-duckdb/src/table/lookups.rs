@@ -39,7 +39,9 @@ impl Lookups {
             return Ok(None);
         }
         for condition in request.query.filter.required_conditions() {
-            if condition.operator() != Operator::Eq || !is_indexed(relation, condition) || self.is_cooling_down(condition)
+            if condition.operator() != Operator::Eq
+                || !is_indexed(relation, condition)
+                || self.is_cooling_down(condition)
             {
                 continue;
             }

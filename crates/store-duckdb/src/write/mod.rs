@@ -6,6 +6,6 @@ pub(crate) mod conflicts;
 pub(crate) mod group;
 pub(crate) mod id_filters;
 pub(crate) mod staging;
-pub(crate) mod unique_keys;
 pub(crate) mod suggestions;
+pub(crate) mod unique_keys;
 pub(crate) mod writer;

@@ -27,7 +27,10 @@ const EDGES: &[(&str, &[&str])] = &[
 const ROOMS: &[(&str, &[&str])] = &[
     ("eider-domain", &["access", "evolution", "quality", "query", "record", "schema", "types", "violation", "names"]),
     ("eider-settings", &["size", "period", "auto"]),
-    ("eider-formats", &["format", "parquet", "ndjson", "json", "csv", "arrow", "writer", "text", "reader", "column"]),
+    (
+        "eider-formats",
+        &["format", "parquet", "ndjson", "json", "csv", "arrow", "writer", "text", "reader", "options", "column"],
+    ),
     (
         "eider-application",
         &["schemas", "quality", "ingest", "records", "backup", "runtime", "infer", "error", "access", "ports"],

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::ErrorCode;
-use eider_application::ingest::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt};
+use eider_application::ingest::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, ReadOptions};
 use eider_application::ports::OnConflict;
 use eider_domain::{Schema, Verb};
 use futures::{Stream, TryStreamExt};
@@ -21,6 +21,7 @@ use crate::query_string::Parameters;
 use crate::request::access;
 use crate::request::body;
 use crate::request::conditional;
+use crate::request::content_type;
 use crate::state::ApiState;
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
@@ -168,10 +169,11 @@ impl From<BulkReceipt> for Receipt {
     }
 }
 
-/// How a bulk call wants to be treated.
-pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
-    let known = ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only"];
-    let parameters = Parameters::parse(request.query_string(), &known, false)?;
+/// The parameters of a bulk call, beside those of reading its body.
+pub(super) const CONTROLS: [&str; 6] = ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only"];
+
+/// How a bulk call wants to be treated, but for how its body is to be read.
+pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Result<BulkOptions, ApiError> {
     conditional::without_tag(request)?;
     let mode = parameters.choice("mode", &[("atomic", BulkMode::Atomic), ("partial", BulkMode::Partial)])?;
     let policies = [("error", OnConflict::Error), ("ignore", OnConflict::Ignore), ("replace", OnConflict::Replace)];
@@ -185,6 +187,7 @@ pub(super) fn options(request: &HttpRequest) -> Result<BulkOptions, ApiError> {
     Ok(BulkOptions {
         mode,
         on_conflict: parameters.choice("on_conflict", &policies)?,
+        reading: ReadOptions::default(),
         returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
         ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
@@ -232,10 +235,13 @@ pub(crate) async fn handle(
     name: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let options = options(&request)?;
+    let known = content_type::with_reading(&CONTROLS);
+    let parameters = Parameters::parse(request.query_string(), &known, false)?;
+    let mut options = options(&request, &parameters)?;
     access::check(&request, verb(&options), &name)?;
     let schema = state.schema(&name).await?;
-    let format = body::bulk_format(&request)?;
+    let (format, reading) = content_type::reading(&request, &parameters)?;
+    options.reading = reading;
     let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
     let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;

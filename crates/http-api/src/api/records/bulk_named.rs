@@ -7,6 +7,7 @@ use futures::stream;
 use super::bulk::{self, BulkControls, Once, Receipt};
 use super::envelope::{NamedRecords, Opened, open};
 use crate::error::ApiError;
+use crate::query_string::Parameters;
 use crate::request::access;
 use crate::request::body;
 use crate::state::ApiState;
@@ -35,7 +36,8 @@ pub(crate) async fn handle(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let options = bulk::options(&request)?;
+    let parameters = Parameters::parse(request.query_string(), &bulk::CONTROLS, false)?;
+    let options = bulk::options(&request, &parameters)?;
     let settings = &state.settings();
     let _admitted = state.bulk_calls.admit(body::buffered_need(&request, settings)).await?;
     let limit = settings.max_buffered_bulk_bytes;

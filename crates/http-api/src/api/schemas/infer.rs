@@ -13,6 +13,7 @@ use crate::api::openapi::named;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
 use crate::request::body;
+use crate::request::content_type;
 use crate::state::ApiState;
 
 #[derive(utoipa::IntoParams)]
@@ -107,8 +108,10 @@ pub(crate) async fn handle(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let settings = &state.settings();
-    let options = options(&Parameters::parse(request.query_string(), &["enums", "name", "sample"], false)?, settings)?;
-    let format = body::bulk_format(&request)?;
+    let known = content_type::with_reading(&["enums", "name", "sample"]);
+    let parameters = Parameters::parse(request.query_string(), &known, false)?;
+    let (format, reading) = content_type::reading(&request, &parameters)?;
+    let options = InferenceOptions { reading, ..options(&parameters, settings)? };
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
     let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
     let proposal = state.services.ingest.infer(format, &options, pieces).await?;
@@ -129,5 +132,6 @@ fn options(parameters: &Parameters<'_>, settings: &HttpSettings) -> Result<Infer
         name: name.map_err(|error| ApiError::parameter("name", error))?,
         sample,
         sets_enums: parameters.choice("enums", &[("false", false), ("true", true)])?,
+        ..InferenceOptions::default()
     })
 }
