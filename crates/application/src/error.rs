@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use eider_domain::{CursorError, RecordId, SchemaName, Violation};
+use eider_domain::{CursorError, NameRuleError, RecordId, SchemaName, Violation};
 use uuid::Uuid;
 
 use crate::ports::{ExistingDataViolation, StoreError, StoreErrorKind};
@@ -188,6 +188,9 @@ pub enum Error {
         /// What is wrong, and where.
         detail: String,
     },
+    /// What the call says of the names in its body does not fit the schema.
+    #[error(transparent)]
+    NameRuleInvalid(#[from] NameRuleError),
     /// The body is larger than it may be.
     #[error("the body is larger than {limit_bytes} bytes")]
     BodyTooLarge {
@@ -273,7 +276,7 @@ impl Error {
             Self::BodyTimeout => ErrorCode::RequestTimeout,
             Self::BodyUnreadable | Self::MalformedBody { .. } => ErrorCode::MalformedRequest,
             Self::InvalidCursor(_) => ErrorCode::InvalidCursor,
-            Self::OffsetTooLarge { .. } => ErrorCode::InvalidParameter,
+            Self::NameRuleInvalid(_) | Self::OffsetTooLarge { .. } => ErrorCode::InvalidParameter,
             Self::PageTooLarge { .. } => ErrorCode::InvalidLimit,
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::NotFound => ErrorCode::SchemaNotFound,

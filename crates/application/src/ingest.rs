@@ -10,6 +10,7 @@ mod failures;
 mod idempotency;
 mod infer;
 mod keyed;
+mod names;
 mod patch;
 mod pipeline;
 mod read_only;
@@ -33,6 +34,7 @@ pub use eider_formats::{
 };
 pub use infer::infer_schema;
 pub use keyed::KeyedCreation;
+pub use names::{IgnoredName, RenamedName};
 pub use patch::apply as apply_merge_patch;
 pub use receipt::{BulkOutcome, BulkReceipt};
 pub use service::{RecordService, StoredRecord};

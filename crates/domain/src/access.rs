@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::{MAX_NAME_CHARS, SchemaName, UnknownName};
+use crate::{MAX_SCHEMA_NAME_CHARS, SchemaName, UnknownName};
 
 /// Something that a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +85,7 @@ impl SchemaPattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let beginning = text.strip_suffix('*');
         let is_beginning = |text: &str| {
-            text.len() <= MAX_NAME_CHARS
+            text.len() <= MAX_SCHEMA_NAME_CHARS
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
                 && text.bytes().next().is_none_or(|first| first.is_ascii_alphabetic())
         };

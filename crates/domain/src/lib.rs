@@ -19,7 +19,10 @@ mod violation;
 
 pub use access::{Grant, PatternError, SchemaPattern, Verb};
 pub use evolution::{Demand, DemandKind, Evolution, NewKey, widened};
-pub use names::{ColumnName, MAX_NAME_CHARS, NameError, PropertyName, SchemaName, UnknownName, abbreviate, nearest};
+pub use names::{
+    ColumnName, MAX_PROPERTY_NAME_CHARS, MAX_SCHEMA_NAME_CHARS, Misquoted, NameError, PropertyName, SchemaName,
+    UnknownName, abbreviate, leading_name, nearest, spelled,
+};
 pub use quality::{
     Category, Check, Finding, LetterCase, MAX_RULES, Mended, Rule, RuleSet, StandardForm, WHITE_SPACE, chains, mended,
     refusal,
@@ -30,12 +33,13 @@ pub use query::{
 };
 pub use record::{RecordCheck, RecordId, RecordIdError, RecordValidator, Slot, Version};
 pub use schema::{
-    Constraints, Field, Index, MAX_DESCRIPTION_CHARS, MAX_KEY_PROPERTIES, MAX_PROPERTIES, MAX_UNIQUE_KEYS, Property,
-    RECORD_FIELD_COUNT, Schema, SchemaDefinition, SystemField, UniqueKey, UnknownField, Warnings, listed,
+    Constraints, Field, Index, MAX_ALIAS_CHARS, MAX_ALIASES, MAX_DESCRIPTION_CHARS, MAX_KEY_PROPERTIES, MAX_PROPERTIES,
+    MAX_UNIQUE_KEYS, NameMeaning, NameRuleError, NameRules, Property, RECORD_FIELD_COUNT, Schema, SchemaDefinition,
+    SourceName, SourceNames, SystemField, UniqueKey, UnknownField, Warnings, listed,
 };
 pub use types::{
     CharacterSet, DEFAULT_JSON_DEPTH, DataType, ExactSum, Family, Incoming, JsonFault, JsonKind, MAX_DECIMAL_PRECISION,
     MAX_JSON_DEPTH, Timestamp, Value, ValueError, ValueRef, check_json, compacted, count_values, is_plausible,
     parse_json, temporal,
 };
-pub use violation::{Severity, Violation, ViolationCode};
+pub use violation::{Severity, Violation, ViolationCode, pointer_to};

@@ -401,7 +401,8 @@ fn checks_of(is_required: bool, is_unique: bool, constraints: &Constraints) -> V
 /// A name that no rule before it has: of what it asks and of what.
 fn default_name(kind: &str, fields: &[Field], taken: &mut HashSet<String>) -> String {
     let fields: Vec<&str> = fields.iter().map(Field::name).collect();
-    let mut base = format!("{kind}_{}", fields.join("_"));
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
+    let mut base: String = format!("{kind}_{}", fields.join("_")).chars().map(plain).collect();
     base.truncate(parse::MAX_NAME_CHARS - 4);
     let numbered = (2..).map(|number| format!("{base}_{number}"));
     let mut names = std::iter::once(base.clone()).chain(numbered);

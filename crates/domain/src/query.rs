@@ -12,7 +12,7 @@ pub use aggregation::{Aggregate, Aggregation, AggregationError, DateUnit, Functi
 pub use cursor::{Cursor, CursorError, Position, QueryFingerprint};
 pub use filter::{Condition, Filter, FilterError, Operand, OperandKind, Operator};
 
-use crate::{Field, Schema};
+use crate::{Field, Schema, spelled};
 
 /// Ascending or descending. Nulls come last in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +95,11 @@ impl RecordQuery {
 impl fmt::Display for RecordQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for field in self.projection.fields() {
-            write!(f, "{field},")?;
+            write!(f, "{},", spelled(field.name()))?;
         }
         for key in &self.sort {
             let sign = if key.direction == Direction::Ascending { '+' } else { '-' };
-            write!(f, " {sign}{}", key.field)?;
+            write!(f, " {sign}{}", spelled(key.field.name()))?;
         }
         write!(f, " {}", self.filter)
     }

@@ -1,5 +1,6 @@
 //! A record: the fields that it has of its own, and the rules that it passes.
 
+mod names;
 mod validation;
 
 use std::fmt;

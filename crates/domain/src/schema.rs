@@ -7,6 +7,7 @@ mod index;
 mod patterns;
 mod property;
 mod report;
+mod source_names;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use field::{Field, SystemField, UnknownField};
 pub use index::{Index, MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, UniqueKey, listed};
 pub use property::{Property, Warnings};
 pub(crate) use report::Report;
+pub use source_names::{MAX_ALIAS_CHARS, MAX_ALIASES, NameMeaning, NameRuleError, NameRules, SourceName, SourceNames};
 
 use crate::names::abbreviate;
 use crate::{SchemaName, Severity, Timestamp, nearest};
@@ -39,6 +41,7 @@ pub struct Schema {
     property_ids: Vec<u64>,
     arrow: SchemaRef,
     positions: HashMap<String, usize>,
+    source_names: Arc<SourceNames>,
 }
 
 impl Schema {
@@ -50,7 +53,8 @@ impl Schema {
         let arrow = Arc::new(ArrowSchema::new(system.into_iter().chain(columns).collect::<Vec<_>>()));
         let positions = definition.properties().iter().enumerate().map(|(i, p)| (p.name.key(), i)).collect();
         let property_ids = (0..).take(definition.properties().len()).collect();
-        Self { definition, version, created_at, store: Uuid::nil(), property_ids, arrow, positions }
+        let source_names = Arc::new(SourceNames::of_schema(definition.properties()));
+        Self { definition, version, created_at, store: Uuid::nil(), property_ids, arrow, positions, source_names }
     }
 
     /// The same schema in a store of this identity.
@@ -140,6 +144,11 @@ impl Schema {
     /// The place of a property by name, without regard to case.
     pub fn property_index(&self, name: &str) -> Option<usize> {
         self.positions.get(name).or_else(|| self.positions.get(&name.to_ascii_lowercase())).copied()
+    }
+
+    /// What the aliases of properties stand for in incoming data.
+    pub fn source_names(&self) -> &Arc<SourceNames> {
+        &self.source_names
     }
 
     /// The field of a name, without regard to case: one of the record's own or a property.

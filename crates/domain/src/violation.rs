@@ -126,6 +126,6 @@ impl Violation {
 }
 
 /// Appends a reference token to a JSON Pointer, escaped as RFC 6901 asks and cut to a readable length.
-pub(crate) fn pointer_to(parent: &str, token: &str) -> String {
+pub fn pointer_to(parent: &str, token: &str) -> String {
     format!("{parent}/{}", abbreviate(token).replace('~', "~0").replace('/', "~1"))
 }

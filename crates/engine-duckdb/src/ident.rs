@@ -1,6 +1,6 @@
 //! Quoting. No other module puts a name or a literal into SQL.
 
-use eider_domain::Field;
+use eider_domain::{Field, PropertyName};
 
 /// The hidden column that numbers records in commit order.
 pub const SEQUENCE: &str = "\"$sequence\"";
@@ -26,13 +26,36 @@ pub fn text(text: &str) -> String {
 pub fn column(field: &Field) -> String {
     match field {
         Field::Computed { index, .. } => quoted(&format!("${index}")),
-        Field::System(_) | Field::Property { .. } => quoted(field.name()),
+        Field::System(field) => quoted(field.name()),
+        Field::Property { name, .. } => property(name),
     }
+}
+
+/// The quoted column of a property.
+pub fn property(name: &PropertyName) -> String {
+    quoted(&property_name(name))
+}
+
+/// The bare name of the column of a property: its own. Columns of the store begin with a single `$`, so that a name that
+/// begins so has another in front.
+pub fn property_name(name: &PropertyName) -> String {
+    let own = if name.as_str().starts_with('$') { "$" } else { "" };
+    format!("{own}{name}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_property_has_a_column_of_the_store() {
+        let column_of = |name: &str| {
+            let name = PropertyName::parse(name).unwrap();
+            column(&Field::Property { name, data_type: eider_domain::DataType::Integer, index: 0 })
+        };
+        let columns = ["$sequence", "$$a", "a$", "$0"].map(column_of);
+        assert_eq!(columns, ["\"$$sequence\"", "\"$$$a\"", "\"a$\"", "\"$$0\""]);
+    }
 
     #[test]
     fn quotes_cannot_end_what_is_quoted() {

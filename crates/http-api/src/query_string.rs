@@ -1,8 +1,11 @@
 //! Query strings: `property.operator=value` filters beside controls without a dot.
+//!
+//! Names of properties may stand in double quotes wherever they are written here: [`names`].
 
 pub(crate) mod bounds;
 mod controls;
 mod filters;
+mod names;
 
 use std::borrow::Cow;
 
@@ -13,6 +16,10 @@ use percent_encoding::percent_decode_str;
 use crate::error::ApiError;
 
 pub(crate) use controls::{page_request, record_query, stream_framing, stream_limit};
+pub(crate) use names::{IGNORE, RENAME, name_rules, only_name};
+
+/// Controls that may be given more than once, each time with another value.
+const REPEATED: [&str; 2] = [RENAME, IGNORE];
 
 /// The parameters of a request, each checked to be one that its route knows.
 #[derive(Debug)]
@@ -29,14 +36,14 @@ impl<'q> Parameters<'q> {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (key, value) = (decode(key)?, decode(value)?);
-            if takes_filters && key.contains('.') {
+            if takes_filters && (key.contains('.') || key.starts_with('"')) {
                 parameters.filters.push((key, value));
                 continue;
             }
             let Some(name) = controls.iter().copied().find(|name| *name == key) else {
                 return Err(unknown(&key, controls, takes_filters));
             };
-            if parameters.control(name).is_some() {
+            if parameters.control(name).is_some() && !REPEATED.contains(&name) {
                 return Err(ApiError::parameter(name, "it is given twice"));
             }
             parameters.controls.push((name, value));
@@ -47,6 +54,11 @@ impl<'q> Parameters<'q> {
     /// The value of a control, if it is given.
     pub(crate) fn control(&self, name: &str) -> Option<&str> {
         self.controls.iter().find(|(control, _)| *control == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// Every value of a control that may be given more than once.
+    pub(crate) fn each<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
+        self.controls.iter().filter(move |(control, _)| *control == name).map(|(_, value)| value.as_ref())
     }
 
     /// The meaning of a control that takes one of a few values; that of the first when it is not given.

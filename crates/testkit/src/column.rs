@@ -20,7 +20,7 @@ pub fn rows_of(batch: &RecordBatch) -> Vec<Vec<Value>> {
 
 /// A column of values of one type; any other value is a fault of the test.
 pub(crate) fn column_of(data_type: DataType, values: &[&Value]) -> ArrayRef {
-    let column = eider_application::column_of(data_type, values.iter().map(|value| value.borrowed()));
+    let column = eider_application::ports::column_of(data_type, values.iter().map(|value| value.borrowed()));
     let lost = values.iter().enumerate().find(|(row, value)| column.is_null(*row) != (***value == Value::Null));
     assert!(lost.is_none(), "{lost:?} is not of the column's type {data_type}");
     column

@@ -7,5 +7,5 @@ mod value;
 
 pub use aggregation::aggregation;
 pub use query::{filter, query, scan_request, sort};
-pub use schema::{data_type, definition, records};
+pub use schema::{data_type, definition, name, records};
 pub use value::{text, value};

@@ -1,11 +1,11 @@
 //! What a sample leads to: a schema, and why it is as it is.
 
-use eider_domain::{DataType, Family, PropertyName, SchemaDefinition, SchemaName};
+use eider_domain::{DataType, Family, SchemaDefinition, SchemaName};
 use eider_formats::ReadOptions;
 use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
-use super::names::names_of;
+use super::names::{Named, names_of};
 use crate::Error;
 
 /// Records looked at unless another number is asked for.
@@ -41,7 +41,7 @@ impl Default for InferenceOptions {
 pub enum Choice {
     /// Records that can be read.
     Readable,
-    /// Another name than that in the source.
+    /// Another name than that in the source, which is an alias.
     Renamed,
     /// The source's `id` is the record's own.
     RecordId,
@@ -98,9 +98,6 @@ pub struct Proposal {
     pub records: u64,
     /// What speaks for it, in the order of the properties.
     pub evidence: Vec<Evidence>,
-    /// The fields that take the columns of the source, in the order of the columns; of JSON, in the order in which they were
-    /// met.
-    pub fields: Vec<String>,
 }
 
 impl Proposal {
@@ -117,24 +114,22 @@ impl Proposal {
             evidence.push(Evidence::new(None, Choice::Readable, &survey.unreadable, detail));
         }
         let names = names_of(survey.columns.iter().map(|column| column.name.as_str()));
-        let (mut properties, mut fields) = (Vec::new(), Vec::new());
-        for (column, name) in survey.columns.iter().zip(names) {
+        let mut properties = Vec::new();
+        for (column, named) in survey.columns.iter().zip(names) {
             let Some(chosen) = column.choice() else { continue };
-            let described = Described { column, chosen, name, options };
+            let described = Described { column, chosen, named, options };
             if described.is_record_id() {
                 let detail = "`id` is the id of the record, not a property".to_owned();
                 evidence.push(Evidence::new(Some(ID), Choice::RecordId, &column.values.repeated, detail));
-                fields.push(ID.to_owned());
                 continue;
             }
             properties.push(described.property(survey.readable.count));
             described.add_evidence(&mut evidence);
-            fields.push(described.name.as_str().to_owned());
         }
         let name = options.name.as_ref().map_or(DEFAULT_NAME, SchemaName::as_str);
         let schema = json!({"name": name, "properties": properties});
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
-        Ok(Self { schema, records, evidence, fields })
+        Ok(Self { schema, records, evidence })
     }
 }
 
@@ -142,7 +137,7 @@ impl Proposal {
 struct Described<'s> {
     column: &'s Column,
     chosen: &'s Candidate,
-    name: PropertyName,
+    named: Named,
     options: &'s InferenceOptions,
 }
 
@@ -151,7 +146,10 @@ impl Described<'_> {
     fn property(&self, records: u64) -> Json {
         let data_type = self.chosen.data_type();
         let mut property = Map::new();
-        property.insert("name".into(), self.name.as_str().into());
+        property.insert("name".into(), self.named.name.as_str().into());
+        if self.named.reason.is_some() {
+            property.insert("aliases".into(), json!([self.column.name]));
+        }
         property.insert("type".into(), data_type.name().into());
         if let DataType::Decimal { precision, scale } = data_type {
             property.insert("precision".into(), precision.into());
@@ -170,10 +168,10 @@ impl Described<'_> {
     }
 
     fn add_evidence(&self, evidence: &mut Vec<Evidence>) {
-        let Self { column, chosen, name, .. } = self;
+        let Self { column, chosen, named, .. } = self;
         let chosen_type = chosen.data_type();
-        if column.name != name.as_str() {
-            let detail = "the name in the source is none that a property can have".to_owned();
+        if let Some(reason) = &named.reason {
+            let detail = format!("{reason}; the name in the source is an alias");
             let found = self.evidence(Choice::Renamed, &Noted::default(), detail);
             evidence.push(Evidence { from: Some(column.name.clone()), ..found });
         }
@@ -241,7 +239,7 @@ impl Described<'_> {
     }
 
     fn evidence(&self, choice: Choice, broken: &Noted, detail: String) -> Evidence {
-        Evidence::new(Some(self.name.as_str()), choice, broken, detail)
+        Evidence::new(Some(self.named.name.as_str()), choice, broken, detail)
     }
 
     /// Whether it is the id that every record has.

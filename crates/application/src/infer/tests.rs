@@ -58,6 +58,15 @@ fn properties(proposal: &Proposal) -> Vec<String> {
     proposal.schema["properties"].as_array().unwrap().iter().map(shown).collect()
 }
 
+/// The aliases of each property.
+fn aliases(proposal: &Proposal) -> Vec<Vec<String>> {
+    let aliases = |property: &Json| {
+        let aliases = property.get("aliases").and_then(Json::as_array).into_iter().flatten();
+        aliases.map(|alias| alias.as_str().unwrap().to_owned()).collect()
+    };
+    proposal.schema["properties"].as_array().unwrap().iter().map(aliases).collect()
+}
+
 /// The evidence as `property choice broken_by [lines]`.
 fn evidence(proposal: &Proposal) -> Vec<String> {
     let shown = |found: &Evidence| {
@@ -158,7 +167,7 @@ fn every_digit_of_a_number_is_kept_or_the_evidence_says_that_it_is_not() {
 
 #[test]
 fn records_that_no_schema_takes_are_named_and_not_looked_at() {
-    let body = "{\"a\":1}\nnot json\n[]\n{\"a\":1,\"A\":2}\n\n{\"a\":1e400}\n{\"a\":\"\\ud800\"}\n{\"a\":2}\n\
+    let body = "{\"a\":1}\nnot json\n[]\n{\"a\":1,\"a\":2}\n\n{\"a\":1e400}\n{\"a\":\"\\ud800\"}\n{\"a\":2}\n\
                 {\"a\":1,\"b\":{\"c\":1,\"c\":2}}\n{\"b\":[1e400]}";
     let proposal = of(BodyFormat::Ndjson, body);
     assert_eq!(properties(&proposal), ["a integer required=true"]);
@@ -237,17 +246,39 @@ fn what_follows_the_sample_is_not_read() {
 fn an_id_is_that_of_the_record_if_it_is_a_uuid_and_else_a_key() {
     let record = |n: u32| json!({"id": format!("01890a5d-ac96-774b-bcce-{n:012}"), "version": n, "Dep Time": 1});
     let proposal = ndjson(&(0..4).map(record).collect::<Vec<_>>());
-    assert_eq!(properties(&proposal), ["source_version integer required=true", "Dep_Time integer required=true"]);
-    let expected =
-        ["id record_id 0 []", "source_version renamed 0 []", "source_version is_unique 0 []", "Dep_Time renamed 0 []"];
+    assert_eq!(properties(&proposal), ["source_version integer required=true", "Dep Time integer required=true"]);
+    assert_eq!(aliases(&proposal), [&["version"][..], &[]]);
+    let expected = ["id record_id 0 []", "source_version renamed 0 []", "source_version is_unique 0 []"];
     assert_eq!(evidence(&proposal), expected);
-    assert_eq!(proposal.evidence[3].from.as_deref(), Some("Dep Time"));
+    assert_eq!(proposal.evidence[1].from.as_deref(), Some("version"));
+    assert_eq!(proposal.evidence[1].detail, "`version` is reserved; the name in the source is an alias");
 
     let numbered = ndjson(&[json!({"ID": 1}), json!({"ID": 2})]);
     assert_eq!(properties(&numbered), ["source_ID integer required=true is_unique=true"]);
     assert!(numbered.evidence[1].detail.contains("so it is unique"), "{:?}", numbered.evidence);
     let repeated = ndjson(&[json!({"id": 1}), json!({"id": 1})]);
     assert_eq!(properties(&repeated), ["source_id integer required=true"]);
+}
+
+#[test]
+fn names_that_no_property_can_have_are_aliases() {
+    let long = "x".repeat(200);
+    let body = format!("a,A,a,,,\"b\nc\",{long},名前\n1,2,3,4,5,6,7,8\n");
+    let proposal = of(BodyFormat::Csv, &body);
+    let names: Vec<String> =
+        properties(&proposal).iter().map(|property| property.split(" integer").next().unwrap().to_owned()).collect();
+    assert_eq!(names, ["a", "A_2", "a[2]", "property_4", "property_5", "b_c", &"x".repeat(128), "名前"]);
+    assert_eq!(aliases(&proposal), [&[][..], &["A"], &[], &[""], &["[2]"], &["b\nc"], &[long.as_str()], &[]]);
+}
+
+#[test]
+fn keys_that_differ_in_case_alone_are_one_property_unless_a_record_has_both() {
+    let mixed = ndjson(&[json!({"a": 1}), json!({"A": "x"}), json!({"a": 1, "b": 1}), json!({"A": 1, "B": 1})]);
+    assert_eq!(properties(&mixed), ["a integer required=true", "b integer"]);
+    assert_eq!(evidence(&mixed), ["a integer 1 [2]", "b required 2 [1, 2]"]);
+    let both = ndjson(&[json!({"a": 1}), json!({"a": 2, "A": 3}), json!({"A": 3})]);
+    assert_eq!(properties(&both), ["a integer", "A_2 integer"]);
+    assert_eq!(aliases(&both), [&[][..], &["A"]]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
-use eider_domain::Schema;
+use eider_domain::{NameRules, Schema, SourceNames};
 use eider_formats::ReadOptions;
 use futures::Stream;
 use serde_json::json;
@@ -13,6 +13,7 @@ use tracing::instrument;
 use super::body::{Blocks, BodyError};
 use super::failures::{Failures, ReportTarget, lock};
 use super::idempotency::{Fingerprint, Running};
+use super::names::BodyNames;
 use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt, members_of};
 use super::service::RecordService;
@@ -53,6 +54,8 @@ pub struct BulkOptions {
     pub is_dry_run: bool,
     /// Whether fields that the server keeps are passed over; else records that have them are refused.
     pub ignores_read_only: bool,
+    /// What it says of the names in its body.
+    pub names: NameRules,
     /// Refused records after which the rest of the body is not read and nothing is stored.
     pub max_errors: Option<u64>,
     /// What the client calls this call, so that a repeat stores nothing.
@@ -69,7 +72,7 @@ impl RecordService {
     ///
     /// # Errors
     /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, [`Error::TooManyRecords`],
-    /// [`Error::IdempotencyInProgress`], [`Error::IdempotencyMismatch`], what `body` yields, [`Error::Store`].
+    /// [`Error::NameRuleInvalid`], [`Error::IdempotencyInProgress`], [`Error::IdempotencyMismatch`], what `body` yields, [`Error::Store`].
     /// Nothing is stored after any of them.
     #[instrument(name = "records.bulk", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn bulk<B>(
@@ -119,6 +122,7 @@ impl RecordService {
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
     {
         let started = Instant::now();
+        let names = SourceNames::of_call(schema, &options.names)?;
         let request = WriteRequest {
             schema: Arc::clone(schema),
             on_conflict: options.on_conflict,
@@ -135,6 +139,7 @@ impl RecordService {
         };
         let decoder = self.decoder(schema, format).with_options(options.reading.clone());
         let decoder = decoder.ignoring_read_only(options.ignores_read_only);
+        let decoder = decoder.with_names(Arc::new(names));
         let mut pipeline = DecodePipeline::new(decoder, fingerprint, body, self.limits.decode_width);
         while let Some(block) = pipeline.next().await? {
             let decoder = pipeline.decoder()?;
@@ -147,6 +152,7 @@ impl RecordService {
             }
         }
         let (decoder, fingerprint) = pipeline.into_parts()?;
+        let BodyNames { renamed, ignored } = decoder.names();
         let receipt = BulkReceipt {
             received: decoder.received(),
             created: 0,
@@ -161,6 +167,8 @@ impl RecordService {
             failures_truncated: false,
             failures: Vec::new(),
             warnings: decoder.warnings(),
+            renamed,
+            ignored_names: ignored,
             import_id: None,
             ids: None,
         };

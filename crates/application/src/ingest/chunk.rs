@@ -26,6 +26,7 @@ impl Chunk {
             lines: decoded.lines,
             failed: decoded.failed,
             failures: decoded.failures,
+            name_uses: decoded.name_uses,
             warnings: warnings.unwrap_or_default(),
             rest: decoded.rest.map(Chunk),
         })
@@ -43,6 +44,8 @@ pub struct DecodedChunk {
     pub(super) failed: u64,
     /// Why not.
     pub(super) failures: Vec<Violation>,
+    /// For each of the names that stand for something else than they say, how many records had a value under it.
+    pub(super) name_uses: Vec<u64>,
     /// What the valid ones lack.
     pub(super) warnings: Warnings,
     /// What is left of the chunk.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use arrow_array::RecordBatch;
-use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, Timestamp, Violation};
+use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, SourceNames, Timestamp, Violation};
 use eider_formats::{ReadLimits, ReadOptions, RecordBuilder, RecordReader, Spooling, json};
 use eider_settings::Size;
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assembler::{BatchAssembler, into_batch};
 use super::chunk::{Chunk, DecodedChunk};
+use super::names::BodyNames;
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, invalid_record};
 use crate::Error;
@@ -111,8 +112,11 @@ pub struct DecodedBlock {
 pub struct RecordDecoder {
     context: BatchContext,
     reader: RecordReader,
+    names: Arc<SourceNames>,
     /// Whether fields that the server keeps are passed over.
     ignores_read_only: bool,
+    /// Whether names that every record has of its own stand for nothing else.
+    keeps_own_names: bool,
     assembler: BatchAssembler,
     tally: Tally,
 }
@@ -134,6 +138,7 @@ struct Tally {
     lines: RowLines,
     accepted: u64,
     warnings: Warnings,
+    name_uses: Vec<u64>,
 }
 
 impl RecordDecoder {
@@ -148,11 +153,14 @@ impl RecordDecoder {
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
         let reader = RecordReader::new(format, Arc::clone(&schema), limits.reading(), Spooling::default());
+        let names = Arc::clone(schema.source_names());
         let context = BatchContext { schema, limits, created_at, ids };
         Self {
             context,
             reader,
+            names,
             ignores_read_only: false,
+            keeps_own_names: false,
             assembler: BatchAssembler::default(),
             tally: Tally::default(),
         }
@@ -170,6 +178,21 @@ impl RecordDecoder {
     pub fn ignoring_read_only(mut self, ignores: bool) -> Self {
         self.ignores_read_only = ignores;
         self.reader = self.reader.ignoring_read_only(ignores);
+        self
+    }
+
+    /// The same decoder, with what a call says of the names in its body. Nothing may have been decoded yet.
+    #[must_use]
+    pub fn with_names(mut self, names: Arc<SourceNames>) -> Self {
+        self.reader = self.reader.with_names(Arc::clone(&names));
+        self.names = names;
+        self
+    }
+
+    /// The same decoder of a record that there is: aliases called as its own fields are stand for nothing else.
+    #[must_use]
+    pub(super) fn keeping_own_names(mut self) -> Self {
+        self.keeps_own_names = true;
         self
     }
 
@@ -274,7 +297,8 @@ impl RecordDecoder {
     /// [`Error::MalformedJson`], [`Error::RecordInvalid`] with every violation.
     pub fn decode_single(&self, body: &[u8]) -> Result<DecodedBatch, Error> {
         let BatchContext { schema, limits, created_at, ids } = &self.context;
-        let validator = RecordValidator::new(schema).with_json_depth(limits.max_json_depth);
+        let validator = RecordValidator::new(schema).with_names(&self.names).with_json_depth(limits.max_json_depth);
+        let validator = validator.keeping_own_names(self.keeps_own_names);
         let mut check = validator.ignoring_read_only(self.ignores_read_only).check();
         let (mut row, mut builder) = (Vec::new(), RecordBuilder::new(schema));
         let id = json::read_record(body, schema, &mut check, &mut row).map_err(invalid_record)?;
@@ -297,6 +321,11 @@ impl RecordDecoder {
         self.tally.warnings.named(&self.context.schema)
     }
 
+    /// The names in the body that stood for something else than they say, and those that a call has spoken of.
+    pub(super) fn names(&self) -> BodyNames {
+        BodyNames::of(&self.context.schema, &self.names, &self.tally.name_uses)
+    }
+
     /// The lines of the rows that were accepted; all that is of use once the body has ended.
     pub fn into_lines(self) -> RowLines {
         self.tally.lines
@@ -308,6 +337,10 @@ impl Tally {
         self.received += chunk.lines.len() as u64 + chunk.failed;
         self.failed += chunk.failed;
         self.warnings.merge(&chunk.warnings);
+        if !chunk.name_uses.is_empty() {
+            self.name_uses.resize(chunk.name_uses.len(), 0);
+            self.name_uses.iter_mut().zip(&chunk.name_uses).for_each(|(sum, uses)| *sum += uses);
+        }
         for line in &chunk.lines {
             self.lines.push(self.accepted, *line);
             self.accepted += 1;

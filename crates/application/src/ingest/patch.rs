@@ -38,7 +38,7 @@ pub fn apply(
         return Err(Error::RecordInvalid(differences));
     }
     let validator = RecordValidator::new(schema).with_json_depth(limits.max_json_depth);
-    let mut check = validator.ignoring_read_only(true).check();
+    let mut check = validator.ignoring_read_only(true).keeping_own_names(true).check();
     let given = read_patch(patch, schema, &mut check, &mut row).map_err(invalid_record)?;
     if given.is_some_and(|given| given != *id.as_uuid()) {
         return Err(Error::RecordInvalid(vec![other_id()]));

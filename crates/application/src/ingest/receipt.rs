@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::failures::NamedFailures;
+use super::names::{IgnoredName, RenamedName};
 use super::warnings::WarningCount;
 use crate::Error;
 use crate::ports::{StoreError, StoreErrorKind, WriteReceipt};
@@ -43,6 +44,12 @@ pub struct BulkReceipt {
     /// What accepted records lack that they should have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<WarningCount>,
+    /// Names in the body whose values went to properties called otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<RenamedName>,
+    /// Names in the body whose values were passed over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_names: Vec<IgnoredName>,
     /// Where all failures can be read, when `failures` does not name them all; see
     /// [`crate::RecordService::failure_report`].
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -140,7 +140,7 @@ impl RecordService {
         body: Bytes,
         preconditions: &Preconditions,
     ) -> Result<StoredRecord, Error> {
-        let decoder = self.decoder(schema, BodyFormat::Ndjson).ignoring_read_only(true);
+        let decoder = self.decoder(schema, BodyFormat::Ndjson).ignoring_read_only(true).keeping_own_names();
         let is_short = body.len() < INLINE_BYTES;
         let read = move || (decoder.decode_single(&body), GivenReadOnly::of(&body));
         let (record, given) = if is_short { read() } else { blocking::run(read).await? };

@@ -13,7 +13,7 @@ macro_rules! promises {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The value as clients see it.
-            pub fn as_str(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)*
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use eider_domain::{Aggregation, Field, Filter, Operator, Schema};
+use eider_domain::{Aggregation, Field, Filter, Operator, Schema, spelled};
 
 use crate::ports::{ScanRequest, StoreError};
 
@@ -108,7 +108,7 @@ impl fmt::Display for ReadShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, operator)) in self.conditions.iter().enumerate() {
             let separator = if index > 0 { " and " } else { "" };
-            write!(f, "{separator}{name}.{}", operator.name())?;
+            write!(f, "{separator}{}.{}", spelled(name), operator.name())?;
         }
         if self.has_others { f.write_str(" and others") } else { Ok(()) }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_buffer::BooleanBuffer;
 use async_trait::async_trait;
-use eider_domain::{Field, Filter, RecordId, Schema, Violation, ViolationCode, listed};
+use eider_domain::{Field, Filter, RecordId, Schema, Violation, ViolationCode, listed, spelled};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value as Json, json};
@@ -146,7 +146,7 @@ pub struct SharedKey {
 impl SharedKey {
     /// The names of the properties, as receipts show them.
     pub fn names(fields: &[Field]) -> String {
-        fields.iter().map(Field::name).collect::<Vec<_>>().join(",")
+        fields.iter().map(|field| spelled(field.name())).collect::<Vec<_>>().join(",")
     }
 
     /// The same as a member of a receipt's `warnings`.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode, listed};
+use eider_domain::{Rule, RuleSet, Schema, Violation, ViolationCode, listed, pointer_to};
 use eider_settings::{Period, Size};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -234,7 +234,7 @@ impl ValidationService {
                 }
                 SuggestionOutcome::NotStorable(field, code) => {
                     let detail = format!("the schema refuses what is suggested for `{field}`; nothing was written");
-                    return Err(Error::RecordInvalid(vec![Violation::new(format!("/{field}"), code, detail)]));
+                    return Err(Error::RecordInvalid(vec![Violation::new(pointer_to("", field.name()), code, detail)]));
                 }
             }
         };

@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest known name to an unknown one.
 
-use super::abbreviate;
+use super::{MAX_PROPERTY_NAME_CHARS, abbreviate};
 
 /// A query names something that there is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +28,16 @@ impl UnknownName {
 /// characters, and never more than three, may differ.
 pub fn nearest<'a>(unknown: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let unknown = unknown.to_ascii_lowercase();
-    if unknown.len() > 128 {
+    let chars = unknown.chars().count();
+    if chars > MAX_PROPERTY_NAME_CHARS {
         return None;
     }
-    let tolerance = (unknown.chars().count() / 3).clamp(1, 3);
+    let tolerance = (chars / 3).clamp(1, 3);
+    // One that is so much longer or shorter need not be compared.
+    let is_as_long = |candidate: &&str| candidate.chars().count().abs_diff(chars) <= tolerance;
     candidates
         .into_iter()
+        .filter(is_as_long)
         .map(|candidate| (strsim::damerau_levenshtein(&unknown, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= tolerance)
         .min_by_key(|(distance, _)| *distance)

@@ -5,8 +5,7 @@ mod function;
 
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
-use crate::names::abbreviate;
-use crate::{ColumnName, DataType, Direction, Field, Filter, NameError, SortKey, UnknownName, Value};
+use crate::{ColumnName, DataType, Direction, Field, Filter, SortKey, UnknownName, Value};
 
 pub use date_unit::DateUnit;
 pub use function::{Aggregate, Function};
@@ -84,14 +83,6 @@ pub enum AggregationError {
     /// Two columns have the same name.
     #[error("two columns are called `{0}`; name one of them with `as`")]
     SameName(ColumnName),
-    /// A column has no name, and the one it would get is none.
-    #[error("the column `{name}` needs a name of its own, with `as`: {reason}")]
-    NeedsName {
-        /// The name that it would get.
-        name: String,
-        /// What is wrong with it.
-        reason: NameError,
-    },
     /// There are neither keys nor functions.
     #[error("an aggregation has at least one of `group_by` and `aggregate`")]
     Empty,
@@ -116,20 +107,16 @@ impl Aggregation {
     /// Every group of every record. A key without a name has that of its field, a figure that of its function and field.
     ///
     /// # Errors
-    /// [`AggregationError::Empty`], [`AggregationError::SameName`], [`AggregationError::NeedsName`].
+    /// [`AggregationError::Empty`], [`AggregationError::SameName`].
     pub fn new(
         keys: Vec<(Option<ColumnName>, GroupKey)>,
         aggregates: Vec<(Option<ColumnName>, Aggregate)>,
     ) -> Result<Self, AggregationError> {
-        let named = |name: Option<ColumnName>, default: String| match name {
-            Some(name) => Ok(name),
-            None => ColumnName::parse(&default)
-                .map_err(|reason| AggregationError::NeedsName { name: abbreviate(&default), reason }),
-        };
-        let keys = keys.into_iter().map(|(name, key)| Ok((named(name, key.field().name().to_owned())?, key)));
-        let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        let aggregates = aggregates.into_iter().map(|(name, figure)| Ok((named(name, figure.default_name())?, figure)));
-        let aggregates = aggregates.collect::<Result<Vec<_>, _>>()?;
+        let named = |name: Option<ColumnName>, default: String| name.unwrap_or_else(|| ColumnName::derived(default));
+        let keys = keys.into_iter().map(|(name, key)| (named(name, key.field().name().to_owned()), key));
+        let keys: Vec<(ColumnName, GroupKey)> = keys.collect();
+        let aggregates = aggregates.into_iter().map(|(name, figure)| (named(name, figure.default_name()), figure));
+        let aggregates: Vec<(ColumnName, Aggregate)> = aggregates.collect();
         let mut taken: Vec<&ColumnName> = keys.iter().map(|(name, _)| name).collect();
         taken.extend(aggregates.iter().map(|(name, _)| name));
         if taken.is_empty() {

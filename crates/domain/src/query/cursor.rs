@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Direction, Field, Filter, Schema, SortKey, Value, ValueRef};
+use crate::{Direction, Field, Filter, Schema, SortKey, Value, ValueRef, spelled};
 
 /// The place of a record in the order of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ impl QueryFingerprint {
         let mut text = format!("{} {filter}", schema.identity());
         for key in sort {
             let sign = if key.direction == Direction::Ascending { '+' } else { '-' };
-            let _ = write!(text, " {sign}{} {}", key.field, key.field.data_type());
+            let _ = write!(text, " {sign}{} {}", spelled(key.field.name()), key.field.data_type());
         }
         let mut fields: Vec<&Field> = filter.fields();
         fields.extend(sort.iter().map(|key| &key.field));

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use strum::{EnumCount, IntoStaticStr};
 
 use crate::types::typed;
-use crate::{DataType, Family, Field, Incoming, UnknownName, Value, ValueRef};
+use crate::{DataType, Family, Field, Incoming, UnknownName, Value, ValueRef, spelled};
 
 /// How a condition compares. Comparisons follow SQL: a null never matches, not even under `not`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr)]
@@ -319,7 +319,7 @@ impl fmt::Display for Filter {
             Self::Or(parts) => list(f, "or", parts),
             Self::Not(part) => write!(f, "not({part})"),
             Self::Condition(Condition { field, operator, operand }) => {
-                write!(f, "{}.{}", field.name(), operator.name())?;
+                write!(f, "{}.{}", spelled(field.name()), operator.name())?;
                 let values: &[Value] = match operand {
                     Operand::Nothing => &[],
                     Operand::One(value) => std::slice::from_ref(value),

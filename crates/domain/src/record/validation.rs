@@ -8,12 +8,13 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
+use super::names::{Found, MemberNames};
 use crate::names::abbreviate;
 use crate::types::{accepted_text, typed};
 use crate::violation::{Violations, pointer_to};
 use crate::{
-    DEFAULT_JSON_DEPTH, Incoming, JsonFault, Property, RecordId, RecordIdError, Schema, SystemField, Value, ValueRef,
-    Violation, ViolationCode, compacted,
+    DEFAULT_JSON_DEPTH, Incoming, JsonFault, Property, RecordId, RecordIdError, Schema, SourceNames, SystemField,
+    Value, ValueRef, Violation, ViolationCode, compacted,
 };
 
 /// Where a value of a record belongs.
@@ -29,6 +30,8 @@ pub enum Slot {
 #[derive(Debug)]
 pub struct RecordValidator<'s> {
     schema: &'s Schema,
+    names: &'s SourceNames,
+    keeps_own_names: bool,
     json_depth: usize,
     ignores_read_only: bool,
 }
@@ -36,7 +39,27 @@ pub struct RecordValidator<'s> {
 impl<'s> RecordValidator<'s> {
     /// The rules of `schema`.
     pub fn new(schema: &'s Schema) -> Self {
-        Self { schema, json_depth: DEFAULT_JSON_DEPTH, ignores_read_only: false }
+        Self {
+            schema,
+            names: schema.source_names(),
+            keeps_own_names: false,
+            json_depth: DEFAULT_JSON_DEPTH,
+            ignores_read_only: false,
+        }
+    }
+
+    /// The same rules, with what a call says of names.
+    #[must_use]
+    pub fn with_names(mut self, names: &'s SourceNames) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// The same rules for what is said of a record that there is: the names that it has of its own stand for nothing else.
+    #[must_use]
+    pub fn keeping_own_names(mut self, keeps: bool) -> Self {
+        self.keeps_own_names = keeps;
+        self
     }
 
     /// The same rules with another limit for how deep objects and arrays are nested within a value.
@@ -55,8 +78,15 @@ impl<'s> RecordValidator<'s> {
 
     /// A check that is used for one record after another.
     pub fn check(&self) -> RecordCheck<'s> {
+        let mut names = (!self.names.is_empty()).then(|| MemberNames::new(self.names));
+        let contested: Vec<(usize, usize)> = names.iter().flat_map(MemberNames::contested).collect();
+        for (rule, _) in contested.iter().filter(|_| self.keeps_own_names) {
+            names.iter_mut().for_each(|names| names.give_way(*rule, true));
+        }
         RecordCheck {
             schema: self.schema,
+            names,
+            contested: if self.keeps_own_names { Vec::new() } else { contested },
             json_depth: self.json_depth,
             ignores_read_only: self.ignores_read_only,
             seen: vec![false; self.schema.properties().len()],
@@ -71,6 +101,10 @@ impl<'s> RecordValidator<'s> {
 #[derive(Debug)]
 pub struct RecordCheck<'s> {
     schema: &'s Schema,
+    /// `None` where every name stands for what it says.
+    names: Option<MemberNames<'s>>,
+    /// The rules for names that records have of their own, and the properties whose own names they give way to.
+    contested: Vec<(usize, usize)>,
     json_depth: usize,
     ignores_read_only: bool,
     seen: Vec<bool>,
@@ -84,6 +118,9 @@ impl<'s> RecordCheck<'s> {
     /// Says where the value of `key` belongs. `None`: nowhere, and the violation is noted unless it is passed over; skip the
     /// value.
     pub fn key(&mut self, key: &str) -> Option<Slot> {
+        if self.names.is_some() {
+            return self.member(key);
+        }
         let properties = self.schema.properties();
         let index = match properties.get(self.expected_next) {
             Some(property) if property.name.as_str() == key => Some(self.expected_next),
@@ -98,6 +135,42 @@ impl<'s> RecordCheck<'s> {
             return Some(Slot::Property(index));
         }
         self.key_outside_properties(key)
+    }
+
+    /// As [`RecordCheck::key`], where names may stand for something else than they say.
+    fn member(&mut self, key: &str) -> Option<Slot> {
+        let names = self.names.as_mut()?;
+        let slot = match names.find(self.schema, key) {
+            Found::Property(index) => Slot::Property(index),
+            Found::Other => return self.key_outside_properties(key),
+            Found::Rule(rule) => match names.apply(rule) {
+                Some(slot) => slot?,
+                None => return self.key_outside_properties(key),
+            },
+        };
+        let is_met = match slot {
+            Slot::Id => &mut self.has_id,
+            Slot::Property(index) => &mut self.seen[index],
+        };
+        if std::mem::replace(is_met, true) {
+            self.note_duplicate(key);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// Begins a record whose members are looked at first: `has` says whether one of them is called so. Names that every record
+    /// has of its own, and that are aliases of properties, are the record's own where the property comes under its name.
+    pub fn begin(&mut self, mut has: impl FnMut(&str) -> bool) {
+        let Some(names) = &mut self.names else { return };
+        for (rule, index) in &self.contested {
+            names.give_way(*rule, has(self.schema.properties()[*index].name.as_str()));
+        }
+    }
+
+    /// For each of the [`SourceNames`], how many names it was applied to since this was asked last.
+    pub fn take_name_uses(&mut self) -> Vec<u64> {
+        self.names.as_mut().map(MemberNames::take_uses).unwrap_or_default()
     }
 
     /// Says that the record has a value for a slot that is known beforehand, from a header or a column.
@@ -276,6 +349,9 @@ impl<'s> RecordCheck<'s> {
         self.seen.fill(false);
         self.has_id = false;
         self.expected_next = 0;
+        if let Some(names) = &mut self.names {
+            names.restart();
+        }
         self.violations.take()
     }
 
@@ -285,7 +361,8 @@ impl<'s> RecordCheck<'s> {
     }
 
     fn note_duplicate(&mut self, key: &str) {
-        let detail = format!("the key `{}` is given twice; case does not count", abbreviate(key));
+        let others = if self.names.is_some() { ", and other names of a property are the same key" } else { "" };
+        let detail = format!("the key `{}` is given twice; case does not count{others}", abbreviate(key));
         self.note(pointer_to("", key), ViolationCode::DuplicateKey, detail);
     }
 

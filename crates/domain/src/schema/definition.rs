@@ -94,6 +94,9 @@ impl SchemaDefinition {
 fn property_json(property: &Property) -> Json {
     let mut document = Map::new();
     document.insert("name".into(), property.name.as_str().into());
+    if !property.aliases.is_empty() {
+        document.insert("aliases".into(), property.aliases.as_slice().into());
+    }
     document.insert("type".into(), property.data_type.name().into());
     if let DataType::Decimal { precision, scale } = property.data_type {
         document.insert("precision".into(), precision.into());

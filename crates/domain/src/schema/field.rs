@@ -4,7 +4,7 @@ use std::fmt;
 
 use strum::{EnumCount, IntoStaticStr};
 
-use crate::{ColumnName, DataType, PropertyName, Violation, ViolationCode};
+use crate::{ColumnName, DataType, PropertyName, Violation, ViolationCode, pointer_to};
 
 /// A field that every record has, in the order in which records show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr)]
@@ -123,7 +123,7 @@ impl Violation {
             _ => ViolationCode::UniqueViolation,
         };
         let pointer = match fields {
-            [field] => format!("/{field}"),
+            [field] => pointer_to("", field.name()),
             _ => String::new(),
         };
         Self::new(pointer, code, detail)

@@ -7,6 +7,9 @@ use crate::{Constraints, DataType, PropertyName, Value, ValueRef, ViolationCode}
 pub struct Property {
     /// Unique within its schema, without regard to case.
     pub name: PropertyName,
+    /// What it is called in incoming data, beside its name: at most [`MAX_ALIASES`](crate::MAX_ALIASES), compared exactly
+    /// before they are without regard to case.
+    pub aliases: Vec<String>,
     /// The type of its values.
     pub data_type: DataType,
     /// Refuses null and missing.
@@ -54,6 +57,7 @@ impl Property {
     pub fn new(name: PropertyName, data_type: DataType) -> Self {
         Self {
             name,
+            aliases: Vec::new(),
             data_type,
             is_required: false,
             is_indexed: false,
@@ -65,7 +69,7 @@ impl Property {
         }
     }
 
-    /// Whether it asks the same of its values as another: neither names nor indexes nor defaults count.
+    /// Whether it asks the same of its values as another: neither names nor aliases nor indexes nor defaults count.
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
         self.data_type == other.data_type
             && self.is_required == other.is_required

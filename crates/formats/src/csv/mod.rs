@@ -12,7 +12,7 @@ mod tests;
 mod writer;
 
 use self::framing::CsvFramer;
-use self::reader::{Cell, Cells, read_cell};
+use self::reader::{Cell, Cells, Misquoted, read_cell};
 use self::sample::CsvSampler;
 pub(crate) use self::writer::WRITER;
 use crate::reader::rows::Records;

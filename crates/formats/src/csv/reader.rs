@@ -5,20 +5,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use eider_domain::{
-    DataType, Family, Incoming, JsonKind, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode,
+    DataType, Family, Incoming, JsonKind, RecordCheck, Schema, Slot, SourceNames, ValueRef, Violation, ViolationCode,
 };
 use memchr::{memchr, memchr_iter};
 use uuid::Uuid;
 
 use crate::reader::ReadContext;
 use crate::reader::rows::{Frame, RecordParser};
-use crate::reader::slots::slots_of;
+use crate::reader::slots::{Slots, slots_of};
 
 /// Where the cells of each record belong.
 #[derive(Debug)]
 struct CsvHeader {
-    /// Of each cell; none of one that is passed over.
-    slots: Vec<Option<Slot>>,
+    slots: Slots,
 }
 
 impl CsvHeader {
@@ -26,13 +25,13 @@ impl CsvHeader {
     ///
     /// # Errors
     /// A sentence about what is wrong with it.
-    fn read(record: &[u8], schema: &Schema, ignores_read_only: bool) -> Result<Self, String> {
+    fn read(record: &[u8], context: &ReadContext) -> Result<Self, String> {
         let text = std::str::from_utf8(record).map_err(|_| "the header row is not UTF-8".to_owned())?;
         let cells: Vec<Cell<'_>> = Cells::of(text)
             .collect::<Result<_, _>>()
             .map_err(|Misquoted| "the header row has a quote where none may stand".to_owned())?;
-        let slots = slots_of(schema, cells.iter().map(|cell| cell.text.as_ref()), ignores_read_only)?;
-        Ok(Self { slots })
+        let columns = cells.iter().map(|cell| cell.text.as_ref());
+        Ok(Self { slots: slots_of(&context.schema, &context.names, columns, context.ignores_read_only)? })
     }
 }
 
@@ -47,12 +46,16 @@ impl RecordParser for CsvHeader {
     ) -> Result<Option<Uuid>, Vec<Violation>> {
         read_record(record, self, schema, check, row).map_err(|violations| with_last_line(violations, line, record))
     }
+
+    fn name_uses(&self, names: &SourceNames, records: u64) -> Vec<u64> {
+        self.slots.name_uses(names, records)
+    }
 }
 
 /// What reads the records behind a header row.
 pub(crate) fn behind_header(frame: Frame<'_>, context: &ReadContext) -> Result<Arc<dyn RecordParser>, String> {
     match frame {
-        Frame::Record(bytes) => Ok(Arc::new(CsvHeader::read(bytes, &context.schema, context.ignores_read_only)?)),
+        Frame::Record(bytes) => Ok(Arc::new(CsvHeader::read(bytes, context)?)),
         Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
     }
 }
@@ -97,7 +100,7 @@ fn read_record<'de>(
             let detail = format!("cell {} has a quote where none may stand; quote the cell and double it", count + 1);
             return Err(malformed(detail));
         };
-        if let Some(Some(slot)) = header.slots.get(count) {
+        if let Some(Some(slot)) = header.slots.slots.get(count) {
             check.met(*slot);
             match (slot, read_cell(cell, *slot, schema, check)) {
                 (Slot::Property(index), Some(value)) => row[*index] = value,
@@ -107,10 +110,10 @@ fn read_record<'de>(
         }
         count += 1;
     }
-    if count != header.slots.len() {
+    if count != header.slots.slots.len() {
         // Which cell is missing cannot be told, so nothing else that was noted need be true.
         check.abandon();
-        let detail = format!("the record has {count} cells, the header has {}", header.slots.len());
+        let detail = format!("the record has {count} cells, the header has {}", header.slots.slots.len());
         return Err(vec![Violation::new("", ViolationCode::WrongCount, detail)]);
     }
     let violations = check.finish();

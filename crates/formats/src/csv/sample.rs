@@ -2,12 +2,13 @@
 
 use eider_domain::{DataType, Family, is_plausible};
 
-use super::{Cell, Cells, read_cell};
+use super::{Cell, Cells, Misquoted, read_cell};
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
 use crate::reader::sample::{
     Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, slot_of,
 };
+use crate::reader::slots::numbered;
 
 /// Reads a header row, then rows of as many cells.
 #[derive(Debug, Default)]
@@ -48,10 +49,14 @@ impl RecordSampler for CsvSampler {
 /// Adds the columns of a header; how many there are.
 fn read_header(header: &[u8], survey: &mut Survey) -> Result<usize, ReadError> {
     let text = std::str::from_utf8(header).map_err(|_| ReadError::malformed("the header row is not UTF-8"))?;
-    for cell in Cells::of(text) {
-        let cell = cell.map_err(|_| ReadError::malformed("the header row has a quote where none may stand"))?;
-        survey.add_column(cell.text.into_owned(), &TYPES)?;
+    let cells: Vec<Cell<'_>> = Cells::of(text)
+        .collect::<Result<_, _>>()
+        .map_err(|Misquoted| ReadError::malformed("the header row has a quote where none may stand"))?;
+    let columns: Vec<&str> = cells.iter().map(|cell| cell.text.as_ref()).collect();
+    for name in numbered(&columns) {
+        survey.add_column(name.into_owned(), &TYPES)?;
     }
+    survey.tell_apart(0..survey.width());
     Ok(survey.width())
 }
 

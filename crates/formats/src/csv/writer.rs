@@ -21,12 +21,22 @@ struct CsvWriter {
 
 impl CsvWriter {
     fn new(schema: &Schema) -> Self {
-        // A property's name holds letters, digits and `_` alone: nothing to quote.
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<String> = schema.fields().iter().map(|field| header_cell(field.name())).collect();
         let types = types_of(schema);
         let is_lone_value = names.len() == 1 && types[0] != Some(DataType::String);
         Self { header: format!("{}\r\n", names.join(",")).into_bytes(), types, is_lone_value }
     }
+}
+
+/// The cell of a name in the header: in quotes unless it is plain, so that no reader takes part of it for a mark of the
+/// byte order, for white space to be passed over, or for what separates cells.
+fn header_cell(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$');
+    let is_inner = |c: char| is_plain(c) || c == ' ';
+    if name.starts_with(is_plain) && name.ends_with(is_plain) && name.chars().all(is_inner) {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 pub(crate) const WRITER: Writer = |schema| Ok(Box::new(CsvWriter::new(schema)));

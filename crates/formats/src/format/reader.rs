@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_domain::Schema;
+use eider_domain::{Schema, SourceNames};
 
 use super::{Format, foreign};
 use crate::options::ReadOptions;
@@ -36,8 +36,9 @@ impl RecordReader {
     /// says.
     pub fn new(format: Format, schema: Arc<Schema>, limits: ReadLimits, spooling: Spooling) -> Self {
         let cutter = Cutter::new(format, &limits, spooling);
+        let names = Arc::clone(schema.source_names());
         let options = ReadOptions::default();
-        let context = Arc::new(ReadContext { schema, limits, options, ignores_read_only: false });
+        let context = Arc::new(ReadContext { schema, names, limits, options, ignores_read_only: false });
         Self { context, format, has_begun: false, cutter }
     }
 
@@ -52,6 +53,13 @@ impl RecordReader {
     #[must_use]
     pub fn ignoring_read_only(mut self, ignores: bool) -> Self {
         Arc::make_mut(&mut self.context).ignores_read_only = ignores;
+        self
+    }
+
+    /// The same reader, with what a call says of the names in its body. Nothing may have been cut yet.
+    #[must_use]
+    pub fn with_names(mut self, names: Arc<SourceNames>) -> Self {
+        Arc::make_mut(&mut self.context).names = names;
         self
     }
 

@@ -75,7 +75,11 @@ impl Sample {
     /// What was seen.
     pub fn into_survey(self) -> Survey {
         match self.0 {
-            Kind::Rows(rows) => rows.survey,
+            Kind::Rows(rows) => {
+                let mut survey = rows.survey;
+                survey.join_spellings();
+                survey
+            }
             Kind::Columns(columns) => columns.survey,
         }
     }

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use eider_domain::{DataType, Incoming, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
+use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::merge::merge_patch;
+use super::writer::JsonForm;
 use crate::reader::rows::RecordParser;
+use crate::text::TextForm;
 
 /// Reads a record, checks it, and leaves its values in `row`: one per property, null where it has none.
 ///
@@ -66,6 +69,7 @@ fn read<'de>(
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(vec![not_an_object(bytes)]);
     }
+    check.begin(|name| has_member(bytes, name));
     let mut reader = MembersReader { schema, check, row, is_patch, id: None, current: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outcome = (&mut reader).deserialize(&mut deserializer).and_then(|()| deserializer.end());
@@ -83,6 +87,33 @@ fn read<'de>(
             Err(check.abandon())
         }
     }
+}
+
+/// Whether a record has a member of a name, without regard to case, if it is written as it is mostly.
+fn has_member(record: &[u8], name: &str) -> bool {
+    struct Wanted<'n>(&'n str);
+
+    impl<'de> Visitor<'de> for Wanted<'_> {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a record")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+            let mut is_met = false;
+            while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                is_met |= key.eq_ignore_ascii_case(self.0);
+                map.next_value::<IgnoredAny>()?;
+            }
+            Ok(is_met)
+        }
+    }
+
+    let mut written = Vec::with_capacity(name.len() + 2);
+    JsonForm::text(name, &mut written);
+    let may_be_met = memmem::find(record, &written).is_some();
+    may_be_met && serde_json::Deserializer::from_slice(record).deserialize_map(Wanted(name)).unwrap_or(false)
 }
 
 fn not_an_object(bytes: &[u8]) -> Violation {

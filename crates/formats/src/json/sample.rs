@@ -15,8 +15,12 @@ use crate::reader::sample::{Fit, Identity, RecordSampler, Survey, TYPES, TypeTri
 /// Reads objects; each key is a column.
 #[derive(Debug, Default)]
 pub(crate) struct JsonSampler {
-    /// By lower case key.
+    /// By key.
     columns: HashMap<String, usize>,
+    /// The keys in lower case.
+    lower: HashSet<String>,
+    /// Whether two keys differ in case alone.
+    has_spellings: bool,
 }
 
 impl RecordSampler for JsonSampler {
@@ -28,7 +32,7 @@ impl RecordSampler for JsonSampler {
         survey: &mut Survey,
     ) -> Result<(), ReadError> {
         let is_read = match frame {
-            Frame::Record(record) => read_object(line, record, &mut self.columns, trial, survey)?,
+            Frame::Record(record) => self.read_object(line, record, trial, survey)?,
             Frame::TooLarge => false,
         };
         if is_read {
@@ -44,43 +48,48 @@ impl RecordSampler for JsonSampler {
     }
 }
 
-/// Takes note of the members of a record, if it is one.
-fn read_object(
-    line: u64,
-    record: &[u8],
-    columns: &mut HashMap<String, usize>,
-    trial: &mut TypeTrial<'_>,
-    survey: &mut Survey,
-) -> Result<bool, ReadError> {
-    let Some(members) = members_of(record, trial.json_depth) else { return Ok(false) };
-    let mut is_met = vec![false; survey.width()];
-    for (key, value) in members {
-        let lower = key.to_ascii_lowercase();
-        let column = if let Some(column) = columns.get(&lower) {
-            *column
-        } else {
-            let column = survey.add_column(key, &TYPES)?;
-            is_met.push(false);
-            columns.insert(lower, column);
-            column
-        };
-        is_met[column] = true;
-        let Member { written, token } = value;
-        if token == Incoming::Null {
+impl JsonSampler {
+    /// Takes note of the members of a record, if it is one.
+    fn read_object(
+        &mut self,
+        line: u64,
+        record: &[u8],
+        trial: &mut TypeTrial<'_>,
+        survey: &mut Survey,
+    ) -> Result<bool, ReadError> {
+        let Some(members) = members_of(record, trial.json_depth) else { return Ok(false) };
+        let mut is_met = vec![false; survey.width()];
+        for (key, value) in members {
+            let column = if let Some(column) = self.columns.get(&key) {
+                *column
+            } else {
+                let column = survey.add_column(key.clone(), &TYPES)?;
+                is_met.push(false);
+                self.has_spellings |= !self.lower.insert(key.to_ascii_lowercase());
+                self.columns.insert(key, column);
+                column
+            };
+            is_met[column] = true;
+            let Member { written, token } = value;
+            if token == Incoming::Null {
+                survey.lack(column, line);
+                continue;
+            }
+            let fits = TYPES.map(|data_type| fit_of_token(written, &token, data_type, trial));
+            match &token {
+                Incoming::Text(text) => survey.observe(column, line, &fits, Identity::Text(text)),
+                Incoming::Object(_) | Incoming::Array(_) => survey.observe(column, line, &fits, Identity::None),
+                _ => survey.observe(column, line, &fits, Identity::Other(written)),
+            }
+        }
+        for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {
             survey.lack(column, line);
-            continue;
         }
-        let fits = TYPES.map(|data_type| fit_of_token(written, &token, data_type, trial));
-        match &token {
-            Incoming::Text(text) => survey.observe(column, line, &fits, Identity::Text(text)),
-            Incoming::Object(_) | Incoming::Array(_) => survey.observe(column, line, &fits, Identity::None),
-            _ => survey.observe(column, line, &fits, Identity::Other(written)),
+        if self.has_spellings {
+            survey.tell_apart(is_met.iter().enumerate().filter(|(_, is_met)| **is_met).map(|(column, _)| column));
         }
+        Ok(true)
     }
-    for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {
-        survey.lack(column, line);
-    }
-    Ok(true)
 }
 
 fn fit_of_token(written: &str, token: &Incoming<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) -> Fit {
@@ -120,11 +129,11 @@ struct Member<'de> {
 /// nested stands for an empty object or array.
 fn members_of(record: &[u8], json_depth: usize) -> Option<Vec<(String, Member<'_>)>> {
     let Members(members) = serde_json::from_slice(record).ok()?;
-    let mut keys = HashSet::new();
+    let mut keys: HashSet<String> = HashSet::new();
     let mut found = Vec::with_capacity(members.len());
     for (key, raw) in members {
         let member = member_of(raw.get(), json_depth)?;
-        if !keys.insert(key.to_ascii_lowercase()) {
+        if !keys.insert(key.clone()) {
             return None;
         }
         found.push((key, member));

@@ -21,9 +21,10 @@ impl JsonRows {
     /// For batches with the columns of `schema`.
     pub fn new(schema: &Schema) -> Self {
         let prefixes = schema.fields().iter().enumerate().map(|(index, field)| {
-            let opening = if index == 0 { "{" } else { "," };
-            // A property's name holds letters, digits and `_` alone: nothing to escape.
-            format!("{opening}\"{}\":", field.name()).into_bytes().into_boxed_slice()
+            let mut prefix = vec![if index == 0 { b'{' } else { b',' }];
+            JsonForm::text(field.name(), &mut prefix);
+            prefix.push(b':');
+            prefix.into_boxed_slice()
         });
         Self { prefixes: prefixes.collect(), types: types_of(schema) }
     }

@@ -65,6 +65,8 @@ pub struct DecodedChunk {
     pub failed: u64,
     /// Why not.
     pub failures: Vec<Violation>,
+    /// For each of [`eider_domain::SourceNames::names`], how many records had a value under it; empty when there are none.
+    pub name_uses: Vec<u64>,
     /// What is left of the chunk, to be read and taken before the next one.
     pub rest: Option<Chunk>,
 }

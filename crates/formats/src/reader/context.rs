@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema};
+use eider_domain::{DEFAULT_JSON_DEPTH, RecordValidator, Schema, SourceNames};
 
 use crate::options::ReadOptions;
 
@@ -34,6 +34,8 @@ impl Default for ReadLimits {
 #[derive(Debug, Clone)]
 pub(crate) struct ReadContext {
     pub(crate) schema: Arc<Schema>,
+    /// What names in the body stand for where they are not those of the schema.
+    pub(crate) names: Arc<SourceNames>,
     pub(crate) limits: ReadLimits,
     pub(crate) options: ReadOptions,
     /// Whether fields that the server keeps are passed over.
@@ -43,7 +45,8 @@ pub(crate) struct ReadContext {
 impl ReadContext {
     /// The rules of every record.
     pub(crate) fn validator(&self) -> RecordValidator<'_> {
-        let validator = RecordValidator::new(&self.schema).with_json_depth(self.limits.max_json_depth);
+        let validator = RecordValidator::new(&self.schema).with_names(&self.names);
+        let validator = validator.with_json_depth(self.limits.max_json_depth);
         validator.ignoring_read_only(self.ignores_read_only)
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::Parameters;
+use super::names::{field, filtered, listed};
 use crate::HttpSettings;
 use crate::error::ApiError;
 use crate::query_string::bounds::Bounds;
@@ -39,8 +40,8 @@ pub(super) fn filter(
     let bounds = Bounds::new(settings);
     let mut conditions: Vec<Filter> = Vec::new();
     for (key, value) in &parameters.filters {
-        let (property, operator) = key.rsplit_once('.').unwrap_or((key, ""));
-        let (field, operator) = (schema.field(property)?, Operator::parse(operator)?);
+        let (property, operator) = filtered(key)?;
+        let (field, operator) = (field(schema, &property)?, Operator::parse(operator)?);
         bounds.check_text(operator, value)?;
         let condition = Condition::from_text(field, operator, value);
         conditions.push(condition.map_err(|error| with_hint(error.into(), value))?.into());
@@ -95,11 +96,11 @@ pub(super) fn sort(
 }
 
 fn sort_names(text: &str, schema: &Schema) -> Result<Vec<SortKey>, ApiError> {
-    let keys = text.split(',').map(|name| match name.strip_prefix('-') {
-        Some(name) => Ok(SortKey { field: schema.field(name)?, direction: Direction::Descending }),
-        None => Ok(SortKey { field: schema.field(name)?, direction: Direction::Ascending }),
-    });
-    keys.collect()
+    let keys = listed("sort", text, |text| match text.strip_prefix('-') {
+        Some(text) => (Direction::Descending, text),
+        None => (Direction::Ascending, text),
+    })?;
+    keys.into_iter().map(|(direction, name)| Ok(SortKey { field: field(schema, &name)?, direction })).collect()
 }
 
 fn sort_list(text: &str, schema: &Schema) -> Result<Vec<SortKey>, ApiError> {
@@ -121,6 +122,9 @@ pub(super) fn fields(parameters: &Parameters<'_>, schema: &Schema) -> Result<Vec
     match parameters.control("fields") {
         None => Ok(Vec::new()),
         Some("") => Err(ApiError::parameter("fields", "expected at least one field")),
-        Some(text) => text.split(',').map(|name| Ok(schema.field(name)?)).collect(),
+        Some(text) => {
+            let names = listed("fields", text, |text| ((), text))?;
+            names.into_iter().map(|((), name)| field(schema, &name)).collect()
+        }
     }
 }

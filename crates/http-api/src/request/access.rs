@@ -108,6 +108,6 @@ pub(crate) fn check(request: &HttpRequest, verb: Verb, schema: &str) -> Result<(
     if is_allowed {
         return Ok(());
     }
-    let shown: String = schema.chars().take(eider_domain::MAX_NAME_CHARS).collect();
+    let shown: String = schema.chars().take(eider_domain::MAX_SCHEMA_NAME_CHARS).collect();
     Err(ApiError::new(ErrorCode::Forbidden, format!("the key lacks `{verb}` on the schema `{shown}`")))
 }

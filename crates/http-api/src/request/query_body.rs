@@ -159,7 +159,17 @@ fn sort(members: &Members<'_>, settings: &HttpSettings, resolve: &mut Resolve<'_
 
 fn sort_key(key: &Json, at: &str, resolve: &mut Resolve<'_>) -> Result<SortKey, ApiError> {
     let (name, direction) = if let Json::String(text) = key {
-        text.strip_prefix('-').map_or((text.as_str(), Direction::Ascending), |name| (name, Direction::Descending))
+        let Some(name) = text.strip_prefix('-') else {
+            return Ok(SortKey {
+                field: resolve(text).map_err(|error| error.at(at))?,
+                direction: Direction::Ascending,
+            });
+        };
+        let field = resolve(name).map_err(|error| {
+            let is_meant = resolve(text).is_ok();
+            if is_meant { error.and(r#"a name that begins with `-` is written {"field": …}"#) } else { error }.at(at)
+        });
+        return Ok(SortKey { field: field?, direction: Direction::Descending });
     } else {
         let members = Members::of(key, at, &["field", "order"])?;
         let direction = match members.text("order")? {

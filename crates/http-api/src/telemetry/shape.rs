@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
-use eider_domain::{Aggregation, Direction, Filter, RecordQuery, Schema, SortKey};
+use eider_domain::{Aggregation, Direction, Filter, RecordQuery, Schema, SortKey, spelled};
 
 /// What a request asks the store for, without any value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ fn sort_of(keys: &[SortKey]) -> String {
         let separator = if text.is_empty() { "" } else { "," };
         let sign = if key.direction == Direction::Ascending { "" } else { "-" };
         // Writing to a string does not fail.
-        let _ = write!(text, "{separator}{sign}{}", key.field.name());
+        let _ = write!(text, "{separator}{sign}{}", spelled(key.field.name()));
     }
     text
 }
@@ -67,7 +67,9 @@ impl fmt::Display for FilterShape<'_> {
             Filter::And(parts) => joined(f, " and ", parts),
             Filter::Or(parts) => joined(f, " or ", parts),
             Filter::Not(part) => write!(f, "not({})", FilterShape(part)),
-            Filter::Condition(condition) => write!(f, "{}.{}", condition.field().name(), condition.operator().name()),
+            Filter::Condition(condition) => {
+                write!(f, "{}.{}", spelled(condition.field().name()), condition.operator().name())
+            }
         }
     }
 }

@@ -2,14 +2,14 @@
 
 mod input;
 
-use std::io::{self, BufRead, BufReader, Cursor, Read, Write, stdout};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use eider_application::infer::{Choice, InferenceOptions, Proposal};
-use eider_application::ingest::{BYTE_ORDER_MARK, BodyFormat, IngestLimits, body_of, infer_schema};
+use eider_application::infer::{InferenceOptions, Proposal};
+use eider_application::ingest::{BodyFormat, IngestLimits, body_of, infer_schema};
 use eider_application::runtime::blocking;
 use eider_domain::SchemaName;
 use eider_http_api::inflated;
@@ -36,6 +36,13 @@ pub(crate) struct ImportArguments {
     /// Texts that come again and again are all that the created schema allows.
     #[arg(long, requires = "create")]
     enums: bool,
+    /// Values under FROM in the file go to the property TO, or to `id`; may be given more than once. A name with a `:` stands in
+    /// double quotes.
+    #[arg(long, value_name = "FROM:TO")]
+    rename: Vec<String>,
+    /// Values under this name in the file are passed over; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    ignore: Vec<String>,
     /// How the file holds its records [default: as its name ends].
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<BodyFormat>,
@@ -60,24 +67,24 @@ fn parse_name(text: &str) -> Result<SchemaName, String> {
 
 /// Loads a file, and says which records were not taken. Whether all were.
 pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
-    let ImportArguments { file, schema, create, enums, format, url, key } = arguments;
+    let ImportArguments { file, schema, create, enums, rename, ignore, format, url, key } = arguments;
     let source = blocking::run(move || Source::open(&file, format)).await??;
     let server = Server { client: Client::new(), base: format!("{}/api/v1", url.trim_end_matches('/')), key };
-    let mut header = None;
     if create {
         let options = InferenceOptions { name: Some(schema.clone()), sets_enums: enums, ..InferenceOptions::default() };
         let proposal = source.infer(&options).await?;
-        header = source.header_of(&proposal)?;
         server.create(&schema, &proposal).await?;
         show(&schema, &proposal)?;
     }
-    let request = server.post(&format!("/records/{schema}/bulk?mode=partial"));
+    let options = rename.iter().map(|rename| ("rename", rename)).chain(ignore.iter().map(|name| ("ignore", name)));
+    let request = server.post(&format!("/records/{schema}/bulk")).query(&[("mode", "partial")]);
+    let request = request.query(&options.collect::<Vec<_>>());
     let request = request.header(CONTENT_TYPE, source.format.media_type().essence);
     let request = match source.input.compression() {
         Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
         None => request,
     };
-    let response = server.send(request.body(Body::wrap_stream(body_of(source.read(header)?)))).await;
+    let response = server.send(request.body(Body::wrap_stream(body_of(source.input.whole()?)))).await;
     // A body that breaks off has the server store nothing.
     if let Some(failure) = source.input.failure() {
         bail!("nothing was stored: {failure}");
@@ -90,6 +97,7 @@ pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
         bail!("the server answered {status}: {}", text.chars().take(SHOWN).collect::<String>());
     };
     writeln!(stdout(), "{received} records of {}: {created} stored, {failed} not taken", source.input.name())?;
+    show_names(&receipt)?;
     server.show_failures(&receipt).await?;
     Ok(created == received)
 }
@@ -128,32 +136,6 @@ impl Source {
         }
         proposal.with_context(|| format!("no schema can be made of {}", self.input.name()))
     }
-
-    /// The header row that the file needs in the place of its own, where its columns are called otherwise than properties
-    /// can be.
-    fn header_of(&self, proposal: &Proposal) -> Result<Option<String>> {
-        let renamed = proposal.evidence.iter().filter(|found| found.choice == Choice::Renamed);
-        let renamed: Vec<String> = renamed
-            .filter_map(|found| Some(format!("`{}` to `{}`", found.from.as_ref()?, found.property.as_ref()?)))
-            .collect();
-        if renamed.is_empty() {
-            return Ok(None);
-        }
-        ensure!(
-            self.format == BodyFormat::Csv && self.input.compression().is_none(),
-            "some names are none that a property can have, and only those of plain CSV are changed on the way; rename {}",
-            renamed.join(", ")
-        );
-        Ok(Some(format!("{}\r\n", proposal.fields.join(","))))
-    }
-
-    /// All bytes, with another header row if one is given.
-    fn read(&self, header: Option<String>) -> Result<Box<dyn Read + Send>> {
-        let mut whole = BufReader::new(self.input.whole()?);
-        let Some(header) = header else { return Ok(Box::new(whole)) };
-        let before = pass_header(&mut whole).with_context(|| format!("cannot read {}", self.input.name()))?;
-        Ok(Box::new(Cursor::new(before + &header).chain(whole)))
-    }
 }
 
 /// The format that the name of a file ends with, before that of its compression.
@@ -161,31 +143,6 @@ fn format_of_name(file: &Path) -> Option<BodyFormat> {
     let name = file.file_name()?.to_string_lossy().to_ascii_lowercase();
     let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     BodyFormat::of_ending(plain.rsplit_once('.')?.1)
-}
-
-/// Passes over the header row of CSV, and over a byte order mark and the blank lines in front of it: the lines that take their
-/// place, so that those of failures are the file's.
-fn pass_header(file: &mut impl BufRead) -> io::Result<String> {
-    let mut before = String::new();
-    let (mut own, mut is_first) = (Vec::new(), true);
-    while file.read_until(b'\n', &mut own)? > 0 {
-        if std::mem::take(&mut is_first) && own.starts_with(BYTE_ORDER_MARK) {
-            own.drain(..BYTE_ORDER_MARK.len());
-        }
-        if matches!(own.as_slice(), b"\n" | b"\r\n") {
-            before.push('\n');
-            own.clear();
-            continue;
-        }
-        // Within quotes there may be line feeds.
-        let quotes = own.split(|byte| *byte == b'"').count() - 1;
-        if quotes.is_multiple_of(2) {
-            break;
-        }
-    }
-    let inner = own.split(|byte| *byte == b'\n').count().saturating_sub(2);
-    before.extend(std::iter::repeat_n('\n', inner));
-    Ok(before)
 }
 
 /// Says what was created, and what speaks for it.
@@ -197,6 +154,18 @@ fn show(schema: &SchemaName, proposal: &Proposal) -> Result<()> {
         let property = found.property.as_deref().unwrap_or("records");
         let lines = if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
         writeln!(out, "  {property} {}: {}{lines}", found.choice.name(), found.detail)?;
+    }
+    Ok(())
+}
+
+/// Says what stood for something else in the file, as the receipt has it.
+fn show_names(receipt: &Json) -> Result<()> {
+    let mut out = stdout().lock();
+    for renamed in receipt["renamed"].as_array().into_iter().flatten() {
+        writeln!(out, "  {} to {}: {} records", renamed["from"], renamed["to"], renamed["records"])?;
+    }
+    for ignored in receipt["ignored_names"].as_array().into_iter().flatten() {
+        writeln!(out, "  {} ignored: {} records", ignored["name"], ignored["records"])?;
     }
     Ok(())
 }
@@ -260,27 +229,4 @@ fn show_failures<'f>(failures: impl Iterator<Item = &'f Json>) -> Result<()> {
         writeln!(out, "  line {}: {} {} {}", failure["line"], text("code"), text("pointer"), text("detail"))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_header_is_the_first_line_with_text() {
-        for (text, before, rest) in [
-            ("a b,c\r\n1,2\r\n", "", "1,2\r\n"),
-            ("\r\n\r\na b,c\r\n1,2\r\n", "\n\n", "1,2\r\n"),
-            ("\u{feff}\r\na b,c\n1,2\n", "\n", "1,2\n"),
-            ("\u{feff}a b,c\n1,2\n", "", "1,2\n"),
-            ("\"a\n\nb\",c\n1,2\n", "\n\n", "1,2\n"),
-            ("\n\"a\nb\",c\n\n1,2\n", "\n\n", "\n1,2\n"),
-            ("a b", "", ""),
-            ("", "", ""),
-        ] {
-            let mut file = text.as_bytes();
-            assert_eq!(pass_header(&mut file).unwrap(), before, "{text:?}");
-            assert_eq!(file, rest.as_bytes(), "{text:?}");
-        }
-    }
 }

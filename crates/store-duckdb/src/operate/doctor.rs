@@ -256,7 +256,7 @@ fn columns(schema: &eider_domain::Schema) -> Vec<(String, String, bool)> {
     let system = eider_domain::SystemField::ALL
         .map(|field| (field.name().to_owned(), sql::column_type(field.data_type()), false));
     let properties = schema.properties().iter().map(|property| {
-        (property.name.as_str().to_owned(), sql::column_type(property.data_type), !property.is_required)
+        (ident::property_name(&property.name), sql::column_type(property.data_type), !property.is_required)
     });
     let sequence = (ident::SEQUENCE.trim_matches('"').to_owned(), "BIGINT".to_owned(), false);
     [sequence].into_iter().chain(system).chain(properties).collect()

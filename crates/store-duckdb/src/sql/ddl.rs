@@ -15,7 +15,7 @@ pub(crate) fn create_table(schema: &Schema) -> String {
     });
     let properties = schema.properties().iter().map(|property| {
         let constraint = if property.is_required { " NOT NULL" } else { "" };
-        format!("{} {}{constraint}", ident::quoted(property.name.as_str()), column_type(property.data_type))
+        format!("{} {}{constraint}", ident::property(&property.name), column_type(property.data_type))
     });
     // Columns that are added later come last, as their properties do.
     let sequence = format!("{} BIGINT NOT NULL", ident::SEQUENCE);

@@ -66,7 +66,7 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
     }
     let on_table = |what: String| format!("ALTER TABLE {} {what}", names::table(before));
     let dropped = (0..before.properties().len()).filter(|index| successor(*index).is_none());
-    let dropped = dropped.map(|index| ident::quoted(before.properties()[index].name.as_str()));
+    let dropped = dropped.map(|index| ident::property(&before.properties()[index].name));
     steps.extend(dropped.map(|column| on_table(format!("DROP COLUMN {column}"))));
     steps.extend(
         renames(&kept)
@@ -74,7 +74,7 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
             .map(|(from, to)| on_table(format!("RENAME COLUMN {} TO {}", ident::quoted(&from), ident::quoted(&to)))),
     );
     for (was, is) in &kept {
-        let column = ident::quoted(is.name.as_str());
+        let column = ident::property(&is.name);
         if was.data_type != is.data_type {
             let (data_type, converted) = (column_type(is.data_type), conversion(&column, was.data_type, is.data_type));
             steps.push(on_table(format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING {converted}")));
@@ -85,7 +85,7 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
         }
     }
     for (property, _) in evolution.properties(before).filter(|(_, origin)| origin.is_none()) {
-        let column = ident::quoted(property.name.as_str());
+        let column = ident::property(&property.name);
         let (data_type, default) = (column_type(property.data_type), &property.default);
         let default = default.as_ref().map(|value| literal(property.data_type, value));
         // The default of later records is given to them before they come here.
@@ -120,7 +120,7 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
 fn renames(kept: &[(&Property, &Property)]) -> Vec<(String, String)> {
     let renamed = || kept.iter().filter(|(was, is)| was.name.as_str() != is.name.as_str());
     let is_taken = renamed().any(|(_, is)| kept.iter().any(|(other, _)| other.name.key() == is.name.key()));
-    let names = renamed().map(|(was, is)| (was.name.as_str().to_owned(), is.name.as_str().to_owned()));
+    let names = renamed().map(|(was, is)| (ident::property_name(&was.name), ident::property_name(&is.name)));
     if !is_taken {
         return names.collect();
     }

@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use eider_domain::{DataType, MAX_DECIMAL_PRECISION, Property, Schema, SchemaDefinition, Value};
+use eider_domain::{
+    DataType, MAX_DECIMAL_PRECISION, MAX_PROPERTY_NAME_CHARS, Property, PropertyName, Schema, SchemaDefinition, Value,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -23,7 +25,7 @@ pub fn data_type() -> impl Strategy<Value = DataType> {
     (kind, decimal).prop_map(|(kind, decimal)| if matches!(kind, DataType::Decimal { .. }) { decimal } else { kind })
 }
 
-/// A valid definition of 1 to 8 properties, some with words of SQL as their names, some required, indexed or unique, now
+/// A valid definition of 1 to 8 properties, with any names, some required, indexed or unique, now
 /// and then the first two that are compared by their values together.
 ///
 /// It has no constraints and no defaults: stores take records that have passed both.
@@ -62,13 +64,88 @@ fn flag() -> impl Strategy<Value = bool> {
     proptest::bool::weighted(0.1)
 }
 
-fn name() -> impl Strategy<Value = String> {
-    let words = ["select", "Order", "group", "table", "rowid", "sequence", "commit_seq", "default", "user", "x"];
+/// The name of a property: words of SQL and of the store's own columns, what separates names and values in some grammar,
+/// and text of all of Unicode.
+pub fn name() -> impl Strategy<Value = String> {
+    let words = [
+        "select",
+        "Order",
+        "group",
+        "table",
+        "rowid",
+        "sequence",
+        "commit_seq",
+        "default",
+        "user",
+        "x",
+        "_id",
+        "k",
+        "n",
+        "row",
+        "$sequence",
+        "$key0",
+        "$0",
+        "$value",
+        "$error",
+        "$$",
+        "$a$",
+        "a.b",
+        "a,b",
+        "a:b",
+        "-a",
+        "\"",
+        "\"a\"",
+        "a\"b",
+        "--",
+        "/*",
+        "'",
+        ";",
+        "a;b",
+        "[",
+        "[2]",
+        "a[2]",
+        " ",
+        " a ",
+        "\u{a0}",
+        "\u{3000}",
+        "\u{feff}",
+        "\u{feff}a",
+        "\u{2028}",
+        "\u{202e}a",
+        "%",
+        "%2C",
+        "+",
+        "&",
+        "=",
+        "#",
+        "?",
+        "/",
+        "~",
+        "~1",
+        "\\",
+        "名前",
+        "Größe",
+        "dep time",
+        "e\u{301}",
+        "\u{e9}",
+        "É",
+        "é",
+        "🦆",
+        "\u{10ffff}",
+        "null",
+        "true",
+        "2013",
+        "sep=;",
+    ];
     prop_oneof![
-        1 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
+        3 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
         // The last letter keeps reserved names out.
-        2 => "[A-Za-z][A-Za-z0-9_]{0,6}z",
+        3 => "[A-Za-z][A-Za-z0-9_]{0,6}z",
+        3 => "\\PC{1,8}",
+        1 => vec(any::<char>().prop_filter("no control character", |c| !c.is_control()), 1..=MAX_PROPERTY_NAME_CHARS)
+            .prop_map(String::from_iter),
     ]
+    .prop_filter("a name that no record has of its own", |name| PropertyName::parse(name).is_ok())
 }
 
 /// A batch of whole records of a schema with distinct ids, a fifth of its values null.

@@ -9,13 +9,14 @@ use crate::names::abbreviate;
 use crate::schema::Report;
 use crate::violation::pointer_to;
 use crate::{
-    Constraints, DataType, Family, MAX_DECIMAL_PRECISION, NameError, Property, PropertyName, SchemaName, Value,
-    Violation, ViolationCode, Warnings,
+    Constraints, DataType, Family, MAX_ALIAS_CHARS, MAX_ALIASES, MAX_DECIMAL_PRECISION, NameError, Property,
+    PropertyName, SchemaName, Value, Violation, ViolationCode, Warnings,
 };
 
 const SCHEMA_KEYS: [&str; 4] = ["name", "description", "properties", "unique"];
-const PROPERTY_KEYS: [&str; 11] = [
+const PROPERTY_KEYS: [&str; 12] = [
     "name",
+    "aliases",
     "type",
     "required",
     "is_indexed",
@@ -105,6 +106,7 @@ impl Report {
         }
         let mut first_places: HashMap<String, usize> = HashMap::new();
         let mut properties = Vec::with_capacity(list.len());
+        let mut places = Vec::with_capacity(list.len());
         for (index, document) in list.iter().enumerate() {
             let pointer = format!("/properties/{index}");
             let Some(property) = self.property(&pointer, document) else { continue };
@@ -114,7 +116,9 @@ impl Report {
                 self.add(&format!("{pointer}/name"), ViolationCode::DuplicateName, detail);
             }
             properties.push(property);
+            places.push(index);
         }
+        self.distinct_aliases(&properties, &places);
         properties
     }
 
@@ -122,6 +126,7 @@ impl Report {
         let object = self.object(pointer, document, &PROPERTY_KEYS)?;
         let at = |key: &str| format!("{pointer}/{key}");
         let name = self.name(&at("name"), object.get("name"), PropertyName::parse);
+        let aliases = self.aliases(&at("aliases"), object.get("aliases"));
         let description = self.description(&at("description"), object.get("description"));
         let is_required = self.flag(&at("required"), object.get("required"));
         let is_indexed = self.flag(&at("is_indexed"), object.get("is_indexed"));
@@ -153,6 +158,7 @@ impl Report {
         let name = name?;
         Some(Property {
             name,
+            aliases,
             data_type,
             is_required,
             is_indexed,
@@ -162,6 +168,60 @@ impl Report {
             constraints,
             warnings,
         })
+    }
+
+    /// The list of aliases of a property, each once in it.
+    fn aliases(&mut self, pointer: &str, value: Option<&Json>) -> Vec<String> {
+        let list = match value {
+            None | Some(Json::Null) => return Vec::new(),
+            Some(Json::Array(list)) => list,
+            Some(other) => {
+                self.mismatch(pointer, "array", other);
+                return Vec::new();
+            }
+        };
+        if list.len() > MAX_ALIASES {
+            let detail = format!("a property has at most {MAX_ALIASES} aliases, this one has {}", list.len());
+            self.add(pointer, ViolationCode::WrongCount, detail);
+            return Vec::new();
+        }
+        let mut aliases: Vec<String> = Vec::with_capacity(list.len());
+        for (index, alias) in list.iter().enumerate() {
+            let at = format!("{pointer}/{index}");
+            match alias {
+                Json::String(alias) if alias.chars().count() > MAX_ALIAS_CHARS => {
+                    let detail = format!("an alias has at most {MAX_ALIAS_CHARS} characters");
+                    self.add(&at, ViolationCode::TooLong, detail);
+                }
+                Json::String(alias) if aliases.contains(alias) => {
+                    self.add(&at, ViolationCode::DuplicateName, "the property has the alias already");
+                }
+                Json::String(alias) => aliases.push(alias.clone()),
+                other => self.mismatch(&at, "string", other),
+            }
+        }
+        aliases
+    }
+
+    /// Reports aliases that are exactly the name or an alias of another property. `places` are those of the properties in the
+    /// document.
+    fn distinct_aliases(&mut self, properties: &[Property], places: &[usize]) {
+        let names = properties.iter().enumerate().map(|(index, property)| (property.name.as_str(), index));
+        let mut owners: HashMap<&str, usize> = names.collect();
+        for (index, property) in properties.iter().enumerate() {
+            for (alias_index, alias) in property.aliases.iter().enumerate() {
+                let owner = *owners.entry(alias).or_insert(index);
+                if owner != index {
+                    let pointer = format!("/properties/{}/aliases/{alias_index}", places[index]);
+                    let detail = format!(
+                        "`{}` is already the name or an alias of /properties/{}",
+                        abbreviate(alias),
+                        places[owner]
+                    );
+                    self.add(&pointer, ViolationCode::DuplicateName, detail);
+                }
+            }
+        }
     }
 
     fn data_type(&mut self, pointer: &str, object: &Map<String, Json>) -> Option<DataType> {

@@ -119,7 +119,7 @@ impl ColumnCutter {
                     return Ok(chunks);
                 }
                 Some(Arrival::Columns(schema)) => {
-                    let plan = ColumnPlan::new(&context.schema, &schema, context.ignores_read_only);
+                    let plan = ColumnPlan::new(&context.schema, &context.names, &schema, context.ignores_read_only);
                     self.plan = Some(Arc::new(plan.map_err(|detail| ReadError::MalformedBody { detail })?));
                 }
                 Some(Arrival::Rows(batch)) if batch.num_rows() > 0 => self.pending = Some((batch, 0)),
@@ -172,7 +172,9 @@ impl CutRecords for ColumnChunk {
     /// Checks the rows and brings them to the columns of the schema.
     fn decode(mut self: Box<Self>) -> Result<DecodedChunk, ReadError> {
         let mut decoded = DecodedChunk::default();
+        let ReadContext { names, .. } = &*self.context;
         if self.is_too_large {
+            decoded.name_uses = self.plan.name_uses(names, 1);
             decoded.refuse(self.first_line, vec![too_large(self.context.limits.max_record_bytes)]);
             return Ok(decoded);
         }
@@ -190,6 +192,7 @@ impl CutRecords for ColumnChunk {
             rows = rows.div_ceil(2);
         };
         let Converted { rows: checked, report } = converted;
+        decoded.name_uses = self.plan.name_uses(names, rows as u64);
         for (line, is_bad) in (self.first_line..).zip(report.is_bad()) {
             if *is_bad {
                 decoded.failed += 1;

@@ -1,11 +1,11 @@
 //! Which column of a body holds which property, and which Arrow types a property takes.
 
 use arrow_schema::Schema as ArrowSchema;
-use eider_domain::{DataType, RecordCheck, Schema, Slot, ValueRef, abbreviate};
+use eider_domain::{DataType, RecordCheck, Schema, Slot, SourceNames, ValueRef, abbreviate};
 
 use super::size::FIXED_BYTES;
 use super::value::{accepted_types, takes};
-use crate::reader::slots::slots_of;
+use crate::reader::slots::{Slots, slots_of};
 
 /// Where the columns of a body belong.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(crate) struct ColumnPlan {
     id: Option<usize>,
     /// The column of each property, where there is one.
     properties: Vec<Option<usize>>,
+    slots: Slots,
     /// Bytes of text that defaults add to each record.
     default_bytes: usize,
 }
@@ -23,11 +24,17 @@ impl ColumnPlan {
     /// # Errors
     /// A sentence about the first column that is unknown, the server's, given twice, or of a type that cannot hold
     /// its property.
-    pub(super) fn new(schema: &Schema, columns: &ArrowSchema, ignores_read_only: bool) -> Result<Self, String> {
-        let slots = slots_of(schema, columns.fields().iter().map(|field| field.name().as_str()), ignores_read_only)?;
-        let mut plan = Self { id: None, properties: vec![None; schema.properties().len()], default_bytes: 0 };
-        for (column, (slot, field)) in slots.into_iter().zip(columns.fields()).enumerate() {
-            let Some(slot) = slot else { continue };
+    pub(super) fn new(
+        schema: &Schema,
+        names: &SourceNames,
+        columns: &ArrowSchema,
+        ignores_read_only: bool,
+    ) -> Result<Self, String> {
+        let given = columns.fields().iter().map(|field| field.name().as_str());
+        let slots = slots_of(schema, names, given, ignores_read_only)?;
+        let mut plan = Self { id: None, properties: vec![None; schema.properties().len()], slots, default_bytes: 0 };
+        for (column, (slot, field)) in plan.slots.slots.iter().zip(columns.fields()).enumerate() {
+            let Some(slot) = *slot else { continue };
             let data_type = match slot {
                 Slot::Id => {
                     plan.id = Some(column);
@@ -56,6 +63,11 @@ impl ColumnPlan {
             })
             .sum();
         Ok(plan)
+    }
+
+    /// For each of `names`, how many of so many records had a value under it.
+    pub(super) fn name_uses(&self, names: &SourceNames, records: u64) -> Vec<u64> {
+        self.slots.name_uses(names, records)
     }
 
     /// The column of the ids.

@@ -52,8 +52,8 @@ impl Trial {
         }
         let definition = SchemaDefinition::parse(&json!({"name": "trial", "properties": [property]}));
         let schema = Schema::new(definition.map_err(ReadError::SchemaInvalid)?, 1, Timestamp::from_micros(0));
-        let plan =
-            ColumnPlan::new(&schema, &columns(arrow), false).map_err(|detail| ReadError::MalformedBody { detail })?;
+        let plan = ColumnPlan::new(&schema, schema.source_names(), &columns(arrow), false)
+            .map_err(|detail| ReadError::MalformedBody { detail })?;
         Ok(Self { schema, data_type, plan, json_depth })
     }
 

@@ -9,7 +9,7 @@ mod framing;
 use std::fmt;
 use std::sync::Arc;
 
-use eider_domain::{RecordCheck, Schema, ValueRef, Violation, ViolationCode};
+use eider_domain::{RecordCheck, Schema, SourceNames, ValueRef, Violation, ViolationCode};
 use uuid::Uuid;
 
 pub use self::builder::RecordBuilder;
@@ -63,6 +63,11 @@ pub(crate) trait RecordParser: fmt::Debug + Send + Sync {
         check: &mut RecordCheck<'_>,
         row: &mut Vec<ValueRef<'de>>,
     ) -> Result<Option<Uuid>, Vec<Violation>>;
+
+    /// For each of `names`, how many of so many records had a value under it, where a header tells.
+    fn name_uses(&self, _names: &SourceNames, _records: u64) -> Vec<u64> {
+        Vec::new()
+    }
 }
 
 /// Cuts bytes into chunks of whole records. Holds at most one record.
@@ -211,6 +216,11 @@ impl RowChunk {
         }
         if builder.rows() > 0 {
             decoded.rows = Some(builder.finish());
+        }
+        if !self.context.names.is_empty() {
+            let records = decoded.lines.len() as u64 + decoded.failed;
+            let of_header = self.parser.name_uses(&self.context.names, records);
+            decoded.name_uses = if of_header.is_empty() { check.take_name_uses() } else { of_header };
         }
         self.next = (index, start);
         if index < self.records.ends.len() {

@@ -50,6 +50,13 @@ pub struct Noted {
 }
 
 impl Noted {
+    fn join(&mut self, other: &Self) {
+        self.count += other.count;
+        self.lines.extend(&other.lines);
+        self.lines.sort_unstable();
+        self.lines.truncate(NAMED_LINES);
+    }
+
     pub(crate) fn add(&mut self, line: u64) {
         self.count += 1;
         if self.lines.len() < NAMED_LINES {
@@ -78,7 +85,6 @@ pub struct Candidate {
 /// The values of a column, as far as they are told apart.
 #[derive(Debug, Default)]
 pub struct Values {
-    hasher: RandomState,
     /// The hashes of the values; `None` once there are too many that came again, or too many to remember.
     seen: Option<HashSet<u64>>,
     /// Records whose value came before.
@@ -138,6 +144,25 @@ impl Column {
         self.values.observe(line, identity, room);
     }
 
+    /// Takes over what is known of a column that has values where this one has none, of so many records.
+    pub(crate) fn join(&mut self, other: Self, records: u64) {
+        for (one, other) in self.candidates.iter_mut().zip(other.candidates) {
+            one.fits += other.fits;
+            one.rounded.join(&other.rounded);
+            one.broken.join(&other.broken);
+            one.digits = match (one.digits, other.digits) {
+                (Some((whole, fraction)), Some((other_whole, other_fraction))) => {
+                    Some((whole.max(other_whole), fraction.max(other_fraction)))
+                }
+                (one, other) => one.or(other),
+            };
+            // Each lacks what the other has.
+            one.lacking.count = (one.lacking.count + other.lacking.count).saturating_sub(records);
+            one.lacking.lines.retain(|line| other.lacking.lines.contains(line));
+        }
+        self.values.join(other.values);
+    }
+
     /// The type that the column is best given: the strictest that keeps every value as it is, or else the one that
     /// takes most; without any value text, if it may be.
     pub fn choice(&self) -> Option<&Candidate> {
@@ -178,8 +203,10 @@ impl Candidate {
 }
 
 /// How many values are remembered to be told from others.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Room {
+    /// What values of all columns are told apart by.
+    pub(crate) hasher: RandomState,
     /// Values that can still be remembered, of all columns.
     pub(crate) values: usize,
     /// Values of a column that may come again while it is still of interest which do.
@@ -194,7 +221,7 @@ impl Values {
             Identity::Text(text) => self.observe_text(text),
         }
         let Some(seen) = &mut self.seen else { return };
-        let is_new = seen.insert(self.hasher.hash_one(identity));
+        let is_new = seen.insert(room.hasher.hash_one(identity));
         if is_new {
             room.values = room.values.saturating_sub(1);
         } else {
@@ -216,6 +243,22 @@ impl Values {
         } else {
             texts.push(text.to_owned());
         }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.repeated.join(&other.repeated);
+        self.seen = self.seen.take().zip(other.seen).map(|(mut seen, others)| {
+            for hash in others {
+                self.repeated.count += u64::from(!seen.insert(hash));
+            }
+            seen
+        });
+        let texts = self.texts.take().zip(other.texts).map(|(mut texts, others)| {
+            let new: Vec<String> = others.into_iter().filter(|text| !texts.contains(text)).collect();
+            texts.extend(new);
+            texts
+        });
+        self.texts = texts.filter(|texts| texts.len() <= ENUM_VALUES);
     }
 
     /// Whether it is known which values came again.

@@ -6,6 +6,7 @@ use eider_domain::{DataType, Value, abbreviate};
 
 use super::{Fit, Identity, Survey};
 use crate::reader::columnar::{Arrival, ColumnSource, Trial, arrival, candidates, fitting_rows};
+use crate::reader::slots::numbered;
 use crate::reader::{ReadError, ReadLimits};
 
 /// The first rows of a body.
@@ -50,14 +51,15 @@ impl ColumnSample {
     }
 
     fn add_columns(&mut self, columns: &SchemaRef) -> Result<(), ReadError> {
-        for field in columns.fields() {
+        let names: Vec<&str> = columns.fields().iter().map(|field| field.name().as_str()).collect();
+        for (field, name) in columns.fields().iter().zip(numbered(&names)) {
             let types = candidates(field.data_type());
             if types.is_empty() {
                 let (name, found) = (abbreviate(field.name()), abbreviate(&field.data_type().to_string()));
                 let detail = format!("the column `{name}` is of the Arrow type {found}, which no property can hold");
                 return Err(ReadError::MalformedBody { detail });
             }
-            self.survey.add_column(field.name().clone(), &types)?;
+            self.survey.add_column(name.into_owned(), &types)?;
             let trial =
                 |data_type| Ok((data_type, Trial::new(data_type, field.data_type(), self.limits.max_json_depth)?));
             self.columns.push(types.into_iter().map(trial).collect::<Result<_, ReadError>>()?);

@@ -1,6 +1,9 @@
 //! A sample while it is read: its columns, and the records that no schema could take.
 
-use eider_domain::{DataType, MAX_PROPERTIES};
+use std::collections::{HashMap, HashSet};
+use std::hash::RandomState;
+
+use eider_domain::{DataType, MAX_ALIAS_CHARS, MAX_PROPERTIES, abbreviate};
 
 use super::column::{Column, Fit, Identity, Noted, Room, VALUES_A_REPETITION};
 use crate::reader::ReadError;
@@ -18,13 +21,25 @@ pub struct Survey {
     /// Records that are none of any schema: malformed, too large, with a key twice.
     pub unreadable: Noted,
     room: Room,
+    /// Names in lower case of which records have several spellings at once, so that each is a column of its own.
+    spelled_apart: HashSet<String>,
 }
 
 impl Survey {
     /// Of a sample of so many records at most.
     pub(crate) fn new(most_records: u64) -> Self {
-        let room = Room { values: REMEMBERED_VALUES, max_repeated: most_records / VALUES_A_REPETITION };
-        Self { columns: Vec::new(), readable: Noted::default(), unreadable: Noted::default(), room }
+        let room = Room {
+            hasher: RandomState::new(),
+            values: REMEMBERED_VALUES,
+            max_repeated: most_records / VALUES_A_REPETITION,
+        };
+        Self {
+            columns: Vec::new(),
+            readable: Noted::default(),
+            unreadable: Noted::default(),
+            room,
+            spelled_apart: HashSet::new(),
+        }
     }
 
     /// Records looked at.
@@ -40,10 +55,15 @@ impl Survey {
     /// A column that the records up to now lacked; its place.
     ///
     /// # Errors
-    /// [`ReadError::MalformedBody`] when there are more columns than a schema may have properties.
+    /// [`ReadError::MalformedBody`] when there are more columns than a schema may have properties, or the name is longer than
+    /// an alias may be.
     pub(crate) fn add_column(&mut self, name: String, types: &[DataType]) -> Result<usize, ReadError> {
         if self.columns.len() > MAX_PROPERTIES {
             let detail = format!("the sample has more than {MAX_PROPERTIES} properties");
+            return Err(ReadError::MalformedBody { detail });
+        }
+        if name.chars().count() > MAX_ALIAS_CHARS {
+            let detail = format!("the name `{}` has more than {MAX_ALIAS_CHARS} characters", abbreviate(&name));
             return Err(ReadError::MalformedBody { detail });
         }
         self.columns.push(Column::new(name, types, &self.readable));
@@ -63,6 +83,33 @@ impl Survey {
     /// Ends a record of which every column has been noted.
     pub(crate) fn accept(&mut self, line: u64) {
         self.readable.add(line);
+    }
+
+    /// Takes note that one record has values in all of these columns.
+    pub(crate) fn tell_apart(&mut self, columns: impl Iterator<Item = usize>) {
+        let mut lower = HashSet::new();
+        for column in columns {
+            if let Some(twice) = lower.replace(self.columns[column].name.to_ascii_lowercase()) {
+                self.spelled_apart.insert(twice);
+            }
+        }
+    }
+
+    /// Puts columns together whose names differ in case alone, and of which no record has two.
+    pub(crate) fn join_spellings(&mut self) {
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut joined: Vec<Column> = Vec::with_capacity(self.columns.len());
+        for column in self.columns.drain(..) {
+            let lower = column.name.to_ascii_lowercase();
+            match places.get(&lower) {
+                Some(place) if !self.spelled_apart.contains(&lower) => joined[*place].join(column, self.readable.count),
+                _ => {
+                    places.insert(lower, joined.len());
+                    joined.push(column);
+                }
+            }
+        }
+        self.columns = joined;
     }
 
     /// Takes note of a record that is none of any schema.

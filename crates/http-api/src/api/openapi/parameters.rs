@@ -15,7 +15,8 @@ pub(crate) struct InSchema {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filters {
-    /// Conditions, joined by AND, each a parameter of its own: `property.operator=value`. The operators are `eq`, `ne`,
+    /// Conditions, joined by AND, each a parameter of its own: `property.operator=value`; a property may stand in double
+    /// quotes, its own doubled. The operators are `eq`, `ne`,
     /// `gt`, `gte`, `lt`, `lte`, `in` (values between commas, or a JSON array), `like`, `ilike` (`%` any characters,
     /// `_` one), `is_null`, `is_not_null` (`true` or `false`).
     #[param(style = Form, explode, value_type = Option<Object>)]
@@ -28,7 +29,7 @@ pub(crate) struct Filters {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Shown {
-    /// Only these fields, in this order: `id,carrier`.
+    /// Only these fields, in this order: `id,carrier`, in double quotes where a name has a comma: `"a,b"`.
     #[param(nullable = false, min_length = 1)]
     fields: Option<String>,
     /// Keys of the order, `-` for descending: `-time_hour,flight`; or `[{"field": …, "order": "asc"}]`.

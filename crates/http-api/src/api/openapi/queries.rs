@@ -1,15 +1,18 @@
 //! Query bodies, as they are described.
 
-use eider_domain::Operator;
+use eider_domain::{MAX_PROPERTY_NAME_CHARS, Operator};
 use serde_json::{Map, Value as Json, json};
 
 use super::reference;
 use crate::HttpSettings;
 
+/// What a column of an aggregation without a name of its own has in front of that of its field: `approx_count_distinct_`.
+const LONGEST_FUNCTION: usize = 22;
+
 /// The components of query bodies.
 pub(super) fn components(settings: &HttpSettings) -> Map<String, Json> {
     let operators = Operator::ALL.map(Operator::name);
-    let name = json!({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$"});
+    let name = json!({"type": "string", "minLength": 1, "maxLength": MAX_PROPERTY_NAME_CHARS + LONGEST_FUNCTION});
     let optional = |schema: &str| json!({"anyOf": [reference(schema), {"type": "null"}]});
     let condition = object(
         "A comparison of one field. `in` takes a list; `is_null` and `is_not_null` take `true`, `false` or nothing.",

@@ -1,6 +1,6 @@
 //! Records, as they are described: those of any schema, and those of one.
 
-use eider_domain::{DataType, Family, Field, JsonKind, OperandKind, Operator, Property, Schema, SystemField};
+use eider_domain::{DataType, Family, Field, JsonKind, OperandKind, Operator, Property, Schema, SystemField, spelled};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 
@@ -33,7 +33,7 @@ pub(super) fn of_any_schema() -> Map<String, Json> {
     let patch = json!({"type": "object", "description": "A merge patch (RFC 7396).", "additionalProperties": true});
     let operators = Operator::ALL.map(Operator::name).join("|");
     let filters = json!({"type": "object", "additionalProperties": {"type": "string"},
-        "propertyNames": {"pattern": format!("^[A-Za-z][A-Za-z0-9_]{{0,62}}\\.({operators})$")}});
+        "propertyNames": {"pattern": format!(r"^[^\x00-\x1f\x7f-\x9f]+\.({operators})$")}});
     assembled(record, row, new, patch, filters)
 }
 
@@ -157,7 +157,7 @@ fn filters(field: &Field) -> Vec<(String, Json)> {
             OperandKind::Pattern => json!({"type": "string", "description": "`%` any characters, `_` one."}),
             OperandKind::Value => written(field.data_type()),
         };
-        (format!("{field}.{}", operator.name()), value)
+        (format!("{}.{}", spelled(field.name()), operator.name()), value)
     };
     applicable.map(filter).collect()
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::api::openapi;
 use crate::error::{ApiError, Violation};
-use crate::query_string::Parameters;
+use crate::query_string::{IGNORE, Parameters, RENAME, name_rules};
 use crate::request::access;
 use crate::request::body;
 use crate::request::conditional;
@@ -57,6 +57,13 @@ pub(super) struct BulkControls {
     /// Everything is checked and nothing stored.
     #[param(nullable = false)]
     dry_run: Option<bool>,
+    /// `from:to`: values under `from` in the body go to the property `to`, or to the record's `id`. A name with a `:` stands in
+    /// double quotes, its own doubled. May be given more than once.
+    #[param(nullable = false, style = Form, explode)]
+    rename: Option<Vec<String>>,
+    /// Values under this name in the body are passed over. May be given more than once.
+    #[param(nullable = false, style = Form, explode)]
+    ignore: Option<Vec<String>>,
     /// With more refused records nothing is stored.
     #[param(nullable = false, minimum = 0)]
     max_errors: Option<u64>,
@@ -125,6 +132,13 @@ pub(super) struct Receipt {
     /// What accepted records lack that they should have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<WarningCount>,
+    /// Names in the body whose values went to properties called otherwise, or to the id: aliases that it had, and all that were
+    /// renamed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    renamed: Vec<RenamedName>,
+    /// Names in the body whose values were passed over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored_names: Vec<IgnoredName>,
     /// Where all failures can be read, when they are not all here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>, format = "uuid")]
@@ -140,6 +154,37 @@ struct WarningCount {
     property: String,
     code: &'static str,
     records: u64,
+}
+
+/// A name in a body whose values went to a property, or to the id.
+#[derive(Serialize, ToSchema)]
+struct RenamedName {
+    from: String,
+    to: String,
+    /// Records that had it.
+    records: u64,
+}
+
+/// A name in a body whose values were passed over.
+#[derive(Serialize, ToSchema)]
+struct IgnoredName {
+    name: String,
+    /// Records that had it.
+    records: u64,
+}
+
+impl From<eider_application::ingest::RenamedName> for RenamedName {
+    fn from(
+        eider_application::ingest::RenamedName { from, to, records }: eider_application::ingest::RenamedName,
+    ) -> Self {
+        Self { from, to, records }
+    }
+}
+
+impl From<eider_application::ingest::IgnoredName> for IgnoredName {
+    fn from(eider_application::ingest::IgnoredName { name, records }: eider_application::ingest::IgnoredName) -> Self {
+        Self { name, records }
+    }
 }
 
 impl From<BulkReceipt> for Receipt {
@@ -163,6 +208,8 @@ impl From<BulkReceipt> for Receipt {
             failures_truncated: receipt.failures_truncated,
             failures: receipt.failures.into_iter().map(Violation::from).collect(),
             warnings: warnings.collect(),
+            renamed: receipt.renamed.into_iter().map(RenamedName::from).collect(),
+            ignored_names: receipt.ignored_names.into_iter().map(IgnoredName::from).collect(),
             import_id: receipt.import_id,
             ids: receipt.ids,
         }
@@ -170,7 +217,8 @@ impl From<BulkReceipt> for Receipt {
 }
 
 /// The parameters of a bulk call, beside those of reading its body.
-pub(super) const CONTROLS: [&str; 6] = ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only"];
+pub(super) const CONTROLS: [&str; 8] =
+    ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only", RENAME, IGNORE];
 
 /// How a bulk call wants to be treated, but for how its body is to be read.
 pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Result<BulkOptions, ApiError> {
@@ -191,6 +239,7 @@ pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Res
         returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
         ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
+        names: name_rules(&parameters)?,
         max_errors,
         idempotency_key: idempotency_key(request)?,
         owner: access::principal(request)?.key_id(),

@@ -10,7 +10,8 @@ use eider_application::ErrorCode;
 use eider_application::ingest::{BodyFormat, StoredRecord, WarningCount};
 use eider_application::records::{Preconditions, record_tag};
 use eider_application::runtime::timings::{self, Stage};
-use eider_domain::{RecordId, Schema};
+use eider_domain::{RecordId, Schema, ViolationCode, leading_name};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::ApiError;
 use crate::query_string::Parameters;
@@ -36,6 +37,9 @@ pub(super) const COMMIT_SEQ: &str = "eider-commit-seq";
 /// Name of the header with what a record that was stored lacks that it should have: `property=code, …`.
 const WARNINGS: &str = "eider-warnings";
 
+/// What is percent-encoded of the name of a property in a header.
+const BEYOND_NAMES: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
+
 /// The record as it is stored now, with its version and the commit that stored it.
 pub(super) fn answer(
     state: &ApiState,
@@ -44,7 +48,7 @@ pub(super) fn answer(
     stored: &StoredRecord,
 ) -> HttpResponse {
     if !stored.warnings.is_empty() {
-        let warning = |warning: &WarningCount| format!("{}={}", warning.property.replace(',', "+"), warning.code);
+        let warning = |warning: &WarningCount| format!("{}={}", header_names(warning), warning.code);
         let warnings: Vec<String> = stored.warnings.iter().map(warning).collect();
         response.insert_header((WARNINGS, warnings.join(", ")));
     }
@@ -53,6 +57,20 @@ pub(super) fn answer(
         .insert_header((COMMIT_SEQ, stored.commit_seq.to_string()))
         .content_type("application/json")
         .body(document(state, &stored.record))
+}
+
+/// The property of a warning, or those of a key between `+`, percent-encoded: a header has no other characters.
+fn header_names(warning: &WarningCount) -> String {
+    let encoded = |name: &str| utf8_percent_encode(name, BEYOND_NAMES).to_string();
+    if warning.code != ViolationCode::UniqueViolation {
+        return encoded(&warning.property);
+    }
+    let (mut names, mut rest) = (Vec::new(), Some(warning.property.as_str()));
+    while let Some((name, behind)) = rest.and_then(|text| leading_name(text, ',').ok()) {
+        names.push(encoded(&name));
+        rest = behind.strip_prefix(',');
+    }
+    names.join("+")
 }
 
 /// The schema and the record that a path names, and what the request expects of the record.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::{HttpRequest, HttpResponse};
 use arrow_schema::SchemaRef;
-use eider_application::Error;
 use eider_application::ingest::BodyFormat;
 use eider_application::ports::RecordStream;
 use eider_application::records::{Cursors, StreamRequest};
 use eider_application::runtime::blocking;
-use eider_domain::{Aggregation, RecordQuery, Schema};
+use eider_application::{Error, ErrorCode};
+use eider_domain::{Aggregation, Field, RecordQuery, Schema};
 
 use super::explain;
 use super::framed::FramedWriter;
@@ -63,6 +63,9 @@ pub(super) fn representation(
     }
 }
 
+/// The only member of the last line of NDJSON that breaks off.
+const BROKEN: &str = "$error";
+
 /// A stream that has been asked for.
 pub(super) struct Stream<'a> {
     pub(super) state: &'a ApiState,
@@ -84,6 +87,9 @@ impl Stream<'_> {
         framing: Option<NonZeroUsize>,
     ) -> Result<HttpResponse, ApiError> {
         let service = &self.state.services.query;
+        if framing.is_none() {
+            self.check_columns(query.projection.fields().iter().map(Field::name))?;
+        }
         let framing = framing.map(|rows| (rows, Cursors::new(self.schema, &query), resume.clone()));
         let asked = StreamRequest { query, resume, limit, with_cursors: framing.is_some() };
         if self.is_explained {
@@ -104,6 +110,7 @@ impl Stream<'_> {
 
     pub(super) async fn groups(self, aggregation: &Aggregation, limit: Option<u64>) -> Result<HttpResponse, ApiError> {
         let service = &self.state.services.query;
+        self.check_columns(aggregation.fields().iter().map(Field::name))?;
         if self.is_explained {
             return Ok(explain::answer(&service.explain_groups(self.schema, aggregation.clone()).await?));
         }
@@ -113,6 +120,17 @@ impl Stream<'_> {
         let (columns, representation) = (SchemaRef::clone(groups.schema()), self.representation);
         let output = blocking::run(move || Output::new(&representation, &columns));
         Ok(self.deliver(groups, output.await.flatten().map_err(Error::from)?, admitted))
+    }
+
+    /// Refuses columns whose lines could be taken for the one that says why a stream breaks off.
+    fn check_columns(&self, mut names: impl Iterator<Item = impl AsRef<str>>) -> Result<(), ApiError> {
+        let is_alone = names.next().is_some_and(|name| name.as_ref() == BROKEN) && names.next().is_none();
+        if is_alone && self.representation.media_type.format == BodyFormat::Ndjson {
+            let detail =
+                format!("a line with `{BROKEN}` alone says why a stream breaks off; show another field beside it");
+            return Err(ApiError::new(ErrorCode::InvalidParameter, detail));
+        }
+        Ok(())
     }
 
     fn deliver(self, records: RecordStream, output: Output, admitted: Admitted) -> HttpResponse {

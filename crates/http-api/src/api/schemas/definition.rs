@@ -45,9 +45,14 @@ named! {
 /// A property of a schema.
 #[derive(ToSchema)]
 pub(crate) struct Property {
-    /// Unique in its schema without regard to case; not `id`, `created_at`, `updated_at` or `version`.
-    #[schema(pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    /// Any text without control characters. Unique in its schema without regard to ASCII case; not `id`, `created_at`,
+    /// `updated_at` or `version`.
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     name: String,
+    /// What it is called in incoming data, beside its name: any texts, compared exactly before they are without regard to
+    /// case; none is another property's name or alias.
+    #[schema(max_items = 16)]
+    aliases: Option<Vec<String>>,
     r#type: PropertyType,
     /// Null is refused, and so is a missing value unless there is a default.
     #[schema(nullable = false)]
@@ -153,8 +158,11 @@ pub(crate) struct SchemaChange {
 /// What is merged into a property; `null` takes away what it stands for.
 #[derive(ToSchema)]
 pub(crate) struct PropertyChange {
-    #[schema(nullable = false, pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+    #[schema(nullable = false, min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     name: Option<String>,
+    /// All aliases; those before go.
+    #[schema(max_items = 16)]
+    aliases: Option<Vec<String>>,
     /// One that is as wide as the type before.
     #[schema(nullable = false)]
     r#type: Option<PropertyType>,

@@ -100,12 +100,12 @@ struct Capabilities {
 impl From<StoreCapabilities> for Capabilities {
     fn from(capabilities: StoreCapabilities) -> Self {
         Self {
-            durability: CapabilityDurability(capabilities.durability.as_str()),
+            durability: CapabilityDurability(capabilities.durability.name()),
             has_unique_keys: capabilities.has_unique_keys,
-            indexes: CapabilityIndexes(capabilities.indexes.as_str()),
-            writers: CapabilityWriters(capabilities.writers.as_str()),
-            reads: CapabilityReads(capabilities.reads.as_str()),
-            backup: CapabilityBackup(capabilities.backup.as_str()),
+            indexes: CapabilityIndexes(capabilities.indexes.name()),
+            writers: CapabilityWriters(capabilities.writers.name()),
+            reads: CapabilityReads(capabilities.reads.name()),
+            backup: CapabilityBackup(capabilities.backup.name()),
             keeps_snapshots: capabilities.keeps_snapshots,
         }
     }
@@ -113,27 +113,27 @@ impl From<StoreCapabilities> for Capabilities {
 
 named! {
     /// What outlives a crash once a commit is acknowledged.
-    CapabilityDurability, Durability::ALL.iter().map(|value| value.as_str())
+    CapabilityDurability, Durability::ALL.iter().map(|value| value.name())
 }
 
 named! {
     /// How declared indexes serve reads.
-    CapabilityIndexes, Indexes::ALL.iter().map(|value| value.as_str())
+    CapabilityIndexes, Indexes::ALL.iter().map(|value| value.name())
 }
 
 named! {
     /// Who may write.
-    CapabilityWriters, Writers::ALL.iter().map(|value| value.as_str())
+    CapabilityWriters, Writers::ALL.iter().map(|value| value.name())
 }
 
 named! {
     /// Who answers a read.
-    CapabilityReads, Reads::ALL.iter().map(|value| value.as_str())
+    CapabilityReads, Reads::ALL.iter().map(|value| value.name())
 }
 
 named! {
     /// How backups are taken.
-    CapabilityBackup, BackupMethod::ALL.iter().map(|value| value.as_str())
+    CapabilityBackup, BackupMethod::ALL.iter().map(|value| value.name())
 }
 
 /// A schema and what it holds.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::ports::{FieldProfile, ProfileRequest, Statistic};
-use eider_domain::{Field, Schema};
+use eider_domain::{Field, Schema, spelled};
 use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
@@ -156,7 +156,7 @@ pub(crate) async fn handle(
         let is_asked = |field: &&Field| is_chosen || matches!(field, Field::Property { .. });
         let fields = query.projection.fields().iter().filter(is_asked);
         let asked = ProfileRequest { fields: fields.cloned().collect(), filter: query.filter };
-        let names: Vec<&str> = asked.fields.iter().map(Field::name).collect();
+        let names: Vec<_> = asked.fields.iter().map(|field| spelled(field.name())).collect();
         let text = format!("profile {} {}", names.join(","), asked.filter);
         let cache_key = CacheKey { schema: &schema, query: &text, representation: None };
         let make = async {

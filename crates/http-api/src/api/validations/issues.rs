@@ -14,7 +14,7 @@ use super::validation::{OfValidation, find};
 use crate::api::openapi;
 use crate::api::schemas::definition;
 use crate::error::ApiError;
-use crate::query_string::Parameters;
+use crate::query_string::{Parameters, only_name};
 use crate::response::lines;
 use crate::state::ApiState;
 
@@ -76,7 +76,8 @@ fn chosen(parameters: &Parameters<'_>, rules: &[Rule]) -> Result<Vec<usize>, Api
         chosen.retain(|place| names.split(',').any(|name| named(name) == Some(*place)));
     }
     if let Some(name) = parameters.control("property") {
-        let is_on = |rule: &Rule| rule.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
+        let name = only_name("property", name)?;
+        let is_on = |rule: &Rule| rule.fields().iter().any(|field| field.name().eq_ignore_ascii_case(&name));
         if !rules.iter().any(is_on) {
             return Err(ApiError::parameter("property", "it takes a property that a rule of the validation is on"));
         }

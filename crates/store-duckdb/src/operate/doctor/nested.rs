@@ -22,7 +22,7 @@ pub(super) fn nested(
     property: &Property,
     max_depth: usize,
 ) -> Result<Outcome, StoreError> {
-    let column = ident::quoted(property.name.as_str());
+    let column = ident::property(&property.name);
     let sql = format!("SELECT id::VARCHAR, {column} FROM {} WHERE {column} IS NOT NULL", names::table(schema));
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
     let mut rows = statement.query([]).map_err(store_error)?;

@@ -121,8 +121,9 @@ fn sequence(connection: &Connection, stored: &StoredSchema) -> Result<Outcome, S
     let disorder = count(
         connection,
         &format!(
-            "SELECT count(*) FROM (SELECT {column} AS place, lag({column}, 1, 0) OVER (ORDER BY rowid) AS before \
-             FROM {table}) WHERE place <= before"
+            // `rowid` may be a property.
+            "SELECT count(*) FROM (SELECT place, lag(place, 1, 0) OVER (ORDER BY row) AS before FROM \
+             (SELECT {column} AS place, row_number() OVER () AS row FROM {table})) WHERE place <= before"
         ),
     )?;
     let last = catalog::counters(connection, stored)?.commit_seq();
