@@ -7,7 +7,7 @@ use eider_application::ingest::DecodedBatch;
 use eider_application::ports::{CommitOutcome, CommitTerms, RecordWriter, WriteRequest};
 use eider_domain::Schema;
 use eider_engine_duckdb::Relation;
-use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::connection::TableVersion;
 use eider_store_duckdb::{DuckDbStore, StoreSettings};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;

@@ -26,6 +26,10 @@ pub fn engine_schema(schema: &Schema) -> SchemaRef {
     Arc::new(ArrowSchema::new([sequence].into_iter().chain(columns).collect::<Vec<_>>()))
 }
 
+/// A batch of records with the columns of the table, numbered from `first_sequence` on; `schema` is the [`engine_schema`].
+///
+/// # Errors
+/// `Internal` when the batch has other columns.
 pub fn engine_batch(batch: &RecordBatch, schema: &SchemaRef, first_sequence: i64) -> Result<RecordBatch, StoreError> {
     let last = first_sequence + i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
     let sequence: ArrayRef = Arc::new(Int64Array::from_iter_values(first_sequence..last));
@@ -72,6 +76,9 @@ pub fn scan_schema(schema: &Schema, request: &ScanRequest) -> SchemaRef {
 }
 
 /// A batch with the types that the port promises: instants with their zone, Booleans as bits.
+///
+/// # Errors
+/// `Internal` when the batch has other columns.
 pub fn port_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| port_array(array, field));
     RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(arrow_error)

@@ -3,10 +3,10 @@
 use eider_application::ports::{StoreError, StoreErrorKind};
 
 /// The budget of failures of an engine that has stopped: nothing works until the file is opened again.
-pub const ENGINE_STOPPED: &str = "engine";
+pub(crate) const ENGINE_STOPPED: &str = "engine";
 
 /// What a statement fails with whose sums are not sure, and are to be made exactly.
-pub const UNSURE: &str = "$unsure: a sum has lost digits";
+pub(crate) const UNSURE: &str = "$unsure: a sum has lost digits";
 
 /// Maps an engine error. The engine's own text goes along as the source, for the log alone.
 pub fn store_error(error: duckdb::Error) -> StoreError {

@@ -24,10 +24,10 @@ mod table;
 mod write;
 
 pub use catalog::history::begin_anew;
-pub use eider_engine_duckdb::connection::pool::PoolStatus;
-pub use eider_engine_duckdb::connection::release::{EngineRelease, engine_linkage};
-pub use eider_engine_duckdb::connection::settings::{PoolSettings, ScanBatch};
-pub use eider_engine_duckdb::connection::statistics::{ConnectionStatistics, EngineMemory, MemoryTag};
+pub use eider_engine_duckdb::connection::PoolStatus;
+pub use eider_engine_duckdb::connection::{ConnectionStatistics, EngineMemory, MemoryTag};
+pub use eider_engine_duckdb::connection::{EngineRelease, engine_linkage};
+pub use eider_engine_duckdb::connection::{PoolSettings, ScanBatch};
 pub use file::instance::FileHold;
 pub use file::settings::{GroupSettings, StoreSettings};
 pub use file::statistics::{

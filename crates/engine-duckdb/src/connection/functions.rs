@@ -21,19 +21,19 @@ use eider_domain::{ExactSum, Mended, Rule, mended};
 use crate::error::{internal, store_error};
 
 /// Whether a text breaks the rule of a number; null of a null.
-pub const IS_BROKEN: &str = "\"$is_broken\"";
+pub(crate) const IS_BROKEN: &str = "\"$is_broken\"";
 /// What the rule of a number suggests for a text; null where that is nothing.
-pub const SUGGESTION: &str = "\"$suggestion_of\"";
+pub(crate) const SUGGESTION: &str = "\"$suggestion_of\"";
 /// What the rules of a number make of a text together; null where they leave it as it is, or come to no end.
-pub const MENDED: &str = "\"$mended\"";
+pub(crate) const MENDED: &str = "\"$mended\"";
 /// The places of those of them that change it, between spaces, behind [`UNSETTLED`] where they come to no end; null where they
 /// leave it as it is.
-pub const CHANGED_BY: &str = "\"$changed_by\"";
+pub(crate) const CHANGED_BY: &str = "\"$changed_by\"";
 /// The sum of doubles, divided by a number, of the exact sums of those whose powers of two are about the same: texts such as
 /// `b:s`, between spaces, each `s` times 2 to the power of 32 b - 54. Null of nothing.
-pub const EXACT_QUOTIENT: &str = "\"$exact_quotient\"";
+pub(crate) const EXACT_QUOTIENT: &str = "\"$exact_quotient\"";
 /// The mark of rules that come to no end.
-pub const UNSETTLED: char = '!';
+pub(crate) const UNSETTLED: char = '!';
 
 /// The rules that statements call by number, and the places of those that are meant. Numbers are never given twice,
 /// whatever instance a statement runs on.
@@ -55,18 +55,18 @@ impl Called {
 
 /// Rules that statements can call by a number, as long as this is held.
 #[derive(Debug)]
-pub struct CalledRules(i64);
+pub(crate) struct CalledRules(i64);
 
 impl CalledRules {
     /// Of some rules those at these places, of which there is at least one.
-    pub fn new(rules: &Arc<[Rule]>, places: Vec<usize>) -> Self {
+    pub(crate) fn new(rules: &Arc<[Rule]>, places: Vec<usize>) -> Self {
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let called = Called { rules: Arc::clone(rules), places };
         CALLED.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(called));
         Self(number)
     }
 
-    pub fn number(&self) -> i64 {
+    pub(crate) fn number(&self) -> i64 {
         self.0
     }
 }
@@ -77,7 +77,11 @@ impl Drop for CalledRules {
     }
 }
 
-/// Makes the functions known to every connection of an instance. Nothing of them is in its file.
+/// Makes the domain's functions known to every connection of an instance, without which rules and exact sums fail. Nothing of
+/// them is in its file.
+///
+/// # Errors
+/// When the engine refuses one.
 pub fn register(connection: &Connection) -> Result<(), StoreError> {
     let name = |quoted: &'static str| quoted.trim_matches('"');
     connection.register_scalar_function::<IsBroken>(name(IS_BROKEN)).map_err(store_error)?;

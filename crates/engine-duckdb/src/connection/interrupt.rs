@@ -7,14 +7,14 @@ use duckdb::{Connection, InterruptHandle};
 type Armed = Arc<Mutex<Option<Arc<InterruptHandle>>>>;
 
 /// Held by the caller: interrupts the query when it is dropped, unless the query has ended.
-pub struct CancelOnDrop(Armed);
+pub(crate) struct CancelOnDrop(Armed);
 
 /// Held by the query: disarms the caller's half when it is dropped, which must be before the connection goes back
 /// to the pool, or its next user would be interrupted.
-pub struct Disarm(Armed);
+pub(crate) struct Disarm(Armed);
 
 /// Makes the two halves for a query on a connection.
-pub fn cancellation(connection: &Connection) -> (CancelOnDrop, Disarm) {
+pub(crate) fn cancellation(connection: &Connection) -> (CancelOnDrop, Disarm) {
     let armed = Arc::new(Mutex::new(Some(connection.interrupt_handle())));
     (CancelOnDrop(Arc::clone(&armed)), Disarm(armed))
 }

@@ -21,10 +21,12 @@ use crate::connection::statistics::ConnectionStatistics;
 use crate::connection::uses::{Purpose, Stop, Use, Uses};
 use crate::error::{ENGINE_STOPPED, internal, store_error};
 
-pub type Pool = managed::Pool<ConnectionSource>;
+/// Connections to one instance. Its clones are the same pool.
+#[derive(Debug, Clone)]
+pub struct Pool(managed::Pool<ConnectionSource>);
 
 /// A connection that is in use.
-pub struct PooledConnection {
+pub(crate) struct PooledConnection {
     // Ends before the connection goes back, so that it is never interrupted in other hands.
     of_use: Use,
     object: Object<ConnectionSource>,
@@ -32,7 +34,7 @@ pub struct PooledConnection {
 
 impl PooledConnection {
     /// Tells whether the use is to end.
-    pub fn stop(&self) -> Stop {
+    pub(crate) fn stop(&self) -> Stop {
         self.of_use.stop()
     }
 }
@@ -52,16 +54,16 @@ impl DerefMut for PooledConnection {
 }
 
 /// A connection and whether the last use of it ended as it should.
-pub struct EngineConnection {
+pub(crate) struct EngineConnection {
     /// Locked by its one user; shared so that it can be tried on another thread.
     connection: Arc<Mutex<Connection>>,
     /// Set while the connection is in use: a panic leaves it set, and the connection is then thrown away.
-    pub is_tainted: bool,
+    pub(crate) is_tainted: bool,
 }
 
 impl EngineConnection {
     /// The connection, which nobody else uses.
-    pub fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,7 +76,7 @@ impl fmt::Debug for EngineConnection {
 
 /// Clones connections from the instance and looks after those that come back.
 #[derive(Debug)]
-pub struct ConnectionSource {
+struct ConnectionSource {
     instance: Arc<Mutex<Connection>>,
     settings: PoolSettings,
     uses: Arc<Uses>,
@@ -146,49 +148,113 @@ pub struct PoolStatus {
     pub waiting: usize,
 }
 
-pub fn build(instance: Arc<Mutex<Connection>>, settings: &PoolSettings) -> Result<Pool, StoreError> {
-    let source = ConnectionSource {
-        instance,
-        settings: PoolSettings { size: settings.size.max(1), ..settings.clone() },
-        uses: Arc::default(),
-        stopped: watch::Sender::new(false),
-        surplus: Mutex::new(()),
-        waits: Recorder::new(SECONDS),
-        timeouts: AtomicU64::new(0),
-        created: AtomicU64::new(0),
-        closed_old: AtomicU64::new(0),
-        closed_surplus: AtomicU64::new(0),
-        closed_broken: AtomicU64::new(0),
-    };
-    Pool::builder(source)
-        .max_size(settings.size.max(1).saturating_add(settings.max_overflow))
-        .wait_timeout(Some(settings.wait_timeout))
-        .runtime(Runtime::Tokio1)
-        .build()
-        .map_err(|error| internal("the pool could not be built").with_source(error))
-}
-
-/// A connection out of the pool.
-///
-/// # Errors
-/// `Unavailable` with the budget `pool` when none is free in time.
-pub async fn take(pool: &Pool, purpose: Purpose) -> Result<PooledConnection, StoreError> {
-    let started = Instant::now();
-    let source = pool.manager();
-    let taken = timed(Stage::Pool, pool.get()).await.map_err(pool_error).map(|object| {
-        let of_use = source.uses.begin(purpose, &object.lock());
-        PooledConnection { of_use, object }
-    });
-    match &taken {
-        Ok(_) => source.waits.record(started.elapsed().as_secs_f64()),
-        Err(error) if error.budget().is_some() => count(&source.timeouts),
-        Err(_) => {}
+impl Pool {
+    /// A pool of connections to an instance. None is made yet.
+    ///
+    /// # Errors
+    /// `Internal`, which does not happen.
+    pub fn new(instance: Connection, settings: &PoolSettings) -> Result<Self, StoreError> {
+        let source = ConnectionSource {
+            instance: Arc::new(Mutex::new(instance)),
+            settings: PoolSettings { size: settings.size.max(1), ..settings.clone() },
+            uses: Arc::default(),
+            stopped: watch::Sender::new(false),
+            surplus: Mutex::new(()),
+            waits: Recorder::new(SECONDS),
+            timeouts: AtomicU64::new(0),
+            created: AtomicU64::new(0),
+            closed_old: AtomicU64::new(0),
+            closed_surplus: AtomicU64::new(0),
+            closed_broken: AtomicU64::new(0),
+        };
+        managed::Pool::builder(source)
+            .max_size(settings.size.max(1).saturating_add(settings.max_overflow))
+            .wait_timeout(Some(settings.wait_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map(Self)
+            .map_err(|error| internal("the pool could not be built").with_source(error))
     }
-    taken
+
+    /// A connection out of the pool.
+    ///
+    /// # Errors
+    /// `Unavailable` with the budget `pool` when none is free in time.
+    pub(crate) async fn take(&self, purpose: Purpose) -> Result<PooledConnection, StoreError> {
+        let started = Instant::now();
+        let source = self.0.manager();
+        let taken = timed(Stage::Pool, self.0.get()).await.map_err(pool_error).map(|object| {
+            let of_use = source.uses.begin(purpose, &object.lock());
+            PooledConnection { of_use, object }
+        });
+        match &taken {
+            Ok(_) => source.waits.record(started.elapsed().as_secs_f64()),
+            Err(error) if error.budget().is_some() => count(&source.timeouts),
+            Err(_) => {}
+        }
+        taken
+    }
+
+    /// Takes note when the engine has stopped, which every later call tells as well.
+    pub fn observe<T>(&self, outcome: &Result<T, StoreError>) {
+        if let Err(error) = outcome
+            && error.budget() == Some(ENGINE_STOPPED)
+            && !self.0.manager().stopped.send_replace(true)
+        {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, cause, "the engine has stopped");
+        }
+    }
+
+    /// Ends when the engine has stopped.
+    pub async fn engine_stopped(&self) {
+        // The sender lives as long as the pool.
+        let _ = self.0.manager().stopped.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
+    /// Who uses the connections of the pool.
+    pub fn uses(&self) -> &Uses {
+        &self.0.manager().uses
+    }
+
+    /// Gives out no more connections. Those in use are closed when they come back.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// How the pool is used right now.
+    pub fn status(&self) -> PoolStatus {
+        let status = self.0.status();
+        PoolStatus { max_size: status.max_size, size: status.size, idle: status.available, waiting: status.waiting }
+    }
+
+    /// How it is used, and has been.
+    pub fn statistics(&self) -> ConnectionStatistics {
+        let PoolStatus { max_size, size, idle, waiting } = self.status();
+        let source = self.0.manager();
+        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ConnectionStatistics {
+            max: max_size,
+            used: size.saturating_sub(idle),
+            idle,
+            waiting,
+            wait_seconds: source.waits.distribution(),
+            timeouts: counted(&source.timeouts),
+            created: counted(&source.created),
+            closed_old: counted(&source.closed_old),
+            closed_surplus: counted(&source.closed_surplus),
+            closed_broken: counted(&source.closed_broken),
+        }
+    }
 }
 
 /// Ends the use of a connection: it goes back to the pool, or is closed when the pool has more than it keeps.
-pub fn give_back(pooled: PooledConnection) {
+pub(crate) fn give_back(pooled: PooledConnection) {
     let PooledConnection { of_use, object } = pooled;
     drop(of_use);
     let Some(pool) = Object::pool(&object) else { return };
@@ -197,51 +263,6 @@ pub fn give_back(pooled: PooledConnection) {
     if source.settings.max_overflow > 0 && pool.status().size > source.settings.size {
         count(&source.closed_surplus);
         drop(Object::take(object));
-    }
-}
-
-/// Takes note when the engine has stopped, which every later call tells as well.
-pub fn observe<T>(pool: &Pool, outcome: &Result<T, StoreError>) {
-    if let Err(error) = outcome
-        && error.budget() == Some(ENGINE_STOPPED)
-        && !pool.manager().stopped.send_replace(true)
-    {
-        let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::error!(%error, cause, "the engine has stopped");
-    }
-}
-
-/// Ends when the engine has stopped.
-pub async fn engine_stopped(pool: &Pool) {
-    // The sender lives as long as the pool.
-    let _ = pool.manager().stopped.subscribe().wait_for(|stopped| *stopped).await;
-}
-
-/// Who uses the connections of the pool.
-pub fn uses(pool: &Pool) -> &Uses {
-    &pool.manager().uses
-}
-
-pub fn status(pool: &Pool) -> PoolStatus {
-    let status = pool.status();
-    PoolStatus { max_size: status.max_size, size: status.size, idle: status.available, waiting: status.waiting }
-}
-
-pub fn statistics(pool: &Pool) -> ConnectionStatistics {
-    let PoolStatus { max_size, size, idle, waiting } = status(pool);
-    let source = pool.manager();
-    let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    ConnectionStatistics {
-        max: max_size,
-        used: size.saturating_sub(idle),
-        idle,
-        waiting,
-        wait_seconds: source.waits.distribution(),
-        timeouts: counted(&source.timeouts),
-        created: counted(&source.created),
-        closed_old: counted(&source.closed_old),
-        closed_surplus: counted(&source.closed_surplus),
-        closed_broken: counted(&source.closed_broken),
     }
 }
 

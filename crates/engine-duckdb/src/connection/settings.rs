@@ -67,7 +67,7 @@ pub struct PoolSettings {
 
 /// Records of a sorted page up to which the engine finds them by their keys and only then reads their other fields. It
 /// makes a page of an unordered key twice as fast, and takes a join, which a page from a narrow range does without.
-pub const LATE_ROWS: u64 = 128;
+pub(crate) const LATE_ROWS: u64 = 128;
 
 /// What the engine knows for each connection only, and is set again on each: how much a stream produces ahead of a
 /// slow reader (10 MiB if nothing is said).

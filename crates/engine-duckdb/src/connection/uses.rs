@@ -21,7 +21,7 @@ const INTERRUPT_EVERY: Duration = Duration::from_millis(20);
 
 /// What a connection is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Changes nothing, and may be ended for a change of a schema.
     Read,
     /// Is always waited for.
@@ -66,7 +66,7 @@ impl Running {
 }
 
 /// One use, from when the connection was taken until this is dropped.
-pub struct Use {
+pub(crate) struct Use {
     uses: Arc<Uses>,
     number: u64,
     stop: Stop,
@@ -74,7 +74,7 @@ pub struct Use {
 
 /// Tells a use that it is to end, and is told how far it is.
 #[derive(Debug, Clone)]
-pub struct Stop {
+pub(crate) struct Stop {
     requested: watch::Receiver<bool>,
     uses: Arc<Uses>,
     number: u64,
@@ -86,7 +86,7 @@ impl Uses {
     }
 
     /// Takes note of a use that begins.
-    pub fn begin(self: &Arc<Self>, purpose: Purpose, connection: &Connection) -> Use {
+    pub(crate) fn begin(self: &Arc<Self>, purpose: Purpose, connection: &Connection) -> Use {
         let (stop, stopped) = watch::channel(false);
         let mut state = self.state();
         let number = state.next;
@@ -161,7 +161,7 @@ impl Uses {
 }
 
 impl Use {
-    pub fn stop(&self) -> Stop {
+    pub(crate) fn stop(&self) -> Stop {
         self.stop.clone()
     }
 }
@@ -175,14 +175,14 @@ impl Drop for Use {
 
 impl Stop {
     /// Waits for it; for ever when the use ends by itself.
-    pub async fn requested(&mut self) {
+    pub(crate) async fn requested(&mut self) {
         if self.requested.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
     /// Takes note that the query which is all that the use is for has given its first rows: it has found its indexes.
-    pub fn opened(&self) {
+    pub(crate) fn opened(&self) {
         if let Some(running) = self.uses.state().running.get_mut(&self.number) {
             running.is_opened = true;
         }
@@ -190,13 +190,13 @@ impl Stop {
     }
 
     /// What a read that was stopped fails with; any other failure as it is.
-    pub fn explain(&self, error: StoreError) -> StoreError {
+    pub(crate) fn explain(&self, error: StoreError) -> StoreError {
         if *self.requested.borrow() { stopped().with_source(error) } else { error }
     }
 }
 
 /// A read was ended for a change of a schema.
-pub fn stopped() -> StoreError {
+pub(crate) fn stopped() -> StoreError {
     StoreError::unavailable("schema_change", "the read was ended, since a schema changes that it held up")
 }
 

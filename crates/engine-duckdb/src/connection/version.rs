@@ -45,6 +45,9 @@ impl TableVersion {
     }
 
     /// Runs a query on the table, the outcome of which counts only when the table was of this version throughout.
+    ///
+    /// # Errors
+    /// `SchemaChanged`, and whatever the query fails with.
     pub fn during<T>(&self, query: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let outcome = query();
         self.check().and(outcome)
@@ -52,9 +55,11 @@ impl TableVersion {
 }
 
 /// While it is held the version of a table is open. Dropped before the next version was made known, it leaves the one before.
+#[derive(Debug)]
 pub struct Changing(TableVersion);
 
 impl Changing {
+    /// Begins the change that leads from a version to its next.
     pub fn begin(version: TableVersion) -> Self {
         version.current.store(version.own + 1, Ordering::SeqCst);
         Self(version)

@@ -17,11 +17,11 @@ pub async fn read<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let pooled = pool::take(pool, Purpose::Read).await?;
+    let pooled = pool.take(Purpose::Read).await?;
     let stop = pooled.stop();
     let (_cancel, disarm): (CancelOnDrop, Disarm) = cancellation(&pooled.lock());
     let outcome = blocking::run(move || lend(pooled, disarm, work)).await?.map_err(|error| stop.explain(error));
-    pool::observe(pool, &outcome);
+    pool.observe(&outcome);
     outcome
 }
 
@@ -38,19 +38,22 @@ pub async fn read_version<T: Send + 'static>(
 }
 
 /// Runs a transaction, to its end even when the future is dropped.
+///
+/// # Errors
+/// `Unavailable` with the budget `pool` when no connection is free in time, and whatever the transaction fails with.
 pub async fn write<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let pooled = pool::take(pool, Purpose::Write).await?;
+    let pooled = pool.take(Purpose::Write).await?;
     let outcome = blocking::run(move || lend(pooled, (), work)).await?;
-    pool::observe(pool, &outcome);
+    pool.observe(&outcome);
     outcome
 }
 
 /// Gives a connection to `work` on the thread that this is called on, and back to the pool afterwards; `ended` is
 /// dropped in between. A connection that `work` panicked on is thrown away.
-pub fn lend<T, E>(mut pooled: PooledConnection, ended: E, work: impl FnOnce(&Connection) -> T) -> T {
+pub(crate) fn lend<T, E>(mut pooled: PooledConnection, ended: E, work: impl FnOnce(&Connection) -> T) -> T {
     pooled.is_tainted = true;
     let result = work(&pooled.lock());
     pooled.is_tainted = false;
@@ -60,6 +63,9 @@ pub fn lend<T, E>(mut pooled: PooledConnection, ended: E, work: impl FnOnce(&Con
 }
 
 /// Runs `work` in a transaction that is rolled back when it fails or says so.
+///
+/// # Errors
+/// Whatever `work` or the commit fails with.
 pub fn transaction<T>(
     connection: &Connection,
     work: impl FnOnce() -> Result<Decision<T>, StoreError>,
@@ -83,8 +89,11 @@ pub fn transaction<T>(
     }
 }
 
-/// How a transaction ends.
+/// How a transaction ends, and what comes of it.
+#[derive(Debug)]
 pub enum Decision<T> {
+    /// What was changed stays.
     Commit(T),
+    /// It does not.
     RollBack(T),
 }

@@ -26,7 +26,7 @@ const BATCH_ROWS: usize = 8_192;
 
 /// The issues of rules, one rule after the other, on their way into a file without a name.
 #[derive(Debug)]
-pub struct IssueWriter {
+pub(crate) struct IssueWriter {
     directory: PathBuf,
     max_bytes: u64,
     file: Option<File>,
@@ -38,12 +38,12 @@ pub struct IssueWriter {
 impl IssueWriter {
     /// Nothing yet of so many rules; once the file in `directory` has a rule's share of `max_bytes` and what the rules before
     /// left of theirs, further issues of the rule are left out.
-    pub fn new(directory: PathBuf, max_bytes: u64, rules: usize) -> Self {
+    pub(crate) fn new(directory: PathBuf, max_bytes: u64, rules: usize) -> Self {
         Self { directory, max_bytes, file: None, sections: Vec::new(), rules, is_truncated: false }
     }
 
     /// Begins the issues of the next rule. The file is made with the first of them.
-    pub fn begin(&mut self, columns: SchemaRef) -> Section<'_> {
+    pub(crate) fn begin(&mut self, columns: SchemaRef) -> Section<'_> {
         let rule = self.sections.len() as u64 + 1;
         let room = u128::from(self.max_bytes) * u128::from(rule) / self.rules.max(1) as u128;
         let until = u64::try_from(room).unwrap_or(u64::MAX);
@@ -59,18 +59,18 @@ impl IssueWriter {
     }
 
     /// Whether issues were left out.
-    pub fn is_truncated(&self) -> bool {
+    pub(crate) fn is_truncated(&self) -> bool {
         self.is_truncated
     }
 
     /// The issues, to be read.
-    pub fn finish(self) -> IssueFile {
+    pub(crate) fn finish(self) -> IssueFile {
         IssueFile { file: self.file.map(Arc::new), sections: self.sections }
     }
 }
 
 /// The issues of one rule on their way into the file.
-pub struct Section<'w> {
+pub(crate) struct Section<'w> {
     issues: &'w mut IssueWriter,
     columns: SchemaRef,
     held: Vec<RecordBatch>,
@@ -84,7 +84,7 @@ pub struct Section<'w> {
 
 impl Section<'_> {
     /// Takes issues. Blocks on the disk.
-    pub fn push(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), StoreError> {
         if self.is_truncated || batch.num_rows() == 0 {
             return Ok(());
         }
@@ -115,7 +115,7 @@ impl Section<'_> {
     }
 
     /// Ends the section; whether issues were left out.
-    pub fn finish(mut self) -> Result<bool, StoreError> {
+    pub(crate) fn finish(mut self) -> Result<bool, StoreError> {
         if self.held_rows > 0 {
             self.write()?;
         }
@@ -131,7 +131,7 @@ impl Section<'_> {
 }
 
 /// The issues of a validation. The file goes with this.
-pub struct IssueFile {
+pub(crate) struct IssueFile {
     /// `None` when there are no issues.
     file: Option<Arc<File>>,
     /// The columns of each rule's issues, and where they are.

@@ -11,7 +11,7 @@ use crate::connection::worker;
 use crate::error::store_error;
 use crate::relation::Relation;
 use crate::sql;
-use crate::sql::prepared::Prepared;
+use crate::sql::Prepared;
 
 /// How many records a filter matches. Dropping the future interrupts the count.
 ///

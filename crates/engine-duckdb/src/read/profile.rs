@@ -262,10 +262,8 @@ fn read(connection: &Connection, statement: &Statement, types: &[DataType]) -> R
 }
 
 fn counted(value: &Value) -> u64 {
-    match value {
-        Value::Integer(count) => count.unsigned_abs(),
-        _ => 0,
-    }
+    let Value::Integer(count) = value else { return 0 };
+    count.unsigned_abs()
 }
 
 /// Statistics that are beyond a double are null. A mean that is not a number is not known yet.

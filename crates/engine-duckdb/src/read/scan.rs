@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 use crate::columns::{port_batch, scan_schema};
 use crate::connection::interrupt::cancellation;
-use crate::connection::pool::{self, Pool};
+use crate::connection::pool::Pool;
 use crate::connection::settings::ScanBatch;
 use crate::connection::uses::{Purpose, Stop, stopped};
 use crate::connection::version::TableVersion;
@@ -27,7 +27,7 @@ use crate::connection::worker::{self, Decision, transaction};
 use crate::error::store_error;
 use crate::read::plan::{Plan, Planner};
 use crate::relation::Relation;
-use crate::sql::prepared::Prepared;
+use crate::sql::Prepared;
 use crate::sql::rows::Gathered;
 use crate::sql::{self, Statement, Summation};
 
@@ -119,7 +119,7 @@ pub async fn groups(
 
 async fn run(pool: &Pool, query: Query) -> Result<RecordStream, StoreError> {
     let schema = Arc::clone(&query.columns);
-    let pooled = pool::take(pool, Purpose::Read).await?;
+    let pooled = pool.take(Purpose::Read).await?;
     let (cancel, disarm) = cancellation(&pooled.lock());
     let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
     let total = Arc::new(OnceLock::new());
@@ -130,7 +130,7 @@ async fn run(pool: &Pool, query: Query) -> Result<RecordStream, StoreError> {
     let pool = pool.clone();
     let ended = async move {
         let outcome = running.await.unwrap_or_else(|_| Ok(Ok(()))).flatten();
-        pool::observe(&pool, &outcome);
+        pool.observe(&outcome);
         outcome
     };
 

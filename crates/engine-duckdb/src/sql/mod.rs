@@ -4,7 +4,7 @@ mod aggregate;
 mod filter;
 mod keys;
 mod order;
-pub mod prepared;
+mod prepared;
 mod profile;
 mod quality;
 pub mod rows;
@@ -15,17 +15,23 @@ use eider_domain::{DataType, Filter, Value};
 
 use filter::push_filter;
 
-pub use aggregate::{Summation, aggregate};
 pub use keys::key;
 pub use order::KeyRange;
-pub use profile::{exact_mean, statistics, top, values_of};
-pub use quality::{PLACE, SUGGESTED, changes_of, count_suggested, is_shared, issues, make_suggested, suggested_values};
-pub use select::{count, count_up_to, cut, records, scan, scan_found, scan_within, span};
+pub use prepared::Prepared;
+pub use quality::{PLACE, SUGGESTED};
+pub use select::{count_up_to, cut, records, scan, scan_found, scan_within, span};
+
+pub(crate) use aggregate::{Summation, aggregate};
+pub(crate) use profile::{exact_mean, statistics, top, values_of};
+pub(crate) use quality::{changes_of, count_suggested, is_shared, issues, make_suggested, suggested_values};
+pub(crate) use select::count;
 
 /// A statement and the values of its parameters, in order.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Statement {
+    /// Its text.
     pub sql: String,
+    /// What is bound to its parameters.
     pub values: Vec<EngineValue>,
 }
 
@@ -67,7 +73,15 @@ pub fn padded<T>(values: &[T]) -> impl Iterator<Item = &T> {
 fn parameter(data_type: DataType) -> String {
     match data_type {
         DataType::Uuid | DataType::Decimal { .. } => format!("?::{}", column_type(data_type)),
-        _ => "?".to_owned(),
+        DataType::String
+        | DataType::Integer
+        | DataType::Number
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Object
+        | DataType::Array => "?".to_owned(),
     }
 }
 

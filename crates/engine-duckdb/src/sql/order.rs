@@ -8,6 +8,7 @@ use crate::ident;
 /// All records whose key comes before a value, and not before another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyRange {
+    /// The first key of a sort.
     pub key: SortKey,
     /// Where the records begin that are asked for, if it is known for certain.
     pub from: Option<Value>,

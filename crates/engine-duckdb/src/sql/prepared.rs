@@ -1,5 +1,6 @@
 //! Statements that are prepared, and kept where that is worth its memory.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use duckdb::types::Value;
@@ -15,26 +16,41 @@ const MAX_KEPT_SQL: usize = 4 << 10;
 const MAX_KEPT_VALUES: usize = 16 << 10;
 
 /// A statement that is ready to run.
-pub enum Prepared<'c> {
+pub struct Prepared<'c>(Kept<'c>);
+
+enum Kept<'c> {
     /// By the connection, for the next time.
-    Kept(CachedStatement<'c>),
+    Cached(CachedStatement<'c>),
     Once(duckdb::Statement<'c>),
 }
 
 impl<'c> Prepared<'c> {
+    /// Prepares a statement; one that is short is kept for the next time.
+    ///
+    /// # Errors
+    /// When the engine refuses it.
     pub fn new(connection: &'c Connection, statement: &Statement) -> Result<Self, StoreError> {
-        if statement.sql.len() <= MAX_KEPT_SQL && statement.values.iter().map(size).sum::<usize>() <= MAX_KEPT_VALUES {
-            connection.prepare_cached(&statement.sql).map(Self::Kept).map_err(store_error)
+        let is_kept =
+            statement.sql.len() <= MAX_KEPT_SQL && statement.values.iter().map(size).sum::<usize>() <= MAX_KEPT_VALUES;
+        let prepared = if is_kept {
+            connection.prepare_cached(&statement.sql).map(Kept::Cached)
         } else {
-            connection.prepare(&statement.sql).map(Self::Once).map_err(store_error)
-        }
+            connection.prepare(&statement.sql).map(Kept::Once)
+        };
+        prepared.map(Self).map_err(store_error)
     }
 
     /// Ends it for good, and with it what is left of its result.
     pub fn discard(self) {
-        if let Self::Kept(statement) = self {
+        if let Kept::Cached(statement) = self.0 {
             statement.discard();
         }
+    }
+}
+
+impl fmt::Debug for Prepared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
     }
 }
 
@@ -42,18 +58,18 @@ impl<'c> Deref for Prepared<'c> {
     type Target = duckdb::Statement<'c>;
 
     fn deref(&self) -> &Self::Target {
-        match self {
-            Self::Kept(statement) => statement,
-            Self::Once(statement) => statement,
+        match &self.0 {
+            Kept::Cached(statement) => statement,
+            Kept::Once(statement) => statement,
         }
     }
 }
 
 impl DerefMut for Prepared<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        match self {
-            Self::Kept(statement) => statement,
-            Self::Once(statement) => statement,
+        match &mut self.0 {
+            Kept::Cached(statement) => statement,
+            Kept::Once(statement) => statement,
         }
     }
 }

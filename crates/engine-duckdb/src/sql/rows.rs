@@ -13,9 +13,12 @@ use super::Statement;
 use crate::columns::port_batch;
 use crate::connection::settings::ScanBatch;
 use crate::error::{arrow_error, store_error};
-use crate::sql::prepared::Prepared;
+use crate::sql::Prepared;
 
 /// What a query yields, as one batch; `None` when that would be of more than `most_bytes`.
+///
+/// # Errors
+/// Whatever the engine fails with.
 pub fn collect(
     connection: &Connection,
     statement: &Statement,
@@ -47,6 +50,9 @@ fn collect_rows(
 }
 
 /// Hands out each row of a query as values of these types.
+///
+/// # Errors
+/// Whatever the engine fails with.
 pub fn read(
     connection: &Connection,
     statement: &Statement,
@@ -70,26 +76,26 @@ pub fn read(
 
 /// Batches of the engine on their way to one of ours.
 #[derive(Default)]
-pub struct Gathered {
+pub(crate) struct Gathered {
     batches: Vec<RecordBatch>,
-    pub rows: usize,
-    pub bytes: usize,
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
     /// Whether the first batch has gone out; it goes as it is, so that the reader can begin.
-    pub has_begun: bool,
+    pub(crate) has_begun: bool,
 }
 
 impl Gathered {
-    pub fn push(&mut self, batch: RecordBatch) {
+    pub(crate) fn push(&mut self, batch: RecordBatch) {
         self.rows += batch.num_rows();
         self.bytes += batch.get_array_memory_size();
         self.batches.push(batch);
     }
 
-    pub fn is_full(&self, most: ScanBatch) -> bool {
+    pub(crate) fn is_full(&self, most: ScanBatch) -> bool {
         !self.has_begun || self.rows >= most.rows || self.bytes >= most.bytes
     }
 
-    pub fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
+    pub(crate) fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, StoreError> {
         let whole = concat_batches(schema, &self.batches).map_err(arrow_error);
         *self = Self { has_begun: true, ..Self::default() };
         whole

@@ -139,7 +139,7 @@ pub fn count_up_to(relation: &Relation, condition: &Condition, most: u64) -> Sta
 }
 
 /// How many records a filter matches.
-pub fn count(relation: &Relation, filter: &Filter) -> Statement {
+pub(crate) fn count(relation: &Relation, filter: &Filter) -> Statement {
     let mut statement = Statement::default();
     statement.push(&format!("SELECT count(*) FROM {}", relation.source()));
     statement.push_where(filter);

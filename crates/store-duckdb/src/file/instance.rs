@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use eider_application::ports::{StoreError, StoreErrorKind};
-use eider_engine_duckdb::connection::functions;
-use eider_engine_duckdb::connection::release;
+use eider_engine_duckdb::connection::{check_release, register_functions};
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::{AccessMode, Config, Connection};
 use rustix::fs::FlockOperation;
@@ -23,11 +22,11 @@ const INDEXES_ALWAYS: &str = "SET GLOBAL index_scan_percentage = 1.0; SET GLOBAL
 /// `Unavailable` when another process has the file, `Corrupt` when it is no store; it is never made anew. `Unsupported`
 /// when the engine is not of the pinned release.
 pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
-    release::check()?;
+    check_release()?;
     refuse_a_log_without_its_file(settings)?;
     fs::create_dir_all(&settings.temp_directory).map_err(StoreError::of_disk)?;
     let connection = Connection::open(&settings.path).map_err(|error| open_error(&settings.path, error))?;
-    functions::register(&connection)?;
+    register_functions(&connection)?;
     settings.of_instance().apply(&connection)?;
     Ok(connection)
 }
@@ -38,7 +37,7 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn open_read_only(settings: &StoreSettings) -> Result<Connection, StoreError> {
-    release::check()?;
+    check_release()?;
     let failed = |error| open_error(&settings.path, error);
     let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
     let connection = Connection::open_with_flags(&settings.path, config).map_err(failed)?;
@@ -118,7 +117,7 @@ fn open_error(path: &Path, error: eider_engine_duckdb::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use eider_engine_duckdb::connection::instance::connect;
+    use eider_engine_duckdb::connection::connect;
 
     use super::*;
 

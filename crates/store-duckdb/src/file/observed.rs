@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use eider_application::ports::StoreError;
 use eider_engine_duckdb::Connection;
-use eider_engine_duckdb::connection::statistics::EngineMemory;
+use eider_engine_duckdb::connection::EngineMemory;
 
 use crate::file::disk::{self, directory_bytes, free_bytes};
 use crate::file::settings::StoreSettings;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eider_engine_duckdb::connection::settings::{InstanceSettings, PoolSettings, ScanBatch};
+use eider_engine_duckdb::connection::{InstanceSettings, PoolSettings, ScanBatch};
 use eider_settings::{Auto, Period, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eider_application::ports::Distribution;
-use eider_engine_duckdb::connection::statistics::{ConnectionStatistics, EngineMemory};
+use eider_engine_duckdb::connection::{ConnectionStatistics, EngineMemory};
 
 /// Metrics of a store for those who operate it; `None` for what it does not have.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -17,7 +17,7 @@ use eider_domain::DEFAULT_JSON_DEPTH;
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;
-use eider_engine_duckdb::sql::{self};
+use eider_engine_duckdb::sql;
 
 use crate::catalog::{self, StoredSchema};
 use crate::file::disk::{self, log_bytes};

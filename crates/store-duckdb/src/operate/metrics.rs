@@ -3,7 +3,7 @@
 use eider_application::MetricUnit::{Bytes, Seconds};
 use eider_application::MetricValue::{Counter, Gauge, Histogram, LastTime};
 use eider_application::ports::{Distribution, Metric, StoreMetrics};
-use eider_engine_duckdb::connection::statistics::{ConnectionStatistics, EngineMemory};
+use eider_engine_duckdb::connection::{ConnectionStatistics, EngineMemory};
 
 use crate::file::statistics::{
     CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, RecordCacheStatistics, StoreStatistics,

@@ -14,8 +14,8 @@ use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::error::schema_removed;
+use eider_engine_duckdb::sql;
 use eider_engine_duckdb::sql::rows;
-use eider_engine_duckdb::sql::{self};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 

@@ -15,10 +15,8 @@ use eider_application::quality::ExistingDataCheck;
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::columns::{port_batch, scan_schema};
-use eider_engine_duckdb::connection::pool;
-use eider_engine_duckdb::connection::uses::Waiting;
-use eider_engine_duckdb::connection::version::Changing;
 use eider_engine_duckdb::connection::worker::{self, Decision, transaction};
+use eider_engine_duckdb::connection::{Changing, Waiting};
 use eider_engine_duckdb::error::{internal, store_error};
 use eider_engine_duckdb::{Connection, Relation};
 use tokio::runtime::Handle;
@@ -68,7 +66,7 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     }
     let (next, alteration) = next_of(&request);
     if !alteration.is_empty() {
-        pool::uses(pool)
+        pool.uses()
             .wait_for_those_before(lock.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
             .await?;
     }
@@ -102,7 +100,7 @@ async fn carry_out(
     if late.is_empty() {
         return Ok(schema);
     }
-    let (uses, patience) = (pool::uses(pool), store.shared.settings.change_patience);
+    let (uses, patience) = (pool.uses(), store.shared.settings.change_patience);
     let mark = uses.mark();
     while let Err(error) = uses.wait_for_those_before(mark, Waiting::ForUnopened, patience).await {
         tracing::warn!(schema.name = %schema.name(), %error, "an index still waits to be made");

@@ -5,7 +5,7 @@ mod reading;
 mod writing;
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,12 +16,8 @@ use eider_application::ports::{
 };
 use eider_application::runtime::blocking;
 use eider_domain::{Schema, SchemaName};
-use eider_engine_duckdb::connection::instance::connect;
-use eider_engine_duckdb::connection::pool;
-use eider_engine_duckdb::connection::pool::PoolStatus;
-use eider_engine_duckdb::connection::version::TableVersion;
-use eider_engine_duckdb::connection::worker;
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
+use eider_engine_duckdb::connection::{Pool, PoolStatus, TableVersion, connect, worker};
 use eider_engine_duckdb::error::store_error;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
@@ -73,7 +69,7 @@ impl DuckDbStore {
             Ok::<_, StoreError>((connection, catalog, observed, cut_log))
         })
         .await??;
-        let pool = pool::build(Arc::new(Mutex::new(connection)), &settings.pool)?;
+        let pool = Pool::new(connection, &settings.pool)?;
         let idle = settings.checkpoint_after_idle;
         let (activity, catalog_gate) = (Arc::default(), Arc::default());
         let record_cache = Arc::new(RecordCache::new(settings.record_cache_bytes));
@@ -151,7 +147,7 @@ impl DuckDbStore {
 
     /// Ends when the engine has stopped after a fatal error: nothing works until the file is opened again.
     pub async fn engine_stopped(&self) {
-        pool::engine_stopped(&self.shared.pool).await;
+        self.shared.pool.engine_stopped().await;
     }
 
     /// How long the last checkpoint took, if there was one that was not the engine's own.
@@ -184,7 +180,7 @@ impl DuckDbStore {
             checkpoints: Some(activity.statistics()),
             commits: Some(commits.statistics()),
             evolutions: Some(evolutions.statistics()),
-            connections: Some(pool::statistics(pool)),
+            connections: Some(pool.statistics()),
             records: record_cache.statistics(),
             engine_memory: Some(engine_memory),
             files: Some(files),
@@ -193,7 +189,7 @@ impl DuckDbStore {
 
     /// How the connections are used right now.
     pub fn pool_status(&self) -> PoolStatus {
-        pool::status(&self.shared.pool)
+        self.shared.pool.status()
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use eider_application::ports::{ScanRequest, StoreError};
 use eider_domain::{Condition, Operator, Property};
 use eider_engine_duckdb::error::store_error;
-use eider_engine_duckdb::sql::prepared::Prepared;
+use eider_engine_duckdb::sql::Prepared;
 use eider_engine_duckdb::sql::{self};
 use eider_engine_duckdb::{Connection, Relation, params_from_iter};
 

@@ -18,8 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use eider_application::ports::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
 use eider_engine_duckdb::Relation;
-use eider_engine_duckdb::connection::pool::{self, Pool};
-use eider_engine_duckdb::connection::version::TableVersion;
+use eider_engine_duckdb::connection::{Pool, TableVersion};
 use eider_engine_duckdb::error::{schema_changed, schema_removed};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use uuid::Uuid;
@@ -189,7 +188,7 @@ impl WriteLock {
 
     /// Takes note of a commit that has succeeded, and has deleted or replaced records.
     pub(crate) fn advance_deleted(&mut self, next: Counters) {
-        self.writer.deleted_before = pool::uses(&self.pool).mark();
+        self.writer.deleted_before = self.pool.uses().mark();
         self.advance_appended(next);
     }
 

@@ -11,7 +11,7 @@ use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};
 use eider_engine_duckdb::columns::{engine_batch, engine_schema, ids_of};
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::{arrow_error, internal, store_error};
-use eider_engine_duckdb::sql::prepared::Prepared;
+use eider_engine_duckdb::sql::Prepared;
 use eider_engine_duckdb::sql::rows::read;
 use eider_engine_duckdb::{Connection, params_from_iter};
 use uuid::Uuid;

@@ -10,9 +10,7 @@ use std::time::Instant;
 use eider_application::ports::{Change, ChangeOutcome, StoreError};
 use eider_domain::Schema;
 use eider_engine_duckdb::Connection;
-use eider_engine_duckdb::connection::pool;
-use eider_engine_duckdb::connection::version::TableVersion;
-use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::connection::{TableVersion, worker};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -111,7 +109,7 @@ async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting
     match outcomes.await {
         Ok(outcomes) => {
             for outcome in &outcomes {
-                pool::observe(&shared.pool, outcome);
+                shared.pool.observe(outcome);
             }
             let is_committed = |outcome: &Result<_, _>| matches!(outcome, Ok(ChangeOutcome::Committed { .. }));
             let committed = outcomes.iter().filter(|outcome| is_committed(outcome)).count();

@@ -8,8 +8,7 @@ use async_trait::async_trait;
 use eider_application::ports::{
     BatchWriter, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteRequest,
 };
-use eider_engine_duckdb::connection::version::TableVersion;
-use eider_engine_duckdb::connection::worker;
+use eider_engine_duckdb::connection::{TableVersion, worker};
 use eider_engine_duckdb::error::internal;
 use tracing::instrument;
 

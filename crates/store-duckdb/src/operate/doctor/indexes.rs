@@ -3,10 +3,10 @@
 use eider_application::ports::StoreError;
 use eider_domain::{DataType, Field, Index, Schema};
 use eider_engine_duckdb::Connection;
-use eider_engine_duckdb::connection::instance::connect;
+use eider_engine_duckdb::connection::connect;
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;
-use eider_engine_duckdb::sql::{self};
+use eider_engine_duckdb::sql;
 
 use super::tables::Outcome;
 use crate::file::names;
