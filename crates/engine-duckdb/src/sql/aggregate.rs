@@ -28,7 +28,7 @@ const HUGE: &str = "9e288";
 
 /// How sums of doubles are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Summation {
+pub(crate) enum Summation {
     /// In one pass; fails with [`UNSURE`] where so much cancels out that digits may be lost.
     Fast,
     /// In one pass, whatever is lost: for plans.
@@ -39,7 +39,7 @@ pub enum Summation {
 
 /// The groups of an aggregation, in its order. The query within names its columns by their places, so that no name that
 /// a client gives is one of the table's; `GROUP BY` goes by place too.
-pub fn aggregate(
+pub(crate) fn aggregate(
     relation: &Relation,
     aggregation: &Aggregation,
     limit: Option<u64>,
@@ -58,7 +58,9 @@ pub fn aggregate(
     let named_keys: Vec<String> = named_keys.collect();
     let figures = aggregation.aggregates().zip(&names[keys..]).map(|(figure, name)| match summation {
         Summation::Exact if sums_doubles(figure) => format!("NULL AS {name}"),
-        _ => format!("{} AS {name}", figure_expression(figure, &unsure(summation))),
+        Summation::Fast | Summation::Any | Summation::Exact => {
+            format!("{} AS {name}", figure_expression(figure, &unsure(summation)))
+        }
     });
     let columns = named_keys.iter().cloned().chain(figures).collect::<Vec<_>>().join(", ");
     let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
@@ -134,12 +136,30 @@ pub(super) fn push_exact_mean(statement: &mut Statement, relation: &Relation, fi
 
 /// Whether a figure adds doubles up.
 fn sums_doubles(figure: &Aggregate) -> bool {
-    let is_double = figure.field().is_some_and(|field| match (figure.function(), field.data_type()) {
-        (_, DataType::Number) => true,
-        (Function::Avg, DataType::Decimal { precision, .. }) => precision > SUMMED_DIGITS,
-        _ => false,
-    });
-    is_double && matches!(figure.function(), Function::Sum | Function::Avg)
+    let is_mean = match figure.function() {
+        Function::Sum => false,
+        Function::Avg => true,
+        Function::Count
+        | Function::Min
+        | Function::Max
+        | Function::Stddev
+        | Function::CountDistinct
+        | Function::ApproxCountDistinct
+        | Function::Quantile => return false,
+    };
+    figure.field().is_some_and(|field| match field.data_type() {
+        DataType::Number => true,
+        DataType::Decimal { precision, .. } => is_mean && precision > SUMMED_DIGITS,
+        DataType::String
+        | DataType::Integer
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => false,
+    })
 }
 
 /// The power of two of a double, in steps of 32. The logarithm may be off by one step at its border, for which there is room.
@@ -188,7 +208,8 @@ fn key_expression(key: &GroupKey) -> String {
 }
 
 fn figure_expression(aggregate: &Aggregate, unsure: &str) -> String {
-    let Some(column) = aggregate.field().map(ident::column) else { return "count(*)".to_owned() };
+    let Some(field) = aggregate.field() else { return "count(*)".to_owned() };
+    let (column, data_type) = (ident::column(field), field.data_type());
     match aggregate.function() {
         Function::Count => format!("count({column})"),
         // The engine sums integers in 128 bits; the conversion is what refuses those that do not fit.
@@ -197,11 +218,11 @@ fn figure_expression(aggregate: &Aggregate, unsure: &str) -> String {
         Function::Avg => mean(&column, aggregate, unsure),
         Function::Min => format!("min({column})"),
         Function::Max => format!("max({column})"),
-        Function::Stddev => deviation(&column, aggregate),
+        Function::Stddev => deviation(&column, data_type),
         Function::CountDistinct => format!("count(DISTINCT {column})"),
         // The estimate may be beyond what there is.
         Function::ApproxCountDistinct => format!("least(approx_count_distinct({column}), count({column}))"),
-        Function::Quantile => quantile(&column, aggregate),
+        Function::Quantile => quantile(&column, data_type, aggregate.quantile().unwrap_or_default()),
     }
 }
 
@@ -212,22 +233,37 @@ fn mean(column: &str, aggregate: &Aggregate, unsure: &str) -> String {
 }
 
 /// The deviation of a sample. Of doubles the squares may be beyond a double, or nothing, where it is not.
-fn deviation(column: &str, aggregate: &Aggregate) -> String {
-    match aggregate.field().map(Field::data_type) {
-        Some(DataType::Number) => format!(
+fn deviation(column: &str, data_type: DataType) -> String {
+    match data_type {
+        DataType::Number => format!(
             "CASE WHEN max(abs({column})) >= {LARGE} THEN stddev_samp({column} / {SCALE}) * {SCALE} \
              WHEN max(abs({column})) < {SMALL} THEN stddev_samp({column} * {SCALE}) FILTER (abs({column}) < {SMALL}) / {SCALE} \
              ELSE stddev_samp({column}) FILTER (abs({column}) < {LARGE}) END"
         ),
-        _ => format!("stddev_samp({column})"),
+        DataType::String
+        | DataType::Integer
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => format!("stddev_samp({column})"),
     }
 }
 
 /// The share is written out: the engine takes no parameter for it, and a number from 0 to 1 needs no quoting.
-fn quantile(column: &str, aggregate: &Aggregate) -> String {
-    let share = aggregate.quantile().unwrap_or_default();
-    match aggregate.field().map(Field::data_type) {
-        Some(DataType::Date | DataType::Time | DataType::Datetime) => format!("quantile_disc({column}, {share})"),
-        _ => format!("quantile_cont({column}::DOUBLE, {share})"),
+fn quantile(column: &str, data_type: DataType, share: f64) -> String {
+    match data_type {
+        DataType::Date | DataType::Time | DataType::Datetime => format!("quantile_disc({column}, {share})"),
+        DataType::String
+        | DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => format!("quantile_cont({column}::DOUBLE, {share})"),
     }
 }

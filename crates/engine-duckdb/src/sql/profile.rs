@@ -14,7 +14,7 @@ pub(super) const SUMMED_DIGITS: u8 = 28;
 const LIKELY_VALUES: usize = 100;
 
 /// One row: how many records match, then the statistics of each field.
-pub fn statistics(relation: &Relation, filter: &Filter, fields: &[Field]) -> Statement {
+pub(crate) fn statistics(relation: &Relation, filter: &Filter, fields: &[Field]) -> Statement {
     let mut columns = vec!["count(*)".to_owned()];
     for field in fields {
         let statistics = Statistic::of(field.data_type()).into_iter();
@@ -27,7 +27,7 @@ pub fn statistics(relation: &Relation, filter: &Filter, fields: &[Field]) -> Sta
 }
 
 /// The exact mean of a field, of which the statistics have NaN where digits may be lost.
-pub fn exact_mean(relation: &Relation, filter: &Filter, field: &Field) -> Statement {
+pub(crate) fn exact_mean(relation: &Relation, filter: &Filter, field: &Field) -> Statement {
     let mut statement = Statement::default();
     push_exact_mean(&mut statement, relation, filter, field);
     statement
@@ -35,7 +35,7 @@ pub fn exact_mean(relation: &Relation, filter: &Filter, field: &Field) -> Statem
 
 /// The most frequent values of a field and their counts, after a count of all values, or of the likely ones alone; with each
 /// how many values were counted, and how often they come together.
-pub fn top(relation: &Relation, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
+pub(crate) fn top(relation: &Relation, filter: &Filter, field: &Field, is_counted: bool) -> Statement {
     let (column, table) = (ident::column(field), relation.source());
     let mut statement = Statement::default();
     statement
@@ -59,7 +59,7 @@ pub fn top(relation: &Relation, filter: &Filter, field: &Field, is_counted: bool
 }
 
 /// The values of fields, a column for each.
-pub fn values_of(relation: &Relation, filter: &Filter, fields: &[&Field]) -> Statement {
+pub(crate) fn values_of(relation: &Relation, filter: &Filter, fields: &[&Field]) -> Statement {
     let columns: Vec<String> = fields.iter().map(|field| ident::column(field)).collect();
     let mut statement = Statement::default();
     statement.push(&format!("SELECT {} FROM {}", columns.join(", "), relation.source()));
@@ -72,7 +72,16 @@ fn push_shown(statement: &mut Statement, field: &Field) {
     let column = ident::column(field);
     match field.data_type() {
         DataType::String => statement.push(&format!("length({column}) <= {PROFILE_TEXT_CHARS}")),
-        _ => statement.push(&format!("{column} IS NOT NULL")),
+        DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => statement.push(&format!("{column} IS NOT NULL")),
     }
 }
 
@@ -86,7 +95,15 @@ fn expression(statistic: Statistic, field: &Field) -> String {
         Statistic::Mean => match data_type {
             DataType::Decimal { precision, .. } if precision <= SUMMED_DIGITS => format!("avg({column})"),
             DataType::Number | DataType::Decimal { .. } => fast_mean(&column, "'NaN'::DOUBLE"),
-            _ => format!("avg({column})"),
+            DataType::String
+            | DataType::Integer
+            | DataType::Boolean
+            | DataType::Date
+            | DataType::Time
+            | DataType::Datetime
+            | DataType::Uuid
+            | DataType::Object
+            | DataType::Array => format!("avg({column})"),
         },
         Statistic::Quantile(share) => quantile(&column, data_type, share),
         Statistic::MinLength => format!("min(length({column}))"),
@@ -96,7 +113,19 @@ fn expression(statistic: Statistic, field: &Field) -> String {
 
 /// The beginning of a text. The least of the beginnings is the beginning of the least.
 fn shown(column: &str, data_type: DataType) -> String {
-    if data_type == DataType::String { format!("left({column}, {PROFILE_TEXT_CHARS})") } else { column.to_owned() }
+    match data_type {
+        DataType::String => format!("left({column}, {PROFILE_TEXT_CHARS})"),
+        DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => column.to_owned(),
+    }
 }
 
 /// One of the quantiles, all of which the engine makes together. Times are counted in doubles, which may lead beyond the
@@ -108,6 +137,13 @@ fn quantile(column: &str, data_type: DataType, share: f64) -> String {
             let value = format!("approx_quantile({column}, {PROFILE_QUANTILES:?})[{place}]");
             format!("least(greatest({value}, min({column})), max({column}))")
         }
-        _ => format!("approx_quantile({column}::DOUBLE, {PROFILE_QUANTILES:?})[{place}]"),
+        DataType::String
+        | DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => format!("approx_quantile({column}::DOUBLE, {PROFILE_QUANTILES:?})[{place}]"),
     }
 }

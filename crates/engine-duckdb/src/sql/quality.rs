@@ -20,11 +20,12 @@ const ALLOWED: &str = "\"$allowed\"";
 
 /// The values that break a rule: the record's id, the values of the rule's fields, and of a rule that suggests what it
 /// suggests, or null. The rule is [called](crate::connection::functions::CalledRules) by its number.
-pub fn issues(relation: &Relation, rule: &Rule, number: i64, now: Timestamp) -> Statement {
+pub(crate) fn issues(relation: &Relation, rule: &Rule, number: i64, now: Timestamp) -> Statement {
     let table = relation.source();
     let id = ident::column(&Field::System(SystemField::Id));
     let columns: Vec<String> = rule.fields().iter().map(ident::column).collect();
     let column = columns.join(", ");
+    let values = format!("SELECT {id}, {column} FROM {table} WHERE");
     let mut statement = Statement::default();
     match rule.check() {
         Check::Duplicate => push_duplicates(&mut statement, table, &columns),
@@ -33,10 +34,10 @@ pub fn issues(relation: &Relation, rule: &Rule, number: i64, now: Timestamp) -> 
              WHERE {SUGGESTION} IS NOT NULL",
             functions::SUGGESTION
         )),
-        Check::Values(values) => {
+        Check::Values(allowed) => {
             let data_type = data_type_of(rule);
             statement.push(&format!("WITH {ALLOWED}(v) AS ("));
-            push_values(&mut statement, values.iter().map(|value| (data_type, value)));
+            push_values(&mut statement, allowed.iter().map(|value| (data_type, value)));
             let suggestion = if rule.suggests() {
                 format!(", {}({number}, {column})", functions::SUGGESTION)
             } else {
@@ -46,34 +47,27 @@ pub fn issues(relation: &Relation, rule: &Rule, number: i64, now: Timestamp) -> 
                 ") SELECT {id}, {column}{suggestion} FROM {table} WHERE {column} NOT IN (SELECT v FROM {ALLOWED})"
             ));
         }
-        _ => {
-            statement.push(&format!("SELECT {id}, {column} FROM {table} WHERE "));
-            push_broken(&mut statement, rule, number, &column, now);
+        Check::Required => statement.push(&format!("{values} {column} IS NULL")),
+        Check::Characters(_) | Check::Pattern(_) => {
+            statement.push(&format!("{values} {IS_BROKEN}({number}, {column})"));
         }
-    }
-    statement
-}
-
-/// Appends the condition that a value breaks a rule that looks at one value and suggests nothing.
-fn push_broken(statement: &mut Statement, rule: &Rule, number: i64, column: &str, now: Timestamp) {
-    match rule.check() {
         Check::Length { min, max } => {
             let limit = |length: Option<u64>| length.map(|length| Value::Integer(length.cast_signed()));
             let (least, most) = (limit(*min), limit(*max));
             let limits = (least.as_ref(), most.as_ref());
-            push_outside(statement, &format!("length({column})"), DataType::Integer, limits);
+            statement.push(&format!("{values} "));
+            push_outside(&mut statement, &format!("length({column})"), DataType::Integer, limits);
         }
-        Check::Characters(_) | Check::Pattern(_) => statement.push(&format!("{IS_BROKEN}({number}, {column})")),
         Check::Range { minimum, maximum } => {
-            push_outside(statement, column, data_type_of(rule), (minimum.as_ref(), maximum.as_ref()));
+            statement.push(&format!("{values} "));
+            push_outside(&mut statement, &column, data_type_of(rule), (minimum.as_ref(), maximum.as_ref()));
         }
         Check::Freshness(_) => {
-            push_outside(statement, column, data_type_of(rule), (rule.oldest(now).as_ref(), None));
-        }
-        Check::Required | Check::Values(_) | Check::Standardize(_) | Check::Duplicate => {
-            statement.push(&format!("{column} IS NULL"));
+            statement.push(&format!("{values} "));
+            push_outside(&mut statement, &column, data_type_of(rule), (rule.oldest(now).as_ref(), None));
         }
     }
+    statement
 }
 
 /// Appends the condition that a value is less than one limit or greater than another.
@@ -109,7 +103,7 @@ fn push_duplicates(statement: &mut Statement, table: &str, columns: &[String]) {
 /// Makes the table of the records that rules change, as they are to be: the columns of the schema, the place that the
 /// record had, and for each field which rules changed it. A field comes with the number by which its rules are
 /// [called](crate::connection::functions::CalledRules).
-pub fn make_suggested(relation: &Relation, changed: &[(Field, i64)], at: Timestamp) -> Statement {
+pub(crate) fn make_suggested(relation: &Relation, changed: &[(Field, i64)], at: Timestamp) -> Statement {
     let table = relation.source();
     let value = |index: usize| format!("\"$value{index}\"");
     let mut statement = Statement::default();
@@ -130,12 +124,17 @@ pub fn make_suggested(relation: &Relation, changed: &[(Field, i64)], at: Timesta
         let column = ident::column(&field);
         match (&field, changed.iter().position(|(other, _)| *other == field)) {
             (_, Some(index)) => statement.push(&format!("coalesce(n.{}, r.{column}) AS {column}, ", value(index))),
-            (Field::System(SystemField::UpdatedAt), _) => {
+            (Field::System(SystemField::UpdatedAt), None) => {
                 push_cast(&mut statement, DataType::Datetime, &Value::Datetime(at.as_micros()));
                 statement.push(&format!(" AS {column}, "));
             }
-            (Field::System(SystemField::Version), _) => statement.push(&format!("r.{column} + 1 AS {column}, ")),
-            _ => statement.push(&format!("r.{column}, ")),
+            (Field::System(SystemField::Version), None) => statement.push(&format!("r.{column} + 1 AS {column}, ")),
+            (
+                Field::System(SystemField::Id | SystemField::CreatedAt)
+                | Field::Property { .. }
+                | Field::Computed { .. },
+                None,
+            ) => statement.push(&format!("r.{column}, ")),
         }
     }
     statement.push(&format!("n.{PLACE}{by} FROM \"$changed\" n JOIN {table} r ON r.{SEQUENCE} = n.{PLACE}"));
@@ -143,24 +142,24 @@ pub fn make_suggested(relation: &Relation, changed: &[(Field, i64)], at: Timesta
 }
 
 /// How many records are suggested.
-pub fn count_suggested() -> String {
+pub(crate) fn count_suggested() -> String {
     format!("SELECT count(*) FROM {SUGGESTED}")
 }
 
 /// Which rules changed the field at a place among those that are changed, and in how many records.
-pub fn changes_of(index: usize) -> String {
+pub(crate) fn changes_of(index: usize) -> String {
     let by = changed_by_column(index);
     format!("SELECT {by}, count(*) FROM {SUGGESTED} WHERE {by} IS NOT NULL GROUP BY 1")
 }
 
 /// The values that rules suggest for the field at a place, each once.
-pub fn suggested_values(index: usize, field: &Field) -> String {
+pub(crate) fn suggested_values(index: usize, field: &Field) -> String {
     let by = changed_by_column(index);
     format!("SELECT DISTINCT {} FROM {SUGGESTED} WHERE {by} IS NOT NULL", ident::column(field))
 }
 
 /// Whether two records would have the same key in these fields.
-pub fn is_shared(relation: &Relation, fields: &[Field]) -> String {
+pub(crate) fn is_shared(relation: &Relation, fields: &[Field]) -> String {
     let (table, key) = (relation.source(), key(fields));
     format!(
         "SELECT EXISTS (SELECT 1 FROM (SELECT {key} AS {VALUE} FROM {SUGGESTED} UNION ALL SELECT {key} FROM {table} \

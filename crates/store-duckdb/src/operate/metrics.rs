@@ -1,7 +1,7 @@
 //! The statistics as metrics: their names, what they say and their units.
 
-use eider_application::MetricUnit::{Bytes, Seconds};
-use eider_application::MetricValue::{Counter, Gauge, Histogram, LastTime};
+use eider_application::ports::MetricUnit::{Bytes, Seconds};
+use eider_application::ports::MetricValue::{Counter, Gauge, Histogram, LastTime};
 use eider_application::ports::{Distribution, Metric, StoreMetrics};
 use eider_engine_duckdb::connection::{ConnectionStatistics, EngineMemory};
 

@@ -12,6 +12,7 @@ use eider_engine_duckdb::read::{self, count_now};
 use eider_engine_duckdb::{Connection, Relation};
 
 use crate::read::shortcuts::Shortcuts;
+use crate::table::lookups::is_equality;
 
 /// Rows of a row group. A scan of fewer is too small for a word on indexes.
 const ROW_GROUP_ROWS: u64 = 122_880;
@@ -38,7 +39,7 @@ pub(crate) fn index_serves(shape: &ReadShape, property: &str) -> bool {
     shape.conditions.iter().filter(|(name, _)| name == property).any(|(_, operator)| match operator {
         Operator::Eq => true,
         Operator::In | Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => is_alone(),
-        _ => false,
+        Operator::Ne | Operator::Like | Operator::Ilike | Operator::IsNull | Operator::IsNotNull => false,
     })
 }
 
@@ -99,8 +100,19 @@ fn index_hints(
     }
     let limit = most_found(plan.records);
     for condition in request.filter().required_conditions() {
-        let is_equality = matches!(condition.operator(), Operator::Eq | Operator::In);
-        let Some(property) = relation.property(condition.field()).filter(|_| is_equality) else { continue };
+        let asks_for_values = match condition.operator() {
+            Operator::Eq | Operator::In => true,
+            Operator::Ne
+            | Operator::Gt
+            | Operator::Gte
+            | Operator::Lt
+            | Operator::Lte
+            | Operator::Like
+            | Operator::Ilike
+            | Operator::IsNull
+            | Operator::IsNotNull => false,
+        };
+        let Some(property) = relation.property(condition.field()).filter(|_| asks_for_values) else { continue };
         let (name, is_declared) = (property.name.as_str(), property.has_index());
         // One that exists was not used for the form of the read, one that does not would not be.
         if is_declared == may_use_an_index(request, condition) || hints.iter().any(|hint| hint.property == name) {
@@ -117,7 +129,7 @@ fn index_hints(
 /// Whether an index may be used: by a scan for an equality, which is looked up first; otherwise by the engine, when one condition is
 /// all that it scans by. A cursor is another, and so is the last of the first records that a sort with a limit has found yet.
 fn may_use_an_index(request: &ReadRequest, condition: &Condition) -> bool {
-    if condition.operator() == Operator::Eq && request.scan().is_some() {
+    if is_equality(condition) && request.scan().is_some() {
         return true;
     }
     let is_plain = |scan: &ScanRequest| scan.after.is_none() && (scan.query.sort.is_empty() || scan.limit.is_none());

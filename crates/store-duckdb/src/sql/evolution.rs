@@ -138,7 +138,16 @@ fn literal(data_type: DataType, value: &Value) -> String {
             // In UTC, as the engine has no time zones.
             format!("CAST({} AS TIMESTAMP)", ident::literal(&text.replace('T', " ").replace('Z', "")))
         }
-        value => {
+        Value::Null
+        | Value::Text(_)
+        | Value::Integer(_)
+        | Value::Number(_)
+        | Value::Decimal(_)
+        | Value::Boolean(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Uuid(_)
+        | Value::Json(_) => {
             let text = value.text(data_type).unwrap_or_default();
             format!("CAST({} AS {})", ident::text(&text), column_type(data_type))
         }
@@ -153,14 +162,37 @@ fn is_computed(property: &Property) -> bool {
 /// A stored value of one type as one of another, as [`eider_domain::widened`] has it. The engine has texts of its own for
 /// decimals without whole digits (`.5`) and for days of the year 0000 (`0001-01-01 (BC)`).
 fn conversion(column: &str, from: DataType, to: DataType) -> String {
-    match (from, to) {
-        (DataType::Date, DataType::String) => {
-            format!("printf('%04d-%02d-%02d', year({column}), month({column}), day({column}))")
-        }
-        (DataType::Decimal { precision, scale }, DataType::String) if precision == scale => {
+    match to {
+        DataType::String => text_of(column, from),
+        DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => format!("CAST({column} AS {})", column_type(to)),
+    }
+}
+
+fn text_of(column: &str, from: DataType) -> String {
+    match from {
+        DataType::Date => format!("printf('%04d-%02d-%02d', year({column}), month({column}), day({column}))"),
+        DataType::Decimal { precision, scale } if precision == scale => {
             format!("regexp_replace(CAST({column} AS VARCHAR), '^(-?)\\.', '\\10.')")
         }
-        _ => format!("CAST({column} AS {})", column_type(to)),
+        DataType::String
+        | DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid
+        | DataType::Object
+        | DataType::Array => format!("CAST({column} AS VARCHAR)"),
     }
 }
 

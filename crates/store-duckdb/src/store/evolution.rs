@@ -10,7 +10,6 @@ use std::time::Instant;
 use eider_application::ports::{
     EXISTING_VIOLATION_SAMPLE, EvolutionOutcome, EvolutionRequest, ExistingDataViolation, ScanRequest, StoreError,
 };
-use eider_application::quality::Contradictions;
 use eider_application::quality::ExistingDataCheck;
 use eider_domain::{Projection, RecordId, RecordQuery, Schema};
 use eider_engine_duckdb::columns::ids_of;

@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use eider_application::ports::{ScanRequest, StoreError};
 use eider_domain::{Condition, Operator, Property};
 use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::sql;
 use eider_engine_duckdb::sql::Prepared;
-use eider_engine_duckdb::sql::{self};
 use eider_engine_duckdb::{Connection, Relation, params_from_iter};
 
 /// Records that the engine looks up by an index at least; of large schemas it is a thousandth.
@@ -39,10 +39,7 @@ impl Lookups {
             return Ok(None);
         }
         for condition in request.query.filter.required_conditions() {
-            if condition.operator() != Operator::Eq
-                || !is_indexed(relation, condition)
-                || self.is_cooling_down(condition)
-            {
+            if !is_equality(condition) || !is_indexed(relation, condition) || self.is_cooling_down(condition) {
                 continue;
             }
             let statement = sql::count_up_to(relation, condition, MAX_ROWS + 1);
@@ -78,6 +75,23 @@ impl Lookups {
 fn is_looked_up(request: &ScanRequest) -> bool {
     let query = &request.query;
     query.filter.condition_count() <= 1 && request.after.is_none() && (query.sort.is_empty() || request.limit.is_none())
+}
+
+/// Whether a condition names the one value that an index is asked for.
+pub(crate) fn is_equality(condition: &Condition) -> bool {
+    match condition.operator() {
+        Operator::Eq => true,
+        Operator::Ne
+        | Operator::Gt
+        | Operator::Gte
+        | Operator::Lt
+        | Operator::Lte
+        | Operator::In
+        | Operator::Like
+        | Operator::Ilike
+        | Operator::IsNull
+        | Operator::IsNotNull => false,
+    }
 }
 
 fn is_indexed(relation: &Relation, condition: &Condition) -> bool {

@@ -224,18 +224,25 @@ impl Start {
         let condition = match filter {
             Filter::And(parts) => return parts.iter().all(|part| self.narrow(part)),
             Filter::Condition(condition) if *condition.field() == self.key.field => condition,
-            _ => return true,
-        };
-        let (operator, Operand::One(value)) = (condition.operator(), condition.operand()) else {
-            return !matches!(condition.operator(), Operator::In | Operator::IsNull);
+            Filter::Condition(_) | Filter::Or(_) | Filter::Not(_) => return true,
         };
         let is_ascending = self.key.direction == Direction::Ascending;
-        match operator {
-            Operator::Gt | Operator::Gte if is_ascending => self.begin_at(value),
-            Operator::Lt | Operator::Lte if !is_ascending => self.begin_at(value),
-            Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => self.end_at(value),
-            Operator::Eq => return false,
-            _ => {}
+        match (condition.operator(), condition.operand()) {
+            (Operator::Gt | Operator::Gte, Operand::One(value)) if is_ascending => self.begin_at(value),
+            (Operator::Lt | Operator::Lte, Operand::One(value)) if !is_ascending => self.begin_at(value),
+            (Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte, Operand::One(value)) => self.end_at(value),
+            (Operator::Eq | Operator::In | Operator::IsNull, _) => return false,
+            (
+                Operator::Ne
+                | Operator::Gt
+                | Operator::Gte
+                | Operator::Lt
+                | Operator::Lte
+                | Operator::Like
+                | Operator::Ilike
+                | Operator::IsNotNull,
+                Operand::Nothing | Operand::One(_) | Operand::Many(_),
+            ) => {}
         }
         true
     }

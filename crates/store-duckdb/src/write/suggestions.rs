@@ -14,7 +14,7 @@ use crate::catalog::Counters;
 use crate::sql;
 use crate::table::Shared;
 use crate::table::record_cache::{CachedRecords, Ids};
-use crate::write::keys::keys_of;
+use crate::write::unique_keys::keys_of;
 
 /// Applies rules together to every record that breaks them now.
 pub(crate) async fn apply(

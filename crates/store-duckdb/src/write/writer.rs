@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use eider_application::ports::{
     BatchWriter, CommitOutcome, CommitTerms, EndedWrite, IdOrigin, StoreError, StoreErrorKind, WriteRequest,
 };
+use eider_application::runtime::blocking;
 use eider_engine_duckdb::connection::{TableVersion, worker};
 use eider_engine_duckdb::error::internal;
 use tracing::instrument;

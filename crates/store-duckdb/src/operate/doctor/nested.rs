@@ -19,7 +19,7 @@ const MEND: &str =
 pub(super) fn nested(
     connection: &Connection,
     schema: &Schema,
-    property: &Property,
+    (property, opening): (&Property, char),
     max_depth: usize,
 ) -> Result<Outcome, StoreError> {
     let column = ident::property(&property.name);
@@ -30,7 +30,7 @@ pub(super) fn nested(
     while let Some(row) = rows.next().map_err(store_error)? {
         let text: String = row.get(1).map_err(store_error)?;
         values += 1;
-        let Err(detail) = examine(&text, property.data_type, max_depth) else { continue };
+        let Err(detail) = examine(&text, (property.data_type, opening), max_depth) else { continue };
         wrong += 1;
         if named.len() < NAMED {
             let id: String = row.get(0).map_err(store_error)?;
@@ -44,10 +44,26 @@ pub(super) fn nested(
     Ok(Err((format!("{wrong} of {values} values cannot be stored any more: {}{more}", named.join("; ")), MEND)))
 }
 
+/// What the text of a value of a nested type begins with; `None` of other types.
+pub(super) fn opening(data_type: DataType) -> Option<char> {
+    match data_type {
+        DataType::Object => Some('{'),
+        DataType::Array => Some('['),
+        DataType::String
+        | DataType::Integer
+        | DataType::Number
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Time
+        | DataType::Datetime
+        | DataType::Uuid => None,
+    }
+}
+
 /// What is wrong with a value, and where.
-fn examine(text: &str, data_type: DataType, max_depth: usize) -> Result<(), String> {
+fn examine(text: &str, (data_type, opening): (DataType, char), max_depth: usize) -> Result<(), String> {
     serde_json::from_str::<&RawValue>(text).map_err(|error| format!(": it is no JSON ({error})"))?;
-    let opening = if data_type == DataType::Object { '{' } else { '[' };
     if !text.trim_start().starts_with(opening) {
         return Err(format!(": it is no {}", data_type.name()));
     }

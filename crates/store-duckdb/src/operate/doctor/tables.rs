@@ -1,14 +1,14 @@
 //! The table of a schema: its columns, its rows, its indexes.
 
 use eider_application::ports::StoreError;
-use eider_domain::{DataType, Field, Schema, SystemField};
+use eider_domain::{Field, Schema, SystemField};
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;
-use eider_engine_duckdb::sql::{self};
+use eider_engine_duckdb::sql;
 
 use super::indexes::index;
-use super::nested::nested;
+use super::nested::{nested, opening};
 use super::{Finding, REBUILD, RESTORE, Thoroughness, columns, told};
 use crate::catalog::{self, StoredSchema};
 use crate::file::names;
@@ -41,9 +41,9 @@ pub(super) fn examine(connection: &Connection, stored: &StoredSchema, how: Thoro
         check("index", &subject, index(connection, schema, &asked, how.all_keys));
     }
     for property in schema.properties() {
-        if matches!(property.data_type, DataType::Object | DataType::Array) {
+        if let Some(opening) = opening(property.data_type) {
             let subject = format!("{name}.{}", property.name.as_str());
-            check("nested", &subject, nested(connection, schema, property, how.json_depth));
+            check("nested", &subject, nested(connection, schema, (property, opening), how.json_depth));
         }
     }
     findings
