@@ -1,17 +1,17 @@
 //! The embedded store: DuckDB behind the ports of `eider-application`.
 //!
-//! One instance, opened on one file. Connections, statements and what else every store with this engine needs are in
-//! `eider-engine-duckdb`.
+//! One instance, opened on one file. What every store on this engine needs is in `eider-engine-duckdb`: connections,
+//! statements, reads over a relation. Here is what belongs to one file.
 //!
 //! The folders are layers; each uses those above it in this list, and none below:
 //!
 //! | folder | what is there |
 //! |---|---|
-//! | `file` | the file and its settings; the engine is in `eider-engine-duckdb` |
-//! | `sql` | statements, and what they yield |
+//! | `file` | the file opened, its settings and statistics, the names of what is in it |
+//! | `sql` | statements that make, change and delete tables and what is in them |
 //! | `catalog` | the tables that say which schemas there are |
 //! | `table` | what is known of each schema while the store is open: counters, caches, queues, the write lock |
-//! | `read`, `write`, `quality`, `operate` | the work |
+//! | `read`, `write`, `operate` | the work |
 //! | `store` | the roles of the port, and changes of schemas |
 
 mod catalog;
@@ -24,10 +24,9 @@ mod table;
 mod write;
 
 pub use catalog::history::begin_anew;
-pub use eider_engine_duckdb::connection::PoolStatus;
-pub use eider_engine_duckdb::connection::{ConnectionStatistics, EngineMemory, MemoryTag};
-pub use eider_engine_duckdb::connection::{EngineRelease, engine_linkage};
-pub use eider_engine_duckdb::connection::{PoolSettings, ScanBatch};
+pub use eider_engine_duckdb::connection::{
+    ConnectionStatistics, EngineMemory, EngineRelease, MemoryTag, PoolSettings, PoolStatus, ScanBatch, engine_linkage,
+};
 pub use file::instance::FileHold;
 pub use file::settings::{GroupSettings, StoreSettings};
 pub use file::statistics::{

@@ -48,7 +48,7 @@ impl TableVersion {
     ///
     /// # Errors
     /// `SchemaChanged`, and whatever the query fails with.
-    pub fn during<T>(&self, query: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn during<T>(&self, query: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let outcome = query();
         self.check().and(outcome)
     }

@@ -41,7 +41,7 @@ impl<'c> Prepared<'c> {
     }
 
     /// Ends it for good, and with it what is left of its result.
-    pub fn discard(self) {
+    pub(crate) fn discard(self) {
         if let Kept::Cached(statement) = self.0 {
             statement.discard();
         }
