@@ -1,8 +1,9 @@
 //! A change of a schema: its table, its indexes and the catalog, in one transaction.
 //!
 //! The write lock is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
-//! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so. Indexes
-//! that they must not see are made in a transaction behind it, once they have ended or given their first rows.
+//! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so.
+//! Indexes that they must not see are made in a transaction behind it, once they have ended or given their first
+//! rows.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,6 +51,8 @@ pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Re
 /// Looks at what is stored, waits for those that began before, and changes the table; all under the write lock.
 async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
     let pool = &store.shared.pool;
+    // The lock goes through every step, down to the last index. Given back in between, a write could store under the
+    // old schema what was just looked for and not found.
     let lock = store.shared.write_lock(&request.schema).await?;
     let relation = store.shared.table_of(&request.schema)?.relation;
     let (lock, request, found) = worker::write(pool, move |connection| {
@@ -64,6 +67,8 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
         return Ok(EvolutionOutcome::Possible);
     }
     let (next, alteration) = next_of(&request);
+    // The engine takes a deleted row out of the indexes that the table had, once the reads from before have ended. A
+    // table that was altered meanwhile keeps the row in its index, or the engine stops (decision 17).
     if !alteration.is_empty() {
         pool.uses()
             .wait_for_those_before(lock.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
@@ -85,8 +90,8 @@ async fn carry_out(
     let pool = &store.shared.pool;
     let (inner, runtime) = (store.clone(), Handle::current());
     let (lock, schema, late) = worker::write(pool, move |connection| {
-        // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is left
-        // of what those before have deleted.
+        // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is
+        // left of what those before have deleted.
         transaction(connection, || {
             connection.execute_batch(&format!("SELECT version FROM {CATALOG}.format")).map_err(store_error)?;
             Ok(Decision::Commit(()))
@@ -143,11 +148,16 @@ fn apply(
         execute(sql).inspect(|()| running.step())
     };
     let (mut unindexed, mut changing) = (0, None);
+    // These indexes go in transactions of their own, since the engine refuses what follows beside their removal
+    // (decision 14). A crash in between leaves fewer indexes than the catalog names; the next start makes them.
     let changed = alteration.unindexed.iter().try_for_each(|(drop, _)| step(drop).inspect(|()| unindexed += 1));
     let changed = changed.and_then(|()| {
         transaction(connection, || {
             alteration.steps.iter().try_for_each(|sql| step(sql))?;
             catalog::replace(connection, &next, request.at)?;
+            // From just before the commit until the next version is current, no read knows which of two tables it was
+            // bound to. It fails with `SchemaChanged` and is made again; without this it would read columns by the
+            // places of the other.
             changing = Some(Changing::begin(table.relation.version().clone()));
             Ok(Decision::Commit(()))
         })

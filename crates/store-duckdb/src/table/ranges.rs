@@ -93,8 +93,9 @@ impl Ranges {
         RangeStatus { tried: self.tried.load(Relaxing::Relaxed), filled: self.filled.load(Relaxing::Relaxed) }
     }
 
-    /// The rows that a scan asks for, when they fill its limit from within a range, with the statement that found them;
-    /// `None` when the scan has to be run as it is. `plain` is its text, and `commit_seq` the number of the last commit.
+    /// The rows that a scan asks for, when they fill its limit from within a range, with the statement that found
+    /// them; `None` when the scan has to be run as it is. `plain` is its text, and `commit_seq` the number of the
+    /// last commit.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(crate) fn page(
         &self,
@@ -123,6 +124,7 @@ impl Ranges {
         let mut width = shape.width;
         for attempt in 0..TRIES {
             let end = moved(begin, distance(nearest, farthest) * needed * width);
+            // A range that reaches the last value, or the end that the query has anyway, leaves nothing out.
             let is_narrow = |end: &Value| {
                 comes_before(&key, begin, end)
                     && comes_before(&key, end, farthest)
@@ -137,6 +139,8 @@ impl Ranges {
             let range = KeyRange { key: key.clone(), from: from.clone(), end };
             let statement = sql::scan_within(relation, request, &range);
             let Some(rows) = rows::collect(connection, &statement, &columns, MAX_BYTES)? else { break };
+            // Every record of the range comes before every other, and nulls, which are in no range, come last. So a
+            // full page is the page. A page that is not full never answers: records beyond the range belong to it.
             if rows.num_rows() as u64 >= limit {
                 self.filled.fetch_add(1, Relaxing::Relaxed);
                 self.remember(plain, Shape { width, cooldown: 0 });
@@ -160,6 +164,7 @@ impl Ranges {
 
     fn remember(&self, plain: &str, shape: Shape) {
         let mut shapes = lock(&self.shapes);
+        // What is forgotten costs a try, so no order is kept by which to forget.
         if shapes.len() >= MAX_SHAPES && !shapes.contains_key(plain) {
             shapes.clear();
         }
@@ -175,6 +180,7 @@ impl Ranges {
         field: &Field,
         commit_seq: u64,
     ) -> Result<Span, StoreError> {
+        // An old span makes a range too narrow or too wide, which costs time. It cannot make an answer wrong.
         let is_fresh = |span: &&Span| commit_seq <= span.commit_seq + span.commit_seq / 4;
         if let Some(span) = lock(&self.spans).get(&field.column()).filter(is_fresh) {
             return Ok(span.clone());

@@ -160,6 +160,8 @@ impl CachedRecords {
     /// Begins a change. To be called before its commit, by the holder of the write lock.
     pub(crate) fn begin_change(&self, ids: Ids) -> Change<'_> {
         let mut state = self.state();
+        // All under the lock that `Read::keep` holds too: a read either has kept a record before, which goes below,
+        // or finds its id here and keeps nothing.
         if let Some(invalidated) = &mut state.invalidated {
             invalidated.extend(&ids);
         }
@@ -171,6 +173,7 @@ impl CachedRecords {
                     entries.invalidate(&Key { generation, id: *id });
                 }
             }
+            // A read that is under way has the old generation, and keeps what it read under keys that nobody asks for.
             (Some(_), Ids::All) => self.generation.store(self.cache.next_generation(), Ordering::Release),
         }
         state.changing = ids;
@@ -180,6 +183,8 @@ impl CachedRecords {
     /// Begins a read. To be called before its snapshot is taken.
     pub(crate) fn begin_read(&self) -> Read<'_> {
         let mut state = self.state();
+        // A change that is under way may be committed before this read takes its snapshot or after: what it names is
+        // not kept in either case.
         state.invalidated = Some(state.changing.clone());
         Read { records: self, generation: self.generation.load(Ordering::Acquire) }
     }
@@ -199,6 +204,8 @@ impl Read<'_> {
             return Ok(());
         };
         let rows = converter.convert_columns(records.columns()).map_err(arrow_error)?;
+        // Held while records go in. A change that began between the look and the insertion would find nothing to
+        // remove, and the version that it replaces would be read from here until somebody changes the record again.
         let state = self.records.state();
         let invalidated = state.invalidated.as_ref().unwrap_or(&Ids::All);
         for (id, row) in ids_of(records).zip(rows.iter()) {

@@ -42,6 +42,8 @@ pub(crate) fn commit(
     let mut keys = keys_of(schema, has_given_ids);
     let directory = staging.directory().to_owned();
     let mut batches = staging.seal()?;
+    // Outside of the transaction, but under the write lock: nobody can store an id between this look and the commit.
+    // Mostly all ids are new. Then there is nothing to resolve, and the table is not read for them.
     let mut candidates = None;
     if has_given_ids {
         ids.want(connection, schema, counters.commit_seq())?;
@@ -82,6 +84,9 @@ pub(crate) fn commit(
         let mut next = None;
         if stored > 0 {
             if resolution.updated > 0 {
+                // Only the engine knows which records are replaced, so all are named. This has to be before the
+                // commit: a read that began earlier could otherwise put a replaced version into the cache, and
+                // nothing would take it out again.
                 change = Some(records.begin_change(Ids::All));
                 unique_keys::delete_targets(connection, schema)?;
             }
@@ -95,6 +100,8 @@ pub(crate) fn commit(
                 receipt: &mut receipt,
             };
             append.run(&mut batches, counters.next_sequence())?;
+            // The counters in memory move only once the engine has committed: after a rollback the same positions are
+            // given again, and a number that was told to a client always has a commit.
             let after = counters.after(appended);
             receipt.commit_seq = Some(after.commit_seq());
             receipt.shared = unique_keys::shared(connection, schema, counters.next_sequence())?;
@@ -103,12 +110,15 @@ pub(crate) fn commit(
         if !keys.is_empty() {
             unique_keys::clear(connection)?;
         }
+        // In the same transaction as the records. In one of its own, a crash in between would leave records whose
+        // call is repeated, and stored twice.
         if let Some(answer) = &terms.answer {
             let kept = answer.complete(&receipt, conflicts.first());
             catalog::keep_answer(connection, schema, &answer.key, &kept)?;
         }
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
     });
+    // Not earlier: until the transaction has ended, a read may see either version.
     drop(change);
     let (outcome, next) = outcome?;
     Ok((EndedWrite { outcome, conflicts: conflicts.into_conflicts() }, next))
@@ -140,6 +150,8 @@ impl Append<'_> {
             if self.request.returns_ids {
                 self.receipt.ids.extend(ids_of(&batch).map(RecordId::new));
             }
+            // Before the commit. An id that the filter lacks counts as new and is not looked for, so it could come
+            // twice. One that is noted and then rolled back only costs a lookup.
             self.ids.note(&batch);
             let batch = engine_batch(&batch, &arrow, sequence)?;
             sequence += i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
