@@ -166,7 +166,7 @@ fn a_profile_is_one_row_and_the_most_frequent_values_of_each_field() {
     let schema = schema();
     let filter = condition("carrier", "eq", "UA");
     let fields = ["carrier", "delay", "fare", "code", "at", "order"].map(|name| schema.field(name).unwrap());
-    let mut statements = vec![figures(&relation(), &filter, &fields).sql];
+    let mut statements = vec![statistics(&relation(), &filter, &fields).sql];
     let together = values_of(&relation(), &filter, &fields.iter().collect::<Vec<_>>());
     assert_eq!(together.values.len(), 1);
     statements.push(together.sql);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::{
-    Access, Figure, POSITION_SEQUENCE, ProfileRequest, ReadRequest, RecordStream, ScanRequest, StoreError,
-    StoreErrorKind, SuggestionRequest, ValidationRequest,
+use eider_application::ports::Statistic;
+use eider_application::ports::{
+    Access, POSITION_SEQUENCE, ProfileRequest, ReadRequest, RecordStream, ScanRequest, StoreError, StoreErrorKind,
+    SuggestionRequest, ValidationRequest,
 };
 use eider_domain::{
     Aggregate, Aggregation, Filter, Function, Position, RecordQuery, Rule, RuleSet, Schema, Timestamp, Value,
@@ -152,7 +153,7 @@ async fn groups_and_profiles_are_made_of_it() {
     let request = ProfileRequest { filter: Filter::everything(), fields: vec![delay] };
     let profile = read::profile(&lake.pool, Arc::clone(&lake.relation), &request).await.unwrap();
     assert_eq!(profile.records, RECORDS.unsigned_abs());
-    assert_eq!(profile.fields[0].figure(Figure::Max), &Value::Integer(6));
+    assert_eq!(profile.fields[0].statistic(Statistic::Max), &Value::Integer(6));
 }
 
 #[tokio::test]
