@@ -6,10 +6,9 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::ports::Statistic;
 use eider_application::ports::{
-    Access, POSITION_SEQUENCE, ProfileRequest, ReadRequest, RecordStream, ScanRequest, StoreError, StoreErrorKind,
-    SuggestionRequest, ValidationRequest,
+    Access, POSITION_SEQUENCE, ProfileRequest, ReadRequest, RecordStream, ScanRequest, Statistic, StoreError,
+    StoreErrorKind, SuggestionRequest, ValidationRequest,
 };
 use eider_domain::{
     Aggregate, Aggregation, Filter, Function, Position, RecordQuery, Rule, RuleSet, Schema, Timestamp, Value,
