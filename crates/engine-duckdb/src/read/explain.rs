@@ -84,7 +84,7 @@ impl Profile {
         let statement = statement["children"].get(0)?;
         // What is gathered first stands beside what is done with it.
         let answer = if statement["type"] == "CTE" { statement["children"].as_array()?.last()? } else { statement };
-        profile.returned = answer.get("intermediate_rows")?.as_u64()?;
+        profile.returned = rows_of(answer)?;
         profile.add(statement)?;
         Some(profile)
     }
@@ -102,6 +102,14 @@ impl Profile {
     fn has(&self, kind: &str) -> bool {
         self.operators.iter().any(|operator| operator == kind)
     }
+}
+
+/// The rows that an operator yields. A union hands on those of its parts and counts none.
+fn rows_of(operator: &Json) -> Option<u64> {
+    if operator["type"] == "UNION" {
+        return operator["children"].as_array()?.iter().map(rows_of).sum();
+    }
+    operator.get("intermediate_rows")?.as_u64()
 }
 
 fn profile(connection: &Connection, statement: &Statement) -> Result<Profile, StoreError> {
