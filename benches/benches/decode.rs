@@ -46,6 +46,19 @@ fn by_type(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What it costs that a property says how its values are written, beside a property that does not.
+fn by_dialect(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode ndjson by dialect");
+    for sample in Sample::by_dialect() {
+        let Sample { name, schema, lines, rows } = &sample;
+        group.throughput(throughput(*rows, lines.len()));
+        group.bench_function(BenchmarkId::new("eider", name), |bencher| {
+            bencher.iter(|| black_box(decode(schema, BodyFormat::Ndjson, lines.as_bytes())));
+        });
+    }
+    group.finish();
+}
+
 fn by_width(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode ndjson by width");
     for sample in [1, 10, 100].map(Sample::of_width) {
@@ -92,6 +105,6 @@ criterion_group! {
 criterion_group! {
     name = parts;
     config = paced(Duration::from_millis(600));
-    targets = by_type
+    targets = by_type, by_dialect
 }
 criterion_main!(whole, parts);

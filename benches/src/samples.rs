@@ -78,6 +78,40 @@ impl Sample {
         TYPES.map(sample).into()
     }
 
+    /// Instants with an offset and without, each of a property that reads them, and other texts in a dialect.
+    pub fn by_dialect() -> Vec<Self> {
+        let sample = |(name, members, value): (&str, Json, fn(usize) -> String)| {
+            let mut property = json!({"name": "value", "required": true});
+            property
+                .as_object_mut()
+                .into_iter()
+                .zip(members.as_object())
+                .for_each(|(all, own)| all.extend(own.clone()));
+            let document = json!({"name": "sample", "properties": [property]});
+            let line = |n| format!("{{\"value\":{}}}\n", value(n));
+            Self::new(name, &document, (0..ROWS_BY_TYPE).map(line).collect())
+        };
+        let samples: [(&str, Json, fn(usize) -> String); 6] = [
+            ("datetime with offset", json!({"type": "datetime"}), |n| value("datetime", n)),
+            (
+                "datetime in a zone",
+                json!({"type": "datetime", "time_zone": "America/New_York", "ambiguous": "later"}),
+                |n| value("datetime", n).replace('Z', ""),
+            ),
+            ("datetime by a pattern", json!({"type": "datetime", "formats": ["%Y-%m-%dT%H:%M:%S%z"]}), |n| {
+                value("datetime", n).replace('Z', "+0000")
+            }),
+            ("integer", json!({"type": "integer"}), |n| value("integer", n)),
+            ("integer with a point", json!({"type": "integer"}), |n| format!("{}.0", value("integer", n))),
+            (
+                "decimal with a comma",
+                json!({"type": "decimal", "precision": 12, "scale": 2, "decimal_separator": ","}),
+                |n| value("decimal", n).replace('.', ","),
+            ),
+        ];
+        samples.map(sample).into()
+    }
+
     /// A sample of records of so many properties, by turns of the types that most are of.
     pub fn of_width(properties: usize) -> Self {
         const TYPES: [&str; 4] = ["string", "integer", "number", "datetime"];

@@ -2,6 +2,7 @@
 //!
 //! What takes a value is decided, and counted, by `eider_formats::Sample`.
 
+mod dialect;
 mod names;
 mod proposal;
 #[cfg(test)]

@@ -38,8 +38,9 @@ pub use schema::{
     SourceName, SourceNames, SystemField, UniqueKey, UnknownField, Warnings, listed,
 };
 pub use types::{
-    CharacterSet, DEFAULT_JSON_DEPTH, DataType, ExactSum, Family, Incoming, JsonFault, JsonKind, MAX_DECIMAL_PRECISION,
-    MAX_JSON_DEPTH, Timestamp, Value, ValueError, ValueRef, check_json, compacted, count_values, is_plausible,
-    parse_json, temporal,
+    Ambiguous, CharacterSet, DEFAULT_JSON_DEPTH, DataType, DecimalSeparator, Dialect, DialectOption, EpochUnit,
+    ExactSum, Family, Incoming, JsonFault, JsonKind, MAX_DECIMAL_PRECISION, MAX_JSON_DEPTH, MAX_TOKEN_CHARS,
+    MAX_TOKENS, Refusal, TOO_FINE, TimeFormat, TimeParts, Timestamp, Value, ValueError, ValueRef, Zone, check_json,
+    compacted, count_values, is_plausible, parse_json, temporal,
 };
 pub use violation::{Severity, Violation, ViolationCode, pointer_to};

@@ -199,7 +199,7 @@ impl Rule {
     pub fn oldest(&self, now: Timestamp) -> Option<Value> {
         let Check::Freshness(max_age) = self.check else { return None };
         let micros = now.minus(max_age).as_micros();
-        Value::on_calendar(self.data_type(), micros)
+        self.data_type().has_day().then(|| Value::of_time(self.data_type(), micros)).flatten()
     }
 
     /// What is wrong with a value of its field; `None` when nothing is. Of [`Check::Duplicate`] one value says nothing.

@@ -58,13 +58,11 @@ mod parquet;
 mod reader;
 #[cfg(test)]
 mod test_support;
-mod text;
 mod writer;
 
-pub use column::{Column, column_of, columns_of, types_of, value_at};
+pub use column::{Column, TextForm, column_of, columns_of, types_of, value_at};
 pub use format::{Format, MediaType, RecordReader, Sample};
 pub use options::{OptionError, ReadOptions};
 pub use reader::rows::{BYTE_ORDER_MARK, RecordBuilder, too_large};
 pub use reader::{CheckedRows, Chunk, DecodedChunk, MemoryBudget, ReadError, ReadLimits, Spooling, sample};
-pub use text::TextForm;
 pub use writer::RecordWriter;

@@ -1,10 +1,11 @@
 //! What a sample leads to: a schema, and why it is as it is.
 
-use eider_domain::{DataType, Family, SchemaDefinition, SchemaName};
+use eider_domain::{DataType, DialectOption, Family, SchemaDefinition, SchemaName};
 use eider_formats::ReadOptions;
 use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
+use super::dialect::{Reading, reading_of};
 use super::names::{Named, names_of};
 use crate::Error;
 
@@ -53,6 +54,8 @@ pub enum Choice {
     Unique,
     /// `enum`
     Enum,
+    /// A member of the property that says how its values are written.
+    Option(DialectOption),
 }
 
 impl Choice {
@@ -66,6 +69,7 @@ impl Choice {
             Self::Required => "required",
             Self::Unique => "is_unique",
             Self::Enum => "enum",
+            Self::Option(option) => option.name(),
         }
     }
 }
@@ -85,7 +89,7 @@ pub struct Evidence {
     pub detail: String,
     /// The name in the source, of a property that is renamed.
     pub from: Option<String>,
-    /// The values, of an enumeration.
+    /// The values, of an enumeration or of an option.
     pub values: Vec<String>,
 }
 
@@ -117,7 +121,8 @@ impl Proposal {
         let mut properties = Vec::new();
         for (column, named) in survey.columns.iter().zip(names) {
             let Some(chosen) = column.choice() else { continue };
-            let described = Described { column, chosen, named, options };
+            let reading = reading_of(column, chosen, &survey.forms);
+            let described = Described { column, chosen, named, options, reading };
             if described.is_record_id() {
                 let detail = "`id` is the id of the record, not a property".to_owned();
                 evidence.push(Evidence::new(Some(ID), Choice::RecordId, &column.values.repeated, detail));
@@ -139,12 +144,14 @@ struct Described<'s> {
     chosen: &'s Candidate,
     named: Named,
     options: &'s InferenceOptions,
+    /// How the values are written.
+    reading: Reading<'s>,
 }
 
 impl Described<'_> {
     /// The property as a schema has it.
     fn property(&self, records: u64) -> Json {
-        let data_type = self.chosen.data_type();
+        let data_type = self.data_type();
         let mut property = Map::new();
         property.insert("name".into(), self.named.name.as_str().into());
         if self.named.reason.is_some() {
@@ -155,7 +162,8 @@ impl Described<'_> {
             property.insert("precision".into(), precision.into());
             property.insert("scale".into(), scale.into());
         }
-        if records > 0 && self.chosen.lacking.count == 0 {
+        property.extend(self.reading.options.clone());
+        if records > 0 && self.chosen.lacking.count == 0 && !self.reading.has_nulls() {
             property.insert("required".into(), true.into());
         }
         if self.is_key() {
@@ -169,7 +177,7 @@ impl Described<'_> {
 
     fn add_evidence(&self, evidence: &mut Vec<Evidence>) {
         let Self { column, chosen, named, .. } = self;
-        let chosen_type = chosen.data_type();
+        let chosen_type = self.data_type();
         if let Some(reason) = &named.reason {
             let detail = format!("{reason}; the name in the source is an alias");
             let found = self.evidence(Choice::Renamed, &Noted::default(), detail);
@@ -188,7 +196,7 @@ impl Described<'_> {
                 );
                 evidence.push(self.evidence(Choice::Type(*data_type), rounded, detail));
             }
-            if broken.count > 0 && *fits >= broken.count && !candidate.counts_digits() {
+            if !candidate.takes_all() && *fits >= broken.count && !candidate.counts_digits() {
                 let of = fits + broken.count;
                 let detail =
                     format!("{} of {of} values are no `{data_type}`, so `{chosen_type}` was chosen", broken.count);
@@ -202,7 +210,7 @@ impl Described<'_> {
             );
             evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.rounded, detail));
         }
-        if chosen.broken.count > 0 {
+        if !chosen.takes_all() {
             let detail = format!("no type takes every value; `{chosen_type}` takes all but {}", chosen.broken.count);
             evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.broken, detail));
         }
@@ -214,6 +222,10 @@ impl Described<'_> {
             let detail = format!("{} records have no value, so it is not required", chosen.lacking.count);
             evidence.push(self.evidence(Choice::Required, &chosen.lacking, detail));
         }
+        evidence.extend(self.reading.findings.iter().map(|finding| Evidence {
+            values: finding.values.clone(),
+            ..self.evidence(Choice::Option(finding.option), &finding.broken, finding.detail.clone())
+        }));
         evidence.extend(self.evidence_of_key());
         evidence.extend(self.texts().map(|texts| {
             let detail = format!("{} different texts make {} values", texts.len(), chosen.fits);
@@ -221,12 +233,17 @@ impl Described<'_> {
         }));
     }
 
+    /// The type of the property.
+    fn data_type(&self) -> DataType {
+        self.reading.data_type.unwrap_or_else(|| self.chosen.data_type())
+    }
+
     /// That hardly a value comes twice.
     fn evidence_of_key(&self) -> Option<Evidence> {
         let Self { column, chosen, .. } = self;
         let repeated = &column.values.repeated;
         let is_told_apart =
-            column.values.are_known() && chosen.data_type.family() != Family::Boolean && chosen.fits > 1;
+            column.values.are_known() && self.data_type().family() != Family::Boolean && chosen.fits > 1;
         if !is_told_apart || repeated.count * VALUES_A_REPETITION > chosen.fits {
             return None;
         }
@@ -255,6 +272,7 @@ impl Described<'_> {
         column.name.eq_ignore_ascii_case(ID)
             && matches!(chosen.data_type.family(), Family::Number | Family::Text)
             && chosen.data_type != DataType::Number
+            && !self.reading.has_nulls()
             && (chosen.lacking.count, chosen.broken.count, column.values.repeated.count) == (0, 0, 0)
             && column.values.are_known()
             && chosen.fits > 1
@@ -262,7 +280,7 @@ impl Described<'_> {
 
     /// The texts of an enumeration, if that is what the values are.
     fn texts(&self) -> Option<&[String]> {
-        let texts = self.column.values.texts.as_ref().filter(|_| self.chosen.data_type.family() == Family::Text)?;
+        let texts = self.column.values.texts.as_ref().filter(|_| self.data_type().family() == Family::Text)?;
         let is_repeated = !texts.is_empty() && self.chosen.fits >= texts.len() as u64 * REPETITIONS_OF_ENUM;
         is_repeated.then_some(texts)
     }

@@ -189,7 +189,7 @@ fn cells_of_csv_are_what_a_bulk_call_would_take_them_for() {
         "flag boolean required=true",
         "day date required=true",
         "zip string required=true",
-        "na string required=true",
+        "na integer",
         "note string required=true",
         "empty string",
         "json object required=true",
@@ -201,7 +201,7 @@ fn cells_of_csv_are_what_a_bulk_call_would_take_them_for() {
     assert_eq!(of("n")[0], "n required 1 [5]");
     assert_eq!(of("x")[0], "x integer 2 [2, 3]");
     assert_eq!(of("zip")[0], "zip integer 1 [2]");
-    assert_eq!(of("na")[0], "na integer 1 [3]");
+    assert_eq!(of("na")[0], "na null_tokens 0 []");
     assert_eq!(of("empty"), ["empty string 0 []"]);
     let cut = InferenceOptions { sample: 1, ..InferenceOptions::default() };
     let first = propose(BodyFormat::Csv, body.as_bytes(), &cut).unwrap();
@@ -355,4 +355,108 @@ fn columns_that_no_property_takes_are_named() {
     let batch = RecordBatch::try_from_iter([("nested", Arc::new(nested) as ArrayRef)]).unwrap();
     let error = propose(BodyFormat::ArrowStream, &arrow(&batch), &InferenceOptions::default()).unwrap_err();
     assert!(error.to_string().starts_with("the column `nested` is of the Arrow type Struct("), "{error}");
+}
+
+/// What the property of a column of texts says besides its name and whether it is required.
+fn property_of(format: BodyFormat, values: &[&str]) -> (Json, Vec<String>) {
+    let body = match format {
+        BodyFormat::Csv => {
+            let cells: String = values.iter().map(|value| format!("\"{value}\"\n")).collect();
+            format!("a\n{cells}")
+        }
+        _ => lines(&values.iter().map(|value| json!({"a": value})).collect::<Vec<_>>()),
+    };
+    let proposal = of(format, &body);
+    let mut property = proposal.schema["properties"][0].clone();
+    for key in ["name", "required"] {
+        property.as_object_mut().unwrap().remove(key);
+    }
+    (property, evidence(&proposal))
+}
+
+#[test]
+fn how_texts_are_written_is_proposed_where_a_type_needs_it() {
+    let string = json!({"type": "string"});
+    for (values, expected) in [
+        (
+            &["31.01.2024", "1.2.2024", "NA"][..],
+            json!({"type": "date", "formats": ["%d.%m.%Y"], "null_tokens": ["NA"]}),
+        ),
+        (&[" 31.01.2024", "01.02.2024"], json!({"type": "date", "formats": ["%d.%m.%Y"], "trim": true})),
+        (&["31.01.24", "01.02.24"], json!({"type": "date", "formats": ["%d.%m.%y"]})),
+        (&["13/01/2024", "01/02/2024"], json!({"type": "date", "formats": ["%d/%m/%Y"]})),
+        (&["Jan 31, 2024", "Feb 1, 2024"], json!({"type": "date", "formats": ["%b %d, %Y"]})),
+        (&["08:15", "23:59"], json!({"type": "time", "formats": ["%H:%M"]})),
+        (&["8:15 AM", "11:59 pm"], json!({"type": "time", "formats": ["%I:%M %p"]})),
+        (&["31/Jan/2024:08:15:00 +0100"], json!({"type": "datetime", "formats": ["%d/%b/%Y:%H:%M:%S %z"]})),
+        (
+            &["2024-01-31 08:15:00 UTC"],
+            json!({"type": "datetime", "formats": ["%Y-%m-%d %H:%M:%S UTC"], "time_zone": "UTC"}),
+        ),
+        (&["1,5", "12,25", "-3", "n/a"], json!({"type": "number", "decimal_separator": ",", "null_tokens": ["n/a"]})),
+        (&["Y", "N", "y"], json!({"type": "boolean", "true_tokens": ["Y", "y"], "false_tokens": ["N"]})),
+        (
+            &["yes", " no", "NULL"],
+            json!({"type": "boolean", "true_tokens": ["yes"], "false_tokens": ["no"],
+                                         "null_tokens": ["NULL"], "trim": true}),
+        ),
+        (&["2024-01-31", "NA"], json!({"type": "date", "null_tokens": ["NA"]})),
+        (&["2024-01-31 ", "2024-02-01"], json!({"type": "date", "trim": true})),
+        // What two forms read, what may be a thousand, what is no form at all.
+        (&["01/02/2024", "03/04/2024"], string.clone()),
+        (&["1,234", "5,678"], string.clone()),
+        (&["1,234.5", "5,678.5"], string.clone()),
+        (&["1,5", "1.5"], string.clone()),
+        (&["12345678901234567,5"], string.clone()),
+        (&["31.01.2024", "32.01.2024"], string.clone()),
+        (&["yes", "maybe", "no"], string.clone()),
+        (&["yes", "yes"], string.clone()),
+        (&["NA", "NA"], string.clone()),
+        (&["UA", "NA"], string.clone()),
+        (&[" a", "b "], string.clone()),
+        (&["2024-01-31 08:15:00", "2024-01-31T08:15:00.5"], string.clone()),
+        (&["31.01.2024 08:15", "01.02.2024 23:59"], string),
+    ] {
+        for format in [BodyFormat::Csv, BodyFormat::Ndjson] {
+            assert_eq!(property_of(format, values).0, expected, "{format:?} {values:?}");
+        }
+    }
+}
+
+#[test]
+fn cells_of_csv_are_numbers_but_for_words_and_white_space() {
+    for (values, expected) in [
+        (&["1", "NA", "-", "2"][..], json!({"type": "integer", "null_tokens": ["NA", "-"]})),
+        (&[" 1", "2 "], json!({"type": "integer", "trim": true})),
+        (&["1.5", " NaN"], json!({"type": "number", "null_tokens": ["NaN"]})),
+        (&["True", "FALSE"], json!({"type": "boolean"})),
+        (&["1.0", "2.0"], json!({"type": "number"})),
+        (&["t", "f"], json!({"type": "boolean", "true_tokens": ["t"], "false_tokens": ["f"]})),
+    ] {
+        let mut expected = expected;
+        if values.contains(&" NaN") {
+            // A word with white space around it is one once that is gone.
+            expected["trim"] = true.into();
+        }
+        assert_eq!(property_of(BodyFormat::Csv, values).0, expected, "{values:?}");
+    }
+    let mixed = ndjson(&[json!({"a": 1}), json!({"a": "NA"}), json!({"a": 2})]);
+    assert_eq!(mixed.schema["properties"][0], json!({"name": "a", "type": "integer", "null_tokens": ["NA"]}));
+}
+
+#[test]
+fn the_evidence_says_what_is_not_guessed() {
+    let (_, twice) = property_of(BodyFormat::Csv, &["01/02/2024", "03/04/2024"]);
+    assert!(twice.contains(&"a formats 0 []".to_owned()), "{twice:?}");
+    let (_, local) = property_of(BodyFormat::Csv, &["2024-01-31 08:15:00"]);
+    assert!(local.contains(&"a time_zone 0 []".to_owned()), "{local:?}");
+    let proposal = of(BodyFormat::Csv, "a\n31.01.2024 08:15\n");
+    let found = proposal.evidence.iter().find(|found| found.choice.name() == "time_zone").unwrap();
+    assert_eq!(
+        found.detail,
+        "all 1 texts are times without an offset; with `time_zone` and `formats` `%d.%m.%Y %H:%M` the property can be \
+         `datetime`, so far `string` loses nothing"
+    );
+    let (_, words) = property_of(BodyFormat::Csv, &["1", "NA"]);
+    assert_eq!(words, ["a null_tokens 0 []"]);
 }

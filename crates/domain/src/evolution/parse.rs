@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::Evolution;
 use crate::schema::Report;
 use crate::violation::pointer_to;
-use crate::{SchemaDefinition, Violation, ViolationCode};
+use crate::{DataType, DialectOption, SchemaDefinition, Violation, ViolationCode};
 
 const KEYS: [&str; 5] = ["description", "drop", "change", "add", "unique"];
 
@@ -204,6 +204,11 @@ fn merge_property(property: &mut Json, change: &Map<String, Json>) {
     if let (true, Json::Object(property)) = (is_retyped, &mut *property) {
         property.remove("precision");
         property.remove("scale");
+        if let Some(next) = change["type"].as_str().and_then(DataType::of_name) {
+            property.retain(|key, _| {
+                DialectOption::ALL.iter().all(|option| option.name() != key || option.applies_to(next))
+            });
+        }
     }
     merge(property, change);
 }

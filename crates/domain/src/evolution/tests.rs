@@ -256,3 +256,34 @@ fn keys_that_a_store_cannot_keep_are_named_where_the_change_speaks_of_them() {
     assert!(violations.iter().all(|violation| violation.code == ViolationCode::UnsupportedKey));
     assert!(evolve(&json!({"description": "x"})).unsupported_keys().is_empty());
 }
+
+#[test]
+fn a_dialect_changes_without_a_look_at_stored_records() {
+    let change =
+        json!({"change": {"day": {"formats": ["%d.%m.%Y"], "null_tokens": ["-"]}, "fare": {"decimal_separator": ","}}});
+    let evolution = evolve(&change);
+    assert!(!evolution.is_nothing(&current()));
+    assert_eq!(demands(&change), []);
+    let next = evolution.next().to_json();
+    assert_eq!(next["properties"][3]["formats"], json!(["%d.%m.%Y"]));
+    let back = Evolution::parse(
+        evolution.next(),
+        &json!({"change": {
+        "day": {"formats": null, "null_tokens": null}, "fare": {"decimal_separator": null}}}),
+    );
+    assert_eq!(*back.unwrap().next(), current());
+    assert_eq!(
+        codes(&json!({"change": {"day": {"truncate": true}}})),
+        [("/change/day/truncate".to_owned(), ViolationCode::InvalidConstraint)]
+    );
+}
+
+#[test]
+fn what_a_dialect_says_of_a_type_alone_goes_with_the_type() {
+    let change = json!({"change": {"fare": {"decimal_separator": ",", "null_tokens": ["-"], "trim": true}}});
+    let with = evolve(&change).next().clone();
+    let retyped = Evolution::parse(&with, &json!({"change": {"fare": {"type": "string"}}})).unwrap();
+    let property = &retyped.next().to_json()["properties"][2];
+    assert_eq!((&property["decimal_separator"], &property["trim"]), (&Json::Null, &json!(true)));
+    assert_eq!(property["null_tokens"], json!(["-"]));
+}

@@ -179,7 +179,7 @@ impl Reader<'_> {
             "values" => data_type.is_comparable() && data_type.family() != Family::Boolean,
             "range" => data_type.has_limits(),
             "duplicate" => data_type.is_comparable(),
-            "freshness" => Value::on_calendar(data_type, 0).is_some(),
+            "freshness" => data_type.has_day(),
             _ => data_type.family() == Family::Text,
         };
         let times = [SystemField::CreatedAt, SystemField::UpdatedAt].map(Field::System);

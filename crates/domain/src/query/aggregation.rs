@@ -5,7 +5,7 @@ mod function;
 
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
-use crate::{ColumnName, DataType, Direction, Field, Filter, SortKey, UnknownName, Value};
+use crate::{ColumnName, DataType, Direction, Field, Filter, SortKey, UnknownName};
 
 pub use date_unit::DateUnit;
 pub use function::{Aggregate, Function};
@@ -41,7 +41,7 @@ impl GroupKey {
         let is_truncated = match unit {
             DateUnit::Second | DateUnit::Minute | DateUnit::Hour => field.data_type() == DataType::Datetime,
             DateUnit::Day | DateUnit::Week | DateUnit::Month | DateUnit::Quarter | DateUnit::Year => {
-                Value::on_calendar(field.data_type(), 0).is_some()
+                field.data_type().has_day()
             }
         };
         if is_truncated {

@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 
 use super::names::{Found, MemberNames};
 use crate::names::abbreviate;
-use crate::types::{accepted_text, typed};
+use crate::types::accepted_text;
 use crate::violation::{Violations, pointer_to};
 use crate::{
     DEFAULT_JSON_DEPTH, Incoming, JsonFault, Property, RecordId, RecordIdError, Schema, SourceNames, SystemField,
@@ -91,6 +91,7 @@ impl<'s> RecordValidator<'s> {
             ignores_read_only: self.ignores_read_only,
             seen: vec![false; self.schema.properties().len()],
             has_id: false,
+            wants_digits: false,
             expected_next: 0,
             violations: Violations::default(),
         }
@@ -109,6 +110,8 @@ pub struct RecordCheck<'s> {
     ignores_read_only: bool,
     seen: Vec<bool>,
     has_id: bool,
+    /// Whether whole numbers of late were written with a point or an exponent.
+    wants_digits: bool,
     /// The property that follows the last one: records mostly come in schema order.
     expected_next: usize,
     violations: Violations,
@@ -235,7 +238,7 @@ impl<'s> RecordCheck<'s> {
 
     fn property<'a>(&mut self, property: &'s Property, token: Incoming<'a>) -> Option<ValueRef<'a>> {
         let found = token.kind();
-        match typed(property.data_type, token) {
+        match property.read(token) {
             Ok(value) => self.constrained(property, value),
             Err((ViolationCode::TypeMismatch, detail)) => {
                 self.note_mismatch(
@@ -292,7 +295,12 @@ impl<'s> RecordCheck<'s> {
     /// Checks a value that is of its property's type already; see [`Property::constraints`]. `None`: it was refused,
     /// and the violation is noted.
     pub fn typed_value<'a>(&mut self, index: usize, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
-        self.constrained(&self.schema.properties()[index], value)
+        let property = &self.schema.properties()[index];
+        let value = match &property.dialect {
+            None => value,
+            Some(dialect) => dialect.without_nulls(value),
+        };
+        self.constrained(property, value)
     }
 
     fn constrained<'a>(&mut self, property: &'s Property, value: ValueRef<'a>) -> Option<ValueRef<'a>> {
@@ -330,6 +338,17 @@ impl<'s> RecordCheck<'s> {
             Slot::Id => "/id".to_owned(),
             Slot::Property(index) => pointer_to("", self.schema.properties()[index].name.as_str()),
         }
+    }
+
+    /// Whether numbers of an integer property are handed over as they are written ([`Incoming::Digits`]). A double does
+    /// not tell `1.0` from `1.00000000000000000001`; a reader that meets such a number reads the record once more.
+    pub fn wants_digits(&self) -> bool {
+        self.wants_digits
+    }
+
+    /// Notes that it was so, and likely is in the records to come.
+    pub fn want_digits(&mut self) {
+        self.wants_digits = true;
     }
 
     /// Ends the record: notes what is missing, hands out the violations and makes ready for the next record.

@@ -1,5 +1,6 @@
 //! What the author of a schema writes, parsed from and written to JSON.
 
+mod dialect;
 mod parse;
 mod unique_keys;
 
@@ -110,6 +111,9 @@ fn property_json(property: &Property) -> Json {
     }
     if let Some(default) = &property.default {
         document.insert("default".into(), default.to_json(property.data_type));
+    }
+    if let Some(dialect) = &property.dialect {
+        dialect::add_members(dialect, &mut document);
     }
     if !property.constraints.is_empty() {
         document.insert("constraints".into(), constraints_json(property.data_type, &property.constraints).into());

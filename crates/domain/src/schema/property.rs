@@ -1,6 +1,7 @@
 //! One typed property of a schema.
 
-use crate::{Constraints, DataType, PropertyName, Value, ValueRef, ViolationCode};
+use crate::types::typed;
+use crate::{Constraints, DataType, Dialect, Incoming, PropertyName, Refusal, Value, ValueRef, ViolationCode};
 
 /// A property: its name, its type and what its values must satisfy.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Property {
     pub default: Option<Value>,
     /// What values must satisfy beyond their type; a record that does not is refused.
     pub constraints: Constraints,
+    /// How incoming values are written, where they are not written as Eider writes them.
+    pub dialect: Option<Box<Dialect>>,
     /// What values should satisfy; a record that does not is stored, and counted.
     pub warnings: Warnings,
 }
@@ -65,8 +68,27 @@ impl Property {
             description: None,
             default: None,
             constraints: Constraints::default(),
+            dialect: None,
             warnings: Warnings::default(),
         }
+    }
+
+    /// Brings an incoming token to the property's type, as its dialect says.
+    ///
+    /// # Errors
+    /// A code of the type's own ([`ViolationCode::TypeMismatch`], [`ViolationCode::OutOfRange`],
+    /// [`ViolationCode::InvalidValue`]) with a sentence for a person.
+    pub(crate) fn read<'a>(&self, token: Incoming<'a>) -> Result<ValueRef<'a>, Refusal> {
+        match &self.dialect {
+            None => typed(self.data_type, token),
+            Some(dialect) => dialect.read(self.data_type, token),
+        }
+    }
+
+    /// Whether a number is to be handed over as it is written ([`Incoming::Digits`]): its digits count.
+    pub fn needs_digits(&self) -> bool {
+        matches!(self.data_type, DataType::Decimal { .. })
+            || self.dialect.as_ref().is_some_and(|dialect| dialect.needs_digits())
     }
 
     /// Whether it asks the same of its values as another: neither names nor aliases nor indexes nor defaults count.

@@ -78,6 +78,15 @@ pub enum JsonKind {
     Array,
 }
 
+/// What a value of a type says of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeParts {
+    /// A day of the calendar.
+    pub has_day: bool,
+    /// A time of day; with a day it is an instant.
+    pub has_clock: bool,
+}
+
 impl DataType {
     /// One of each type, those first that take the fewest texts: what a value is tried as. A decimal is one of whole
     /// numbers with all the digits there are.
@@ -118,6 +127,28 @@ impl DataType {
             Self::Uuid => Family::Identifier,
             Self::Object | Self::Array => Family::Nested,
         }
+    }
+
+    /// What values say of time; `None` of a type that says nothing.
+    pub fn time_parts(self) -> Option<TimeParts> {
+        match self {
+            Self::Date => Some(TimeParts { has_day: true, has_clock: false }),
+            Self::Time => Some(TimeParts { has_day: false, has_clock: true }),
+            Self::Datetime => Some(TimeParts { has_day: true, has_clock: true }),
+            Self::String
+            | Self::Integer
+            | Self::Number
+            | Self::Decimal { .. }
+            | Self::Boolean
+            | Self::Uuid
+            | Self::Object
+            | Self::Array => None,
+        }
+    }
+
+    /// Whether values have a day of the calendar.
+    pub fn has_day(self) -> bool {
+        self.time_parts().is_some_and(|parts| parts.has_day)
     }
 
     /// What JSON writes values as.

@@ -75,7 +75,8 @@ pub(crate) fn decimal_of_number(number: &str, precision: u8, scale: u8) -> Optio
 /// The whole number that a number is, as JSON writes it, with a point or an exponent or without; `None` when it has
 /// a fraction or does not fit.
 pub(crate) fn integer_of_number(number: &str) -> Option<i64> {
-    decimal_of_number(number, INTEGER_DIGITS, 0).and_then(|whole| i64::try_from(whole).ok())
+    let exact = || decimal_of_number(number, INTEGER_DIGITS, 0).and_then(|whole| i64::try_from(whole).ok());
+    number.parse().ok().or_else(exact)
 }
 
 /// The plain decimal text of digits at a scale, for example `-0.05` for -5 at scale 2.

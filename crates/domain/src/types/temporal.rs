@@ -6,9 +6,9 @@
 use chrono::{Datelike, NaiveDate};
 
 /// Microseconds in a second.
-const MICROS: i64 = 1_000_000;
+pub(crate) const MICROS: i64 = 1_000_000;
 /// Microseconds in a day.
-const MICROS_PER_DAY: i64 = 86_400 * MICROS;
+pub(crate) const MICROS_PER_DAY: i64 = 86_400 * MICROS;
 /// Days from 0001-01-01 (day 1 of chrono's count) to 1970-01-01.
 const EPOCH_DAY: i32 = 719_163;
 
@@ -23,11 +23,27 @@ pub fn parse_date(text: &str) -> Option<i32> {
     Some(date.num_days_from_ce() - EPOCH_DAY)
 }
 
+/// Days since 1970-01-01 of a date that exists, in the years 0000 to 9999.
+pub(crate) fn days_of(year: i16, month: i8, day: i8) -> Option<i32> {
+    let date = NaiveDate::from_ymd_opt(i32::from(year), u32::try_from(month).ok()?, u32::try_from(day).ok()?)?;
+    Some(date.num_days_from_ce() - EPOCH_DAY).filter(|days| is_date_in_range(*days))
+}
+
 /// Parses `HH:MM:SS` with up to six decimals into microseconds since midnight.
 ///
 /// Further decimals are accepted when they are zero, since nothing is lost.
 pub fn parse_time(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
+    parse_clock(text, false)
+}
+
+/// The same; `cuts` says that decimals beyond the sixth go, whatever they are.
+pub(crate) fn parse_clock(text: &str, cuts: bool) -> Option<i64> {
+    let (micros, rest) = clock_of(text.as_bytes(), cuts)?;
+    rest.is_empty().then_some(micros)
+}
+
+/// The time of day that bytes begin with, and what is behind it.
+fn clock_of(bytes: &[u8], cuts: bool) -> Option<(i64, &[u8])> {
     if bytes.len() < 8 || bytes[2] != b':' || bytes[5] != b':' {
         return None;
     }
@@ -35,29 +51,33 @@ pub fn parse_time(text: &str) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let micros = match &bytes[8..] {
-        [] => 0,
-        [b'.', fraction @ ..] => fraction_micros(fraction)?,
-        _ => return None,
+    let (micros, rest) = match &bytes[8..] {
+        [b'.', rest @ ..] => {
+            let (fraction, rest) = rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+            (fraction_micros(fraction, cuts)?, rest)
+        }
+        rest => (0, rest),
     };
-    Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * MICROS + micros)
+    Some(((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * MICROS + micros, rest))
 }
 
-/// Parses an RFC 3339 date-time with offset into microseconds since 1970-01-01T00:00:00Z.
+/// Parses a date-time with offset, in the forms of RFC 3339 and those that differ from them in nothing that could be
+/// lost, into microseconds since 1970-01-01T00:00:00Z: a space or `t` for `T`, `z`, `+00` and `+0000` for an offset.
 ///
 /// The result lies in the years 0000 to 9999. Leap seconds (`:60`) are refused.
 pub fn parse_datetime(text: &str) -> Option<i64> {
+    let (local, offset) = parse_local(text, false)?;
+    Some(local - offset?).filter(|micros| is_in_range(*micros))
+}
+
+/// Parses a date-time with or without offset into microseconds since 1970-01-01T00:00:00 as clocks show it, and how
+/// many of them clocks are ahead of UTC. `cuts` says that decimals beyond the sixth go.
+pub(crate) fn parse_local(text: &str, cuts: bool) -> Option<(i64, Option<i64>)> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let (time, offset_minutes) = if let Some(time) = rest.strip_suffix(['Z', 'z']) {
-        (time, 0)
-    } else {
-        let (time, offset) = rest.split_at_checked(rest.len().checked_sub(6)?)?;
-        (time, parse_offset(offset.as_bytes())?)
-    };
-    let days = i64::from(parse_date(date)?);
-    let micros = days * MICROS_PER_DAY + parse_time(time)? - offset_minutes * 60 * MICROS;
-    is_in_range(micros).then_some(micros)
+    let (time, offset) = clock_of(rest.as_bytes(), cuts)?;
+    let offset = if offset.is_empty() { None } else { Some(parse_offset(offset)?) };
+    Some((i64::from(parse_date(date)?) * MICROS_PER_DAY + time, offset))
 }
 
 /// The day that an instant falls on in UTC, counted from 1970-01-01.
@@ -80,23 +100,31 @@ pub fn is_time_in_range(micros: i64) -> bool {
     (0..MICROS_PER_DAY).contains(&micros)
 }
 
+/// Microseconds that clocks are ahead of UTC: `Z`, `+01`, `+0100` or `+01:00`.
 fn parse_offset(bytes: &[u8]) -> Option<i64> {
-    let sign = match bytes[0] {
-        b'+' => 1,
-        b'-' => -1,
+    let (sign, hours, minutes) = match bytes {
+        [b'Z' | b'z'] => return Some(0),
+        [sign, h1, h2] => (sign, [*h1, *h2], *b"00"),
+        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => (sign, [*h1, *h2], [*m1, *m2]),
         _ => return None,
     };
-    let (hours, minutes) = (digits(&bytes[1..3])?, digits(&bytes[4..6])?);
-    (bytes[3] == b':' && hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 60 + minutes))
+    let (hours, minutes) = (digits(&hours)?, digits(&minutes)?);
+    let offset = i64::from(hours * 60 + minutes) * 60 * MICROS;
+    match sign {
+        _ if hours > 23 || minutes > 59 => None,
+        b'+' => Some(offset),
+        b'-' => Some(-offset),
+        _ => None,
+    }
 }
 
 fn digits(bytes: &[u8]) -> Option<u32> {
     bytes.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
 }
 
-fn fraction_micros(fraction: &[u8]) -> Option<i64> {
+fn fraction_micros(fraction: &[u8], cuts: bool) -> Option<i64> {
     let (kept, rest) = fraction.split_at(fraction.len().min(6));
-    if kept.is_empty() || rest.iter().any(|b| *b != b'0') {
+    if kept.is_empty() || (!cuts && rest.iter().any(|b| *b != b'0')) {
         return None;
     }
     let scale = 10_i64.pow(6 - u32::try_from(kept.len()).ok()?);
@@ -206,6 +234,25 @@ mod tests {
     fn an_offset_moves_the_instant() {
         assert_eq!(parse_datetime("1970-01-01T01:00:00+01:00"), Some(0));
         assert_eq!(parse_datetime("1969-12-31T23:59:59.999999Z"), Some(-1));
+    }
+
+    #[test]
+    fn forms_that_lose_nothing_are_read() {
+        for text in [
+            "1970-01-01T01:30:00+01:30",
+            "1970-01-01 01:30:00+0130",
+            "1970-01-01t01:00:00+01",
+            "1969-12-31 22:30:00.000000000-0130",
+            "1970-01-01 00:00:00+00",
+            "1970-01-01 00:00:00z",
+            "1970-01-01T00:00:00-00:00",
+        ] {
+            assert_eq!(parse_datetime(text), Some(0), "{text}");
+        }
+        for text in ["+1", "+010", "+01:0", "+24", "+0060", "+01:60", "01:00", "+0a00", " +00", "Z0", "+", "+01:00:00"]
+        {
+            assert_eq!(parse_datetime(&format!("1970-01-01T01:00:00{text}")), None, "{text}");
+        }
     }
 
     #[test]

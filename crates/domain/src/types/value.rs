@@ -146,18 +146,18 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The value of a type that an instant falls on, in microseconds since 1970 in UTC; `None` of a type that knows no
-    /// days.
-    pub fn on_calendar(data_type: DataType, micros: i64) -> Option<Value> {
+    /// The value of a type at a moment, in microseconds since 1970 in UTC, or since midnight where it knows no days;
+    /// `None` of a type that says nothing of time.
+    pub fn of_time(data_type: DataType, micros: i64) -> Option<Value> {
         match data_type {
             DataType::Date => Some(ValueRef::Date(temporal::day_of(micros))),
+            DataType::Time => Some(ValueRef::Time(micros)),
             DataType::Datetime => Some(ValueRef::Datetime(micros)),
             DataType::String
             | DataType::Integer
             | DataType::Number
             | DataType::Decimal { .. }
             | DataType::Boolean
-            | DataType::Time
             | DataType::Uuid
             | DataType::Object
             | DataType::Array => None,

@@ -127,27 +127,38 @@ pub(crate) fn read_cell<'a>(
     schema: &Schema,
     check: &mut RecordCheck<'_>,
 ) -> Option<ValueRef<'a>> {
-    let data_type = match slot {
-        Slot::Id => DataType::Uuid,
-        Slot::Property(index) => schema.properties()[index].data_type,
+    let property = match slot {
+        Slot::Id => None,
+        Slot::Property(index) => Some(&schema.properties()[index]),
     };
-    let is_null = cell.text.is_empty() && !(cell.is_quoted && data_type.family() == Family::Text);
+    let data_type = property.map_or(DataType::Uuid, |property| property.data_type);
+    let dialect = property.and_then(|property| property.dialect.as_deref());
+    let text = match (dialect, cell.text) {
+        (Some(dialect), Cow::Borrowed(text)) => Cow::Borrowed(dialect.trimmed(text)),
+        (_, text) => text,
+    };
+    let is_null = text.is_empty() && !(cell.is_quoted && data_type.family() == Family::Text);
     let token = match data_type.json_kind() {
         _ if is_null => Incoming::Null,
-        JsonKind::Number => Incoming::of_number(&cell.text).unwrap_or(Incoming::Text(cell.text)),
-        JsonKind::Boolean => match cell.text.as_ref() {
-            "true" => Incoming::Boolean(true),
-            "false" => Incoming::Boolean(false),
-            _ => Incoming::Text(cell.text),
-        },
         JsonKind::Object | JsonKind::Array => {
             let Slot::Property(index) = slot else { return None };
-            return match cell.text {
+            return match text {
                 Cow::Borrowed(text) => check.json_text(index, text),
                 Cow::Owned(text) => check.json_text(index, &text).map(ValueRef::into_owned),
             };
         }
-        JsonKind::Text => Incoming::Text(cell.text),
+        _ if dialect.is_some() => Incoming::Text(text),
+        JsonKind::Number => match (Incoming::of_number(&text), text) {
+            // A double does not tell which integer it is.
+            (Some(Incoming::Number(_)), Cow::Borrowed(text)) if data_type == DataType::Integer => {
+                Incoming::Digits(text)
+            }
+            (Some(token), _) => token,
+            (None, text) => Incoming::Text(text),
+        },
+        JsonKind::Boolean if text.eq_ignore_ascii_case("true") => Incoming::Boolean(true),
+        JsonKind::Boolean if text.eq_ignore_ascii_case("false") => Incoming::Boolean(false),
+        JsonKind::Boolean | JsonKind::Text => Incoming::Text(text),
     };
     check.value(slot, token)
 }

@@ -1,12 +1,14 @@
 //! CSV without a schema: the types that take the cells of each column.
 
+use std::borrow::Cow;
+
 use eider_domain::{DataType, Family, is_plausible};
 
 use super::{Cell, Cells, Misquoted, read_cell};
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
 use crate::reader::sample::{
-    Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, slot_of,
+    Fit, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, is_trimmed, slot_of,
 };
 use crate::reader::slots::numbered;
 
@@ -72,8 +74,10 @@ fn read_row(line: u64, record: &[u8], width: usize, trial: &mut TypeTrial<'_>, s
             survey.lack(column, line);
             continue;
         }
-        let fits = TYPES.map(|data_type| fit_of_cell(&cell, data_type, trial));
-        survey.observe(column, line, &fits, Identity::Text(&cell.text));
+        let trimmed = Cell { text: Cow::Borrowed(cell.text.trim()), is_quoted: cell.is_quoted };
+        let fits =
+            TYPES.map(|data_type| fit_of_cell(if is_trimmed(data_type) { &trimmed } else { &cell }, data_type, trial));
+        survey.observe_text(column, line, &fits, &cell.text, trial);
     }
     true
 }
@@ -87,6 +91,8 @@ fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) 
         Family::Text => return Fit::Fits,
         Family::Number if matches!(data_type, DataType::Decimal { .. }) => return fit_of_digits(text),
         Family::Number if data_type == DataType::Number && is_rounded(text) => return Fit::Rounds,
+        // Whole numbers with a point are integers when they come, but the next may have a fraction.
+        Family::Number if data_type == DataType::Integer && text.contains(['.', 'e', 'E']) => return Fit::Breaks,
         _ if !is_plausible(data_type, text) => return Fit::Breaks,
         _ => {}
     }

@@ -6,8 +6,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
 use eider_domain::DataType;
 
-use crate::column::{columns_of, types_of};
-use crate::text::TextForm;
+use crate::column::{TextForm, columns_of, types_of};
 use crate::writer::{RecordWriter, Writer};
 
 /// A header row, then a row for each record. Lines end with CRLF.

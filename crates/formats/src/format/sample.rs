@@ -36,7 +36,7 @@ impl Sample {
                 Kind::Rows(RowSample::new(framer, (rows.sampler)(), limits.max_json_depth, most)?)
             }
             Reader::Columns(source) => {
-                Kind::Columns(ColumnSample::new(source(spooling, limits.batch_rows), limits, most))
+                Kind::Columns(ColumnSample::new(source(spooling, limits.batch_rows), limits, most)?)
             }
         }))
     }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::merge::merge_patch;
 use super::writer::JsonForm;
+use crate::column::TextForm;
 use crate::reader::rows::RecordParser;
-use crate::text::TextForm;
 
 /// Reads a record, checks it, and leaves its values in `row`: one per property, null where it has none.
 ///
@@ -70,11 +70,17 @@ fn read<'de>(
         return Err(vec![not_an_object(bytes)]);
     }
     check.begin(|name| has_member(bytes, name));
-    let mut reader = MembersReader { schema, check, row, is_patch, id: None, current: None };
+    let mut reader = MembersReader { schema, check, row, is_patch, id: None, current: None, lacks_digits: false };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outcome = (&mut reader).deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    let (id, current) = (reader.id, reader.current);
+    let (id, current, lacks_digits) = (reader.id, reader.current, reader.lacks_digits);
     match outcome {
+        Ok(()) if lacks_digits => {
+            // Once more, which changes no value that was read: a merge patch may be applied twice.
+            check.abandon();
+            check.want_digits();
+            read(bytes, schema, check, row, is_patch)
+        }
         Ok(()) => {
             // What a patch does not name stays, so nothing is missing.
             let violations = if is_patch { check.abandon() } else { check.finish() };
@@ -145,6 +151,19 @@ struct MembersReader<'r, 'de, 's> {
     id: Option<Uuid>,
     /// The value being read, for the pointer of an error.
     current: Option<Slot>,
+    /// Whether an integer was written so that a double does not tell which it is.
+    lacks_digits: bool,
+}
+
+impl MembersReader<'_, '_, '_> {
+    /// Whether a number of a property is read as it is written.
+    fn needs_digits(&self, index: usize) -> bool {
+        self.schema.properties()[index].needs_digits() || (self.check.wants_digits() && self.is_integer(index))
+    }
+
+    fn is_integer(&self, index: usize) -> bool {
+        self.schema.properties()[index].data_type == DataType::Integer
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for &mut MembersReader<'_, 'de, '_> {
@@ -178,12 +197,17 @@ impl<'de> Visitor<'de> for &mut MembersReader<'_, 'de, '_> {
                         self.check.json_value(index, raw.get())
                     }
                 }
-                Slot::Property(index)
-                    if matches!(self.schema.properties()[index].data_type, DataType::Decimal { .. }) =>
-                {
+                Slot::Property(index) if self.needs_digits(index) => {
                     self.check.value(slot, exact_token(map.next_value()?)?)
                 }
-                _ => {
+                Slot::Property(index) => match map.next_value_seed(TokenSeed)? {
+                    Incoming::Number(_) if self.is_integer(index) => {
+                        self.lacks_digits = true;
+                        None
+                    }
+                    token => self.check.value(slot, token),
+                },
+                Slot::Id => {
                     let token = map.next_value_seed(TokenSeed)?;
                     self.check.value(slot, token)
                 }

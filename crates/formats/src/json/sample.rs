@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
-use crate::reader::sample::{Fit, Identity, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded};
+use crate::reader::sample::{Fit, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, is_trimmed};
 
 /// Reads objects; each key is a column.
 #[derive(Debug, Default)]
@@ -75,11 +75,15 @@ impl JsonSampler {
                 survey.lack(column, line);
                 continue;
             }
-            let fits = TYPES.map(|data_type| fit_of_token(written, &token, data_type, trial));
-            match &token {
-                Incoming::Text(text) => survey.observe(column, line, &fits, Identity::Text(text)),
-                Incoming::Object(_) | Incoming::Array(_) => survey.observe(column, line, &fits, Identity::None),
-                _ => survey.observe(column, line, &fits, Identity::Other(written)),
+            if let Incoming::Text(text) = &token {
+                let trimmed = Incoming::Text(Cow::Borrowed(text.trim()));
+                let fits = TYPES.map(|data_type| {
+                    fit_of_token(written, if is_trimmed(data_type) { &trimmed } else { &token }, data_type, trial)
+                });
+                survey.observe_text(column, line, &fits, text, trial);
+            } else {
+                let fits = TYPES.map(|data_type| fit_of_token(written, &token, data_type, trial));
+                survey.observe_other(column, line, &fits, (written, &token), trial);
             }
         }
         for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {

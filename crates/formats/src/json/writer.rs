@@ -5,8 +5,7 @@ use arrow_schema::{ArrowError, Schema};
 use eider_domain::DataType;
 use serde_json::Value as Json;
 
-use crate::column::{Column, columns_of, types_of};
-use crate::text::TextForm;
+use crate::column::{Column, TextForm, columns_of, types_of};
 use crate::writer::{RecordWriter, Writer};
 
 /// Writes rows of one schema as JSON objects, with a member per column, nulls included.

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
+mod dialects;
 mod documents;
 mod round_trips;

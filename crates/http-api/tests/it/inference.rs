@@ -115,6 +115,25 @@ async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome
     (proposal.schema, outcome)
 }
 
+#[tokio::test]
+async fn a_body_in_a_dialect_goes_in_by_what_was_proposed_for_it() {
+    let csv = "day,fare,paid,left_at,note,seats\n31.01.2024,\"12,50\",Y,\"Wed, 31 Jan 2024 08:15:00 +0100\", x, 4\n\
+               1.2.2024,\"3,5\",N,\"Thu, 01 Feb 2024 23:59:59 +0100\",y,NA\n";
+    let ndjson = "{\"a\":\"31/12/2024\",\"b\":\"N/A\"}\n{\"a\":\"01/02/2024\",\"b\":5}\n{\"a\":\"?\",\"b\":7}\n";
+    for (format, body, members) in [
+        (BodyFormat::Csv, csv, vec!["formats", "decimal_separator", "true_tokens", "formats", "type", "trim"]),
+        (BodyFormat::Ndjson, ndjson, vec!["null_tokens", "null_tokens"]),
+    ] {
+        let (schema, outcome) = infer_and_load(format, body.as_bytes().to_vec()).await;
+        let properties = schema["properties"].as_array().unwrap();
+        for (property, member) in properties.iter().zip(members) {
+            assert!(property.get(member).is_some(), "{property} {member}");
+        }
+        let BulkOutcome::Stored(receipt) = outcome else { panic!("{schema}: {outcome:?}") };
+        assert_eq!(receipt.created, body.trim_end().lines().count() as u64 - u64::from(format == BodyFormat::Csv));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

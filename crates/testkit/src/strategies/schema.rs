@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use eider_domain::{
-    DataType, MAX_DECIMAL_PRECISION, MAX_PROPERTY_NAME_CHARS, Property, PropertyName, Schema, SchemaDefinition, Value,
+    DataType, DialectOption, MAX_DECIMAL_PRECISION, MAX_PROPERTY_NAME_CHARS, Property, PropertyName, Schema,
+    SchemaDefinition, Value,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -45,17 +46,39 @@ fn parsed(document: &Json) -> SchemaDefinition {
 }
 
 fn property() -> impl Strategy<Value = Json> {
-    (name(), data_type(), flag(), flag(), flag()).prop_map(|(name, data_type, is_required, is_indexed, is_unique)| {
+    let flags = (flag(), flag(), flag(), flag());
+    (name(), data_type(), flags).prop_map(|(name, data_type, (is_required, is_indexed, is_unique, has_dialect))| {
         let mut document = json!({"name": name, "type": data_type.name(), "required": is_required});
         if data_type.is_comparable() {
             document["is_indexed"] = is_indexed.into();
             document["is_unique"] = is_unique.into();
+        }
+        for option in DialectOption::ALL.iter().filter(|option| has_dialect && option.applies_to(data_type)) {
+            if let Some(value) = harmless(*option) {
+                document[option.name()] = value;
+            }
         }
         if let DataType::Decimal { precision, scale } = data_type {
             document["precision"] = precision.into();
             document["scale"] = scale.into();
         }
         document
+    })
+}
+
+/// A value of an option with which the texts that Eider writes are read as they are.
+fn harmless(option: DialectOption) -> Option<Json> {
+    Some(match option {
+        DialectOption::TimeZone => json!("Europe/Berlin"),
+        DialectOption::Ambiguous => json!("later"),
+        DialectOption::Formats => json!(["rfc3339"]),
+        DialectOption::NullTokens => json!(["not available"]),
+        DialectOption::TrueTokens => json!(["ja"]),
+        DialectOption::FalseTokens => json!(["nein"]),
+        DialectOption::DecimalSeparator => json!("."),
+        // White space may be part of a text.
+        DialectOption::Trim => return None,
+        DialectOption::Truncate => json!(true),
     })
 }
 

@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("eider-settings", &["size", "period", "auto"]),
     (
         "eider-formats",
-        &["format", "parquet", "ndjson", "json", "csv", "arrow", "writer", "text", "reader", "options", "column"],
+        &["format", "parquet", "ndjson", "json", "csv", "arrow", "writer", "reader", "options", "column"],
     ),
     (
         "eider-application",
@@ -80,6 +80,7 @@ const DOMAIN_LIBRARIES: &[&str] = &[
     "chrono",
     "icu_casemap",
     "icu_normalizer",
+    "jiff",
     "memchr",
     "regex",
     "serde",

@@ -14,7 +14,7 @@ use crate::{
 };
 
 const SCHEMA_KEYS: [&str; 4] = ["name", "description", "properties", "unique"];
-const PROPERTY_KEYS: [&str; 12] = [
+const PROPERTY_KEYS: [&str; 21] = [
     "name",
     "aliases",
     "type",
@@ -27,6 +27,15 @@ const PROPERTY_KEYS: [&str; 12] = [
     "warnings",
     "precision",
     "scale",
+    "time_zone",
+    "ambiguous",
+    "formats",
+    "null_tokens",
+    "true_tokens",
+    "false_tokens",
+    "decimal_separator",
+    "trim",
+    "truncate",
 ];
 const CONSTRAINT_KEYS: [&str; 7] = ["min_length", "max_length", "pattern", "characters", "enum", "minimum", "maximum"];
 const WARNING_KEYS: [&str; 8] =
@@ -144,6 +153,7 @@ impl Report {
             None | Some(Json::Null) => Constraints::default(),
             Some(document) => self.constraints(&at("constraints"), data_type, document, &CONSTRAINT_KEYS),
         };
+        let dialect = self.dialect(pointer, data_type, object);
         let warnings = match object.get("warnings") {
             None | Some(Json::Null) => Warnings::default(),
             Some(document) => Warnings {
@@ -166,6 +176,7 @@ impl Report {
             description,
             default,
             constraints,
+            dialect,
             warnings,
         })
     }

@@ -195,3 +195,65 @@ fn what_a_value_should_have_is_told_from_what_it_must() {
     assert_eq!(broken(Value::Text("AB".into())), None);
     assert!(!property.is_required && property.constraints.characters.is_none());
 }
+
+#[test]
+fn a_dialect_survives_its_json_form_and_is_absent_where_nothing_is_said() {
+    let document = json!({"name": "s", "properties": [
+        {"name": "a", "type": "datetime", "time_zone": "europe/berlin", "ambiguous": "earlier", "truncate": true,
+         "formats": ["rfc3339", "epoch_millis", "%d.%m.%Y %H:%M"], "trim": true, "null_tokens": ["", "-"]},
+        {"name": "b", "type": "boolean", "true_tokens": ["ja", "1"], "false_tokens": ["nein", "0"]},
+        {"name": "c", "type": "decimal", "precision": 5, "scale": 2, "decimal_separator": ","},
+        {"name": "d", "type": "number", "decimal_separator": ".", "trim": false, "null_tokens": null},
+        {"name": "e", "type": "date", "trim": false, "truncate": null}
+    ]});
+    let definition = SchemaDefinition::parse(&document).unwrap();
+    let shown = definition.to_json();
+    assert_eq!(SchemaDefinition::parse(&shown).unwrap(), definition);
+    assert_eq!(shown["properties"][0]["time_zone"], "Europe/Berlin");
+    let plain = ["name", "type", "required", "is_indexed", "is_unique"].map(str::to_owned);
+    let members = |index: usize| shown["properties"][index].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(4), plain);
+    assert_eq!(members(3).len(), plain.len() + 1);
+    assert_eq!(definition.properties()[4].dialect, None);
+}
+
+#[test]
+fn a_dialect_fits_its_type_and_itself() {
+    use ViolationCode::{InvalidConstraint, TooLong, TypeMismatch, WrongCount};
+    let long = "x".repeat(101);
+    let many: Vec<String> = (0..33).map(|n| n.to_string()).collect();
+    for (member, code, document) in [
+        ("time_zone", InvalidConstraint, json!({"type": "date", "time_zone": "UTC"})),
+        ("time_zone", InvalidConstraint, json!({"type": "datetime", "time_zone": "Europe/Berlim"})),
+        ("time_zone", InvalidConstraint, json!({"type": "datetime", "time_zone": "+01:00"})),
+        ("time_zone", TypeMismatch, json!({"type": "datetime", "time_zone": 1})),
+        ("ambiguous", InvalidConstraint, json!({"type": "datetime", "ambiguous": "later"})),
+        ("ambiguous", InvalidConstraint, json!({"type": "datetime", "time_zone": "UTC", "ambiguous": "first"})),
+        ("formats", InvalidConstraint, json!({"formats": ["%Y"]})),
+        ("formats/0", InvalidConstraint, json!({"type": "date", "formats": ["%Y"]})),
+        ("formats/1", InvalidConstraint, json!({"type": "date", "formats": ["rfc3339", "epoch_seconds"]})),
+        ("formats", InvalidConstraint, json!({"type": "datetime", "formats": ["%Y-%m-%d %H:%M"]})),
+        ("formats", InvalidConstraint, json!({"type": "datetime", "formats": ["epoch_seconds", "epoch_millis"]})),
+        ("formats", WrongCount, json!({"type": "date", "formats": []})),
+        ("formats", TypeMismatch, json!({"type": "date", "formats": "%d.%m.%Y"})),
+        ("null_tokens", InvalidConstraint, json!({"type": "object", "null_tokens": ["-"]})),
+        ("null_tokens", WrongCount, json!({"null_tokens": many})),
+        ("null_tokens/0", TooLong, json!({"null_tokens": [long]})),
+        ("null_tokens/1", InvalidConstraint, json!({"null_tokens": ["-", "-"]})),
+        ("null_tokens/0", TypeMismatch, json!({"null_tokens": [1]})),
+        ("null_tokens", InvalidConstraint, json!({"null_tokens": [" -"], "trim": true})),
+        ("null_tokens", InvalidConstraint, json!({"type": "boolean", "null_tokens": ["TRUE"]})),
+        ("null_tokens", InvalidConstraint, json!({"type": "boolean", "null_tokens": ["x"], "true_tokens": ["x"]})),
+        ("true_tokens", InvalidConstraint, json!({"type": "boolean", "true_tokens": ["x"], "false_tokens": ["x"]})),
+        ("true_tokens", InvalidConstraint, json!({"type": "boolean", "true_tokens": ["False"]})),
+        ("false_tokens", InvalidConstraint, json!({"type": "boolean", "false_tokens": ["true"]})),
+        ("false_tokens", InvalidConstraint, json!({"type": "integer", "false_tokens": ["0"]})),
+        ("decimal_separator", InvalidConstraint, json!({"decimal_separator": ","})),
+        ("decimal_separator", InvalidConstraint, json!({"type": "number", "decimal_separator": ";"})),
+        ("trim", InvalidConstraint, json!({"type": "array", "trim": true})),
+        ("trim", TypeMismatch, json!({"trim": "yes"})),
+        ("truncate", InvalidConstraint, json!({"type": "date", "truncate": true})),
+    ] {
+        assert_eq!(codes(&property(document.clone())), [(format!("/properties/0/{member}"), code)], "{document}");
+    }
+}

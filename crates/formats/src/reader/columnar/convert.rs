@@ -133,19 +133,21 @@ fn present(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, 
         for (row, text) in text.as_string::<i32>().iter().enumerate() {
             match (text, data_type) {
                 (None, _) => sink.typed(row, Ok(ValueRef::Null)),
-                (Some(text), DataType::String) => sink.typed(row, Ok(ValueRef::Text(Cow::Borrowed(text)))),
+                (Some(text), DataType::String) if property.dialect.is_none() => {
+                    sink.typed(row, Ok(ValueRef::Text(Cow::Borrowed(text))))
+                }
                 (Some(text), _) => sink.text(row, data_type, text),
             }
         }
     } else {
-        value::read(data_type, column, sink);
+        value::read(property, column, sink)?;
     }
     Ok(sink.column.finish())
 }
 
 /// Whether nothing is asked of the values of a column beyond their type.
 fn is_free(property: &Property, column: &ArrayRef) -> bool {
-    property.constraints.is_empty() && !(property.is_required && column.null_count() > 0)
+    property.constraints.is_empty() && property.dialect.is_none() && !(property.is_required && column.null_count() > 0)
 }
 
 fn as_text(column: &ArrayRef) -> Result<ArrayRef, ReadError> {

@@ -4,7 +4,7 @@ use arrow_schema::Schema as ArrowSchema;
 use eider_domain::{DataType, RecordCheck, Schema, Slot, SourceNames, ValueRef, abbreviate};
 
 use super::size::FIXED_BYTES;
-use super::value::{accepted_types, takes};
+use super::value::{accepted_types, dialect_takes, takes};
 use crate::reader::slots::{Slots, slots_of};
 
 /// Where the columns of a body belong.
@@ -45,7 +45,12 @@ impl ColumnPlan {
                     schema.properties()[index].data_type
                 }
             };
-            if !takes(data_type, field.data_type()) {
+            let by_dialect = match slot {
+                Slot::Id => false,
+                Slot::Property(index) => dialect_takes(&schema.properties()[index], field.data_type()),
+            };
+            let is_taken = by_dialect || takes(data_type, field.data_type());
+            if !is_taken {
                 return Err(format!(
                     "the column `{}` is of the Arrow type {}, which cannot hold {data_type}; send {}",
                     abbreviate(field.name()),

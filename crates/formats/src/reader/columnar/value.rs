@@ -11,14 +11,38 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::i256;
 use arrow_cast::cast;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
-use eider_domain::{DataType, Incoming, MAX_DECIMAL_PRECISION, RecordCheck, ValueRef, ViolationCode, temporal};
+use eider_domain::{
+    DataType, Dialect, Family, Incoming, MAX_DECIMAL_PRECISION, Property, RecordCheck, Refusal, Slot, TOO_FINE,
+    ValueRef, ViolationCode, temporal,
+};
 
 use super::report::BatchReport;
 use crate::column::{Column, ColumnBuilder};
 use crate::reader::ReadError;
 
 /// A value of a property's type, or why there is none.
-type Read<'a> = Result<ValueRef<'a>, ViolationCode>;
+type Read<'a> = Result<ValueRef<'a>, Unfit>;
+
+/// Why a value is none of a property's type.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    /// For a reason that the type's own words tell.
+    Code(ViolationCode),
+    /// For another.
+    Refusal(Refusal),
+}
+
+impl From<ViolationCode> for Unfit {
+    fn from(code: ViolationCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 /// Digits of the greatest whole number of 64 bits.
@@ -172,8 +196,12 @@ impl ValueSink<'_, '_, '_> {
     pub(crate) fn typed(&mut self, row: usize, value: Read<'_>) {
         let kept = match value {
             Ok(value) => self.check.typed_value(self.index, value),
-            Err(code) => {
+            Err(Unfit::Code(code)) => {
                 self.check.note_unfit(self.index, code);
+                None
+            }
+            Err(Unfit::Refusal((code, detail))) => {
+                self.check.note(self.check.pointer(Slot::Property(self.index)), code, detail);
                 None
             }
         };
@@ -182,7 +210,7 @@ impl ValueSink<'_, '_, '_> {
 
     /// Takes a token, as a document holds it.
     pub(crate) fn token(&mut self, row: usize, token: Incoming<'_>) {
-        let kept = self.check.value(eider_domain::Slot::Property(self.index), token);
+        let kept = self.check.value(Slot::Property(self.index), token);
         self.keep(row, kept);
     }
 
@@ -209,11 +237,15 @@ impl ValueSink<'_, '_, '_> {
 }
 
 /// Reads a column of any type but text. A type that the plan does not let through gives nulls.
-pub(super) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
-    match data_type {
+pub(super) fn read(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) -> Result<(), ReadError> {
+    let dialect = property.dialect.as_deref();
+    if column.data_type().is_integer() && dialect_takes_integers(property) {
+        return read_tokens(column, sink);
+    }
+    match property.data_type {
         DataType::Integer if *column.data_type() == ArrowType::UInt64 => {
             sink.primitive::<UInt64Type>(column, |value| {
-                i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange)
+                i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange.into())
             });
         }
         DataType::Decimal { precision, scale } => read_decimals(precision, scale, column, sink),
@@ -221,11 +253,11 @@ pub(super) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<
             sink.primitive::<Date64Type>(column, |millis| {
                 let days = i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).map_err(|_| ViolationCode::InvalidValue)?;
                 let is_whole = millis % MILLIS_PER_DAY == 0;
-                if is_whole { within(ValueRef::Date(days)) } else { Err(ViolationCode::InvalidValue) }
+                if is_whole { within(ValueRef::Date(days)) } else { Err(ViolationCode::InvalidValue.into()) }
             });
         }
-        DataType::Time => read_times(column, sink),
-        DataType::Datetime => read_datetimes(column, sink),
+        DataType::Time => read_times(column, dialect, sink),
+        DataType::Datetime => read_datetimes(column, dialect, sink),
         DataType::String
         | DataType::Integer
         | DataType::Number
@@ -233,8 +265,36 @@ pub(super) fn read(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<
         | DataType::Date
         | DataType::Uuid
         | DataType::Object
-        | DataType::Array => read_own(data_type, column, sink),
+        | DataType::Array => read_own(property.data_type, column, sink),
     }
+    Ok(())
+}
+
+/// Whether the dialect of a property reads whole numbers that its type does not take.
+fn dialect_takes_integers(property: &Property) -> bool {
+    property.data_type.family() != Family::Number && property.needs_digits()
+}
+
+/// Whether the dialect of a property reads columns of an Arrow type that its type does not take: what it reads as text
+/// it reads as a column of text.
+pub(super) fn dialect_takes(property: &Property, arrow: &ArrowType) -> bool {
+    property.dialect.is_some() && (is_text(arrow) || (arrow.is_integer() && dialect_takes_integers(property)))
+}
+
+/// Reads whole numbers as a document would hold them.
+fn read_tokens(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) -> Result<(), ReadError> {
+    if *column.data_type() == ArrowType::UInt64 {
+        for (row, value) in column.as_primitive::<UInt64Type>().iter().enumerate() {
+            let token = |value| i64::try_from(value).map_or(Incoming::Unsigned(value), Incoming::Integer);
+            sink.token(row, value.map_or(Incoming::Null, token));
+        }
+        return Ok(());
+    }
+    let widest = cast(column, &ArrowType::Int64)?;
+    for (row, value) in widest.as_primitive::<Int64Type>().iter().enumerate() {
+        sink.token(row, value.map_or(Incoming::Null, Incoming::Integer));
+    }
+    Ok(())
 }
 
 /// Reads a column of the type's own Arrow type.
@@ -243,7 +303,7 @@ fn read_own(data_type: DataType, column: &ArrayRef, sink: &mut ValueSink<'_, '_,
     (0..column.len()).for_each(|row| sink.typed(row, within(own.value(row))));
 }
 
-fn read_times(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+fn read_times(column: &ArrayRef, dialect: Option<&Dialect>, sink: &mut ValueSink<'_, '_, '_>) {
     match column.data_type() {
         ArrowType::Time32(TimeUnit::Second) => {
             sink.primitive::<Time32SecondType>(column, |value| time(i64::from(value) * 1_000_000));
@@ -252,22 +312,31 @@ fn read_times(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
             sink.primitive::<Time32MillisecondType>(column, |value| time(i64::from(value) * 1_000));
         }
         ArrowType::Time64(TimeUnit::Nanosecond) => {
-            sink.primitive::<Time64NanosecondType>(column, |nanos| whole_micros(nanos).and_then(time));
+            sink.primitive::<Time64NanosecondType>(column, |nanos| whole_micros(nanos, dialect).and_then(time));
         }
         _ => read_own(DataType::Time, column, sink),
     }
 }
 
-fn read_datetimes(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+fn read_datetimes(column: &ArrayRef, dialect: Option<&Dialect>, sink: &mut ValueSink<'_, '_, '_>) {
+    let local = dialect.filter(|_| matches!(column.data_type(), ArrowType::Timestamp(_, None)));
+    let instant = |micros: i64| match local {
+        None => within(ValueRef::Datetime(micros)),
+        Some(dialect) => within(ValueRef::Datetime(dialect.instant(micros)?)),
+    };
+    let scaled = |value: i64, micros: i64| value.checked_mul(micros).ok_or(ViolationCode::InvalidValue.into());
     match column.data_type() {
         ArrowType::Timestamp(TimeUnit::Second, _) => {
-            sink.primitive::<TimestampSecondType>(column, |value| scaled(value, 1_000_000));
+            sink.primitive::<TimestampSecondType>(column, |value| scaled(value, 1_000_000).and_then(instant));
         }
         ArrowType::Timestamp(TimeUnit::Millisecond, _) => {
-            sink.primitive::<TimestampMillisecondType>(column, |value| scaled(value, 1_000));
+            sink.primitive::<TimestampMillisecondType>(column, |value| scaled(value, 1_000).and_then(instant));
+        }
+        ArrowType::Timestamp(TimeUnit::Microsecond, _) => {
+            sink.primitive::<TimestampMicrosecondType>(column, instant);
         }
         ArrowType::Timestamp(TimeUnit::Nanosecond, _) => {
-            sink.primitive::<TimestampNanosecondType>(column, |nanos| whole_micros(nanos).and_then(datetime));
+            sink.primitive::<TimestampNanosecondType>(column, |nanos| whole_micros(nanos, dialect).and_then(instant));
         }
         _ => read_own(DataType::Datetime, column, sink),
     }
@@ -275,18 +344,18 @@ fn read_datetimes(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
 
 /// A value of a property's own type, if it is within the bounds of that.
 fn within(value: ValueRef<'_>) -> Read<'_> {
-    match value.is_in_range() {
-        true => Ok(value),
-        false if matches!(value, ValueRef::Number(_)) => Err(ViolationCode::OutOfRange),
-        false => Err(ViolationCode::InvalidValue),
+    if value.is_in_range() {
+        return Ok(value);
     }
+    let is_number = matches!(value, ValueRef::Number(_));
+    Err(if is_number { ViolationCode::OutOfRange.into() } else { ViolationCode::InvalidValue.into() })
 }
 
 fn read_decimals(precision: u8, scale: u8, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
     use ArrowType as A;
     let rescale = |value: i128, from: i8| {
         let value = rescaled(value, from, scale).filter(|value| has_digits(*value, precision));
-        value.map(ValueRef::Decimal).ok_or(ViolationCode::OutOfRange)
+        value.map(ValueRef::Decimal).ok_or(ViolationCode::OutOfRange.into())
     };
     let whole = |value: i128| rescale(value, 0);
     match column.data_type() {
@@ -303,7 +372,7 @@ fn read_decimals(precision: u8, scale: u8, column: &ArrayRef, sink: &mut ValueSi
         A::Decimal128(_, from) => sink.primitive::<Decimal128Type>(column, |value| rescale(value, *from)),
         A::Decimal256(_, from) => sink.primitive::<Decimal256Type>(column, |value| {
             let value = rescaled_wide(value, *from, scale).filter(|value| has_digits(*value, precision));
-            value.map(ValueRef::Decimal).ok_or(ViolationCode::OutOfRange)
+            value.map(ValueRef::Decimal).ok_or(ViolationCode::OutOfRange.into())
         }),
         _ => (0..column.len()).for_each(|row| sink.typed(row, Ok(ValueRef::Null))),
     }
@@ -341,15 +410,11 @@ fn time(micros: i64) -> Read<'static> {
     within(ValueRef::Time(micros))
 }
 
-fn datetime(micros: i64) -> Read<'static> {
-    within(ValueRef::Datetime(micros))
-}
-
-fn scaled(value: i64, micros: i64) -> Read<'static> {
-    value.checked_mul(micros).ok_or(ViolationCode::InvalidValue).and_then(datetime)
-}
-
-/// Nanoseconds as microseconds, where nothing is lost.
-fn whole_micros(nanos: i64) -> Result<i64, ViolationCode> {
-    if nanos % 1_000 == 0 { Ok(nanos / 1_000) } else { Err(ViolationCode::InvalidValue) }
+/// Nanoseconds as microseconds, where nothing is lost that should not be.
+fn whole_micros(nanos: i64, dialect: Option<&Dialect>) -> Result<i64, Unfit> {
+    if nanos % 1_000 == 0 || dialect.is_some_and(|dialect| dialect.truncates) {
+        Ok(nanos.div_euclid(1_000))
+    } else {
+        Err(Unfit::Refusal((ViolationCode::InvalidValue, TOO_FINE.to_owned())))
+    }
 }

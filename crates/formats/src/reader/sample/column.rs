@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use eider_domain::{DataType, MAX_DECIMAL_PRECISION};
+use eider_domain::{DataType, Family, MAX_DECIMAL_PRECISION};
+
+use super::forms::{Forms, null_word};
 
 /// Lines that are named of the records that break a choice.
 const NAMED_LINES: usize = 5;
@@ -78,6 +80,10 @@ pub struct Candidate {
     digits: Option<(usize, usize)>,
     /// Records with values that it does not take.
     pub broken: Noted,
+    /// How many of them are words that stand for null elsewhere.
+    pub nullish: u64,
+    /// Records with values that it takes once the white space around them is gone.
+    pub padded: Noted,
     /// Records without a value.
     pub lacking: Noted,
 }
@@ -102,6 +108,25 @@ pub struct Column {
     pub candidates: Vec<Candidate>,
     /// What is known of its values.
     pub values: Values,
+    /// What is known of its texts.
+    pub forms: Forms,
+}
+
+/// What is seen of a text at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Glance {
+    /// There is white space around it.
+    pub(crate) is_padded: bool,
+    /// The word that it is, of those that stand for null elsewhere.
+    pub(crate) null_word: Option<&'static str>,
+}
+
+impl Glance {
+    /// At a text.
+    pub(crate) fn at(text: &str) -> Self {
+        let trimmed = text.trim();
+        Self { is_padded: trimmed.len() < text.len(), null_word: null_word(trimmed) }
+    }
 }
 
 impl Column {
@@ -113,10 +138,12 @@ impl Column {
             rounded: Noted::default(),
             digits: None,
             broken: Noted::default(),
+            nullish: 0,
+            padded: Noted::default(),
             lacking: earlier.clone(),
         };
         let values = Values { seen: Some(HashSet::new()), texts: Some(Vec::new()), ..Values::default() };
-        Self { name, candidates: types.iter().map(candidate).collect(), values }
+        Self { name, candidates: types.iter().map(candidate).collect(), values, forms: Forms::default() }
     }
 
     /// Takes note of a record without a value.
@@ -126,9 +153,14 @@ impl Column {
         }
     }
 
-    /// Takes note of a value: what each type makes of it, in the order of the types.
-    pub(crate) fn observe(&mut self, line: u64, fits: &[Fit], identity: Identity<'_>, room: &mut Room) {
+    /// Takes note of a value: what each type makes of it, in the order of the types; of a text without the white space
+    /// around it, unless it is of the type.
+    pub(crate) fn observe(&mut self, line: u64, fits: &[Fit], glance: Glance, identity: Identity<'_>, room: &mut Room) {
         for (candidate, fit) in self.candidates.iter_mut().zip(fits) {
+            let is_read = *fit != Fit::Breaks || glance.null_word.is_some();
+            if glance.is_padded && candidate.is_trimmed() && is_read {
+                candidate.padded.add(line);
+            }
             match fit {
                 Fit::Fits => candidate.fits += 1,
                 Fit::Rounds => candidate.rounded.add(line),
@@ -138,7 +170,10 @@ impl Column {
                     candidate.digits = Some((most_whole.max(*whole), most_fraction.max(*fraction)));
                 }
                 Fit::Null => candidate.lacking.add(line),
-                Fit::Breaks => candidate.broken.add(line),
+                Fit::Breaks => {
+                    candidate.broken.add(line);
+                    candidate.nullish += u64::from(glance.null_word.is_some());
+                }
             }
         }
         self.values.observe(line, identity, room);
@@ -150,6 +185,8 @@ impl Column {
             one.fits += other.fits;
             one.rounded.join(&other.rounded);
             one.broken.join(&other.broken);
+            one.nullish += other.nullish;
+            one.padded.join(&other.padded);
             one.digits = match (one.digits, other.digits) {
                 (Some((whole, fraction)), Some((other_whole, other_fraction))) => {
                     Some((whole.max(other_whole), fraction.max(other_fraction)))
@@ -161,14 +198,15 @@ impl Column {
             one.lacking.lines.retain(|line| other.lacking.lines.contains(line));
         }
         self.values.join(other.values);
+        self.forms.join(other.forms);
     }
 
-    /// The type that the column is best given: the strictest that keeps every value as it is, or else the one that
-    /// takes most; without any value text, if it may be.
+    /// The type that the column is best given: the strictest that keeps every value as it is, but for words that stand
+    /// for null, or else the one that takes most; without any value text, if it may be.
     pub fn choice(&self) -> Option<&Candidate> {
         let possible = || self.candidates.iter().filter(|candidate| candidate.is_possible());
         let keeps_all =
-            |candidate: &&Candidate| candidate.fits > 0 && candidate.broken.count == 0 && candidate.rounded.count == 0;
+            |candidate: &&Candidate| candidate.fits > 0 && candidate.takes_all() && candidate.rounded.count == 0;
         let whole = possible().find(keeps_all);
         // Of those that take most, the one that keeps most, and then the strictest.
         let taken = |candidate: &&Candidate| (candidate.fits + candidate.rounded.count, candidate.fits);
@@ -180,6 +218,16 @@ impl Column {
 }
 
 impl Candidate {
+    /// Whether it takes every value that is no word for null.
+    pub fn takes_all(&self) -> bool {
+        self.broken.count == self.nullish
+    }
+
+    /// Whether white space around its values is none of them.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        is_trimmed(self.data_type)
+    }
+
     /// Whether there is such a type: a decimal has so many digits and no more.
     fn is_possible(&self) -> bool {
         self.digits.is_none_or(|(whole, fraction)| whole + fraction <= usize::from(MAX_DECIMAL_PRECISION))
@@ -200,6 +248,11 @@ impl Candidate {
             None => self.data_type,
         }
     }
+}
+
+/// Whether white space around values of a type is none of them.
+pub(crate) fn is_trimmed(data_type: DataType) -> bool {
+    !matches!(data_type.family(), Family::Text | Family::Nested)
 }
 
 /// How many values are remembered to be told from others.

@@ -4,6 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use eider_domain::{DataType, Value, abbreviate};
 
+use super::rows::TrialSchema;
 use super::{Fit, Identity, Survey};
 use crate::reader::columnar::{Arrival, ColumnSource, Trial, arrival, candidates, fitting_rows};
 use crate::reader::slots::numbered;
@@ -17,12 +18,15 @@ pub(crate) struct ColumnSample {
     columns: Vec<Vec<(DataType, Trial)>>,
     limits: ReadLimits,
     most: u64,
+    /// What says which forms take a text.
+    schema: TrialSchema,
     pub(crate) survey: Survey,
 }
 
 impl ColumnSample {
-    pub(crate) fn new(source: Box<dyn ColumnSource>, limits: ReadLimits, most: u64) -> Self {
-        Self { source, columns: Vec::new(), limits, most, survey: Survey::new(most) }
+    pub(crate) fn new(source: Box<dyn ColumnSource>, limits: ReadLimits, most: u64) -> Result<Self, ReadError> {
+        let (schema, survey) = (TrialSchema::new()?, Survey::new(most));
+        Ok(Self { source, columns: Vec::new(), limits, most, schema, survey })
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -107,7 +111,10 @@ impl ColumnSample {
             let value = taken.find_map(|(data_type, values)| Some((*data_type, values[row].as_ref()?)));
             match value {
                 Some((_, Value::Null)) => self.survey.lack(index, line),
-                Some((_, Value::Text(text))) => self.survey.observe(index, line, &fits, Identity::Text(text)),
+                Some((_, Value::Text(text))) => {
+                    let mut trial = self.schema.trial(self.limits.max_json_depth);
+                    self.survey.observe_text(index, line, &fits, text, &mut trial);
+                }
                 Some((_, Value::Json(_))) | None => self.survey.observe(index, line, &fits, Identity::None),
                 Some((data_type, value)) => {
                     let text = value.text(data_type).unwrap_or_default();

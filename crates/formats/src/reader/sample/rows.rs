@@ -5,6 +5,7 @@ use std::fmt;
 use eider_domain::{DataType, Incoming, RecordCheck, RecordValidator, Schema, SchemaDefinition, Slot, Timestamp};
 use serde_json::{Value as Json, json};
 
+use super::forms::Form;
 use super::{Fit, Survey};
 use crate::reader::ReadError;
 use crate::reader::rows::{Frame, Framer};
@@ -39,8 +40,8 @@ pub(crate) trait RecordSampler: fmt::Debug + Send {
 pub(crate) struct RowSample {
     framer: Box<dyn Framer>,
     sampler: Box<dyn RecordSampler>,
-    /// A schema with a property of each of [`TYPES`], which says whether it takes a value.
-    schema: Schema,
+    /// What says whether a type takes a value.
+    schema: TrialSchema,
     json_depth: usize,
     most: u64,
     pub(crate) survey: Survey,
@@ -53,10 +54,7 @@ impl RowSample {
         json_depth: usize,
         most: u64,
     ) -> Result<Self, ReadError> {
-        let properties = TYPES.map(property_of);
-        let definition = SchemaDefinition::parse(&json!({"name": "trial", "properties": properties}));
-        let schema = Schema::new(definition.map_err(ReadError::SchemaInvalid)?, 1, Timestamp::from_micros(0));
-        Ok(Self { framer, sampler, schema, json_depth, most, survey: Survey::new(most) })
+        Ok(Self { framer, sampler, schema: TrialSchema::new()?, json_depth, most, survey: Survey::new(most) })
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -80,7 +78,7 @@ impl RowSample {
         let mut outcome = Ok(());
         let cut = feed(&mut **framer, &mut |line, frame| {
             if outcome.is_ok() && survey.records() < *most {
-                let mut trial = TypeTrial::new(schema, *json_depth);
+                let mut trial = schema.trial(*json_depth);
                 outcome = sampler.read(line, frame, &mut trial, survey);
             }
         });
@@ -94,18 +92,39 @@ fn property_of(data_type: DataType) -> Json {
     json!({"name": data_type.name(), "type": name})
 }
 
+/// A schema with a property of each of [`TYPES`], and one of each form of texts.
+#[derive(Debug)]
+pub(crate) struct TrialSchema {
+    schema: Schema,
+    forms: Vec<Form>,
+}
+
+impl TrialSchema {
+    pub(crate) fn new() -> Result<Self, ReadError> {
+        let forms = Form::all();
+        let of_forms = forms.iter().enumerate().map(|(place, form)| form.property(&format!("form_{place}")));
+        let properties: Vec<Json> = TYPES.into_iter().map(property_of).chain(of_forms).collect();
+        let definition = SchemaDefinition::parse(&json!({"name": "trial", "properties": properties}));
+        let schema = Schema::new(definition.map_err(ReadError::SchemaInvalid)?, 1, Timestamp::from_micros(0));
+        Ok(Self { schema, forms })
+    }
+
+    /// The check of one record.
+    pub(crate) fn trial(&self, json_depth: usize) -> TypeTrial<'_> {
+        let check = RecordValidator::new(&self.schema).with_json_depth(json_depth).check();
+        TypeTrial { schema: &self.schema, forms: &self.forms, check, json_depth }
+    }
+}
+
 /// The check of one record, which tells of each type whether it takes a value.
 pub(crate) struct TypeTrial<'t> {
     pub(crate) schema: &'t Schema,
+    pub(super) forms: &'t [Form],
     pub(crate) check: RecordCheck<'t>,
     pub(crate) json_depth: usize,
 }
 
-impl<'t> TypeTrial<'t> {
-    fn new(schema: &'t Schema, json_depth: usize) -> Self {
-        Self { schema, check: RecordValidator::new(schema).with_json_depth(json_depth).check(), json_depth }
-    }
-
+impl TypeTrial<'_> {
     /// What a type makes of a value.
     pub(crate) fn fit(&mut self, data_type: DataType, token: Incoming<'_>) -> Fit {
         let is_taken = self.check.value(slot_of(data_type), token).is_some();

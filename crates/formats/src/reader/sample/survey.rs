@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 
-use eider_domain::{DataType, MAX_ALIAS_CHARS, MAX_PROPERTIES, abbreviate};
+use eider_domain::{DataType, Incoming, MAX_ALIAS_CHARS, MAX_PROPERTIES, abbreviate};
 
-use super::column::{Column, Fit, Identity, Noted, Room, VALUES_A_REPETITION};
+use super::column::{Column, Fit, Glance, Identity, Noted, Room, VALUES_A_REPETITION};
+use super::forms::Form;
+use super::rows::TypeTrial;
 use crate::reader::ReadError;
 
 /// Values that are remembered of all columns together, to be told from others.
@@ -20,6 +22,8 @@ pub struct Survey {
     pub readable: Noted,
     /// Records that are none of any schema: malformed, too large, with a key twice.
     pub unreadable: Noted,
+    /// The forms that texts were tried as.
+    pub forms: Vec<Form>,
     room: Room,
     /// Names in lower case of which records have several spellings at once, so that each is a column of its own.
     spelled_apart: HashSet<String>,
@@ -37,6 +41,7 @@ impl Survey {
             columns: Vec::new(),
             readable: Noted::default(),
             unreadable: Noted::default(),
+            forms: Form::all(),
             room,
             spelled_apart: HashSet::new(),
         }
@@ -72,7 +77,42 @@ impl Survey {
 
     /// Takes note of a value: what each type of its column makes of it.
     pub(crate) fn observe(&mut self, column: usize, line: u64, fits: &[Fit], identity: Identity<'_>) {
-        self.columns[column].observe(line, fits, identity, &mut self.room);
+        self.columns[column].observe(line, fits, Glance::default(), identity, &mut self.room);
+    }
+
+    /// Takes note of a text in the same way, and of the forms that it may be one of.
+    pub(crate) fn observe_text(
+        &mut self,
+        column: usize,
+        line: u64,
+        fits: &[Fit],
+        text: &str,
+        trial: &mut TypeTrial<'_>,
+    ) {
+        let glance = Glance::at(text);
+        let column = &mut self.columns[column];
+        column.observe(line, fits, glance, Identity::Text(text), &mut self.room);
+        column.forms.is_padded |= glance.is_padded;
+        match glance.null_word {
+            Some(word) if column.forms.null_words.contains(&word) => {}
+            Some(word) => column.forms.null_words.push(word),
+            None => column.forms.observe(text.trim(), trial),
+        }
+    }
+
+    /// Takes note of another value in the same way.
+    pub(crate) fn observe_other(
+        &mut self,
+        column: usize,
+        line: u64,
+        fits: &[Fit],
+        (written, token): (&str, &Incoming<'_>),
+        trial: &TypeTrial<'_>,
+    ) {
+        let is_nested = matches!(token, Incoming::Object(_) | Incoming::Array(_));
+        let identity = if is_nested { Identity::None } else { Identity::Other(written) };
+        self.observe(column, line, fits, identity);
+        self.columns[column].forms.observe_other(written, token, trial);
     }
 
     /// Takes note of a record without a value.

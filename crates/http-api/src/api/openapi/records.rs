@@ -1,6 +1,8 @@
 //! Records, as they are described: those of any schema, and those of one.
 
-use eider_domain::{DataType, Family, Field, JsonKind, OperandKind, Operator, Property, Schema, SystemField, spelled};
+use eider_domain::{
+    DataType, DialectOption, Family, Field, JsonKind, OperandKind, Operator, Property, Schema, SystemField, spelled,
+};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 
@@ -115,10 +117,17 @@ fn written(data_type: DataType) -> Json {
 /// A property in bodies, with its constraints as far as JSON Schema has them; `document` is that of its definition.
 fn accepted(property: &Property, document: &Json) -> Json {
     let mut described = written(property.data_type);
+    // JSON Schema has no words for texts that are read as something else, nor for limits of that.
+    let is_plain = property.dialect.is_none();
+    if !is_plain {
+        described = of_dialect(&described);
+    }
     let constraints = &document["constraints"];
-    let mut in_words = Vec::new();
+    let dialect = DialectOption::ALL.iter().map(|option| option.name());
+    let dialect = dialect.filter_map(|name| Some(format!("`{name}` {}", document.get(name)?)));
+    let mut in_words: Vec<String> = dialect.collect();
     let mut take = |key: &str, name: &str, is_said: bool| match constraints.get(key) {
-        Some(value) if is_said => described[name] = value.clone(),
+        Some(value) if is_said && is_plain => described[name] = value.clone(),
         Some(value) => in_words.push(format!("`{key}` {value}")),
         None => {}
     };
@@ -130,7 +139,7 @@ fn accepted(property: &Property, document: &Json) -> Json {
     take("minimum", "minimum", is_number);
     take("maximum", "maximum", is_number);
     take("enum", "enum", is_number || property.data_type.family() == Family::Text);
-    if property.data_type == DataType::Integer {
+    if property.data_type == DataType::Integer && is_plain {
         let own = described.as_object_mut().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         for (name, limit) in [("minimum", i64::MIN), ("maximum", i64::MAX)] {
             if !own.iter().any(|own| own == name) {
@@ -145,6 +154,15 @@ fn accepted(property: &Property, document: &Json) -> Json {
         described["default"] = default.clone();
     }
     if property.is_required { described } else { nullable(described) }
+}
+
+/// A value of a property that says how it is written.
+fn of_dialect(described: &Json) -> Json {
+    let types = match described["type"].as_str() {
+        Some("integer" | "number" | "string") | None => json!(["string", "number"]),
+        Some(own) => json!([own, "string", "number"]),
+    };
+    json!({"type": types})
 }
 
 /// The filters of a field, each a parameter of its own.
@@ -211,7 +229,13 @@ fn described_by(mut described: Json, description: Option<&str>) -> Json {
 
 /// The same, or null.
 fn nullable(mut described: Json) -> Json {
-    described["type"] = json!([described["type"].take(), "null"]);
+    described["type"] = match described["type"].take() {
+        Json::Array(mut types) => {
+            types.push("null".into());
+            Json::Array(types)
+        }
+        own => json!([own, "null"]),
+    };
     if let Some(allowed) = described.get_mut("enum").and_then(Json::as_array_mut) {
         allowed.push(Json::Null);
     }

@@ -42,6 +42,14 @@ named! {
     PropertyType, DataType::NAMES.iter().copied()
 }
 
+named! {
+    Ambiguous, eider_domain::Ambiguous::NAMES.iter().copied()
+}
+
+named! {
+    DecimalSeparator, [".", ","].into_iter()
+}
+
 /// A property of a schema.
 #[derive(ToSchema)]
 pub(crate) struct Property {
@@ -77,6 +85,30 @@ pub(crate) struct Property {
     /// Digits after the point of a `decimal`, which needs it; of no other type.
     #[schema(nullable = false, minimum = 0, maximum = 38)]
     scale: Option<u8>,
+    /// The IANA name of the zone in which times without an offset are meant; of a `datetime`.
+    #[schema(max_length = 100)]
+    time_zone: Option<String>,
+    /// Which instant is meant by a time that clocks show twice or never; of a `datetime` with `time_zone`.
+    ambiguous: Option<Ambiguous>,
+    /// The forms of incoming values, tried in this order: `rfc3339`, `epoch_seconds`, `epoch_millis`, `epoch_micros`,
+    /// `epoch_nanos` or patterns of `strftime`; of a `date`, `time` or `datetime`.
+    #[schema(min_items = 1, max_items = 32)]
+    formats: Option<Vec<String>>,
+    /// Texts that stand for null; not of an `object` or `array`.
+    #[schema(min_items = 1, max_items = 32)]
+    null_tokens: Option<Vec<String>>,
+    /// Texts that stand for true beside `true`; of a `boolean`.
+    #[schema(min_items = 1, max_items = 32)]
+    true_tokens: Option<Vec<String>>,
+    /// Texts that stand for false beside `false`; of a `boolean`.
+    #[schema(min_items = 1, max_items = 32)]
+    false_tokens: Option<Vec<String>>,
+    /// What stands between the whole and the fraction; of an `integer`, `number` or `decimal`.
+    decimal_separator: Option<DecimalSeparator>,
+    /// White space around texts goes; not of an `object` or `array`.
+    trim: Option<bool>,
+    /// Digits of a second beyond microseconds go; of a `time` or `datetime`.
+    truncate: Option<bool>,
 }
 
 /// What values must satisfy beyond their type; limits are inclusive.
@@ -180,4 +212,18 @@ pub(crate) struct PropertyChange {
     precision: Option<u8>,
     #[schema(minimum = 0, maximum = 38)]
     scale: Option<u8>,
+    #[schema(max_length = 100)]
+    time_zone: Option<String>,
+    ambiguous: Option<Ambiguous>,
+    #[schema(min_items = 1, max_items = 32)]
+    formats: Option<Vec<String>>,
+    #[schema(min_items = 1, max_items = 32)]
+    null_tokens: Option<Vec<String>>,
+    #[schema(min_items = 1, max_items = 32)]
+    true_tokens: Option<Vec<String>>,
+    #[schema(min_items = 1, max_items = 32)]
+    false_tokens: Option<Vec<String>>,
+    decimal_separator: Option<DecimalSeparator>,
+    trim: Option<bool>,
+    truncate: Option<bool>,
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use eider_application::infer::{Choice as Chosen, InferenceOptions};
-use eider_domain::{DataType, SchemaName};
+use eider_domain::{DataType, DialectOption, SchemaName};
 use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
@@ -68,7 +68,7 @@ struct Evidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     from: Option<String>,
-    /// The values, of an enumeration.
+    /// The values, of an enumeration or of what says how values are written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<String>,
     detail: String,
@@ -87,7 +87,7 @@ named! {
     DataType::NAMES.iter().copied().chain(
         [Chosen::Readable, Chosen::Renamed, Chosen::RecordId, Chosen::Required, Chosen::Unique, Chosen::Enum]
             .map(Chosen::name)
-    )
+    ).chain(DialectOption::ALL.iter().map(|option| option.name()))
 }
 
 /// Proposes a schema that takes the first records of a body, and says why it is as it is. Nothing is created.
