@@ -109,6 +109,17 @@ impl fmt::Display for SchemaPattern {
 }
 
 /// Verbs, and the schemas that they hold for.
+///
+/// ```
+/// use eider_domain::{Grant, SchemaName, SchemaPattern, Verb};
+///
+/// let flights = SchemaPattern::parse("flights_*").expect("a pattern");
+/// let grant = Grant::new([Verb::RecordsRead], vec![flights]);
+/// let name = |text: &str| SchemaName::parse(text).expect("a name");
+/// assert!(grant.allows(Verb::RecordsRead, &name("Flights_2013")));
+/// assert!(!grant.allows(Verb::RecordsRead, &name("weather")));
+/// assert!(!grant.allows(Verb::RecordsWrite, &name("flights_2013")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     verbs: BTreeSet<Verb>,

@@ -15,8 +15,26 @@ pub struct Evolution {
 }
 
 impl Evolution {
-    /// Parses a change of a definition: `{"description": …, "drop": ["name"], "change": {"name": {…}}, "add": [{…}]}`. A value of
-    /// `change` is merged into the property as RFC 7396 says; `name` renames it.
+    /// Parses a change of a definition: `{"description": …, "drop": ["name"], "change": {"name": {…}}, "add":
+    /// [{…}]}`. A value of `change` is merged into the property as RFC 7396 says; `name` renames it.
+    ///
+    /// ```
+    /// use eider_domain::{DemandKind, Evolution, Schema, SchemaDefinition, Timestamp};
+    /// use serde_json::json;
+    ///
+    /// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+    /// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+    /// let schema = Schema::new(definition, 1, Timestamp::from_micros(0));
+    ///
+    /// let change = json!({"change": {"delay": {"required": true}}, "add": [{"name": "gate", "type": "string"}]});
+    /// let evolution = Evolution::parse(schema.definition(), &change).expect("a valid change");
+    /// assert_eq!(evolution.origins(), [Some(0), None]);
+    /// assert_eq!(evolution.demands(&schema)[0].kind, DemandKind::Present, "no stored delay may be null");
+    ///
+    /// let narrower = json!({"change": {"delay": {"type": "boolean"}}});
+    /// let violations = Evolution::parse(schema.definition(), &narrower).expect_err("values would be lost");
+    /// assert_eq!(violations[0].pointer, "/change/delay/type");
+    /// ```
     ///
     /// # Errors
     /// Every violation found, each with a JSON Pointer into `document`.
@@ -97,8 +115,8 @@ impl Evolution {
 }
 
 impl Schema {
-    /// The next version of the schema, after a change of it. Properties stay the same ones, whatever becomes of their names
-    /// and places.
+    /// The next version of the schema, after a change of it. Properties stay the same ones, whatever becomes of their
+    /// names and places.
     #[must_use]
     pub fn evolved(&self, evolution: &Evolution) -> Self {
         let known = self.property_ids();
@@ -114,7 +132,8 @@ impl Schema {
 pub struct NewKey {
     /// The properties of the next schema.
     pub fields: Vec<Field>,
-    /// For each its place in the definition before; `None` for one that is added, whose value is its default in every record.
+    /// For each its place in the definition before; `None` for one that is added, whose value is its default in every
+    /// record.
     pub origins: Vec<Option<usize>>,
 }
 

@@ -68,7 +68,24 @@ impl Projection {
     }
 }
 
-/// A question about the records of one schema. Without sort keys, records come in the order of their commit.
+/// A question about the records of one schema. Without sort keys, records come in commit order.
+///
+/// ```
+/// use eider_domain::{Direction, Projection, RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp};
+/// use serde_json::json;
+///
+/// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+/// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+/// let schema = Schema::new(definition, 1, Timestamp::from_micros(0));
+/// let delay = schema.field("delay").expect("a property");
+///
+/// let query = RecordQuery {
+///     projection: Projection::of(&schema, vec![delay.clone()]),
+///     sort: vec![SortKey { field: delay, direction: Direction::Descending }],
+///     ..RecordQuery::everything(&schema)
+/// };
+/// assert_eq!(query.projection.arrow(&schema).fields().len(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordQuery {
     /// Which fields.

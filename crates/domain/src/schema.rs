@@ -31,6 +31,20 @@ use crate::{SchemaName, Severity, Timestamp, nearest};
 pub const RECORD_FIELD_COUNT: usize = SystemField::ALL.len();
 
 /// A schema as the catalog holds it. It cannot be built invalid: it comes from a [`SchemaDefinition`].
+///
+/// ```
+/// use eider_domain::{Schema, SchemaDefinition, Timestamp};
+/// use serde_json::json;
+///
+/// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+/// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+/// let schema = Schema::new(definition, 1, Timestamp::from_micros(0));
+///
+/// // A record has the fields of the server, then the properties.
+/// let names: Vec<&str> = schema.arrow().fields().iter().map(|field| field.name().as_str()).collect();
+/// assert_eq!(names, ["id", "created_at", "updated_at", "version", "delay"]);
+/// assert!(schema.field("DELAY").is_ok(), "names are compared without regard to case");
+/// ```
 #[derive(Debug)]
 pub struct Schema {
     definition: SchemaDefinition,
@@ -63,7 +77,8 @@ impl Schema {
         Self { store, ..self }
     }
 
-    /// The same schema, whose properties have these ids, in their order; without any they keep those of a first version.
+    /// The same schema, whose properties have these ids, in their order; without any they keep those of a first
+    /// version.
     #[must_use]
     pub fn with_property_ids(self, ids: Vec<u64>) -> Self {
         if ids.is_empty() { self } else { Self { property_ids: ids, ..self } }
@@ -74,8 +89,8 @@ impl Schema {
         Self::new(definition, self.version + 1, self.created_at).in_store(self.store).with_property_ids(property_ids)
     }
 
-    /// What tells each property from all others that the schema has had, in the order of the properties: in the upper half the
-    /// version that added it, 0 for one of the first, and below it its place then.
+    /// What tells each property from all others that the schema has had, in the order of the properties: in the upper
+    /// half the version that added it, 0 for one of the first, and below it its place then.
     pub fn property_ids(&self) -> &[u64] {
         &self.property_ids
     }
@@ -85,7 +100,8 @@ impl Schema {
         self.property_ids.iter().position(|known| *known == id)
     }
 
-    /// A text that no other schema has: one made anew under an old name, or the one of a store that was restored, differs.
+    /// A text that no other schema has: one made anew under an old name, or the one of a store that was restored,
+    /// differs.
     pub fn identity(&self) -> String {
         format!("{} {} {}", self.store.simple(), self.name().key(), self.created_at.as_micros())
     }
@@ -120,7 +136,8 @@ impl Schema {
         self.name().key() == other.name().key() && self.created_at == other.created_at
     }
 
-    /// Whether a record that was found valid under another version is so under this one: nothing that concerns its columns has changed.
+    /// Whether a record that was found valid under another version is so under this one: nothing that concerns its
+    /// columns has changed.
     pub fn accepts_records_of(&self, other: &Self) -> bool {
         let is_same = |one: &Property, other: &Property| {
             one.name == other.name
@@ -172,8 +189,8 @@ impl Schema {
         system.chain((0..self.properties().len()).map(|index| self.property_field(index))).collect()
     }
 
-    /// The indexes that the schema asks for: those on one property, in the order of the properties, and those of the keys of
-    /// several. One index serves a property that is both indexed and unique.
+    /// The indexes that the schema asks for: those on one property, in the order of the properties, and those of the
+    /// keys of several. One index serves a property that is both indexed and unique.
     pub fn indexes(&self) -> Vec<Index> {
         let properties = self.properties().iter().enumerate().filter(|(_, property)| property.has_index());
         let single = properties

@@ -10,6 +10,23 @@ use serde_json::Value as Json;
 ///
 /// First [`begin`](Self::begin), then any number of batches, then [`end`](Self::end). What was written without its
 /// end does not pass for a whole result in any format but NDJSON and CSV, which have no end of their own.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow_array::{ArrayRef, RecordBatch, StringArray};
+/// use eider_formats::Format;
+///
+/// let carriers: ArrayRef = Arc::new(StringArray::from(vec![Some(""), None]));
+/// let batch = RecordBatch::try_from_iter_with_nullable([("carrier", carriers, true)])?;
+/// let mut writer = Format::Csv.writer(&batch.schema())?;
+/// let mut text = Vec::new();
+/// writer.begin(&mut text)?;
+/// writer.batch(&batch, &mut text)?;
+/// writer.end(&mut text)?;
+/// assert_eq!(text, b"carrier\r\n\"\"\r\n\r\n", "an empty text is quoted, null is not");
+/// # Ok::<(), arrow_schema::ArrowError>(())
+/// ```
 pub trait RecordWriter: fmt::Debug + Send {
     /// Appends what stands before the first record, records or not.
     ///

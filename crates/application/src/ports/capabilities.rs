@@ -78,14 +78,14 @@ promises! {
 
 /// What a store promises. A promise that only one engine could keep is not among them.
 ///
-/// The contract suite asserts what is claimed here: a store that claims [`Durability::Fsync`] is closed and opened again,
-/// one that claims [`BackupMethod::File`] has to hand out a copy.
+/// The contract suite asserts what is claimed here: a store that claims [`Durability::Fsync`] is closed and opened
+/// again, one that claims [`BackupMethod::File`] has to hand out a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreCapabilities {
     /// What a commit's acknowledgement is worth.
     pub durability: Durability,
-    /// Whether the store refuses a second record with the values of a unique property or key, and counts it when the key
-    /// is soft. A store that cannot is given no schema with such keys. Ids are always unique.
+    /// Whether the store refuses a second record with the values of a unique property or key, and counts it when the
+    /// key is soft. A store that cannot is given no schema with such keys. Ids are always unique.
     pub has_unique_keys: bool,
     /// How declared indexes serve reads.
     pub indexes: Indexes,

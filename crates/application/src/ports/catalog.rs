@@ -9,6 +9,23 @@ use eider_domain::{Index, Schema, SchemaName};
 use crate::ports::StoreError;
 
 /// Keeps schemas.
+///
+/// ```
+/// use eider_application::ports::{SchemaCatalog, StoreErrorKind};
+/// use eider_domain::SchemaName;
+/// use eider_testkit::{MemoryStore, schema};
+/// use serde_json::json;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let store = MemoryStore::new();
+/// let flights = || schema(json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]}));
+/// store.create(flights()).await?;
+/// let name = SchemaName::parse("FLIGHTS").expect("a name");
+/// assert_eq!(store.get(&name).await?.name().as_str(), "flights");
+/// assert_eq!(store.create(flights()).await.expect_err("it exists").kind(), StoreErrorKind::Conflict);
+/// # Ok::<(), eider_application::ports::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait SchemaCatalog: fmt::Debug + Send + Sync + 'static {
     /// Stores a schema and makes its table and indexes: all or nothing.

@@ -38,7 +38,7 @@ pub enum Change {
 pub struct CommitReceipt {
     /// Records written or deleted.
     pub rows: u64,
-    /// Number of the commit within its schema: the place of its last record in commit order, and greater
+    /// Number of the commit within its schema: the position of its last record in commit order, and greater
     /// than that of every commit before it.
     pub commit_seq: u64,
 }

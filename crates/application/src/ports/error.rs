@@ -14,7 +14,8 @@ pub enum StoreErrorKind {
     Conflict,
     /// The schema is of another version by now: get it again and try again.
     SchemaChanged,
-    /// What was committed was lost when the store was restored from a backup: tell the client, who has to write it again.
+    /// What was committed was lost when the store was restored from a backup: tell the client, who has to write it
+    /// again.
     CommitLost,
     /// The request breaks the port's contract or the schema: do not try again.
     InvalidInput,

@@ -15,7 +15,7 @@ use crate::ports::StoreError;
 pub struct EvolutionRequest {
     /// The schema as the caller knows it.
     pub schema: Arc<Schema>,
-    /// What becomes of it.
+    /// The change.
     pub evolution: Evolution,
     /// When it was asked for.
     pub at: Timestamp,
@@ -75,12 +75,14 @@ pub struct SchemaVersion {
 /// Changes schemas in place, together with the records that they have.
 #[async_trait]
 pub trait SchemaEvolution: fmt::Debug + Send + Sync + 'static {
-    /// Changes a schema, its table and its indexes: all or nothing. Scans that run keep their snapshot and their schema.
+    /// Changes a schema, its table and its indexes: all or nothing. Scans that run keep their snapshot and their
+    /// schema.
     ///
     /// Writes to the schema wait meanwhile. Goes on when the caller goes away.
     ///
     /// # Errors
-    /// `NotFound`; `SchemaChanged` when the schema is of another version by now; `Unavailable` with the budget `writer`.
+    /// `NotFound`; `SchemaChanged` when the schema is of another version by now; `Unavailable` with the budget
+    /// `writer`.
     async fn evolve(&self, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError>;
 
     /// Every version of a schema, the oldest first.

@@ -140,7 +140,8 @@ pub trait Explainer: fmt::Debug + Send + Sync + 'static {
     /// Whether an index on a property could find the records of reads of a shape.
     fn index_serves(&self, shape: &ReadShape, property: &str) -> bool;
 
-    /// What an index on each of some properties would do, of a schema with so many records. Takes a pass over the properties.
+    /// What an index on each of some properties would do, of a schema with so many records. Takes a pass over the
+    /// properties.
     ///
     /// # Errors
     /// As [`crate::ports::RecordReader::scan`].

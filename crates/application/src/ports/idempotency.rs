@@ -65,9 +65,9 @@ impl AnswerToKeep {
 /// An answer without what only the store knows when it commits.
 #[derive(Debug, Clone)]
 pub struct AnswerDraft {
-    /// The answer as far as it is known. Of these members those that it has are filled in: `created`, `updated`, `ignored`,
-    /// `commit_seq` and `ids` become those of the receipt, `failed` grows by the rows that were refused, `elapsed_ms`
-    /// becomes the time since `began`. Keys that are shared are appended to `warnings`.
+    /// The answer as far as it is known. Of these members those that it has are filled in: `created`, `updated`,
+    /// `ignored`, `commit_seq` and `ids` become those of the receipt, `failed` grows by the rows that were refused,
+    /// `elapsed_ms` becomes the time since `began`. Keys that are shared are appended to `warnings`.
     pub members: Map<String, Json>,
     /// When the call began.
     pub began: Instant,

@@ -99,9 +99,9 @@ pub struct FieldProfile {
     pub field: Field,
     /// The statistics of its type, in the order of [`Statistic::of`], each of its [`Statistic::data_type`].
     pub statistics: Vec<(Statistic, Value)>,
-    /// The most frequent values and how many records have them, the most frequent first, ties in ascending order; none of
-    /// an `object` or an `array`. Where there are more than [`PROFILE_COUNTED_VALUES`] different values, one may be missing,
-    /// and those that come once do; the counts are exact.
+    /// The most frequent values and how many records have them, the most frequent first, ties in ascending order;
+    /// none of an `object` or an `array`. Where there are more than [`PROFILE_COUNTED_VALUES`] different values, one
+    /// may be missing, and those that come once do; the counts are exact.
     pub top: Vec<(Value, u64)>,
 }
 

@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 
 use crate::ports::{IdentityStatistics, RecordStream, SchemaStatistics, StoreError, StoreErrorKind};
 
-/// Name of the last column of a scan with positions: the record's place in commit order, `Int64`.
+/// Name of the last column of a scan with positions: the record's position in commit order, `Int64`.
 pub const POSITION_SEQUENCE: &str = "$sequence";
 
 /// Name of the column of a scan with positions that holds the record's value of sort key `index`.
@@ -24,7 +24,7 @@ pub fn position_key(index: usize) -> String {
 pub struct ScanRequest {
     /// Which records, in which order, with which fields.
     pub query: RecordQuery,
-    /// Only records that come after this place in the order of the query.
+    /// Only records that come after this position in the order of the query.
     pub after: Option<Position>,
     /// How many of the records to pass over.
     pub offset: u64,
@@ -43,8 +43,30 @@ impl ScanRequest {
     }
 }
 
-/// Reads records. A store has to bring [`RecordReader::scan`]; the other methods have defaults that are made of it, which
-/// are right and slow.
+/// Reads records. A store has to bring [`RecordReader::scan`]; the other methods have defaults that are made of it,
+/// which are right and slow.
+///
+/// ```
+/// use eider_application::ports::{RecordReader, ScanRequest, SchemaCatalog};
+/// use eider_domain::RecordQuery;
+/// use eider_testkit::{Fixture, MemoryStore, condition, schema};
+/// use futures::TryStreamExt;
+/// use serde_json::json;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let fixture = Fixture::new(std::sync::Arc::new(MemoryStore::new()));
+/// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+/// let flights = fixture.create(document).await;
+/// fixture.write(&flights, json!([{"delay": 5}, {"delay": 90}, {"delay": 120}])).await;
+///
+/// let filter = condition(&flights, "delay", "gt", json!(60));
+/// let query = RecordQuery { filter, ..RecordQuery::everything(&flights) };
+/// let stream = fixture.store.scan(&flights, ScanRequest { limit: Some(1), ..ScanRequest::new(query) }).await?;
+/// let batches: Vec<_> = stream.try_collect().await?;
+/// assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
+/// # Ok::<(), eider_application::ports::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait RecordReader: fmt::Debug + Send + Sync + 'static {
     /// Streams matching records from one consistent snapshot, taken before this returns.
@@ -91,9 +113,9 @@ pub trait RecordReader: fmt::Debug + Send + Sync + 'static {
         Ok(SchemaStatistics { record_count, size_bytes: 0, indexes, identity: IdentityStatistics::SCANNED })
     }
 
-    /// How many records each of some schemas has, in their order, whatever their version; `None` of one that was removed.
-    /// Cheaper than the statistics of each. Cancel-safe: dropping the future stops it. The default knows no versions: a
-    /// store that changes schemas brings its own.
+    /// How many records each of some schemas has, in their order, whatever their version; `None` of one that was
+    /// removed. Cheaper than the statistics of each. Cancel-safe: dropping the future stops it. The default knows no
+    /// versions: a store that changes schemas brings its own.
     ///
     /// # Errors
     /// `Unavailable` when no connection is free in time.

@@ -27,8 +27,8 @@ impl fmt::Debug for StoredReport {
     }
 }
 
-/// Keeps reports that are too long for an answer, for at least [`crate::ports::ANSWER_LIFETIME`]. They need not outlive a
-/// crash.
+/// Keeps reports that are too long for an answer, for at least [`crate::ports::ANSWER_LIFETIME`]. They need not
+/// outlive a crash.
 #[async_trait]
 pub trait FailureReports: fmt::Debug + Send + Sync + 'static {
     /// Begins a report under an id of its own, for the key of its call. May block.

@@ -1,6 +1,16 @@
 //! Where the rows of a write stood in the body that they came in.
 
 /// The line of each row of a write.
+///
+/// ```
+/// use eider_application::ports::RowLines;
+///
+/// // A CSV body with a header, and a blank line before its second record.
+/// let mut lines = RowLines::default();
+/// lines.push(0, 2);
+/// lines.push(1, 4);
+/// assert_eq!((lines.line_of(0), lines.line_of(1)), (2, 4));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowLines {
     /// Where the lines jump: (row, line of that row); they go on by one in between.

@@ -51,7 +51,8 @@ pub struct RuleOutcome {
     pub issues: u64,
     /// Those of them that it has a suggestion for.
     pub suggestions: u64,
-    /// Whether there are more than were kept: each rule has its share of the room, and what those before it left of theirs.
+    /// Whether there are more than were kept: each rule has its share of the room, and what those before it left of
+    /// theirs.
     pub is_truncated: bool,
     /// How long it was looked for them.
     pub elapsed: Duration,
@@ -80,8 +81,8 @@ pub trait StoredIssues: fmt::Debug + Send + Sync + 'static {
     async fn of_rule(&self, rule: usize) -> Result<RecordStream, StoreError>;
 }
 
-/// The columns of the issues of a rule: the record's id; the value of each of the rule's fields, named as they are; and of
-/// a rule that suggests, the suggestion, null where there is none.
+/// The columns of the issues of a rule: the record's id; the value of each of the rule's fields, named as they are;
+/// and of a rule that suggests, the suggestion, null where there is none.
 pub fn issue_columns(rule: &Rule) -> SchemaRef {
     let id = SystemField::Id.data_type().arrow_field("record_id", false);
     let values = rule.fields().iter().map(|field| field.data_type().arrow_field(field.name(), true));

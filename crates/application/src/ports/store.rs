@@ -14,6 +14,16 @@ use crate::ports::{
 /// stands behind a method that returns `None` unless the store says otherwise; each has a group of the contract too.
 ///
 /// A use case that needs a role which the store does not have fails with [`StoreErrorKind::Unsupported`].
+///
+/// ```
+/// use eider_application::ports::{Durability, Store};
+/// use eider_testkit::MemoryStore;
+///
+/// let store = MemoryStore::new();
+/// assert_eq!(store.capabilities().durability, Durability::Memory);
+/// assert!(store.profiler().is_some(), "it describes values");
+/// assert!(store.backups().is_none(), "and hands out no copies");
+/// ```
 #[async_trait]
 pub trait Store: SchemaCatalog + RecordReader + RecordWriter + CommitLog {
     /// Succeeds when the store can answer queries.

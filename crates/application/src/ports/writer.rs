@@ -13,10 +13,10 @@ use serde_json::{Value as Json, json};
 
 use crate::ports::{AnswerToKeep, Change, ChangeOutcome, DeleteOutcome, RowLines, StoreError};
 
-/// What becomes of a record whose id or unique value another one has.
+/// How a record is handled whose id or unique value another one has.
 ///
-/// The other was stored before, or by an earlier row of the same write: the rows of a write are applied one after the other,
-/// each by what those before it left.
+/// The other was stored before, or by an earlier row of the same write: the rows of a write are applied one after the
+/// other, each by what those before it left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {
     /// It is refused.
@@ -24,9 +24,9 @@ pub enum OnConflict {
     Error,
     /// It is passed over.
     Ignore,
-    /// It replaces that record, whose id and time of creation stay. A row with an id of its own replaces the record of that
-    /// id and no other; one without replaces the record that has its unique values. A row is refused when another
-    /// record than the one that it replaces has a unique value of it, or when several records have them.
+    /// It replaces that record, whose id and time of creation stay. A row with an id of its own replaces the record
+    /// of that id and no other; one without replaces the record that has its unique values. A row is refused when
+    /// another record than the one that it replaces has a unique value of it, or when several records have them.
     Replace,
 }
 
@@ -35,7 +35,7 @@ pub enum OnConflict {
 pub struct WriteRequest {
     /// The schema of the records.
     pub schema: Arc<Schema>,
-    /// What becomes of records whose key is taken.
+    /// How records are handled whose key is taken.
     pub on_conflict: OnConflict,
     /// Whether the receipt lists the ids of the records that were stored.
     pub returns_ids: bool,
@@ -50,8 +50,8 @@ impl WriteRequest {
     }
 }
 
-/// Where the ids of a batch came from. One that came from the server's [`crate::ports::IdGenerator`] is new and names no
-/// record; one that a client gave may be taken, and is never stored as another.
+/// Where the ids of a batch came from. One that came from the server's [`crate::ports::IdGenerator`] is new and names
+/// no record; one that a client gave may be taken, and is never stored as another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdOrigin {
     /// All from the server.
@@ -197,8 +197,8 @@ pub struct WriteReceipt {
 /// How a commit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// What the receipt says is stored, and durable as [`crate::ports::StoreCapabilities::durability`] says; after a dry
-    /// run it would have been.
+    /// What the receipt says is stored, and durable as [`crate::ports::StoreCapabilities::durability`] says; after a
+    /// dry run it would have been.
     Committed(WriteReceipt),
     /// No row is stored: more rows than allowed were refused.
     Refused {
@@ -216,8 +216,8 @@ pub struct EndedWrite {
     pub conflicts: Conflicts,
 }
 
-/// Every conflict that refused a row of a write, ordered by row, in blocks: there may be as many as the write has rows, so
-/// they are read one block after the other, when the write has ended.
+/// Every conflict that refused a row of a write, ordered by row, in blocks: there may be as many as the write has
+/// rows, so they are read one block after the other, when the write has ended.
 pub struct Conflicts(BoxStream<'static, Result<Vec<KeyConflict>, StoreError>>);
 
 impl Conflicts {
@@ -247,6 +247,28 @@ impl fmt::Debug for Conflicts {
 }
 
 /// One write. Dropped without [`BatchWriter::commit`], it leaves nothing behind.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use eider_application::ports::{CommitOutcome, CommitTerms, IdOrigin, RecordWriter, SchemaCatalog, WriteRequest};
+/// use eider_testkit::{MemoryStore, batch, schema};
+/// use serde_json::json;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let store = MemoryStore::new();
+/// let flights = json!({"name": "flights", "properties": [{"name": "tail", "type": "string", "is_unique": true}]});
+/// let flights = store.create(schema(flights)).await?;
+///
+/// let mut writer = store.begin_write(WriteRequest::new(Arc::clone(&flights))).await?;
+/// writer.append(batch(&flights, json!([{"tail": "N14228"}, {"tail": "N14228"}])), IdOrigin::Generated).await?;
+/// let mut ended = writer.commit(CommitTerms::all_or_nothing()).await?;
+/// assert_eq!(ended.outcome, CommitOutcome::Refused { rows: 1 });
+/// let conflicts = ended.conflicts.next().await?.expect("a block of conflicts");
+/// assert_eq!(conflicts[0].row, 1);
+/// # Ok::<(), eider_application::ports::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait BatchWriter: fmt::Debug + Send {
     /// Takes a batch of whole records with the columns of [`Schema::arrow`], already valid, at least one row.
@@ -259,10 +281,10 @@ pub trait BatchWriter: fmt::Debug + Send {
 
     /// Checks the keys of all rows and makes those that are accepted visible and durable at once, or none.
     ///
-    /// Rows of one write are neighbours in commit order, in the order in which they were appended; a
-    /// record that is replaced moves to the place of the row. What is stored afterwards is what the rows would have left one
-    /// after the other, each in a write of its own: a row that is refused or passed over claims no key, and a record that
-    /// is replaced gives up the unique values that it had. Two things differ: a record that several rows replace
+    /// Rows of one write are neighbours in commit order, in the order in which they were appended; a record that is
+    /// replaced moves to the position of the row. What is stored afterwards is what the rows would have left one
+    /// after the other, each in a write of its own: a row that is refused or passed over claims no key, and a record
+    /// that is replaced gives up the unique values that it had. Two things differ: a record that several rows replace
     /// has the next version, not one for each; and a row counts as passed over when a later one replaces it.
     ///
     /// # Errors
@@ -283,8 +305,8 @@ pub trait RecordWriter: fmt::Debug + Send + Sync + 'static {
     /// succeeds or fails alone, and is durable when this returns.
     ///
     /// # Errors
-    /// As [`crate::ports::RecordReader::scan`]; `Unavailable` with the budget `write_queue` when too many changes wait, or this
-    /// one has waited too long. Nothing is changed after any error.
+    /// As [`crate::ports::RecordReader::scan`]; `Unavailable` with the budget `write_queue` when too many changes
+    /// wait, or this one has waited too long. Nothing is changed after any error.
     async fn change(&self, schema: &Arc<Schema>, change: Change) -> Result<ChangeOutcome, StoreError>;
 
     /// Deletes matching records in one transaction, or none when they are more than `max_affected`.

@@ -14,18 +14,18 @@ use crate::{Direction, Field, Filter, Schema, SortKey, Value, ValueRef, spelled}
 pub struct Position {
     /// The record's values of the sort keys, in their order; null where it has none.
     pub keys: Vec<Value>,
-    /// The record's place in commit order, which breaks ties.
+    /// The record's position in commit order, which breaks ties.
     pub sequence: i64,
 }
 
-/// What identifies a query for its cursors: 128 bits of SHA-256 over schema, filter and order, and over which columns their names
-/// stand for.
+/// What identifies a query for its cursors: 128 bits of SHA-256 over schema, filter and order, and over which columns
+/// their names stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryFingerprint(String);
 
 impl QueryFingerprint {
-    /// The fingerprint of a filter and an order over a schema. A schema made anew under an old name differs, and so does a query
-    /// whose names have come to stand for other properties.
+    /// The fingerprint of a filter and an order over a schema. A schema made anew under an old name differs, and so
+    /// does a query whose names have come to stand for other properties.
     pub(crate) fn of(schema: &Schema, filter: &Filter, sort: &[SortKey]) -> Self {
         let mut text = format!("{} {filter}", schema.identity());
         for key in sort {
@@ -57,6 +57,28 @@ pub enum CursorError {
 }
 
 /// A cursor as it is encoded: fingerprint, keys as text, sequence.
+///
+/// ```
+/// use eider_domain::{
+///     Cursor, CursorError, Direction, Position, RecordQuery, Schema, SchemaDefinition, SortKey, Timestamp, Value,
+/// };
+/// use serde_json::json;
+///
+/// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+/// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+/// let schema = Schema::new(definition, 1, Timestamp::from_micros(0));
+/// let delay = schema.field("delay").expect("a property");
+/// let sort = vec![SortKey { field: delay, direction: Direction::Descending }];
+/// let query = RecordQuery { sort, ..RecordQuery::everything(&schema) };
+///
+/// // Behind the record with a delay of 90, the seventh in commit order.
+/// let position = Position { keys: vec![Value::Integer(90)], sequence: 7 };
+/// let text = Cursor::encode(&query.fingerprint(&schema), &query.sort, &position);
+/// assert_eq!(Cursor::decode(&text, &query.fingerprint(&schema), &query.sort), Ok(position));
+///
+/// let unsorted = RecordQuery::everything(&schema).fingerprint(&schema);
+/// assert_eq!(Cursor::decode(&text, &unsorted, &[]), Err(CursorError::OtherQuery));
+/// ```
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Cursor {
     #[serde(rename = "q")]

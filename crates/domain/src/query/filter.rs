@@ -138,6 +138,25 @@ pub enum FilterError {
 
 /// A comparison of one field. Built only by [`Condition::from_text`] and [`Condition::from_json`], so that
 /// operator, type and values always fit.
+///
+/// ```
+/// use eider_domain::{Condition, Filter, Operator, Schema, SchemaDefinition, Timestamp};
+/// use serde_json::json;
+///
+/// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+/// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+/// let schema = Schema::new(definition, 1, Timestamp::from_micros(0));
+/// let delay = schema.field("delay").expect("a property");
+///
+/// // `?delay.gt=60`, or no delay at all.
+/// let late = Condition::from_text(delay.clone(), Operator::Gt, "60")?;
+/// let unknown = Condition::from_text(delay.clone(), Operator::IsNull, "true")?;
+/// let either = Filter::Or(vec![late.into(), unknown.into()]);
+/// assert_eq!(either.fields(), [&delay, &delay]);
+/// assert!(Condition::from_text(delay.clone(), Operator::Gt, "much").is_err(), "no integer");
+/// assert!(Condition::from_text(delay, Operator::Like, "6%").is_err(), "texts have patterns");
+/// # Ok::<(), eider_domain::FilterError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     field: Field,

@@ -27,6 +27,24 @@ pub enum Slot {
 }
 
 /// The rules of one schema, ready to check any number of records.
+///
+/// ```
+/// use eider_domain::{Incoming, RecordValidator, Schema, SchemaDefinition, Timestamp, ViolationCode};
+/// use serde_json::json;
+///
+/// let document = json!({"name": "flights", "properties": [
+///     {"name": "carrier", "type": "string", "required": true}, {"name": "delay", "type": "integer"}]});
+/// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+/// let schema = Schema::new(definition, 1, Timestamp::from_micros(0));
+///
+/// // The record `{"delay": 1.5}`, token by token.
+/// let validator = RecordValidator::new(&schema);
+/// let mut check = validator.check();
+/// let slot = check.key("delay").expect("the schema has it");
+/// assert!(check.value(slot, Incoming::Number(1.5)).is_none());
+/// let codes: Vec<ViolationCode> = check.finish().iter().map(|violation| violation.code).collect();
+/// assert_eq!(codes, [ViolationCode::TypeMismatch, ViolationCode::RequiredMissing]);
+/// ```
 #[derive(Debug)]
 pub struct RecordValidator<'s> {
     schema: &'s Schema,
@@ -118,8 +136,8 @@ pub struct RecordCheck<'s> {
 }
 
 impl<'s> RecordCheck<'s> {
-    /// Says where the value of `key` belongs. `None`: nowhere, and the violation is noted unless it is passed over; skip the
-    /// value.
+    /// Says where the value of `key` belongs. `None`: nowhere, and the violation is noted unless it is passed over;
+    /// skip the value.
     pub fn key(&mut self, key: &str) -> Option<Slot> {
         if self.names.is_some() {
             return self.member(key);
@@ -256,8 +274,8 @@ impl<'s> RecordCheck<'s> {
         }
     }
 
-    /// Checks JSON text that is, or is to be, within the value of a property, and takes the white space out of it. `text` is
-    /// JSON by its grammar. `None`: it was refused, and the violation is noted.
+    /// Checks JSON text that is, or is to be, within the value of a property, and takes the white space out of it.
+    /// `text` is JSON by its grammar. `None`: it was refused, and the violation is noted.
     pub fn nested<'a>(&mut self, index: usize, text: &'a str) -> Option<Cow<'a, str>> {
         match compacted(text, self.json_depth) {
             Ok(text) => Some(text),
@@ -269,8 +287,8 @@ impl<'s> RecordCheck<'s> {
         }
     }
 
-    /// Types and checks JSON text, which is JSON by its grammar, as the value of a property that is an object or an array.
-    /// `None`: it was refused, and the violation is noted.
+    /// Types and checks JSON text, which is JSON by its grammar, as the value of a property that is an object or an
+    /// array. `None`: it was refused, and the violation is noted.
     pub fn json_value<'a>(&mut self, index: usize, text: &'a str) -> Option<ValueRef<'a>> {
         let token = match text.trim_ascii_start().as_bytes().first() {
             Some(b'{') => Incoming::Object(self.nested(index, text)?),

@@ -26,6 +26,21 @@ pub struct SchemaDefinition {
 impl SchemaDefinition {
     /// Parses a definition from its JSON form.
     ///
+    /// ```
+    /// use eider_domain::SchemaDefinition;
+    /// use serde_json::json;
+    ///
+    /// let document = json!({"name": "flights", "properties": [
+    ///     {"name": "carrier", "type": "string", "required": true},
+    ///     {"name": "delay", "type": "integer"}]});
+    /// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+    /// assert_eq!(definition.properties()[1].name.as_str(), "delay");
+    ///
+    /// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "int"}]});
+    /// let violations = SchemaDefinition::parse(&document).expect_err("there is no such type");
+    /// assert_eq!(violations[0].pointer, "/properties/0/type");
+    /// ```
+    ///
     /// # Errors
     /// Every violation found, each with a JSON Pointer into `document`.
     pub fn parse(document: &Json) -> Result<Self, Vec<Violation>> {

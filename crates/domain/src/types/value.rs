@@ -52,6 +52,16 @@ pub struct ValueError {
 impl<'a> ValueRef<'a> {
     /// Parses a value from plain text, as it stands in a query string.
     ///
+    /// ```
+    /// use eider_domain::{DataType, ValueRef};
+    ///
+    /// let fare = DataType::Decimal { precision: 6, scale: 2 };
+    /// let value = ValueRef::parse(fare, "12.5")?;
+    /// assert_eq!(value.text(fare).as_deref(), Some("12.50"));
+    /// assert!(ValueRef::parse(fare, "12.505").is_err(), "no digit is dropped");
+    /// # Ok::<(), eider_domain::ValueError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ValueError`] says what the type accepts. `object` and `array` accept nothing: they are not compared.
     pub fn parse(data_type: DataType, text: &'a str) -> Result<Self, ValueError> {

@@ -1,4 +1,4 @@
-//! What becomes of a value that breaks a rule.
+//! Whether a value that breaks a rule is refused or counted.
 
 use strum::{EnumCount, IntoStaticStr};
 

@@ -15,6 +15,27 @@ use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Reader, Spooling}
 /// The work is in two steps: [`RecordReader::cut`] hands out chunks in the order of the body, without parsing them, and
 /// [`Chunk::decode`] reads and checks their records on any thread. Between the steps a reader holds about one record of
 /// JSON and CSV, and one batch of Arrow and Parquet.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use eider_domain::{Schema, SchemaDefinition, Timestamp};
+/// use eider_formats::{Format, ReadLimits, RecordReader, Spooling};
+/// use serde_json::json;
+///
+/// let document = json!({"name": "flights", "properties": [{"name": "delay", "type": "integer"}]});
+/// let definition = SchemaDefinition::parse(&document).expect("a valid definition");
+/// let schema = Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)));
+///
+/// let mut reader = RecordReader::new(Format::Ndjson, schema, ReadLimits::default(), Spooling::default());
+/// // A block ends anywhere; a chunk holds whole records.
+/// let mut chunks = reader.cut(b"{\"delay\": 1}\n{\"del")?;
+/// chunks.extend(reader.cut(b"ay\": 2}\n")?);
+/// chunks.extend(reader.end()?);
+/// let lines = chunks.into_iter().map(|chunk| chunk.decode()).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(lines.iter().map(|decoded| decoded.lines.len()).sum::<usize>(), 2);
+/// # Ok::<(), eider_formats::ReadError>(())
+/// ```
 #[derive(Debug)]
 pub struct RecordReader {
     context: Arc<ReadContext>,
