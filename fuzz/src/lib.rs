@@ -66,7 +66,7 @@ impl IdGenerator for Ids {
     }
 }
 
-/// What became of a body.
+/// The outcome of a body.
 #[derive(Debug, Default)]
 pub struct Decoded {
     /// Accepted records.

@@ -75,8 +75,8 @@ impl BackupService {
     /// Begins a copy; its id, under which its receipt will be found once the last piece was taken.
     ///
     /// # Errors
-    /// `Unavailable` with the budget `backups` while another is taken, and with `checkpoint` when streams keep one back for
-    /// too long; `StorageFull`, `Unsupported`.
+    /// `Unavailable` with the budget `backups` while another is taken, and with `checkpoint` when streams keep one
+    /// back for too long; `StorageFull`, `Unsupported`.
     pub async fn begin(&self) -> Result<(String, Backup), Error> {
         let id = self.ids.next_ids(1).first().map(RecordId::to_string).unwrap_or_default();
         let taken_at = datetime_text(self.clock.now().as_micros());

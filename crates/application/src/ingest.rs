@@ -15,10 +15,10 @@ mod patch;
 mod pipeline;
 mod read_only;
 mod receipt;
+mod record_queues;
 mod service;
 #[cfg(test)]
 mod test_support;
-mod turns;
 mod warnings;
 
 use std::any::Any;

@@ -75,8 +75,8 @@ impl SchemaService {
         Ok(timed(Stage::Store, self.store.record_counts(schemas)).await?)
     }
 
-    /// Changes a schema, or with `is_dry_run` only finds out whether it could be changed. The outcome is the schema as it is then, or
-    /// would be. `preconditions` are asked of the schema as it was before.
+    /// Changes a schema, or with `is_dry_run` only finds out whether it could be changed. The outcome is the schema
+    /// as it is then, or would be. `preconditions` are asked of the schema as it was before.
     ///
     /// # Errors
     /// [`Error::SchemaNotFound`], [`Error::StaleSchema`], [`Error::SchemaInvalid`] with every violation of `document`,

@@ -1,4 +1,4 @@
-//! What tests of readers share: a body read in pieces, and what became of it.
+//! What tests of readers share: a body read in pieces, and the outcome.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{CheckedRows, Chunk, Format, ReadError, ReadLimits, RecordReader, Spo
 /// Records after which a body is not read further: a few bytes may stand for any number.
 const MAX_RECORDS: u64 = 1_000_000;
 
-/// What became of a body.
+/// The outcome of a body.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) received: u64,

@@ -58,7 +58,7 @@ pub struct Services {
     pub validations: ValidationService,
     /// The keys of clients.
     pub keys: KeyRing,
-    /// What became of the log.
+    /// How many lines of the log were dropped.
     pub dropped_lines: DroppedLines,
 }
 

@@ -34,7 +34,7 @@ struct VecStore(Arc<Mutex<BTreeMap<String, Table>>>);
 struct Table {
     schema: Arc<Schema>,
     records: Vec<Arc<StoredRecord>>,
-    /// The number of the last commit, which is the place of its last record.
+    /// The number of the last commit, which is the position of its last record.
     committed: watch::Sender<u64>,
 }
 

@@ -55,7 +55,7 @@ pub fn run(make: impl AsyncFnOnce() -> Fixture, case: impl AsyncFnOnce(Fixture))
 /// | group | what a store promises | role |
 /// |---|---|---|
 /// | `core` | schemas, records and their commits | [`Store`](eider_application::ports::Store): every store |
-/// | `keys` | unique properties and keys, and what becomes of rows whose key is taken | `has_unique_keys` |
+/// | `keys` | unique properties and keys, and how rows are handled whose key is taken | `has_unique_keys` |
 /// | `evolution` | schemas change in place | [`SchemaEvolution`](eider_application::ports::SchemaEvolution) |
 /// | `aggregations` | statistics over groups of records | [`Aggregator`](eider_application::ports::Aggregator) |
 /// | `idempotency` | answers are kept with their writes; asks for `keys` too | [`IdempotencyRecords`](eider_application::ports::IdempotencyRecords) |

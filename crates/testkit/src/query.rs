@@ -55,8 +55,8 @@ pub fn projection(schema: &Schema, names: &[&str]) -> Projection {
     Projection::of(schema, names.iter().map(|name| field(schema, name)).collect())
 }
 
-/// An aggregation of keys (`carrier`, `month(at)`) and figures (`count`, `sum(fare)`, `quantile(fare;0.5)`), each with a
-/// name before it where it needs one: `p95=quantile(fare;0.95)`.
+/// An aggregation of keys (`carrier`, `month(at)`) and figures (`count`, `sum(fare)`, `quantile(fare;0.5)`), each
+/// with a name before it where it needs one: `p95=quantile(fare;0.95)`.
 ///
 /// # Panics
 /// When there is no such aggregation.

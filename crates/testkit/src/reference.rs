@@ -1,7 +1,7 @@
 //! What queries mean, on rows of values: the simplest way to answer one, and the measure of every other.
 //!
-//! [`MemoryStore`](crate::MemoryStore) answers its scans with this, and so may a store that keeps its records in memory.
-//! A store with an engine of its own brings its own ways and is compared with these by the contract.
+//! [`MemoryStore`](crate::MemoryStore) answers its scans with this, and so may a store that keeps its records in
+//! memory. A store with an engine of its own brings its own ways and is compared with these by the contract.
 
 mod columns;
 mod order;
@@ -19,7 +19,7 @@ pub use predicate::matches;
 
 pub use crate::column::rows_of;
 
-/// A record and its place in commit order.
+/// A record and its position in commit order.
 #[derive(Debug)]
 pub struct StoredRecord {
     /// Its number in commit order.

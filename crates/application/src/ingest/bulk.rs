@@ -44,7 +44,7 @@ pub enum BulkMode {
 pub struct BulkOptions {
     /// What one refused record means for the others.
     pub mode: BulkMode,
-    /// What becomes of records whose key is taken.
+    /// How records are handled whose key is taken.
     pub on_conflict: OnConflict,
     /// How the body is to be read, beside its format.
     pub reading: ReadOptions,
@@ -71,9 +71,9 @@ impl RecordService {
     /// limit, and beyond it kept in a report; see [`RecordService::failure_report`].
     ///
     /// # Errors
-    /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format, [`Error::TooManyRecords`],
-    /// [`Error::NameRuleInvalid`], [`Error::IdempotencyInProgress`], [`Error::IdempotencyMismatch`], what `body` yields, [`Error::Store`].
-    /// Nothing is stored after any of them.
+    /// [`Error::MalformedJson`] and [`Error::MalformedBody`] when the body is not of its format,
+    /// [`Error::TooManyRecords`], [`Error::NameRuleInvalid`], [`Error::IdempotencyInProgress`], [`Error::IdempotencyMismatch`], what `body`
+    /// yields, [`Error::Store`]. Nothing is stored after any of them.
     #[instrument(name = "records.bulk", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn bulk<B>(
         &self,

@@ -26,8 +26,8 @@ use crate::runtime::timings::{Stage, timed};
 pub enum KeyedCreation {
     /// The record is stored.
     Stored(StoredRecord),
-    /// The call was answered before: the record as it was stored then, or as it is now when its schema has changed so that the body
-    /// would be refused. Nothing was stored again.
+    /// The call was answered before: the record as it was stored then, or as it is now when its schema has changed so
+    /// that the body would be refused. Nothing was stored again.
     Replayed(StoredRecord),
 }
 

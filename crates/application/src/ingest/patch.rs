@@ -18,7 +18,8 @@ use super::{IngestLimits, arrow_fault, invalid_record};
 use crate::Error;
 use crate::ports::{IdGenerator, StoreError};
 
-/// The properties of a record after a merge patch (RFC 7396), as a batch of one row; its other fields are those of a new one.
+/// The properties of a record after a merge patch (RFC 7396), as a batch of one row; its other fields are those of a
+/// new one.
 ///
 /// # Errors
 /// [`Error::MalformedJson`], [`Error::RecordInvalid`] with every violation.

@@ -8,7 +8,8 @@ use memchr::memmem;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-/// What a body says of them. They may be sent where they are what is stored, so that what `GET` answers can be sent back.
+/// What a body says of them. They may be sent where they are what is stored, so that what `GET` answers can be sent
+/// back.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct GivenReadOnly {
     #[serde(default, deserialize_with = "given")]

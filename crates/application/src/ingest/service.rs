@@ -14,7 +14,7 @@ use tracing::instrument;
 use uuid::Uuid;
 
 use super::read_only::GivenReadOnly;
-use super::turns::{Rewrite, Turns};
+use super::record_queues::{RecordQueues, Rewrite};
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder, patch};
 use crate::access::Principal;
@@ -65,7 +65,7 @@ pub struct RecordService {
     pub(super) spooling: Spooling,
     pub(super) query: QueryService,
     /// The records that are being changed, and the changes that wait for them.
-    pub(super) turns: Turns,
+    pub(super) queues: RecordQueues,
 }
 
 impl RecordService {
@@ -87,7 +87,7 @@ impl RecordService {
             reports,
             spooling: Spooling::default(),
             query,
-            turns: Turns::default(),
+            queues: RecordQueues::default(),
         }
     }
 
@@ -215,7 +215,8 @@ impl RecordService {
     }
 
     /// Everything that was wrong with the body of a bulk write, as NDJSON: a line per violation, in the order of the
-    /// body, those of keys behind the others. Kept for [`ANSWER_LIFETIME`]. Only who made the call, and an admin, finds it.
+    /// body, those of keys behind the others. Kept for [`ANSWER_LIFETIME`]. Only who made the call, and an admin,
+    /// finds it.
     ///
     /// # Errors
     /// [`Error::ReportNotFound`], [`Error::Store`].

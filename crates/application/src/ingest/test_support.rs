@@ -1,4 +1,4 @@
-//! What tests of decoding share: a body decoded in pieces, and what became of it.
+//! What tests of decoding share: a body decoded in pieces, and the outcome.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::Error;
 use crate::ingest::{BodyFormat, DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 use crate::runtime::UuidV7Generator;
 
-/// What became of a body.
+/// The outcome of a body.
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) decoder: RecordDecoder,

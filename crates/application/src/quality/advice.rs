@@ -1,4 +1,5 @@
-//! Which indexes the reads of a schema would use, and which they do not. What an index serves and costs is the store's to say.
+//! Which indexes the reads of a schema would use, and which they do not. What an index serves and costs is the
+//! store's to say.
 
 use std::collections::HashMap;
 use std::sync::Arc;

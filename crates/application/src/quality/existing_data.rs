@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::ports::{EXISTING_VIOLATION_SAMPLE, ExistingDataViolation};
 
-/// Finds existing-data violations, batch by batch, in what a store reads of its records. Memory does not grow with their number.
+/// Finds existing-data violations, batch by batch, in what a store reads of its records. Memory does not grow with
+/// their number.
 #[derive(Debug)]
 pub struct ExistingDataCheck {
     /// What is asked of each record by itself: the column to look at, and the property as it will be.
@@ -20,7 +21,8 @@ pub struct ExistingDataCheck {
 }
 
 impl ExistingDataCheck {
-    /// What a change asks of each stored record by itself; whether they share [keys](Evolution::new_keys) is left to the store.
+    /// What a change asks of each stored record by itself; whether they share [keys](Evolution::new_keys) is left to
+    /// the store.
     pub fn new(evolution: &Evolution, before: &Schema) -> Self {
         let mut fields = vec![Field::System(SystemField::Id)];
         let mut demands = Vec::new();

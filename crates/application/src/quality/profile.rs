@@ -10,8 +10,8 @@ use crate::runtime::timings::{Stage, timed};
 use crate::{Error, QueryService};
 
 impl QueryService {
-    /// Statistics of the values of matching records: one pass over them, and one over each field for its most frequent values,
-    /// all of one snapshot and in bounded memory. Dropping the future stops it.
+    /// Statistics of the values of matching records: one pass over them, and one over each field for its most
+    /// frequent values, all of one snapshot and in bounded memory. Dropping the future stops it.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -60,7 +60,7 @@ impl Default for ValidationLimits {
 /// Issues of the rules at some places: batches with [`crate::ports::issue_columns`].
 pub type Issues = BoxStream<'static, Result<(usize, RecordBatch), StoreError>>;
 
-/// What became of suggestions that were written.
+/// The outcome of writing suggestions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedRules {
     /// The records that were changed, and their commit; the last one when none was.
@@ -199,9 +199,10 @@ impl ValidationService {
     /// now: also of records that were written since.
     ///
     /// # Errors
-    /// [`Error::ValidationUnfinished`] unless the validation is done, [`Error::RulesInvalid`] when a name is that of no
-    /// rule that suggests, a property of a rule was changed since it was checked, or rules undo each other. [`Error::KeyConflict`] and
-    /// [`Error::RecordInvalid`] when the schema does not allow a suggestion; nothing is written then.
+    /// [`Error::ValidationUnfinished`] unless the validation is done, [`Error::RulesInvalid`] when a name is that of
+    /// no rule that suggests, a property of a rule was changed since it was checked, or rules undo each other.
+    /// [`Error::KeyConflict`] and [`Error::RecordInvalid`] when the schema does not allow a suggestion; nothing is
+    /// written then.
     #[instrument(name = "validations.apply", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     pub async fn apply(
         &self,

@@ -82,8 +82,8 @@ pub struct Explanation {
     pub advice: Vec<Advice>,
 }
 
-/// These run the read to its end, without handing out its records: which records a store reads is known only when it has
-/// read them. Dropping the future stops that.
+/// These run the read to its end, without handing out its records: which records a store reads is known only when it
+/// has read them. Dropping the future stops that.
 impl QueryService {
     /// How [`QueryService::page`] would be answered.
     ///

@@ -312,8 +312,8 @@ fn bytes_of(batch: &RecordBatch) -> usize {
     sizes.filter_map(Result::ok).sum()
 }
 
-/// Groups whose figures all have a text: finite numbers, and times in the years 0000 to 9999, which the week that a year
-/// begins in may precede.
+/// Groups whose figures all have a text: finite numbers, and times in the years 0000 to 9999, which the week that a
+/// year begins in may precede.
 fn in_range(groups: RecordBatch) -> Result<RecordBatch, StoreError> {
     let is_in_range = |column: &ArrayRef| match column.data_type() {
         ArrowType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().all(f64::is_finite),

@@ -122,8 +122,8 @@ impl ReadLog {
         }
     }
 
-    /// What reads of a schema have asked for, by the names that its properties have now. Reads of properties that are gone
-    /// are left out.
+    /// What reads of a schema have asked for, by the names that its properties have now. Reads of properties that are
+    /// gone are left out.
     pub fn of(&self, schema: &Schema) -> SchemaReads {
         let schemas = self.lock();
         let found = schemas.get(&schema.name().key()).filter(|(created_at, _)| *created_at == schema.created_at());

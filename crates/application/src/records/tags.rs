@@ -1,7 +1,8 @@
 //! Tags of records and schemas, and what a request asks of them (RFC 9110, section 13.1).
 //!
-//! A tag is the version of what it stands for, then 64 bits of SHA-256 over whose version it is: the store, the schema and
-//! the times of the record. So a record or schema that was deleted and made anew has another tag with the same version.
+//! A tag is the version of what it stands for, then 64 bits of SHA-256 over whose version it is: the store, the
+//! schema and the times of the record. So a record or schema that was deleted and made anew has another tag with the
+//! same version.
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;

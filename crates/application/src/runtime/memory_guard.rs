@@ -1,9 +1,10 @@
 //! Keeps work out while memory is short.
 //!
 //! Two rules hold. Of what heavy requests may come to need, no more is promised than there is: a request reserves its
-//! need before its body is read ([`MemoryGuard::reserve`]). And whatever was promised, what is measured counts: over the
-//! soft share of the limit no heavy request is begun, over the critical one nothing is but health and metrics. A share
-//! that was passed counts as passed until memory is clearly below it, so that a service at the edge does not flap.
+//! need before its body is read ([`MemoryGuard::reserve`]). And whatever was promised, what is measured counts: over
+//! the soft share of the limit no heavy request is begun, over the critical one nothing is but health and metrics. A
+//! share that was passed counts as passed until memory is clearly below it, so that a service at the edge does not
+//! flap.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -169,9 +170,9 @@ impl MemoryGuard {
         MemoryPressure::ALL[usize::from(self.0.pressure.load(Ordering::Relaxed)).min(2)]
     }
 
-    /// Sets memory aside for a heavy request, until the reservation is dropped, and waits for it for a while; those that
-    /// came before come first. A request that may need more than there is runs alone. `None` when memory is short, or not
-    /// given back in time.
+    /// Sets memory aside for a heavy request, until the reservation is dropped, and waits for it for a while; those
+    /// that came before come first. A request that may need more than there is runs alone. `None` when memory is
+    /// short, or not given back in time.
     pub async fn reserve(&self, bytes: u64, at_most: Duration) -> Option<Reservation> {
         if self.pressure() > MemoryPressure::Normal {
             return None;
@@ -183,7 +184,7 @@ impl MemoryGuard {
         (self.pressure() == MemoryPressure::Normal).then_some(Reservation { _permit: permit })
     }
 
-    /// Sets memory aside at once for work that has begun and turns out to need more; see [`MemoryGuard::reserve`].
+    /// Reserves memory at once for work that has begun and turns out to need more; see [`MemoryGuard::reserve`].
     /// `None` when memory is short.
     pub fn reserve_now(&self, bytes: u64) -> Option<Reservation> {
         if self.pressure() > MemoryPressure::Normal {
@@ -193,7 +194,8 @@ impl MemoryGuard {
         Some(Reservation { _permit: permit })
     }
 
-    /// Makes so many units of those that there are; fewer only as far as they are not reserved. How many there are then.
+    /// Makes so many units of those that there are; fewer only as far as they are not reserved. How many there are
+    /// then.
     fn resize(&self, units: u32, wanted: u32) -> u32 {
         if wanted >= units {
             self.0.units.add_permits((wanted - units) as usize);
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_more_is_needed_is_set_aside_at_once_or_not() {
+    async fn what_more_is_needed_is_reserved_at_once_or_not() {
         let guard = MemoryGuard::new(MemoryGuardSettings::default());
         guard.observe(used(0));
         let call = reserve(&guard, 500).await.unwrap();

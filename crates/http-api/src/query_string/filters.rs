@@ -63,7 +63,7 @@ pub(super) fn filter(
     Ok(Filter::And(conditions))
 }
 
-/// The same error, with what became of a `+` of an offset where there is a space instead.
+/// The same error, with a hint where a space stands for the `+` of an offset.
 fn with_hint(error: ApiError, value: &str) -> ApiError {
     let is_offset = value.rsplit_once(' ').is_some_and(|(before, offset)| {
         before.contains(['T', 't']) && offset.len() == 5 && offset.as_bytes()[2] == b':'

@@ -1,4 +1,4 @@
-//! Answers that are known before the body of their request has ended, and what becomes of the connection.
+//! Answers that are known before the body of their request has ended, and whether the connection goes on.
 
 use std::time::Duration;
 

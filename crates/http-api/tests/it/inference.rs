@@ -100,7 +100,7 @@ fn sendable(batch: &RecordBatch) -> RecordBatch {
     batch.project(&columns).unwrap()
 }
 
-/// Infers a schema from a body, creates it and loads the body. What the schema was, and what became of the load.
+/// Infers a schema from a body, creates it and loads the body. What the schema was, and the outcome of the load.
 async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome) {
     let store = Arc::new(MemoryStore::new());
     let clock = Arc::new(FixedClock::default());

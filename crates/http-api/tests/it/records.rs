@@ -116,7 +116,7 @@ async fn a_creation_that_is_repeated_under_its_key_gets_the_same_answer_and_stor
     let body = json!({"carrier": "UA", "extra": {"b": 1, "a": 1.50}, "confirmation": "c"});
     let first = keyed(&app, path, "k", body.clone()).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (201, ""));
-    // What became of the record since does not matter.
+    // Later changes of the record do not matter.
     let changed = app.request("PATCH", first.header("location")).header(CONTENT_TYPE, "application/json");
     assert_eq!(app.send(changed.body(r#"{"flight": 7}"#)).await.status, 200);
     let again = keyed(&app, path, "k", body.clone()).await;

@@ -12,7 +12,7 @@ use crate::representations::records;
 const PAGE: &str = "/api/v1/records/flights";
 const STREAM: &str = "/api/v1/records/flights/stream";
 
-/// Flights with many ties and nulls; `flight` is their place in commit order.
+/// Flights with many ties and nulls; `flight` is their position in commit order.
 async fn app_with(count: i64) -> TestApp {
     let app = TestApp::with_flights().await;
     let record = |n: i64| {

@@ -381,7 +381,7 @@ async fn rules_that_undo_each_other_are_named() {
 }
 
 #[tokio::test]
-async fn metrics_tell_what_became_of_validations() {
+async fn metrics_count_the_outcomes_of_validations() {
     let app = app().await;
     start(&app, &rules()).await;
     app.store.fail_next(Operation::Validate, StoreError::new(StoreErrorKind::Internal, "it failed"));

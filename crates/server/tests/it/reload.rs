@@ -16,7 +16,7 @@ fn start(directory: &Path, configuration: &str) -> Server {
     Server::start_as(&mut eider(&arguments))
 }
 
-/// Writes another configuration, tells the server, and waits until it has logged what became of it.
+/// Writes another configuration, tells the server, and waits until it has logged the outcome.
 async fn reload(server: &Server, directory: &Path, configuration: &str) -> String {
     fs::write(directory.join("eider.toml"), configuration).unwrap();
     server.signal("HUP");

@@ -63,7 +63,7 @@ pub struct FileStatistics {
     pub free_bytes: u64,
 }
 
-/// What became of checkpoints.
+/// Outcomes of checkpoints.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckpointStatistics {
     /// Seconds that those took that succeeded, with the wait for running writes.

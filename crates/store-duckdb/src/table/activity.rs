@@ -1,4 +1,4 @@
-//! What a checkpoint has to be taken of, and what became of checkpoints.
+//! What a checkpoint has to be taken of, and the outcomes of checkpoints.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use eider_application::runtime::recorder::{Recorder, SECONDS};
 
 use crate::file::statistics::CheckpointStatistics;
 
-/// What has been written since the last checkpoint and when, and what became of checkpoints.
+/// What has been written since the last checkpoint and when, and the outcomes of checkpoints.
 #[derive(Debug)]
 pub(crate) struct WriteActivity {
     state: Mutex<State>,

@@ -42,7 +42,7 @@ const TARGETS: &str = "$targets";
 /// In [`CONFLICTS`], instead of a row: several stored records.
 const SEVERAL: i64 = -1;
 
-/// What becomes of the rows of a write.
+/// How the conflicts of a write are resolved: the outcome of each row.
 #[derive(Debug, Default)]
 pub(crate) struct Resolution {
     /// Rows that are not stored: refused or passed over.

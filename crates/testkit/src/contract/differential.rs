@@ -140,7 +140,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
     })
 }
 
-/// What becomes of rows whose key is taken, and how many may be refused.
+/// How rows are handled whose key is taken, and how many may be refused.
 type Policy = (OnConflict, u64);
 
 /// Each is tried on each write.

@@ -165,8 +165,8 @@ pub async fn types_widen_with_their_values(fixture: Fixture) {
     assert_eq!(found.len(), 1);
 }
 
-/// A generated change is possible exactly when its dry run says so, and leaves what it leaves in the memory store, whatever
-/// the types, values and defaults.
+/// A generated change is possible exactly when its dry run says so, and leaves what it leaves in the memory store,
+/// whatever the types, values and defaults.
 ///
 /// Runs 48 cases of up to 5 records each, or as many as `PROPTEST_CASES` says.
 #[expect(clippy::unused_async, reason = "every case is async; proptest is not")]

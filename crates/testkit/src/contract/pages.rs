@@ -14,7 +14,7 @@ use super::fixture::collect;
 use crate::column::rows_of;
 use crate::{condition, integers, projection, rows, sort, values};
 
-/// 23 records with many ties and nulls in `a` and `b`; `n` is their place in commit order.
+/// 23 records with many ties and nulls in `a` and `b`; `n` is their position in commit order.
 pub(super) async fn tied(fixture: &Fixture) -> Arc<Schema> {
     let document = json!({"name": "s", "properties": [
         {"name": "n", "type": "integer"}, {"name": "a", "type": "string"}, {"name": "b", "type": "number"}]});
@@ -204,8 +204,8 @@ pub async fn a_changed_record_is_where_its_keys_now_put_it(fixture: Fixture) {
     }
 }
 
-/// What a query matches in all is counted in the snapshot of its records: while another writer adds and deletes records all
-/// the time, the total of a whole result is the number of its records.
+/// What a query matches in all is counted in the snapshot of its records: while another writer adds and deletes
+/// records all the time, the total of a whole result is the number of its records.
 pub async fn a_total_is_of_the_snapshot_of_its_records(fixture: Fixture) {
     let document = json!({"name": "s", "properties": [{"name": "n", "type": "integer"}]});
     let schema = fixture.create(document).await;

@@ -1,4 +1,4 @@
-//! What becomes of records whose key is taken, and of the others beside them.
+//! How records are handled whose key is taken, and the others beside them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -184,8 +184,8 @@ const CASES: u32 = 48;
 
 /// Generated writes leave what changes of single records leave.
 ///
-/// With each policy, over stored records, with ids, unique values and a key of two properties from so small a range that most
-/// rows meet others.
+/// With each policy, over stored records, with ids, unique values and a key of two properties from so small a range
+/// that most rows meet others.
 ///
 /// Runs 48 cases, or as many as `PROPTEST_CASES` says.
 #[expect(clippy::unused_async, reason = "every case is async; proptest is not")]

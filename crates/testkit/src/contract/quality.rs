@@ -174,8 +174,8 @@ pub async fn rules_look_at_values_of_every_type(fixture: Fixture) {
     }
 }
 
-/// Generated texts break the rules that they break in the memory store, with the same suggestions, and mended they are the
-/// same.
+/// Generated texts break the rules that they break in the memory store, with the same suggestions, and mended they
+/// are the same.
 ///
 /// Runs 32 cases of up to 30 records each, or as many as `PROPTEST_CASES` says.
 #[expect(clippy::unused_async, reason = "every case is async; proptest is not")]

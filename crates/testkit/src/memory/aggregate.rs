@@ -170,8 +170,8 @@ fn out_of_range() -> StoreError {
     StoreError::new(StoreErrorKind::OutOfRange, "a sum does not fit its type")
 }
 
-/// A power of two by which the numbers are divided, so that neither their sum nor that of their squares is beyond a double, or
-/// nothing.
+/// A power of two by which the numbers are divided, so that neither their sum nor that of their squares is beyond a
+/// double, or nothing.
 fn scale(numbers: &[f64]) -> f64 {
     let largest = numbers.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
     if largest >= 2_f64.powi(400) {

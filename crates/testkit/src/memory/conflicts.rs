@@ -1,4 +1,4 @@
-//! Keys that two records would share, and what becomes of the rows that have them.
+//! Keys that two records would share, and how the rows that have them are resolved.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use eider_domain::{DataType, Field, Schema, SystemField, Value};
 
 use super::table::Table;
 
-/// What becomes of the rows of a write.
+/// How the conflicts of a write are resolved: the outcome of each row.
 #[derive(Debug, Default)]
 pub(super) struct Resolution {
     /// Why rows are refused, ordered by row.

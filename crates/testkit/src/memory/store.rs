@@ -126,8 +126,8 @@ impl Default for MemoryStore {
 }
 
 impl Shared {
-    /// Works on the table of `schema`; `NotFound` when it was removed, also when another took its name, and `SchemaChanged` when
-    /// it is of another version.
+    /// Works on the table of `schema`; `NotFound` when it was removed, also when another took its name, and
+    /// `SchemaChanged` when it is of another version.
     pub(super) fn with_table<T>(&self, schema: &Schema, work: impl FnOnce(&mut Table) -> T) -> Result<T, StoreError> {
         self.with_version(schema, |current| current.version() == schema.version(), work)
     }

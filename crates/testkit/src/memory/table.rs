@@ -71,7 +71,7 @@ impl Table {
         *self.committed.borrow()
     }
 
-    /// Numbers a commit that has only deleted; it takes a place of its own in commit order.
+    /// Numbers a commit that has only deleted; it takes a position of its own in commit order.
     pub(super) fn commit_deletion(&mut self) -> u64 {
         self.next_sequence += 1;
         self.commit()

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::query::{filter, order_of};
 
-/// An aggregation of up to 3 keys and up to 4 figures over the fields of a schema, with a filter, a condition on a count
-/// and an order, each or not.
+/// An aggregation of up to 3 keys and up to 4 figures over the fields of a schema, with a filter, a condition on a
+/// count and an order, each or not.
 ///
 /// # Panics
 /// Never: everything that is generated fits.

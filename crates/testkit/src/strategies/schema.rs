@@ -26,8 +26,8 @@ pub fn data_type() -> impl Strategy<Value = DataType> {
     (kind, decimal).prop_map(|(kind, decimal)| if matches!(kind, DataType::Decimal { .. }) { decimal } else { kind })
 }
 
-/// A valid definition of 1 to 8 properties, with any names, some required, indexed or unique, now
-/// and then the first two that are compared by their values together.
+/// A valid definition of 1 to 8 properties, with any names, some required, indexed or unique,
+/// now and then the first two that are compared by their values together.
 ///
 /// It has no constraints and no defaults: stores take records that have passed both.
 pub fn definition() -> impl Strategy<Value = SchemaDefinition> {

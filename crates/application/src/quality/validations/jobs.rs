@@ -12,7 +12,7 @@ use super::job::{ValidationJob, ValidationState};
 use super::statistics::{Counted, ValidationStatistics};
 use crate::ports::StoreError;
 
-/// The validations, in the order in which they were started, and what became of all that there were.
+/// The validations, in the order in which they were started, and the outcomes of all that there were.
 #[derive(Debug)]
 pub(super) struct Jobs {
     limits: ValidationLimits,

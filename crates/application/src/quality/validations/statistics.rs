@@ -1,4 +1,4 @@
-//! What became of validations.
+//! Outcomes of validations, counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::runtime::recorder::Recorder;
 /// Upper bounds of the times of validations, in seconds.
 const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
-/// What became of the validations since the server was started.
+/// Outcomes of validations since the server was started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidationStatistics {
     /// Those that run.

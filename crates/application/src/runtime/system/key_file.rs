@@ -141,7 +141,8 @@ impl KeyFile {
         File::open(&self.directory)?.sync_all()
     }
 
-    /// Puts the keys of the file into a ring whenever it changes; never ends. `seen` is the stamp of what is in the ring.
+    /// Puts the keys of the file into a ring whenever it changes; never ends. `seen` is the stamp of what is in the
+    /// ring.
     ///
     /// A file that is damaged or gone changes nothing and is logged.
     pub async fn follow(self, ring: KeyRing, mut seen: Option<FileStamp>) {

@@ -48,7 +48,7 @@ pub(super) struct BulkControls {
     /// `atomic`: all records are stored or none; `partial`: the good ones.
     #[param(nullable = false, inline)]
     mode: Option<Mode>,
-    /// What becomes of a record whose id or unique value is taken.
+    /// How a record is handled whose id or unique value is taken.
     #[param(nullable = false, inline)]
     on_conflict: Option<ConflictPolicy>,
     /// `ids`: the receipt lists the ids of what was stored.
@@ -110,7 +110,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longest key of that header, in characters.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-/// What became of a bulk call.
+/// The outcome of a bulk call.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Receipt {
     received: u64,

@@ -23,7 +23,7 @@ struct ChosenRules {
     rules: Option<Vec<String>>,
 }
 
-/// What became of suggestions.
+/// The outcome of writing suggestions.
 #[derive(Serialize, ToSchema)]
 struct AppliedSuggestions {
     /// Records that were changed.

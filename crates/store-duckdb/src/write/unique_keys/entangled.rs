@@ -1,7 +1,7 @@
 //! Rows whose keys depend on one another, found by the engine and decided in their order.
 //!
 //! Most rows of a write have nothing to do with each other, and are decided as sets. Those that share a value, or that
-//! reach the same stored record, are entangled: what becomes of one depends on those before it.
+//! reach the same stored record, are entangled: the outcome of one depends on those before it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Changes of one record, one after the other.
 //!
-//! A store replaces a record if it still is what the replacement was made of. When many clients change one record, all but one
-//! would find that it is not. So changes of a record wait in a queue of their own, and one task makes them, each of what the one
-//! before left, and stores the last of them: many changes, one commit. A change that moves a unique value ends a
-//! commit, since what it gives up or takes has to be seen by the store.
+//! A store replaces a record if it still is what the replacement was made of. When many clients change one record,
+//! all but one would find that it is not. So changes of a record wait in a queue of their own, and one task makes
+//! them, each of what the one before left, and stores the last of them: many changes, one commit. A change that moves
+//! a unique value ends a commit, since what it gives up or takes has to be seen by the store.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ const MAX_IN_A_COMMIT: usize = 256;
 /// How long a change begins again after other writers, who do not wait here, were first.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What becomes of a record.
+/// What a record is rewritten to.
 #[derive(Debug, Clone)]
 pub(super) enum Rewrite {
     /// It gets the properties of this record, if what was sent beside them is as it is stored.
@@ -58,21 +58,21 @@ impl Waiting {
 }
 
 /// A record of a schema, by the key of the schema's name.
-type Place = (String, RecordId);
+type QueueKey = (String, RecordId);
 
 /// The queues of the records that are being changed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<Place, VecDeque<Waiting>>>>);
+pub(super) struct RecordQueues(Arc<Mutex<HashMap<QueueKey, VecDeque<Waiting>>>>);
 
-impl Turns {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, VecDeque<Waiting>>> {
+impl RecordQueues {
+    fn lock(&self) -> MutexGuard<'_, HashMap<QueueKey, VecDeque<Waiting>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a change at the end of its record's queue; whether nobody serves the queue yet.
-    fn push(&self, place: &Place, waiting: Waiting) -> Result<bool, StoreError> {
+    fn push(&self, key: &QueueKey, waiting: Waiting) -> Result<bool, StoreError> {
         let mut queues = self.lock();
-        match queues.get_mut(place) {
+        match queues.get_mut(key) {
             Some(queue) if queue.len() >= MAX_WAITING => {
                 Err(StoreError::unavailable("write_queue", "too many changes of one record wait"))
             }
@@ -81,7 +81,7 @@ impl Turns {
                 Ok(false)
             }
             None => {
-                queues.insert(place.clone(), VecDeque::from([waiting]));
+                queues.insert(key.clone(), VecDeque::from([waiting]));
                 Ok(true)
             }
         }
@@ -90,23 +90,23 @@ impl Turns {
 
 /// Serves a queue; dropped before the queue is empty, it lets go of those who wait, so that nobody waits for ever.
 struct Served {
-    turns: Turns,
-    place: Place,
-    /// Whether the queue is gone: one of its place is then another's.
+    queues: RecordQueues,
+    key: QueueKey,
+    /// Whether the queue is gone: one of its key is then another's.
     is_over: bool,
 }
 
 impl Served {
-    fn new(turns: Turns, place: Place) -> Self {
-        Self { turns, place, is_over: false }
+    fn new(queues: RecordQueues, key: QueueKey) -> Self {
+        Self { queues, key, is_over: false }
     }
 
     /// What waits for the record and was decided under one version of its schema. The queue goes when it is empty.
     fn take(&mut self) -> Option<VecDeque<Waiting>> {
-        let mut queues = self.turns.lock();
-        let queue = queues.get_mut(&self.place)?;
+        let mut queues = self.queues.lock();
+        let queue = queues.get_mut(&self.key)?;
         let Some(schema) = queue.front().map(|first| Arc::clone(&first.schema)) else {
-            queues.remove(&self.place);
+            queues.remove(&self.key);
             self.is_over = true;
             return None;
         };
@@ -118,7 +118,7 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         if !self.is_over {
-            self.turns.lock().remove(&self.place);
+            self.queues.lock().remove(&self.key);
         }
     }
 }
@@ -133,12 +133,12 @@ impl RecordService {
         preconditions: &Preconditions,
     ) -> Result<StoredRecord, Error> {
         let (answer, outcome) = oneshot::channel();
-        let place = (schema.name().key(), id);
+        let key = (schema.name().key(), id);
         let (schema, preconditions) = (Arc::clone(schema), preconditions.clone());
         let waiting = Waiting { schema, rewrite, preconditions, since: Instant::now(), answer };
-        if self.turns.push(&place, waiting)? {
+        if self.queues.push(&key, waiting)? {
             // Not the caller's own task: who goes away must not leave the others waiting.
-            tokio::spawn(self.clone().serve(Served::new(self.turns.clone(), place)).in_current_span());
+            tokio::spawn(self.clone().serve(Served::new(self.queues.clone(), key)).in_current_span());
         }
         let lost = || StoreError::new(StoreErrorKind::Cancelled, "the changes of a record were cut short");
         timed(Stage::Store, outcome).await.unwrap_or_else(|_| Err(lost().into()))
@@ -146,7 +146,7 @@ impl RecordService {
 
     async fn serve(self, mut served: Served) {
         while let Some(waiting) = served.take() {
-            self.make_all(served.place.1, waiting).await;
+            self.make_all(served.key.1, waiting).await;
         }
     }
 
@@ -192,8 +192,8 @@ impl RecordService {
         }
     }
 
-    /// Makes the next changes, each of what the one before made: the changes and their records. Those that cannot be made
-    /// are answered.
+    /// Makes the next changes, each of what the one before made: the changes and their records. Those that cannot be
+    /// made are answered.
     async fn make_some(
         &self,
         schema: &Arc<Schema>,
@@ -297,32 +297,32 @@ mod tests {
         (Waiting { schema: Arc::new(schema), rewrite, preconditions, since: Instant::now(), answer }, outcome)
     }
 
-    fn place() -> Place {
+    fn key() -> QueueKey {
         ("s".to_owned(), RecordId::new(Uuid::nil()))
     }
 
     #[test]
     fn the_end_of_a_queue_takes_nothing_of_the_next_one() {
-        let turns = Turns::default();
-        assert!(turns.push(&place(), waiting().0).unwrap());
-        let mut served = Served::new(turns.clone(), place());
+        let queues = RecordQueues::default();
+        assert!(queues.push(&key(), waiting().0).unwrap());
+        let mut served = Served::new(queues.clone(), key());
         assert_eq!(served.take().unwrap().len(), 1);
         assert!(served.take().is_none());
         // Another change comes before the task has ended that served the first.
         let (next, mut outcome) = waiting();
-        assert!(turns.push(&place(), next).unwrap());
+        assert!(queues.push(&key(), next).unwrap());
         drop(served);
         assert_eq!(outcome.try_recv().unwrap_err(), oneshot::error::TryRecvError::Empty, "it still waits");
-        assert_eq!(Served::new(turns, place()).take().unwrap().len(), 1);
+        assert_eq!(Served::new(queues, key()).take().unwrap().len(), 1);
     }
 
     #[test]
     fn who_waits_is_let_go_when_a_queue_is_served_no_more() {
-        let turns = Turns::default();
+        let queues = RecordQueues::default();
         let (first, mut outcome) = waiting();
-        assert!(turns.push(&place(), first).unwrap());
-        drop(Served::new(turns.clone(), place()));
+        assert!(queues.push(&key(), first).unwrap());
+        drop(Served::new(queues.clone(), key()));
         assert_eq!(outcome.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
-        assert!(turns.push(&place(), waiting().0).unwrap());
+        assert!(queues.push(&key(), waiting().0).unwrap());
     }
 }
