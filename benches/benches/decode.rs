@@ -16,6 +16,10 @@ fn flights(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode flights");
     let sample = Sample::flights();
     lines(&mut group, &sample, "ndjson");
+    let renamed = Sample::flights_by_aliases();
+    group.bench_function(BenchmarkId::new("eider", "ndjson, every name an alias"), |bencher| {
+        bencher.iter(|| black_box(decode(&renamed.schema, BodyFormat::Ndjson, renamed.lines.as_bytes())));
+    });
     let records = one_batch(&sample.schema, decode(&sample.schema, BodyFormat::Ndjson, sample.lines.as_bytes()));
     let records = properties(&records);
     for (name, format) in [

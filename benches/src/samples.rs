@@ -55,6 +55,17 @@ impl Sample {
         Self::new("flights", &flights_document(), FLIGHTS.to_owned())
     }
 
+    /// The same records under a schema in which every name that they have is an alias.
+    pub fn flights_by_aliases() -> Self {
+        let mut document = flights_document();
+        for property in document["properties"].as_array_mut().expect("a schema has properties") {
+            let name = property["name"].as_str().expect("a property has a name").to_owned();
+            property["name"] = format!("{name} of the flight").into();
+            property["aliases"] = json!([name]);
+        }
+        Self::new("flights by aliases", &document, FLIGHTS.to_owned())
+    }
+
     /// Flights that all break a constraint, and have a property that there is none of.
     pub fn invalid_flights() -> Self {
         let lines = FLIGHTS.replace("\"month\":", "\"month\":9").replace("\"tailnum\":", "\"tailnun\":");

@@ -21,6 +21,9 @@ pub struct RecordId(Uuid);
 pub struct RecordIdError;
 
 impl RecordId {
+    /// The namespace of ids that are made of texts. It never changes.
+    pub const NAMESPACE: Uuid = uuid::uuid!("8d3c1a52-6f0e-4c5b-9b0f-2e6a7d41c9e3");
+
     /// Wraps a UUID.
     pub fn new(uuid: Uuid) -> Self {
         Self(uuid)
@@ -32,6 +35,11 @@ impl RecordId {
     /// [`RecordIdError`] for any other text.
     pub fn parse(text: &str) -> Result<Self, RecordIdError> {
         parse_uuid(text).map(Self).ok_or(RecordIdError)
+    }
+
+    /// The id that a record has of a text: the same for the same text, by SHA-1 (`UUIDv5`) in [`RecordId::NAMESPACE`].
+    pub fn of_text(text: &str) -> Self {
+        Self(Uuid::new_v5(&Self::NAMESPACE, text.as_bytes()))
     }
 
     /// The UUID itself.

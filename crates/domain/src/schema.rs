@@ -163,6 +163,11 @@ impl Schema {
         self.positions.get(name).or_else(|| self.positions.get(&name.to_ascii_lowercase())).copied()
     }
 
+    /// The place of the property that record ids are made of, where a record does not give one.
+    pub fn id_source(&self) -> Option<usize> {
+        self.definition.id_source()
+    }
+
     /// What the aliases of properties stand for in incoming data.
     pub fn source_names(&self) -> &Arc<SourceNames> {
         &self.source_names

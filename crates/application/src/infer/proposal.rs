@@ -1,6 +1,6 @@
 //! What a sample leads to: a schema, and why it is as it is.
 
-use eider_domain::{DataType, DialectOption, Family, SchemaDefinition, SchemaName};
+use eider_domain::{DataType, DialectOption, Family, NameRuleError, SchemaDefinition, SchemaName, abbreviate};
 use eider_formats::ReadOptions;
 use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
@@ -17,6 +17,8 @@ const DEFAULT_NAME: &str = "records";
 const REPETITIONS_OF_ENUM: u64 = 5;
 /// The field that every record has of its own, and that a record may come with.
 const ID: &str = "id";
+/// What sources call the id of a record.
+const IDS_OF_SOURCES: [&str; 2] = [ID, "_id"];
 
 /// How a schema is to be proposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +29,15 @@ pub struct InferenceOptions {
     pub reading: ReadOptions,
     /// Records looked at, from the first.
     pub sample: u64,
+    /// The name in the source of the property that ids are made of.
+    pub id_from: Option<String>,
     /// Whether texts that come again and again are all that the schema allows.
     pub sets_enums: bool,
 }
 
 impl Default for InferenceOptions {
     fn default() -> Self {
-        Self { name: None, reading: ReadOptions::default(), sample: DEFAULT_SAMPLE, sets_enums: false }
+        Self { name: None, reading: ReadOptions::default(), sample: DEFAULT_SAMPLE, id_from: None, sets_enums: false }
     }
 }
 
@@ -52,6 +56,8 @@ pub enum Choice {
     Required,
     /// `is_unique`
     Unique,
+    /// `id_from`
+    IdFrom,
     /// `enum`
     Enum,
     /// A member of the property that says how its values are written.
@@ -68,6 +74,7 @@ impl Choice {
             Self::Type(data_type) => data_type.name(),
             Self::Required => "required",
             Self::Unique => "is_unique",
+            Self::IdFrom => "id_from",
             Self::Enum => "enum",
             Self::Option(option) => option.name(),
         }
@@ -108,7 +115,8 @@ impl Proposal {
     /// The schema that the sample leads to.
     ///
     /// # Errors
-    /// [`Error::SchemaInvalid`] when there are no properties, or too many.
+    /// [`Error::SchemaInvalid`] when there are no properties, or too many, or ids are to be made of one that not every record
+    /// has; [`Error::NameRuleInvalid`] when they are to be made of one that there is not.
     pub(crate) fn of(survey: &Survey, options: &InferenceOptions) -> Result<Self, Error> {
         let records = survey.records();
         let mut evidence = Vec::new();
@@ -118,7 +126,7 @@ impl Proposal {
             evidence.push(Evidence::new(None, Choice::Readable, &survey.unreadable, detail));
         }
         let names = names_of(survey.columns.iter().map(|column| column.name.as_str()));
-        let mut properties = Vec::new();
+        let (mut properties, mut id_from) = (Vec::new(), None);
         for (column, named) in survey.columns.iter().zip(names) {
             let Some(chosen) = column.choice() else { continue };
             let reading = reading_of(column, chosen, &survey.forms);
@@ -129,10 +137,18 @@ impl Proposal {
                 continue;
             }
             properties.push(described.property(survey.readable.count));
+            if id_from.is_none() && described.makes_ids() {
+                id_from = Some(described.named.name.to_string());
+            }
             described.add_evidence(&mut evidence);
         }
         let name = options.name.as_ref().map_or(DEFAULT_NAME, SchemaName::as_str);
-        let schema = json!({"name": name, "properties": properties});
+        let mut schema = json!({"name": name, "properties": properties});
+        match (id_from, &options.id_from) {
+            (Some(name), _) => schema["id_from"] = name.into(),
+            (None, Some(asked)) => return Err(NameRuleError::NotAnIdSource(abbreviate(asked)).into()),
+            (None, None) => {}
+        }
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
         Ok(Self { schema, records, evidence })
     }
@@ -166,7 +182,7 @@ impl Described<'_> {
         if records > 0 && self.chosen.lacking.count == 0 && !self.reading.has_nulls() {
             property.insert("required".into(), true.into());
         }
-        if self.is_key() {
+        if self.is_key() && !self.makes_ids() {
             property.insert("is_unique".into(), true.into());
         }
         if let Some(texts) = self.texts().filter(|_| self.options.sets_enums) {
@@ -227,6 +243,10 @@ impl Described<'_> {
             ..self.evidence(Choice::Option(finding.option), &finding.broken, finding.detail.clone())
         }));
         evidence.extend(self.evidence_of_key());
+        evidence.extend(self.makes_ids().then(|| {
+            let detail = "the id of a record is made of its value, so that a repeat meets the same record".to_owned();
+            self.evidence(Choice::IdFrom, &column.values.repeated, detail)
+        }));
         evidence.extend(self.texts().map(|texts| {
             let detail = format!("{} different texts make {} values", texts.len(), chosen.fits);
             Evidence { values: texts.to_vec(), ..self.evidence(Choice::Enum, &Noted::default(), detail) }
@@ -242,13 +262,13 @@ impl Described<'_> {
     fn evidence_of_key(&self) -> Option<Evidence> {
         let Self { column, chosen, .. } = self;
         let repeated = &column.values.repeated;
-        let is_told_apart =
-            column.values.are_known() && self.data_type().family() != Family::Boolean && chosen.fits > 1;
+        let is_compared = self.data_type().is_comparable() && self.data_type().family() != Family::Boolean;
+        let is_told_apart = column.values.are_known() && is_compared && chosen.fits > 1;
         if !is_told_apart || repeated.count * VALUES_A_REPETITION > chosen.fits {
             return None;
         }
         let detail = match (repeated.count, self.is_key()) {
-            (0, true) => "no value comes twice, and the source calls it `id`, so it is unique".to_owned(),
+            (0, true) => format!("no value comes twice, and the source calls it `{}`, so it is a key", column.name),
             (0, false) => "no value comes twice; whether it is a key a sample cannot tell".to_owned(),
             (count, _) => format!("{count} records have a value that came before"),
         };
@@ -266,12 +286,26 @@ impl Described<'_> {
             && self.chosen.broken.count == 0
     }
 
+    /// Whether it is what the record's ids are made of: what was asked for, or an id of the source that is no text and no
+    /// number, such as MongoDB's `{"$oid": …}`, which cannot be unique by itself.
+    fn makes_ids(&self) -> bool {
+        match &self.options.id_from {
+            Some(name) => *name == self.column.name,
+            None => self.chosen.data_type == DataType::Object && self.tells_records_apart(),
+        }
+    }
+
     /// Whether it is a key beyond doubt: what the source calls its id, where that is no UUID, and no value twice.
     fn is_key(&self) -> bool {
+        matches!(self.chosen.data_type.family(), Family::Number | Family::Text)
+            && self.chosen.data_type != DataType::Number
+            && self.tells_records_apart()
+    }
+
+    /// Whether it is what the source calls its id, every record has it, and none has that of another.
+    fn tells_records_apart(&self) -> bool {
         let Self { column, chosen, .. } = self;
-        column.name.eq_ignore_ascii_case(ID)
-            && matches!(chosen.data_type.family(), Family::Number | Family::Text)
-            && chosen.data_type != DataType::Number
+        IDS_OF_SOURCES.into_iter().any(|id| column.name.eq_ignore_ascii_case(id))
             && !self.reading.has_nulls()
             && (chosen.lacking.count, chosen.broken.count, column.values.repeated.count) == (0, 0, 0)
             && column.values.are_known()

@@ -56,6 +56,8 @@ pub struct BulkOptions {
     pub ignores_read_only: bool,
     /// What it says of the names in its body.
     pub names: NameRules,
+    /// The property that the ids of records are made of which give none; it is required. Else it is that of the schema.
+    pub id_from: Option<String>,
     /// Refused records after which the rest of the body is not read and nothing is stored.
     pub max_errors: Option<u64>,
     /// What the client calls this call, so that a repeat stores nothing.
@@ -123,6 +125,7 @@ impl RecordService {
     {
         let started = Instant::now();
         let names = SourceNames::of_call(schema, &options.names)?;
+        let id_source = options.id_from.as_deref().map(|name| schema.id_source_of(name)).transpose()?;
         let request = WriteRequest {
             schema: Arc::clone(schema),
             on_conflict: options.on_conflict,
@@ -140,6 +143,7 @@ impl RecordService {
         let decoder = self.decoder(schema, format).with_options(options.reading.clone());
         let decoder = decoder.ignoring_read_only(options.ignores_read_only);
         let decoder = decoder.with_names(Arc::new(names));
+        let decoder = if let Some(place) = id_source { decoder.with_id_source(place) } else { decoder };
         let mut pipeline = DecodePipeline::new(decoder, fingerprint, body, self.limits.decode_width);
         while let Some(block) = pipeline.next().await? {
             let decoder = pipeline.decoder()?;

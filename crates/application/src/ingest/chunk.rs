@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use eider_domain::Violation;
-use eider_formats::CheckedRows;
+use eider_domain::{RecordId, Schema, Violation};
+use eider_formats::{CheckedRows, Column};
 
 use super::warnings::Warnings;
 use crate::Error;
 
 /// Records that were cut from a body and are not yet read and checked.
 #[derive(Debug)]
-pub struct Chunk(pub(super) eider_formats::Chunk);
+pub struct Chunk {
+    pub(super) records: eider_formats::Chunk,
+    /// The property that ids are made of.
+    pub(super) id_source: Option<usize>,
+}
 
 impl Chunk {
     /// Reads and checks the records: the work of decoding, which does not depend on what comes before or behind.
@@ -18,8 +22,12 @@ impl Chunk {
     /// # Errors
     /// [`Error::MalformedBody`] when a column is not what it says, [`Error::Store`].
     pub fn decode(self) -> Result<DecodedChunk, Error> {
-        let schema = Arc::clone(self.0.schema());
-        let decoded = self.0.decode()?;
+        let Self { records, id_source } = self;
+        let schema = Arc::clone(records.schema());
+        let mut decoded = records.decode()?;
+        if let (Some(rows), Some(place)) = (&mut decoded.rows, id_source) {
+            give_ids(rows, &schema, place);
+        }
         let warnings = decoded.rows.as_ref().map(|rows| Warnings::of(&schema, &rows.columns));
         Ok(DecodedChunk {
             rows: decoded.rows,
@@ -28,8 +36,17 @@ impl Chunk {
             failures: decoded.failures,
             name_uses: decoded.name_uses,
             warnings: warnings.unwrap_or_default(),
-            rest: decoded.rest.map(Chunk),
+            rest: decoded.rest.map(|records| Self { records, id_source }),
         })
+    }
+}
+
+/// Gives the records without an id one that is made of a property, whose every value is there.
+pub(super) fn give_ids(rows: &mut CheckedRows, schema: &Schema, place: usize) {
+    let data_type = schema.properties()[place].data_type;
+    let column = Column::of(rows.columns[place].as_ref(), data_type);
+    for (row, id) in rows.ids.iter_mut().enumerate().filter(|(_, id)| id.is_none()) {
+        *id = column.value(row).text(data_type).map(|text| *RecordId::of_text(&text).as_uuid());
     }
 }
 

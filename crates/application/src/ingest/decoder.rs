@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::assembler::{BatchAssembler, into_batch};
-use super::chunk::{Chunk, DecodedChunk};
+use super::chunk::{Chunk, DecodedChunk, give_ids};
 use super::names::BodyNames;
 use super::warnings::{WarningCount, Warnings};
 use super::{BodyFormat, invalid_record};
@@ -113,6 +113,8 @@ pub struct RecordDecoder {
     context: BatchContext,
     reader: RecordReader,
     names: Arc<SourceNames>,
+    /// The property that ids are made of.
+    id_source: Option<usize>,
     /// Whether fields that the server keeps are passed over.
     ignores_read_only: bool,
     /// Whether names that every record has of its own stand for nothing else.
@@ -153,12 +155,13 @@ impl RecordDecoder {
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
         let reader = RecordReader::new(format, Arc::clone(&schema), limits.reading(), Spooling::default());
-        let names = Arc::clone(schema.source_names());
+        let (names, id_source) = (Arc::clone(schema.source_names()), schema.id_source());
         let context = BatchContext { schema, limits, created_at, ids };
         Self {
             context,
             reader,
             names,
+            id_source,
             ignores_read_only: false,
             keeps_own_names: false,
             assembler: BatchAssembler::default(),
@@ -189,6 +192,14 @@ impl RecordDecoder {
         self
     }
 
+    /// The same decoder, which makes ids of a property where a record gives none; each record has a value of it. Nothing may
+    /// have been decoded yet.
+    #[must_use]
+    pub fn with_id_source(mut self, place: usize) -> Self {
+        self.id_source = Some(place);
+        self
+    }
+
     /// The same decoder of a record that there is: aliases called as its own fields are stand for nothing else.
     #[must_use]
     pub(super) fn keeping_own_names(mut self) -> Self {
@@ -216,7 +227,8 @@ impl RecordDecoder {
     /// [`Error::MalformedJson`] when the body cannot be cut into records, [`Error::MalformedBody`] when it is not of
     /// its format or its columns are not the schema's, [`Error::Store`] when a disk fails.
     pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, Error> {
-        Ok(self.reader.cut(block)?.into_iter().map(Chunk).collect())
+        let chunks = self.reader.cut(block)?.into_iter();
+        Ok(chunks.map(|records| Chunk { records, id_source: self.id_source }).collect())
     }
 
     /// Ends the body and hands out the last chunks; call again while [`RecordDecoder::has_more`].
@@ -224,7 +236,8 @@ impl RecordDecoder {
     /// # Errors
     /// As [`RecordDecoder::cut`].
     pub fn end(&mut self) -> Result<Vec<Chunk>, Error> {
-        Ok(self.reader.end()?.into_iter().map(Chunk).collect())
+        let chunks = self.reader.end()?.into_iter();
+        Ok(chunks.map(|records| Chunk { records, id_source: self.id_source }).collect())
     }
 
     /// Whether the last call kept something back, because a few bytes of a body may stand for much.
@@ -303,7 +316,12 @@ impl RecordDecoder {
         let (mut row, mut builder) = (Vec::new(), RecordBuilder::new(schema));
         let id = json::read_record(body, schema, &mut check, &mut row).map_err(invalid_record)?;
         builder.append(id, &mut row);
-        Ok(into_batch(builder.finish(), schema, *created_at, &**ids)?)
+        let mut rows = builder.finish();
+        // A record that there is has its id.
+        if let Some(place) = self.id_source.filter(|_| !self.keeps_own_names) {
+            give_ids(&mut rows, schema, place);
+        }
+        Ok(into_batch(rows, schema, *created_at, &**ids)?)
     }
 
     /// Records taken so far.

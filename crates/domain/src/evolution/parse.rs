@@ -7,7 +7,7 @@ use crate::schema::Report;
 use crate::violation::pointer_to;
 use crate::{DataType, DialectOption, SchemaDefinition, Violation, ViolationCode};
 
-const KEYS: [&str; 5] = ["description", "drop", "change", "add", "unique"];
+const KEYS: [&str; 6] = ["description", "drop", "change", "add", "unique", "id_from"];
 
 /// The pointer of a property that a change does not speak of.
 const UNSPOKEN: &str = "/change";
@@ -50,6 +50,10 @@ pub(super) fn evolution(current: &SchemaDefinition, document: &Json) -> Result<E
     match patch.get("unique") {
         Some(keys) => next["unique"] = keys.clone(),
         None => keep_keys(&mut report, current, &drop, &candidates, &mut next),
+    }
+    match patch.get("id_from") {
+        Some(name) => next["id_from"] = name.clone(),
+        None => keep_id_source(&mut report, current, &drop, &candidates, &mut next),
     }
     let origins: Vec<Option<usize>> = candidates.iter().map(|candidate| candidate.origin).collect();
     let names: Vec<Option<String>> =
@@ -97,6 +101,24 @@ fn keep_keys(
         }
     }
     next["unique"] = documents;
+}
+
+/// The property that ids are made of, of which nobody speaks, by the name that it will have.
+fn keep_id_source(
+    report: &mut Report,
+    current: &SchemaDefinition,
+    dropped: &[usize],
+    candidates: &[Candidate],
+    next: &mut Json,
+) {
+    let Some(place) = current.id_source() else { return };
+    if dropped.contains(&place) {
+        let detail = "record ids are made of the property; `id_from` has to say of which they are made now, or be null";
+        return report.add("/drop", ViolationCode::ContradictoryChange, detail);
+    }
+    if let Some(kept) = candidates.iter().find(|candidate| candidate.origin == Some(place)) {
+        next["id_from"] = kept.document["name"].clone();
+    }
 }
 
 /// A violation of the next definition, at the place in the change that brought it about. Of two properties with one name that is the

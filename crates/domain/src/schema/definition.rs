@@ -21,6 +21,8 @@ pub struct SchemaDefinition {
     description: Option<String>,
     properties: Vec<Property>,
     unique_keys: Vec<UniqueKey>,
+    /// The place of a property.
+    id_source: Option<usize>,
 }
 
 impl SchemaDefinition {
@@ -86,6 +88,11 @@ impl SchemaDefinition {
         pointers.map(|pointer| Violation::new(pointer, ViolationCode::UnsupportedKey, DETAIL)).collect()
     }
 
+    /// The place of the property that record ids are made of, where a record does not give one; it is required.
+    pub fn id_source(&self) -> Option<usize> {
+        self.id_source
+    }
+
     /// The JSON form, which [`SchemaDefinition::parse`] reads back as the same definition.
     pub fn to_json(&self) -> Json {
         let mut document = Map::new();
@@ -97,6 +104,9 @@ impl SchemaDefinition {
         if !self.unique_keys.is_empty() {
             let keys = self.unique_keys.iter().map(|key| self.unique_key_json(key)).collect();
             document.insert("unique".into(), keys);
+        }
+        if let Some(place) = self.id_source {
+            document.insert("id_from".into(), self.properties[place].name.as_str().into());
         }
         Json::Object(document)
     }

@@ -40,6 +40,9 @@ pub enum NameRuleError {
         /// The field.
         to: SystemField,
     },
+    /// Ids cannot be made of what is named.
+    #[error("record ids cannot be made of `{0}`: it takes the name of a property that is required")]
+    NotAnIdSource(String),
     /// A name is spoken of twice.
     #[error("the name `{0}` is renamed or ignored twice")]
     Twice(String),
@@ -158,6 +161,17 @@ impl SourceNames {
         }
         let place = (*self.folded.get(&name.to_ascii_lowercase())?)?;
         (self.names[place].is_of_call || property.is_none()).then_some(place)
+    }
+}
+
+impl Schema {
+    /// The place of a property that ids of records can be made of: each record has a value of it.
+    ///
+    /// # Errors
+    /// [`NameRuleError::NotAnIdSource`].
+    pub fn id_source_of(&self, name: &str) -> Result<usize, NameRuleError> {
+        let place = self.property_index(name).filter(|place| self.properties()[*place].is_required);
+        place.ok_or_else(|| NameRuleError::NotAnIdSource(abbreviate(name)))
     }
 }
 

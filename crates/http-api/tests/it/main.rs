@@ -26,6 +26,7 @@ mod long_text;
 mod memory;
 mod metrics;
 mod modes;
+mod names;
 mod nested;
 mod openapi;
 mod pages;

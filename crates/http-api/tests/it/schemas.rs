@@ -88,7 +88,7 @@ async fn a_bad_definition_is_refused_with_every_reason() {
         (json!({"name": "bulk", "properties": [property("a")]}), "/name", "reserved_name"),
         (json!({"name": "s", "properties": [property("a"), property("A")]}), "/properties/1/name", "duplicate_name"),
         (json!({"name": "s", "properties": [property("id")]}), "/properties/0/name", "reserved_name"),
-        (json!({"name": "s", "properties": [property("a b")]}), "/properties/0/name", "invalid_name"),
+        (json!({"name": "s", "properties": [property("a\tb")]}), "/properties/0/name", "invalid_name"),
         (json!({"name": "s", "properties": []}), "/properties", "wrong_count"),
         (json!({"name": "s", "properties": [{"name": "a", "type": "int"}]}), "/properties/0/type", "unknown_type"),
         (json!([]), "", "type_mismatch"),

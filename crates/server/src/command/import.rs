@@ -14,7 +14,7 @@ use eider_application::runtime::blocking;
 use eider_domain::SchemaName;
 use eider_http_api::inflated;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value as Json;
 
 use self::input::Input;
@@ -43,6 +43,10 @@ pub(crate) struct ImportArguments {
     /// Values under this name in the file are passed over; may be given more than once.
     #[arg(long, value_name = "NAME")]
     ignore: Vec<String>,
+    /// The property that the ids of records are made of which give none, so that a repeat meets the same records; with --create
+    /// its name in the file, and the created schema says so.
+    #[arg(long, value_name = "NAME")]
+    id_from: Option<String>,
     /// How the file holds its records [default: as its name ends].
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<BodyFormat>,
@@ -67,18 +71,28 @@ fn parse_name(text: &str) -> Result<SchemaName, String> {
 
 /// Loads a file, and says which records were not taken. Whether all were.
 pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
-    let ImportArguments { file, schema, create, enums, rename, ignore, format, url, key } = arguments;
+    let ImportArguments { file, schema, create, enums, rename, ignore, id_from, format, url, key } = arguments;
     let source = blocking::run(move || Source::open(&file, format)).await??;
     let server = Server { client: Client::new(), base: format!("{}/api/v1", url.trim_end_matches('/')), key };
     if create {
-        let options = InferenceOptions { name: Some(schema.clone()), sets_enums: enums, ..InferenceOptions::default() };
+        let options = InferenceOptions {
+            name: Some(schema.clone()),
+            id_from: id_from.clone(),
+            sets_enums: enums,
+            ..InferenceOptions::default()
+        };
         let proposal = source.infer(&options).await?;
         server.create(&schema, &proposal).await?;
         show(&schema, &proposal)?;
     }
-    let options = rename.iter().map(|rename| ("rename", rename)).chain(ignore.iter().map(|name| ("ignore", name)));
-    let request = server.post(&format!("/records/{schema}/bulk")).query(&[("mode", "partial")]);
-    let request = request.query(&options.collect::<Vec<_>>());
+    let mut call = server.address(&format!("/records/{schema}/bulk"))?;
+    call.query_pairs_mut()
+        .append_pair("mode", "partial")
+        .extend_pairs(rename.iter().map(|rename| ("rename", rename)))
+        .extend_pairs(ignore.iter().map(|name| ("ignore", name)))
+        // A schema that was created says so itself.
+        .extend_pairs(id_from.iter().filter(|_| !create).map(|name| ("id_from", name)));
+    let request = server.client.post(call);
     let request = request.header(CONTENT_TYPE, source.format.media_type().essence);
     let request = match source.input.compression() {
         Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
@@ -180,6 +194,11 @@ struct Server {
 impl Server {
     fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.base))
+    }
+
+    fn address(&self, path: &str) -> Result<Url> {
+        let address = format!("{}{path}", self.base);
+        Url::parse(&address).with_context(|| format!("{address} is no address"))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {

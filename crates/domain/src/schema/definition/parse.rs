@@ -13,7 +13,7 @@ use crate::{
     PropertyName, SchemaName, Value, Violation, ViolationCode, Warnings,
 };
 
-const SCHEMA_KEYS: [&str; 4] = ["name", "description", "properties", "unique"];
+const SCHEMA_KEYS: [&str; 5] = ["name", "description", "properties", "unique", "id_from"];
 const PROPERTY_KEYS: [&str; 21] = [
     "name",
     "aliases",
@@ -49,8 +49,9 @@ pub(super) fn definition(document: &Json, mut report: Report) -> Result<SchemaDe
     let description = report.description("/description", object.get("description"));
     let properties = report.properties(object.get("properties"));
     let unique_keys = report.unique_keys(object.get("unique"), &properties);
+    let id_source = report.id_source("/id_from", object.get("id_from"), &properties);
     match (name, report.is_empty()) {
-        (Some(name), true) => Ok(SchemaDefinition { name, description, properties, unique_keys }),
+        (Some(name), true) => Ok(SchemaDefinition { name, description, properties, unique_keys, id_source }),
         _ => Err(report.into_violations()),
     }
 }
@@ -74,6 +75,25 @@ impl Report {
             },
             Some(other) => self.mismatch(pointer, "string", other),
         }
+        None
+    }
+
+    /// The place of the property that record ids are made of.
+    fn id_source(&mut self, pointer: &str, value: Option<&Json>, properties: &[Property]) -> Option<usize> {
+        let name = match value {
+            None | Some(Json::Null) => return None,
+            Some(Json::String(name)) => name,
+            Some(other) => {
+                self.mismatch(pointer, "string", other);
+                return None;
+            }
+        };
+        let place = self.place_of(pointer, name, properties)?;
+        if properties[place].is_required {
+            return Some(place);
+        }
+        let detail = "ids are made of a property that is `required`, so that every record has one";
+        self.add(pointer, ViolationCode::InvalidConstraint, detail);
         None
     }
 

@@ -13,6 +13,9 @@ use crate::reader::ReadError;
 /// Values that are remembered of all columns together, to be told from others.
 const REMEMBERED_VALUES: usize = 2_000_000;
 
+/// Longest nested JSON that is told from others.
+const MAX_ID_BYTES: usize = 64;
+
 /// What has been seen of a sample. Memory does not grow with its values.
 #[derive(Debug)]
 pub struct Survey {
@@ -109,8 +112,12 @@ impl Survey {
         (written, token): (&str, &Incoming<'_>),
         trial: &TypeTrial<'_>,
     ) {
-        let is_nested = matches!(token, Incoming::Object(_) | Incoming::Array(_));
-        let identity = if is_nested { Identity::None } else { Identity::Other(written) };
+        let identity = match token {
+            // Short ones are ids of some sources.
+            Incoming::Object(_) if written.len() <= MAX_ID_BYTES => Identity::Other(written),
+            Incoming::Object(_) | Incoming::Array(_) => Identity::None,
+            _ => Identity::Other(written),
+        };
         self.observe(column, line, fits, identity);
         self.columns[column].forms.observe_other(written, token, trial);
     }

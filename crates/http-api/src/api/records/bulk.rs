@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::api::openapi;
 use crate::error::{ApiError, Violation};
-use crate::query_string::{IGNORE, Parameters, RENAME, name_rules};
+use crate::query_string::{IGNORE, Parameters, RENAME, name_rules, only_name};
 use crate::request::access;
 use crate::request::body;
 use crate::request::conditional;
@@ -64,6 +64,10 @@ pub(super) struct BulkControls {
     /// Values under this name in the body are passed over. May be given more than once.
     #[param(nullable = false, style = Form, explode)]
     ignore: Option<Vec<String>>,
+    /// A property that is required: the id of a record that gives none is made of its value (UUIDv5), so that a repeat meets
+    /// the same record. Else it is that of the schema, if it has one.
+    #[param(nullable = false, min_length = 1)]
+    id_from: Option<String>,
     /// With more refused records nothing is stored.
     #[param(nullable = false, minimum = 0)]
     max_errors: Option<u64>,
@@ -105,6 +109,8 @@ enum Returned {
     Ids,
 }
 
+/// Name of the control that says of which property ids are made.
+const ID_FROM: &str = "id_from";
 /// Name of the header that calls a call by a name, so that a repeat stores nothing.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longest key of that header, in characters.
@@ -217,8 +223,8 @@ impl From<BulkReceipt> for Receipt {
 }
 
 /// The parameters of a bulk call, beside those of reading its body.
-pub(super) const CONTROLS: [&str; 8] =
-    ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only", RENAME, IGNORE];
+pub(super) const CONTROLS: [&str; 9] =
+    ["mode", "on_conflict", "return", "dry_run", "max_errors", "read_only", RENAME, IGNORE, ID_FROM];
 
 /// How a bulk call wants to be treated, but for how its body is to be read.
 pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Result<BulkOptions, ApiError> {
@@ -240,6 +246,7 @@ pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Res
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
         ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
         names: name_rules(&parameters)?,
+        id_from: parameters.control(ID_FROM).map(|name| only_name(ID_FROM, name)).transpose()?.map(Into::into),
         max_errors,
         idempotency_key: idempotency_key(request)?,
         owner: access::principal(request)?.key_id(),

@@ -22,6 +22,8 @@ pub(crate) struct SchemaDefinition {
     /// What no two records may share.
     #[schema(max_items = 10)]
     unique: Option<Vec<UniqueKey>>,
+    /// A property that is required: the id of a record that gives none is made of its value (UUIDv5).
+    id_from: Option<String>,
 }
 
 /// Properties whose values, taken together, no two records may share; a record in which one is null has no key.
@@ -168,6 +170,9 @@ pub(crate) struct Defined {
     properties: Vec<Property>,
     #[schema(nullable = false)]
     unique: Option<Vec<UniqueKey>>,
+    /// The property that ids are made of.
+    #[schema(nullable = false)]
+    id_from: Option<String>,
 }
 
 /// A change of a schema.
@@ -185,6 +190,8 @@ pub(crate) struct SchemaChange {
     /// All keys of several properties, by their names after the change.
     #[schema(max_items = 10)]
     unique: Option<Vec<UniqueKey>>,
+    /// The property that ids are made of from now on, by its name after the change; `null` for none.
+    id_from: Option<String>,
 }
 
 /// What is merged into a property; `null` takes away what it stands for.

@@ -11,7 +11,7 @@ use super::definition::SchemaDefinition;
 use crate::HttpSettings;
 use crate::api::openapi::named;
 use crate::error::ApiError;
-use crate::query_string::Parameters;
+use crate::query_string::{Parameters, only_name};
 use crate::request::body;
 use crate::request::content_type;
 use crate::state::ApiState;
@@ -26,6 +26,9 @@ struct InferenceControls {
     /// Records that are looked at, from the first; 10,000 if not given.
     #[param(nullable = false, minimum = 1)]
     sample: Option<u64>,
+    /// The name in the body of what the ids of records are made of.
+    #[param(nullable = false)]
+    id_from: Option<String>,
     /// Texts that come again and again are all that the schema allows.
     #[param(nullable = false)]
     enums: Option<bool>,
@@ -85,8 +88,16 @@ named! {
     /// A type, or what else may be said of a property.
     Choice,
     DataType::NAMES.iter().copied().chain(
-        [Chosen::Readable, Chosen::Renamed, Chosen::RecordId, Chosen::Required, Chosen::Unique, Chosen::Enum]
-            .map(Chosen::name)
+        [
+            Chosen::Readable,
+            Chosen::Renamed,
+            Chosen::RecordId,
+            Chosen::Required,
+            Chosen::Unique,
+            Chosen::IdFrom,
+            Chosen::Enum,
+        ]
+        .map(Chosen::name)
     ).chain(DialectOption::ALL.iter().map(|option| option.name()))
 }
 
@@ -108,7 +119,7 @@ pub(crate) async fn handle(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let settings = &state.settings();
-    let known = content_type::with_reading(&["enums", "name", "sample"]);
+    let known = content_type::with_reading(&["enums", "id_from", "name", "sample"]);
     let parameters = Parameters::parse(request.query_string(), &known, false)?;
     let (format, reading) = content_type::reading(&request, &parameters)?;
     let options = InferenceOptions { reading, ..options(&parameters, settings)? };
@@ -131,6 +142,7 @@ fn options(parameters: &Parameters<'_>, settings: &HttpSettings) -> Result<Infer
     Ok(InferenceOptions {
         name: name.map_err(|error| ApiError::parameter("name", error))?,
         sample,
+        id_from: parameters.control("id_from").map(|name| only_name("id_from", name)).transpose()?.map(Into::into),
         sets_enums: parameters.choice("enums", &[("false", false), ("true", true)])?,
         ..InferenceOptions::default()
     })
