@@ -7,8 +7,8 @@ use std::time::Duration;
 use arrow_json::ReaderBuilder;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use eider_application::ingest::BodyFormat;
-use eider_benches::{Sample, decode, encode, one_batch, paced, properties, throughput, with_offset_zone};
+use eider_application::ingest::{BodyFormat, ReadOptions};
+use eider_benches::{Sample, decode, decode_as, encode, one_batch, paced, properties, throughput, with_offset_zone};
 use eider_domain::RECORD_FIELD_COUNT;
 use serde_json::Value as Json;
 
@@ -39,7 +39,27 @@ fn flights(criterion: &mut Criterion) {
             });
         }
     }
+    dialect(&mut group, &sample, &encode(BodyFormat::Csv, &records));
     group.finish();
+}
+
+/// The CSV of a sample with semicolons, a decimal comma and an encoding of its own.
+fn dialect(group: &mut BenchmarkGroup<'_, WallTime>, sample: &Sample, csv: &[u8]) {
+    let mut options = ReadOptions::default();
+    for (name, value) in [("csv.delimiter", ";"), ("csv.decimal", ","), ("csv.encoding", "windows-1252")] {
+        options.set(name, value).expect("a value that the option takes");
+    }
+    // No cell of the sample has a comma or a semicolon, and only numbers have points.
+    let swapped = |byte: &u8| match byte {
+        b',' => b';',
+        b'.' => b',',
+        other => *other,
+    };
+    let body: Vec<u8> = csv.iter().map(swapped).collect();
+    group.throughput(throughput(sample.rows, body.len()));
+    group.bench_function(BenchmarkId::new("eider", "csv of a dialect"), |bencher| {
+        bencher.iter(|| black_box(decode_as(&sample.schema, BodyFormat::Csv, &options, &body)));
+    });
 }
 
 fn by_type(criterion: &mut Criterion) {

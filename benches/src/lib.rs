@@ -17,7 +17,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema as ArrowSchema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use criterion::{Criterion, Throughput};
-use eider_application::ingest::{BodyFormat, DecodedBatch, IngestLimits, RecordDecoder};
+use eider_application::ingest::{BodyFormat, DecodedBatch, IngestLimits, ReadOptions, RecordDecoder};
 use eider_application::runtime::UuidV7Generator;
 use eider_domain::{Schema, Timestamp};
 
@@ -43,7 +43,15 @@ pub fn throughput(rows: usize, bytes: usize) -> Throughput {
 /// # Panics
 /// When one of them is invalid.
 pub fn decode(schema: &Arc<Schema>, format: BodyFormat, body: &[u8]) -> Vec<DecodedBatch> {
-    let mut decoder = decoder(schema, format);
+    decode_as(schema, format, &ReadOptions::default(), body)
+}
+
+/// The same of a body that is written as the options say.
+///
+/// # Panics
+/// When one of them is invalid.
+pub fn decode_as(schema: &Arc<Schema>, format: BodyFormat, options: &ReadOptions, body: &[u8]) -> Vec<DecodedBatch> {
+    let mut decoder = decoder(schema, format).with_options(options.clone());
     let mut batches = Vec::new();
     let mut block = decoder.decode(body).expect("the body is of its format");
     loop {

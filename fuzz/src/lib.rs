@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, Once};
 
 use arrow_array::RecordBatch;
 use eider_application::Error;
-use eider_application::ingest::{BodyFormat, DecodedBlock, IngestLimits, RecordDecoder, apply_merge_patch};
+use eider_application::ingest::{BodyFormat, DecodedBlock, IngestLimits, ReadOptions, RecordDecoder, apply_merge_patch};
 use eider_application::ports::{IdGenerator, value_at};
 use eider_domain::{
     Condition, DataType, Filter, Operand, RECORD_FIELD_COUNT, RecordId, Schema, SchemaDefinition, Timestamp, Value,
@@ -92,8 +92,20 @@ impl Decoded {
 
 /// Decodes a body that arrives in pieces, which end where `cuts` says.
 pub fn decode(schema: &Arc<Schema>, format: BodyFormat, body: &[u8], cuts: &[u16]) -> Decoded {
+    decode_as(schema, format, ReadOptions::default(), body, cuts)
+}
+
+/// The same of a body that is written as the options say.
+pub fn decode_as(
+    schema: &Arc<Schema>,
+    format: BodyFormat,
+    options: ReadOptions,
+    body: &[u8],
+    cuts: &[u16],
+) -> Decoded {
     let ids = Arc::new(Ids::default());
     let mut decoder = RecordDecoder::new(Arc::clone(schema), format, LIMITS, Timestamp::from_micros(0), ids);
+    decoder = decoder.with_options(options);
     let mut decoded = Decoded::default();
     if let Err(error) = decode_all(&mut decoder, body, cuts, &mut decoded) {
         decoded.error = Some(format!("{error:?}"));
@@ -167,6 +179,27 @@ fn check(format: BodyFormat, body: &[u8], cuts: &[u16]) {
     let lines = whole.failures.iter().map(|failure| failure.line.expect("a failure of a bulk body has a line"));
     lines.for_each(|line| assert!((1..=places).contains(&line), "line {line} of {places}"));
     check_written(&schema, format, &whole, &rows);
+}
+
+/// Decodes CSV of a dialect in one piece and in others. The first line of the input says the dialect, as
+/// `csv.delimiter=;&csv.skip=1`; what an option does not take is passed over.
+pub fn check_dialect(input: &[u8]) {
+    let (line, body) = match input.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&input[..end], &input[end + 1..]),
+        None => (input, &[][..]),
+    };
+    let mut options = ReadOptions::default();
+    for (name, value) in String::from_utf8_lossy(line).split('&').filter_map(|pair| pair.split_once('=')) {
+        let _ = options.set(name, value);
+    }
+    let schema = schema();
+    let whole = decode_as(&schema, BodyFormat::Csv, options.clone(), body, &[]);
+    let pieces = decode_as(&schema, BodyFormat::Csv, options, body, &cuts(body));
+    assert_eq!(whole.error, pieces.error);
+    if whole.error.is_none() {
+        assert_eq!(places(&whole.failures), places(&pieces.failures));
+        assert_eq!(whole.rows(&schema), pieces.rows(&schema));
+    }
 }
 
 fn places(failures: &[Violation]) -> Vec<(Option<u64>, &str, &str)> {

@@ -31,6 +31,7 @@ pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 pub use eider_formats::{
     BYTE_ORDER_MARK, Format as BodyFormat, OptionError, ReadOptions, options::OPTIONS as READ_OPTIONS,
+    options::ReadOption,
 };
 pub use infer::infer_schema;
 pub use keyed::KeyedCreation;

@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema as ArrowSchema};
 use arrow_select::concat::concat_batches;
 use eider_domain::{RECORD_FIELD_COUNT, Schema, SystemField, Violation, ViolationCode};
 
-use crate::{CheckedRows, Chunk, Format, ReadError, ReadLimits, RecordReader, Spooling};
+use crate::{CheckedRows, Chunk, Format, ReadError, ReadLimits, ReadOptions, RecordReader, Spooling};
 
 /// Records after which a body is not read further: a few bytes may stand for any number.
 const MAX_RECORDS: u64 = 1_000_000;
@@ -58,7 +58,20 @@ pub(crate) fn decode_in(
     body: &[u8],
     step: usize,
 ) -> Result<Decoded, ReadError> {
-    let mut reader = RecordReader::new(format, Arc::clone(schema), limits, Spooling::default());
+    decode_as(schema, format, &ReadOptions::default(), limits, body, step)
+}
+
+/// The same of a body that is written as the options say.
+pub(crate) fn decode_as(
+    schema: &Arc<Schema>,
+    format: Format,
+    options: &ReadOptions,
+    limits: ReadLimits,
+    body: &[u8],
+    step: usize,
+) -> Result<Decoded, ReadError> {
+    let reader = RecordReader::new(format, Arc::clone(schema), limits, Spooling::default());
+    let mut reader = reader.with_options(options.clone());
     let shown = shown_columns(schema);
     let mut decoded = Decoded {
         received: 0,

@@ -2,7 +2,7 @@
 
 use eider_domain::{DataType, DialectOption, Family, NameRuleError, SchemaDefinition, SchemaName, abbreviate};
 use eider_formats::ReadOptions;
-use eider_formats::sample::{Candidate, Column, Noted, Survey, VALUES_A_REPETITION};
+use eider_formats::sample::{Candidate, Column, Finding, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
 use super::dialect::{Reading, reading_of};
@@ -44,6 +44,8 @@ impl Default for InferenceOptions {
 /// What was chosen, or could have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
+    /// How the body is read.
+    Option,
     /// Records that can be read.
     Readable,
     /// Another name than that in the source, which is an alias.
@@ -61,13 +63,14 @@ pub enum Choice {
     /// `enum`
     Enum,
     /// A member of the property that says how its values are written.
-    Option(DialectOption),
+    Dialect(DialectOption),
 }
 
 impl Choice {
     /// The choice as it stands on the wire.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Option => "option",
             Self::Readable => "readable",
             Self::Renamed => "renamed",
             Self::RecordId => "record_id",
@@ -76,13 +79,13 @@ impl Choice {
             Self::Unique => "is_unique",
             Self::IdFrom => "id_from",
             Self::Enum => "enum",
-            Self::Option(option) => option.name(),
+            Self::Dialect(option) => option.name(),
         }
     }
 }
 
 /// A choice, and the records that break it: with any, it was not made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
     /// The property, or the record's `id`; `None` for whole records.
     pub property: Option<String>,
@@ -98,6 +101,10 @@ pub struct Evidence {
     pub from: Option<String>,
     /// The values, of an enumeration or of an option.
     pub values: Vec<String>,
+    /// The option of reading that is chosen.
+    pub option: Option<&'static str>,
+    /// How sure the choice of an option is, from 0 to 1.
+    pub confidence: Option<f64>,
 }
 
 /// A schema that takes the records of a sample, as far as any does.
@@ -107,7 +114,10 @@ pub struct Proposal {
     pub schema: Json,
     /// Records looked at.
     pub records: u64,
-    /// What speaks for it, in the order of the properties.
+    /// How the sample was read: the options that were given, and those that it speaks for. With them, the same body can be
+    /// stored.
+    pub reading: ReadOptions,
+    /// What speaks for it: for the options, then in the order of the properties.
     pub evidence: Vec<Evidence>,
 }
 
@@ -117,9 +127,9 @@ impl Proposal {
     /// # Errors
     /// [`Error::SchemaInvalid`] when there are no properties, or too many, or ids are to be made of one that not every record
     /// has; [`Error::NameRuleInvalid`] when they are to be made of one that there is not.
-    pub(crate) fn of(survey: &Survey, options: &InferenceOptions) -> Result<Self, Error> {
+    pub(crate) fn of(survey: &Survey, findings: &[Finding], options: &InferenceOptions) -> Result<Self, Error> {
         let records = survey.records();
-        let mut evidence = Vec::new();
+        let mut evidence: Vec<Evidence> = findings.iter().map(Evidence::of_option).collect();
         if survey.unreadable.count > 0 {
             let detail =
                 format!("{} of {records} records cannot be read, whatever the schema", survey.unreadable.count);
@@ -150,7 +160,7 @@ impl Proposal {
             (None, None) => {}
         }
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
-        Ok(Self { schema, records, evidence })
+        Ok(Self { schema, records, reading: options.reading.clone(), evidence })
     }
 }
 
@@ -240,7 +250,7 @@ impl Described<'_> {
         }
         evidence.extend(self.reading.findings.iter().map(|finding| Evidence {
             values: finding.values.clone(),
-            ..self.evidence(Choice::Option(finding.option), &finding.broken, finding.detail.clone())
+            ..self.evidence(Choice::Dialect(finding.option), &finding.broken, finding.detail.clone())
         }));
         evidence.extend(self.evidence_of_key());
         evidence.extend(self.makes_ids().then(|| {
@@ -324,6 +334,27 @@ impl Evidence {
     fn new(property: Option<&str>, choice: Choice, broken: &Noted, detail: String) -> Self {
         let Noted { count, lines } = broken.clone();
         let property = property.map(str::to_owned);
-        Self { property, choice, broken_by: count, lines, detail, from: None, values: Vec::new() }
+        Self {
+            property,
+            choice,
+            broken_by: count,
+            lines,
+            detail,
+            from: None,
+            values: Vec::new(),
+            option: None,
+            confidence: None,
+        }
+    }
+
+    /// That the body is read so.
+    fn of_option(finding: &Finding) -> Self {
+        let Finding { option, value, confidence, detail } = finding;
+        Self {
+            values: vec![value.clone()],
+            option: Some(option),
+            confidence: Some(*confidence),
+            ..Self::new(None, Choice::Option, &Noted::default(), detail.clone())
+        }
     }
 }

@@ -20,7 +20,8 @@ use crate::Error;
 use crate::ingest::BodyFormat;
 
 fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Result<Proposal, Error> {
-    let mut sample = Sample::new(format, &options.reading, ReadLimits::default(), Spooling::default(), options.sample)?;
+    let reading = options.reading.clone();
+    let mut sample = Sample::new(format, reading, ReadLimits::default(), Spooling::default(), options.sample);
     for piece in body.chunks(1000) {
         if !sample.is_full() {
             sample.push(piece)?;
@@ -29,7 +30,8 @@ fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Resul
     if !sample.is_full() {
         sample.end()?;
     }
-    Proposal::of(&sample.into_survey(), options)
+    let (survey, reading, findings) = sample.into_parts();
+    Ok(Proposal { reading, ..Proposal::of(&survey, &findings, options)? })
 }
 
 fn of(format: BodyFormat, body: &str) -> Proposal {

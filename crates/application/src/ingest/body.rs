@@ -36,6 +36,9 @@ pub enum BodyError {
         /// The widest that is read, in MiB.
         max_mib: u32,
     },
+    /// It is the file of a form that does not end with it.
+    #[error("something stands behind the file of the form")]
+    BehindFile,
     /// It is compressed, and damaged or cut off.
     #[error("its {encoding} data is damaged or cut off")]
     Damaged {
@@ -55,6 +58,10 @@ impl From<BodyError> for Error {
                     "the zstd data of the body has a window of more than {max_mib} MiB; compress it without `--long` and `--ultra`"
                 ),
             },
+            BodyError::BehindFile => {
+                let detail = "a form ends with its file; put the fields in front of it";
+                Self::MalformedBody { detail: detail.to_owned() }
+            }
             BodyError::Damaged { encoding } => {
                 Self::MalformedBody { detail: format!("the {encoding} data of the body is damaged or cut off") }
             }

@@ -59,7 +59,7 @@ async fn infer<B>(
 where
     B: Stream<Item = Result<Bytes, BodyError>> + Unpin,
 {
-    let mut sample = Sample::new(format, &options.reading, limits, spooling, options.sample)?;
+    let mut sample = Sample::new(format, options.reading.clone(), limits, spooling, options.sample);
     let mut blocks = Blocks::new(body);
     while !sample.is_full() {
         let block = blocks.next().await?;
@@ -76,5 +76,6 @@ where
             break;
         }
     }
-    Proposal::of(&sample.into_survey(), options)
+    let (survey, reading, findings) = sample.into_parts();
+    Ok(Proposal { reading, ..Proposal::of(&survey, &findings, options)? })
 }

@@ -1,28 +1,65 @@
-//! CSV (RFC 4180) with a header row, whose names say which property each cell is of.
+//! CSV (RFC 4180) and its dialects, with a header row, whose names say which property each cell is of, or without one.
 //!
 //! A cell is text and knows no type: the schema says how it is read. Two things are told apart by quotes alone: an
 //! empty cell is null, `""` is empty text. That is why both directions are written here: the libraries' readers and
 //! writers drop the difference.
+//!
+//! One framer and one reader of cells serve every dialect: what a call does not say is as RFC 4180 has it. Another
+//! encoding than UTF-8 is decoded in front of them. `detect` finds the dialect of a body that nobody describes.
 
+mod cells;
+mod detect;
+#[cfg(test)]
+mod dialect_tests;
 mod framing;
+mod hint;
+mod opening;
 mod reader;
 mod sample;
 #[cfg(test)]
 mod tests;
+mod transcoding;
 mod writer;
 
+use encoding_rs::UTF_8;
+
 use self::framing::CsvFramer;
-use self::reader::{Cell, Cells, Misquoted, read_cell};
 use self::sample::CsvSampler;
-pub(crate) use self::writer::WRITER;
-use crate::reader::rows::Records;
+use self::transcoding::Transcoded;
+pub(crate) use self::writer::{TSV_WRITER, WRITER};
+use crate::options::{CsvDialect, Delimiter};
+use crate::reader::rows::{Framer, Records};
 use crate::reader::{Reader, RowFormat};
 
 /// What to say of a body without any row.
 const NO_HEADER: &str = "the body is empty; expected a CSV header row";
 
 pub(crate) const READER: Reader = Reader::Rows(&RowFormat {
-    framer: |max_record_bytes| Box::new(CsvFramer::new(max_record_bytes)),
-    records: Records::Headed { header: reader::behind_header, missing: NO_HEADER },
-    sampler: || Box::<CsvSampler>::default(),
+    opening: |beginning, options| opening::declared(beginning, &mut options.csv),
+    detect: |beginning, is_whole, options| detect::detect(beginning, is_whole, options, Delimiter::COMMA),
+    framer: |max_record_bytes, options| framer(max_record_bytes, options.csv.dialect(Delimiter::COMMA)),
+    records: Records::Headed {
+        headless: |context| reader::headless(context, Delimiter::COMMA),
+        header: |frame, context| reader::behind_header(frame, context, Delimiter::COMMA),
+        missing: NO_HEADER,
+    },
+    sampler: |options| Box::new(CsvSampler::new(options.csv.dialect(Delimiter::COMMA), options.columns.clone())),
 });
+
+/// The same with tabs between cells.
+pub(crate) const TSV_READER: Reader = Reader::Rows(&RowFormat {
+    opening: |beginning, options| opening::declared(beginning, &mut options.csv),
+    detect: |beginning, is_whole, options| detect::detect(beginning, is_whole, options, Delimiter::TAB),
+    framer: |max_record_bytes, options| framer(max_record_bytes, options.csv.dialect(Delimiter::TAB)),
+    records: Records::Headed {
+        headless: |context| reader::headless(context, Delimiter::TAB),
+        header: |frame, context| reader::behind_header(frame, context, Delimiter::TAB),
+        missing: NO_HEADER,
+    },
+    sampler: |options| Box::new(CsvSampler::new(options.csv.dialect(Delimiter::TAB), options.columns.clone())),
+});
+
+fn framer(max_record_bytes: usize, dialect: CsvDialect) -> Box<dyn Framer> {
+    let framer = CsvFramer::new(max_record_bytes, dialect);
+    if dialect.encoding == UTF_8 { Box::new(framer) } else { Box::new(Transcoded::new(dialect.encoding, framer)) }
+}

@@ -7,17 +7,21 @@ use std::sync::Arc;
 use eider_domain::{
     DataType, Family, Incoming, JsonKind, RecordCheck, Schema, Slot, SourceNames, ValueRef, Violation, ViolationCode,
 };
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr_iter, memchr2};
 use uuid::Uuid;
 
+use super::cells::{Cell, Cells, Misquoted};
+use super::hint;
+use crate::options::{CsvDialect, Delimiter};
 use crate::reader::ReadContext;
-use crate::reader::rows::{Frame, RecordParser};
+use crate::reader::rows::{Frame, HeaderOutcome, RecordParser};
 use crate::reader::slots::{Slots, slots_of};
 
 /// Where the cells of each record belong.
 #[derive(Debug)]
 struct CsvHeader {
     slots: Slots,
+    dialect: CsvDialect,
 }
 
 impl CsvHeader {
@@ -25,13 +29,28 @@ impl CsvHeader {
     ///
     /// # Errors
     /// A sentence about what is wrong with it.
-    fn read(record: &[u8], context: &ReadContext) -> Result<Self, String> {
-        let text = std::str::from_utf8(record).map_err(|_| "the header row is not UTF-8".to_owned())?;
-        let cells: Vec<Cell<'_>> = Cells::of(text)
+    fn read(record: &[u8], context: &ReadContext, dialect: CsvDialect) -> Result<Self, String> {
+        let ReadContext { schema, names, ignores_read_only, .. } = context;
+        let text = std::str::from_utf8(record).map_err(|_| hint::of_encoding("the header row", &dialect))?;
+        let cells: Vec<Cell<'_>> = Cells::of(text, &dialect)
             .collect::<Result<_, _>>()
             .map_err(|Misquoted| "the header row has a quote where none may stand".to_owned())?;
-        let columns = cells.iter().map(|cell| cell.text.as_ref());
-        Ok(Self { slots: slots_of(&context.schema, &context.names, columns, context.ignores_read_only)? })
+        let slots = slots_of(schema, names, cells.iter().map(|cell| cell.text.as_ref()), *ignores_read_only)
+            .map_err(|detail| hint::of_header(detail, text, schema, &dialect))?;
+        Ok(Self { slots, dialect })
+    }
+
+    /// The columns that the call names, or else the properties of the schema.
+    ///
+    /// # Errors
+    /// A sentence about a name that is none of the schema.
+    fn named(context: &ReadContext, dialect: CsvDialect) -> Result<Self, String> {
+        let ReadContext { schema, names, options, ignores_read_only, .. } = context;
+        let slots = match &options.columns {
+            Some(columns) => slots_of(schema, names, columns.iter().map(String::as_str), *ignores_read_only)?,
+            None => Slots::of_properties(schema),
+        };
+        Ok(Self { slots, dialect })
     }
 }
 
@@ -53,11 +72,19 @@ impl RecordParser for CsvHeader {
 }
 
 /// What reads the records behind a header row.
-pub(crate) fn behind_header(frame: Frame<'_>, context: &ReadContext) -> Result<Arc<dyn RecordParser>, String> {
+pub(crate) fn behind_header(frame: Frame<'_>, context: &ReadContext, delimiter: Delimiter) -> HeaderOutcome {
+    let dialect = context.options.csv.dialect(delimiter);
     match frame {
-        Frame::Record(bytes) => Ok(Arc::new(CsvHeader::read(bytes, context)?)),
+        Frame::Record(bytes) => Ok(Arc::new(CsvHeader::read(bytes, context, dialect)?)),
         Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
     }
+}
+
+/// What reads the records of a body that is said to have no header row.
+pub(crate) fn headless(context: &ReadContext, delimiter: Delimiter) -> Option<HeaderOutcome> {
+    let dialect = context.options.csv.dialect(delimiter);
+    let header = || CsvHeader::named(context, dialect).map(|header| Arc::new(header) as Arc<dyn RecordParser>);
+    (!dialect.has_header).then(header)
 }
 
 /// The violations of a record of CSV. One that cannot be told apart into cells, or has not as many as there should be,
@@ -89,26 +116,42 @@ fn read_record<'de>(
     row: &mut Vec<ValueRef<'de>>,
 ) -> Result<Option<Uuid>, Vec<Violation>> {
     let malformed = |detail: String| vec![Violation::new("", ViolationCode::MalformedCsv, detail)];
-    let text = std::str::from_utf8(bytes).map_err(|_| malformed("the record is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| malformed(hint::of_encoding("the record", &header.dialect)))?;
     row.clear();
     row.extend(schema.properties().iter().map(RecordCheck::missing_value));
     let mut id = None;
     let mut count = 0;
-    for cell in Cells::of(text) {
+    let dialect = &header.dialect;
+    for cell in Cells::of(text, dialect) {
         let Ok(cell) = cell else {
             check.abandon();
             let detail = format!("cell {} has a quote where none may stand; quote the cell and double it", count + 1);
             return Err(malformed(detail));
         };
-        if let Some(Some(slot)) = header.slots.slots.get(count) {
-            check.met(*slot);
-            match (slot, read_cell(cell, *slot, schema, check)) {
-                (Slot::Property(index), Some(value)) => row[*index] = value,
-                (Slot::Id, Some(ValueRef::Uuid(uuid))) => id = Some(uuid),
-                _ => {}
+        match header.slots.slots.get(count) {
+            Some(Some(slot)) => {
+                check.met(*slot);
+                match (slot, read_cell(cell, *slot, schema, check, dialect)) {
+                    (Slot::Property(index), Some(value)) => row[*index] = value,
+                    (Slot::Id, Some(ValueRef::Uuid(uuid))) => id = Some(uuid),
+                    _ => {}
+                }
             }
+            None if dialect.pads && cell.is_empty() => continue,
+            _ => {}
         }
         count += 1;
+    }
+    if dialect.pads && count < header.slots.slots.len() {
+        for slot in header.slots.slots[count..].iter().flatten() {
+            check.met(*slot);
+            if let (Slot::Property(index), Some(value)) =
+                (slot, read_cell(Cell::MISSING, *slot, schema, check, dialect))
+            {
+                row[*index] = value;
+            }
+        }
+        count = header.slots.slots.len();
     }
     if count != header.slots.slots.len() {
         // Which cell is missing cannot be told, so nothing else that was noted need be true.
@@ -126,17 +169,20 @@ pub(crate) fn read_cell<'a>(
     slot: Slot,
     schema: &Schema,
     check: &mut RecordCheck<'_>,
+    dialect: &CsvDialect,
 ) -> Option<ValueRef<'a>> {
     let property = match slot {
         Slot::Id => None,
         Slot::Property(index) => Some(&schema.properties()[index]),
     };
     let data_type = property.map_or(DataType::Uuid, |property| property.data_type);
-    let dialect = property.and_then(|property| property.dialect.as_deref());
-    let text = match (dialect, cell.text) {
-        (Some(dialect), Cow::Borrowed(text)) => Cow::Borrowed(dialect.trimmed(text)),
+    let own = property.and_then(|property| property.dialect.as_deref());
+    let text = match (own, cell.text) {
+        (Some(own), Cow::Borrowed(text)) => Cow::Borrowed(own.trimmed(text)),
         (_, text) => text,
     };
+    let has_comma = dialect.has_decimal_comma && own.is_none_or(|own| own.decimal_separator.is_none());
+    let text = if has_comma { with_decimal_point(text, data_type) } else { text };
     let is_null = text.is_empty() && !(cell.is_quoted && data_type.family() == Family::Text);
     let token = match data_type.json_kind() {
         _ if is_null => Incoming::Null,
@@ -147,7 +193,7 @@ pub(crate) fn read_cell<'a>(
                 Cow::Owned(text) => check.json_text(index, &text).map(ValueRef::into_owned),
             };
         }
-        _ if dialect.is_some() => Incoming::Text(text),
+        _ if own.is_some() => Incoming::Text(text),
         JsonKind::Number => match (Incoming::of_number(&text), text) {
             // A double does not tell which integer it is.
             (Some(Incoming::Number(_)), Cow::Borrowed(text)) if data_type == DataType::Integer => {
@@ -163,80 +209,24 @@ pub(crate) fn read_cell<'a>(
     check.value(slot, token)
 }
 
-/// A cell of a record.
-#[derive(Debug, Clone)]
-pub(crate) struct Cell<'a> {
-    /// Without its quotes.
-    pub(crate) text: Cow<'a, str>,
-    pub(crate) is_quoted: bool,
-}
-
-/// A quote stands within an unquoted cell or behind a quoted one.
-#[derive(Debug)]
-pub(crate) struct Misquoted;
-
-/// The cells of a record; nothing after the first error.
-pub(crate) struct Cells<'a> {
-    rest: Option<&'a str>,
-}
-
-impl<'a> Cells<'a> {
-    pub(crate) fn of(record: &'a str) -> Self {
-        Self { rest: Some(record) }
+/// A number with a decimal comma as one with a point; of other types, the text. A point becomes a comma, so that one that
+/// groups thousands is none of a number.
+pub(super) fn with_decimal_point(text: Cow<'_, str>, data_type: DataType) -> Cow<'_, str> {
+    let is_number = data_type.family() == Family::Number && text.bytes().any(|byte| byte.is_ascii_digit());
+    if !is_number || memchr2(b',', b'.', text.as_bytes()).is_none() {
+        return text;
     }
-
-    /// Takes a cell that begins behind an opening quote.
-    fn quoted(&mut self, inner: &'a str) -> Result<Cell<'a>, Misquoted> {
-        let bytes = inner.as_bytes();
-        let mut end = 0;
-        let mut has_quotes = false;
-        loop {
-            end += memchr(b'"', &bytes[end..]).ok_or(Misquoted)?;
-            match bytes.get(end + 1) {
-                Some(b'"') => {
-                    has_quotes = true;
-                    end += 2;
-                }
-                Some(b',') => {
-                    self.rest = Some(&inner[end + 2..]);
-                    break;
-                }
-                Some(_) => return Err(Misquoted),
-                None => break,
-            }
-        }
-        let text = &inner[..end];
-        let text = if has_quotes { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) };
-        Ok(Cell { text, is_quoted: true })
+    if let (DataType::Integer, Cow::Borrowed(text)) = (data_type, &text)
+        && let Some((whole, fraction)) = text.split_once(',')
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte == b'0')
+    {
+        return Cow::Borrowed(whole);
     }
-
-    fn unquoted(&mut self, rest: &'a str) -> Result<Cell<'a>, Misquoted> {
-        let text = match memchr(b',', rest.as_bytes()) {
-            Some(end) => {
-                self.rest = Some(&rest[end + 1..]);
-                &rest[..end]
-            }
-            None => rest,
-        };
-        if memchr(b'"', text.as_bytes()).is_some() {
-            return Err(Misquoted);
-        }
-        Ok(Cell { text: Cow::Borrowed(text), is_quoted: false })
-    }
-}
-
-impl<'a> Iterator for Cells<'a> {
-    type Item = Result<Cell<'a>, Misquoted>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.take()?;
-        let cell = match rest.strip_prefix('"') {
-            Some(inner) => self.quoted(inner),
-            None => self.unquoted(rest),
-        };
-        if cell.is_err() {
-            self.rest = None;
-        }
-        Some(cell)
-    }
+    let swapped = |character| match character {
+        ',' => '.',
+        '.' => ',',
+        other => other,
+    };
+    Cow::Owned(text.chars().map(swapped).collect())
 }

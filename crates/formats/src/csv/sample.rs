@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use eider_domain::{DataType, Family, is_plausible};
 
-use super::{Cell, Cells, Misquoted, read_cell};
+use super::cells::{Cell, Cells, Misquoted};
+use super::hint;
+use super::reader::{read_cell, with_decimal_point};
+use crate::options::CsvDialect;
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
 use crate::reader::sample::{
@@ -13,10 +16,33 @@ use crate::reader::sample::{
 use crate::reader::slots::numbered;
 
 /// Reads a header row, then rows of as many cells.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CsvSampler {
+    dialect: CsvDialect,
+    /// The names of the columns, where the call gives them.
+    columns: Option<Vec<String>>,
     /// Cells of the header, once it was met.
     width: Option<usize>,
+}
+
+impl CsvSampler {
+    pub(crate) fn new(dialect: CsvDialect, columns: Option<Vec<String>>) -> Self {
+        Self { dialect, columns, width: None }
+    }
+
+    /// Adds the columns of a body without a header: as many as there are names, or else cells in the first record.
+    fn name_columns(&mut self, record: &[u8], survey: &mut Survey) -> Result<usize, ReadError> {
+        let text = std::str::from_utf8(record)
+            .map_err(|_| ReadError::malformed(hint::of_encoding("the first record", &self.dialect)))?;
+        let names = self.columns.take().unwrap_or_else(|| {
+            let cells = Cells::of(text, &self.dialect).count();
+            (1..=cells).map(|place| format!("column_{place}")).collect()
+        });
+        for name in names {
+            survey.add_column(name, &TYPES)?;
+        }
+        Ok(survey.width())
+    }
 }
 
 impl RecordSampler for CsvSampler {
@@ -27,12 +53,18 @@ impl RecordSampler for CsvSampler {
         trial: &mut TypeTrial<'_>,
         survey: &mut Survey,
     ) -> Result<(), ReadError> {
+        if let (None, false, Frame::Record(record)) = (self.width, self.dialect.has_header, frame) {
+            self.width = Some(self.name_columns(record, survey)?);
+        }
+        let dialect = &self.dialect;
         match (self.width, frame) {
-            (None, Frame::Record(header)) => self.width = Some(read_header(header, survey)?),
+            (None, Frame::Record(header)) => self.width = Some(read_header(header, dialect, survey)?),
             (None, Frame::TooLarge) => {
                 return Err(ReadError::malformed("the header row is longer than a record may be"));
             }
-            (Some(width), Frame::Record(record)) if read_row(line, record, width, trial, survey) => survey.accept(line),
+            (Some(width), Frame::Record(record)) if read_row(line, record, (width, dialect), trial, survey) => {
+                survey.accept(line)
+            }
             (Some(_), _) => survey.refuse(line),
         }
         Ok(())
@@ -49,9 +81,10 @@ impl RecordSampler for CsvSampler {
 }
 
 /// Adds the columns of a header; how many there are.
-fn read_header(header: &[u8], survey: &mut Survey) -> Result<usize, ReadError> {
-    let text = std::str::from_utf8(header).map_err(|_| ReadError::malformed("the header row is not UTF-8"))?;
-    let cells: Vec<Cell<'_>> = Cells::of(text)
+fn read_header(header: &[u8], dialect: &CsvDialect, survey: &mut Survey) -> Result<usize, ReadError> {
+    let text =
+        std::str::from_utf8(header).map_err(|_| ReadError::malformed(hint::of_encoding("the header row", dialect)))?;
+    let cells: Vec<Cell<'_>> = Cells::of(text, dialect)
         .collect::<Result<_, _>>()
         .map_err(|Misquoted| ReadError::malformed("the header row has a quote where none may stand"))?;
     let columns: Vec<&str> = cells.iter().map(|cell| cell.text.as_ref()).collect();
@@ -62,10 +95,19 @@ fn read_header(header: &[u8], survey: &mut Survey) -> Result<usize, ReadError> {
     Ok(survey.width())
 }
 
-/// Takes note of the cells of a record, if it has as many as the header.
-fn read_row(line: u64, record: &[u8], width: usize, trial: &mut TypeTrial<'_>, survey: &mut Survey) -> bool {
+/// Takes note of the cells of a record, if it has as many as the header, or is made to.
+fn read_row(
+    line: u64,
+    record: &[u8],
+    (width, dialect): (usize, &CsvDialect),
+    trial: &mut TypeTrial<'_>,
+    survey: &mut Survey,
+) -> bool {
     let Ok(text) = std::str::from_utf8(record) else { return false };
-    let Ok(cells) = Cells::of(text).collect::<Result<Vec<_>, _>>() else { return false };
+    let Ok(mut cells) = Cells::of(text, dialect).collect::<Result<Vec<_>, _>>() else { return false };
+    if dialect.pads && cells.iter().skip(width).all(Cell::is_empty) {
+        cells.resize(width, Cell::MISSING);
+    }
     if cells.len() != width {
         return false;
     }
@@ -75,15 +117,18 @@ fn read_row(line: u64, record: &[u8], width: usize, trial: &mut TypeTrial<'_>, s
             continue;
         }
         let trimmed = Cell { text: Cow::Borrowed(cell.text.trim()), is_quoted: cell.is_quoted };
-        let fits =
-            TYPES.map(|data_type| fit_of_cell(if is_trimmed(data_type) { &trimmed } else { &cell }, data_type, trial));
+        let fits = TYPES.map(|data_type| {
+            fit_of_cell(if is_trimmed(data_type) { &trimmed } else { &cell }, data_type, dialect, trial)
+        });
         survey.observe_text(column, line, &fits, &cell.text, trial);
     }
     true
 }
 
-fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) -> Fit {
-    let text = cell.text.as_ref();
+fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, dialect: &CsvDialect, trial: &mut TypeTrial<'_>) -> Fit {
+    let pointed = dialect.has_decimal_comma.then(|| with_decimal_point(Cow::Borrowed(cell.text.as_ref()), data_type));
+    let text = pointed.as_deref().unwrap_or(&cell.text);
+    let has_point = text.contains('.') || (dialect.has_decimal_comma && cell.text.contains(','));
     if text.is_empty() {
         return if data_type.family() == Family::Text { Fit::Fits } else { Fit::Null };
     }
@@ -92,10 +137,12 @@ fn fit_of_cell(cell: &Cell<'_>, data_type: DataType, trial: &mut TypeTrial<'_>) 
         Family::Number if matches!(data_type, DataType::Decimal { .. }) => return fit_of_digits(text),
         Family::Number if data_type == DataType::Number && is_rounded(text) => return Fit::Rounds,
         // Whole numbers with a point are integers when they come, but the next may have a fraction.
-        Family::Number if data_type == DataType::Integer && text.contains(['.', 'e', 'E']) => return Fit::Breaks,
+        Family::Number if data_type == DataType::Integer && (has_point || text.contains(['e', 'E'])) => {
+            return Fit::Breaks;
+        }
         _ if !is_plausible(data_type, text) => return Fit::Breaks,
         _ => {}
     }
-    let is_taken = read_cell(cell.clone(), slot_of(data_type), trial.schema, &mut trial.check).is_some();
+    let is_taken = read_cell(cell.clone(), slot_of(data_type), trial.schema, &mut trial.check, dialect).is_some();
     trial.fit_of(is_taken)
 }

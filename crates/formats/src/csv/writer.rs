@@ -11,19 +11,23 @@ use crate::writer::{RecordWriter, Writer};
 
 /// A header row, then a row for each record. Lines end with CRLF.
 #[derive(Debug)]
-struct CsvWriter {
+struct CsvWriter<const DELIMITER: u8> {
     header: Vec<u8>,
     types: Vec<Option<DataType>>,
     /// The only column, of a type without empty text. A null there is `""`: an empty line would be no row.
     is_lone_value: bool,
 }
 
-impl CsvWriter {
+impl<const DELIMITER: u8> CsvWriter<DELIMITER> {
     fn new(schema: &Schema) -> Self {
         let names: Vec<String> = schema.fields().iter().map(|field| header_cell(field.name())).collect();
         let types = types_of(schema);
         let is_lone_value = names.len() == 1 && types[0] != Some(DataType::String);
-        Self { header: format!("{}\r\n", names.join(",")).into_bytes(), types, is_lone_value }
+        Self {
+            header: format!("{}\r\n", names.join(&char::from(DELIMITER).to_string())).into_bytes(),
+            types,
+            is_lone_value,
+        }
     }
 }
 
@@ -38,9 +42,11 @@ fn header_cell(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-pub(crate) const WRITER: Writer = |schema| Ok(Box::new(CsvWriter::new(schema)));
+pub(crate) const WRITER: Writer = |schema| Ok(Box::new(CsvWriter::<b','>::new(schema)));
+/// The same with tabs between cells.
+pub(crate) const TSV_WRITER: Writer = |schema| Ok(Box::new(CsvWriter::<b'\t'>::new(schema)));
 
-impl RecordWriter for CsvWriter {
+impl<const DELIMITER: u8> RecordWriter for CsvWriter<DELIMITER> {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         out.extend_from_slice(&self.header);
         Ok(())
@@ -51,9 +57,9 @@ impl RecordWriter for CsvWriter {
         for row in 0..batch.num_rows() {
             for (index, column) in columns.iter_mut().enumerate() {
                 if index > 0 {
-                    out.push(b',');
+                    out.push(DELIMITER);
                 }
-                column.write::<CsvForm>(row, out);
+                column.write::<CsvForm<DELIMITER>>(row, out);
             }
             if self.is_lone_value && batch.column(0).is_null(row) {
                 out.extend_from_slice(b"\"\"");
@@ -69,13 +75,13 @@ impl RecordWriter for CsvWriter {
 }
 
 /// RFC 4180, section 2. A null is an empty cell, empty text a quoted one.
-struct CsvForm;
+struct CsvForm<const DELIMITER: u8>;
 
-impl TextForm for CsvForm {
+impl<const DELIMITER: u8> TextForm for CsvForm<DELIMITER> {
     fn null(_out: &mut Vec<u8>) {}
 
     fn text(text: &str, out: &mut Vec<u8>) {
-        let needs_quotes = |byte: &u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
+        let needs_quotes = |byte: &u8| *byte == DELIMITER || matches!(byte, b'"' | b'\r' | b'\n');
         if !text.is_empty() && !text.as_bytes().iter().any(needs_quotes) {
             out.extend_from_slice(text.as_bytes());
             return;

@@ -1,5 +1,7 @@
 //! Bodies that are plainly of another format than the one they are said to be of, told by how they begin.
 
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+
 use super::Format;
 
 /// What a body begins with, and what to say of it.
@@ -22,15 +24,26 @@ const BEGINNINGS: [(&[u8], &str); 12] = [
 pub(crate) fn said_of(beginning: &[u8], format: Format) -> Option<&'static str> {
     let is_own = |magic: &[u8]| format.row().magic == Some(magic);
     let found = BEGINNINGS.iter().find(|(magic, _)| beginning.starts_with(magic) && !is_own(magic));
-    // Without a byte order mark, the text of any language that a machine writes has zeros in every other byte.
-    let has_zeros = || {
-        beginning.len() >= 4
-            && (beginning[..4] == [beginning[0], 0, beginning[2], 0]
-                || beginning[..4] == [0, beginning[1], 0, beginning[3]])
-    };
-    found
-        .map(|(_, said)| *said)
-        .or_else(|| (format.is_text() && has_zeros()).then_some("the body is UTF-16; send it as UTF-8"))
+    found.map(|(_, said)| *said).or_else(|| utf16_of(beginning).filter(|_| format.is_text()).map(|_| of_utf16(format)))
+}
+
+/// The encoding of UTF-16 that a text without a byte order mark is of: what a machine writes has zeros in every other byte,
+/// whatever the language.
+pub(super) fn utf16_of(beginning: &[u8]) -> Option<&'static Encoding> {
+    match beginning {
+        [first, 0, third, 0, ..] if *first != 0 && *third != 0 => Some(UTF_16LE),
+        [0, second, 0, fourth, ..] if *second != 0 && *fourth != 0 => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// What to say of text of UTF-16.
+fn of_utf16(format: Format) -> &'static str {
+    if format.is_delimited() {
+        "the body is UTF-16; say so with `csv.encoding=utf-16le` or `utf-16be`"
+    } else {
+        "the body is UTF-16; send it as UTF-8"
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 pub use self::reader::RecordReader;
 pub use self::sample::Sample;
-use crate::options::{OptionError, OptionKind, ReadOptions};
+use crate::options::{Delimiter, OptionError, OptionKind, ReadOptions};
 use crate::reader::Reader;
 use crate::writer::{RecordWriter, Writer};
 use crate::{arrow, csv, json, ndjson, parquet};
@@ -101,27 +101,36 @@ formats! {
     Ndjson = Row {
         description: "A JSON object a line",
         media_types: &[
-            MediaType { endings: &["ndjson"], ..MediaType::new("ndjson", "application/x-ndjson") },
-            MediaType { endings: &["jsonl"], ..MediaType::new("jsonl", "application/jsonl") },
+            MediaType {
+                // It was never registered, so that others call it without `x-`.
+                synonyms: &["application/ndjson"],
+                endings: &["ndjson"],
+                ..MediaType::new("ndjson", "application/x-ndjson")
+            },
+            MediaType {
+                synonyms: &["application/x-jsonlines"],
+                endings: &["jsonl"],
+                ..MediaType::new("jsonl", "application/jsonl")
+            },
         ],
         is_text: true,
         is_compressed: false,
         is_shown: true,
         magic: None,
-        options: &[],
+        options: &[OptionKind::Objects],
         reader: Some(ndjson::READER),
         writer: Some(ndjson::WRITER),
     };
 
-    /// One JSON array of objects.
+    /// One JSON array of objects, or objects one behind the other.
     JsonArray = Row {
-        description: "One JSON array",
+        description: "One JSON array, or objects one behind the other",
         media_types: &[MediaType { endings: &["json"], ..MediaType::new("json", "application/json") }],
         is_text: true,
         is_compressed: false,
         is_shown: true,
         magic: None,
-        options: &[],
+        options: &[OptionKind::Objects, OptionKind::Document],
         reader: Some(json::READER),
         writer: Some(json::WRITER),
     };
@@ -139,9 +148,26 @@ formats! {
         is_compressed: false,
         is_shown: false,
         magic: None,
-        options: &[],
+        options: &[OptionKind::Delimited],
         reader: Some(csv::READER),
         writer: Some(csv::WRITER),
+    };
+
+    /// The same with tabs between cells, which is quoted like CSV.
+    Tsv = Row {
+        description: "CSV with tabs between cells",
+        media_types: &[MediaType {
+            content_type: "text/tab-separated-values; charset=utf-8; header=present",
+            endings: &["tsv", "tab"],
+            ..MediaType::new("tsv", "text/tab-separated-values")
+        }],
+        is_text: true,
+        is_compressed: false,
+        is_shown: false,
+        magic: None,
+        options: &[OptionKind::Delimited],
+        reader: Some(csv::TSV_READER),
+        writer: Some(csv::TSV_WRITER),
     };
 
     /// An Arrow IPC stream.
@@ -274,6 +300,10 @@ impl Format {
     /// # Errors
     /// The first option that they do not have, or that does not go together with another.
     pub fn check_options(self, options: &ReadOptions) -> Result<(), OptionError> {
+        if self == Self::Tsv && options.csv.delimiter.is_some_and(|delimiter| delimiter != Delimiter::TAB) {
+            let detail = "tabs are between the cells of this media type; send `text/csv` for another delimiter";
+            return Err(OptionError::new("csv.delimiter", detail));
+        }
         options.check(self.row().options)
     }
 

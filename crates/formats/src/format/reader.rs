@@ -8,7 +8,7 @@ use super::{Format, foreign};
 use crate::options::ReadOptions;
 use crate::reader::columnar::ColumnCutter;
 use crate::reader::rows::RowCutter;
-use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Reader, Spooling};
+use crate::reader::{Chunk, OPENING_BYTES, ReadContext, ReadError, ReadLimits, Reader, Spooling};
 
 /// Cuts a body that arrives in blocks into chunks of whole records.
 ///
@@ -40,14 +40,15 @@ use crate::reader::{Chunk, ReadContext, ReadError, ReadLimits, Reader, Spooling}
 pub struct RecordReader {
     context: Arc<ReadContext>,
     format: Format,
-    has_begun: bool,
-    /// `None` of a format that is not read.
-    cutter: Option<Cutter>,
+    spooling: Spooling,
+    state: State,
 }
 
-/// How the format of a body is cut.
+/// How far a body has been read, and what cuts it.
 #[derive(Debug)]
-enum Cutter {
+enum State {
+    /// Not far enough for the body to have said how it is written: the bytes that have been met.
+    Beginning(Vec<u8>),
     Rows(RowCutter),
     Columns(ColumnCutter),
 }
@@ -56,11 +57,10 @@ impl RecordReader {
     /// A reader of one body of records of `schema`. A format that is not read front to back waits where `spooling`
     /// says.
     pub fn new(format: Format, schema: Arc<Schema>, limits: ReadLimits, spooling: Spooling) -> Self {
-        let cutter = Cutter::new(format, &limits, spooling);
         let names = Arc::clone(schema.source_names());
         let options = ReadOptions::default();
         let context = Arc::new(ReadContext { schema, names, limits, options, ignores_read_only: false });
-        Self { context, format, has_begun: false, cutter }
+        Self { context, format, spooling, state: State::Beginning(Vec::new()) }
     }
 
     /// The same reader of a body that is written so. Nothing may have been cut yet.
@@ -87,7 +87,7 @@ impl RecordReader {
     /// The same reader, which has the body wait elsewhere. Nothing may have been cut yet.
     #[must_use]
     pub fn with_spooling(mut self, spooling: Spooling) -> Self {
-        self.cutter = Cutter::new(self.format, &self.context.limits, spooling);
+        self.spooling = spooling;
         self
     }
 
@@ -97,22 +97,21 @@ impl RecordReader {
     ///
     /// # Errors
     /// [`ReadError::MalformedJson`] when the body cannot be cut into records, [`ReadError::MalformedBody`] when it is
-    /// not of its format or its columns are not the schema's, [`ReadError::Disk`], [`ReadError::MemoryShort`].
+    /// not of its format, is written otherwise than the options say, or its columns are not the schema's,
+    /// [`ReadError::Disk`], [`ReadError::MemoryShort`].
     pub fn cut(&mut self, block: &[u8]) -> Result<Vec<Chunk>, ReadError> {
-        if !self.has_begun && !block.is_empty() {
-            self.has_begun = true;
-            self.format
-                .check_options(&self.context.options)
-                .map_err(|error| ReadError::malformed(error.to_string()))?;
-            if let Some(detail) = foreign::said_of(block, self.format) {
-                return Err(ReadError::malformed(detail));
-            }
+        let State::Beginning(held) = &mut self.state else { return self.cut_on(block) };
+        if held.is_empty() && block.len() >= OPENING_BYTES {
+            self.begin(block)?;
+            return self.cut_on(block);
         }
-        match &mut self.cutter {
-            Some(Cutter::Rows(rows)) => rows.cut(block, &self.context),
-            Some(Cutter::Columns(columns)) => columns.cut(block, &self.context),
-            None => Err(not_read(self.format)),
+        held.extend_from_slice(block);
+        if held.len() < OPENING_BYTES {
+            return Ok(Vec::new());
         }
+        let held = std::mem::take(held);
+        self.begin(&held)?;
+        self.cut_on(&held)
     }
 
     /// Ends the body and hands out the last chunks; call again while [`RecordReader::has_more`].
@@ -120,32 +119,71 @@ impl RecordReader {
     /// # Errors
     /// As [`RecordReader::cut`].
     pub fn end(&mut self) -> Result<Vec<Chunk>, ReadError> {
-        match &mut self.cutter {
-            Some(Cutter::Rows(rows)) => rows.end(&self.context),
-            Some(Cutter::Columns(columns)) => columns.end(&self.context),
-            None => Err(not_read(self.format)),
+        let mut chunks = Vec::new();
+        if let State::Beginning(held) = &mut self.state {
+            let held = std::mem::take(held);
+            self.begin(&held)?;
+            chunks = self.cut_on(&held)?;
         }
+        let last = match &mut self.state {
+            State::Rows(rows) => rows.end(&self.context),
+            State::Columns(columns) => columns.end(&self.context),
+            State::Beginning(_) => Ok(Vec::new()),
+        };
+        chunks.extend(last?);
+        Ok(chunks)
     }
 
     /// Whether the last call kept something back, because a few bytes of a body may stand for much.
     pub fn has_more(&self) -> bool {
-        match &self.cutter {
-            Some(Cutter::Columns(columns)) => columns.has_more(),
-            Some(Cutter::Rows(_)) | None => false,
+        match &self.state {
+            State::Columns(columns) => columns.has_more(),
+            State::Rows(_) | State::Beginning(_) => false,
+        }
+    }
+
+    /// Chooses what cuts a body that begins so.
+    fn begin(&mut self, beginning: &[u8]) -> Result<(), ReadError> {
+        let context = Arc::make_mut(&mut self.context);
+        self.state = match begin(self.format, beginning, &mut context.options)? {
+            Reader::Rows(rows) => {
+                let framer = (rows.framer)(context.limits.max_record_bytes, &context.options);
+                State::Rows(RowCutter::new(framer, &rows.records, context)?)
+            }
+            Reader::Columns(source) => {
+                let source = source(self.spooling.clone(), context.limits.batch_rows);
+                State::Columns(ColumnCutter::new(source))
+            }
+        };
+        Ok(())
+    }
+
+    fn cut_on(&mut self, block: &[u8]) -> Result<Vec<Chunk>, ReadError> {
+        match &mut self.state {
+            State::Rows(rows) => rows.cut(block, &self.context),
+            State::Columns(columns) => columns.cut(block, &self.context),
+            State::Beginning(_) => Ok(Vec::new()),
         }
     }
 }
 
-impl Cutter {
-    fn new(format: Format, limits: &ReadLimits, spooling: Spooling) -> Option<Self> {
-        Some(match format.row().reader.as_ref()? {
-            Reader::Rows(rows) => Self::Rows(RowCutter::new((rows.framer)(limits.max_record_bytes), &rows.records)),
-            Reader::Columns(source) => Self::Columns(ColumnCutter::new(source(spooling, limits.batch_rows))),
-        })
+/// What reads a body that begins so, with the options that hold once the beginning was asked.
+///
+/// # Errors
+/// [`ReadError::MalformedBody`] when the format is not read, the body is plainly of another, or it says otherwise than
+/// the options.
+pub(super) fn begin(format: Format, beginning: &[u8], options: &mut ReadOptions) -> Result<&'static Reader, ReadError> {
+    format.check_options(options).map_err(|error| ReadError::malformed(error.to_string()))?;
+    let reader = format.row().reader.as_ref();
+    let reader =
+        reader.ok_or_else(|| ReadError::malformed(format!("records in the format {format} are not read here")))?;
+    if let Reader::Rows(rows) = reader {
+        (rows.opening)(beginning, options).map_err(ReadError::malformed)?;
     }
-}
-
-/// Of a format that is only written.
-pub(super) fn not_read(format: Format) -> ReadError {
-    ReadError::malformed(format!("records in the format {format} are not read here"))
+    if options.csv.encoding.is_none()
+        && let Some(detail) = foreign::said_of(beginning, format)
+    {
+        return Err(ReadError::malformed(detail));
+    }
+    Ok(reader)
 }

@@ -1,51 +1,49 @@
 //! The first records of a body, read without a schema.
 
-use super::Format;
-use super::reader::not_read;
+use super::reader::begin;
+use super::{Format, foreign};
 use crate::options::ReadOptions;
-use crate::reader::sample::{ColumnSample, RowSample, Survey};
+use crate::reader::sample::{ColumnSample, Finding, RowSample, Survey};
 use crate::reader::{ReadError, ReadLimits, Reader, Spooling};
+
+/// Bytes of a body that are gathered, so that they tell how it is written.
+const PROBE_BYTES: usize = 256 << 10;
 
 /// A body of which a sample is read.
 #[derive(Debug)]
-pub struct Sample(Kind);
+pub struct Sample {
+    format: Format,
+    options: ReadOptions,
+    limits: ReadLimits,
+    spooling: Spooling,
+    most: u64,
+    findings: Vec<Finding>,
+    state: State,
+}
 
+/// How far a body has been read, and what reads it.
 #[derive(Debug)]
-enum Kind {
+enum State {
+    /// Not far enough to tell how it is written: the bytes that have been met.
+    Beginning(Vec<u8>),
     Rows(RowSample),
     Columns(ColumnSample),
 }
 
 impl Sample {
-    /// A sample of `most` records of a body that is written as `options` say. A format that is not read front to back
-    /// waits where `spooling` says.
-    ///
-    /// # Errors
-    /// [`ReadError::MalformedBody`] of a format that is not read, or has not these options.
-    pub fn new(
-        format: Format,
-        options: &ReadOptions,
-        limits: ReadLimits,
-        spooling: Spooling,
-        most: u64,
-    ) -> Result<Self, ReadError> {
-        format.check_options(options).map_err(|error| ReadError::malformed(error.to_string()))?;
-        Ok(Self(match format.row().reader.as_ref().ok_or_else(|| not_read(format))? {
-            Reader::Rows(rows) => {
-                let framer = (rows.framer)(limits.max_record_bytes);
-                Kind::Rows(RowSample::new(framer, (rows.sampler)(), limits.max_json_depth, most)?)
-            }
-            Reader::Columns(source) => {
-                Kind::Columns(ColumnSample::new(source(spooling, limits.batch_rows), limits, most)?)
-            }
-        }))
+    /// A sample of `most` records of a body that is written as `options` say, and for the rest as its beginning shows. A
+    /// format that is not read front to back waits where `spooling` says.
+    pub fn new(format: Format, options: ReadOptions, limits: ReadLimits, spooling: Spooling, most: u64) -> Self {
+        let state = State::Beginning(Vec::new());
+        Self { format, options, limits, spooling, most, findings: Vec::new(), state }
     }
 
     /// Whether there are as many records as were asked for; the rest of the body need not be read.
     pub fn is_full(&self) -> bool {
-        match &self.0 {
-            Kind::Rows(rows) => rows.is_full(),
-            Kind::Columns(columns) => columns.is_full(),
+        match &self.state {
+            State::Beginning(_) => false,
+            State::Rows(rows) => rows.is_full(),
+            State::Columns(columns) => columns.is_full(),
         }
     }
 
@@ -55,10 +53,14 @@ impl Sample {
     /// [`ReadError::MalformedJson`] and [`ReadError::MalformedBody`] when the body is not of its format, or has columns
     /// that no property takes, [`ReadError::Disk`].
     pub fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
-        match &mut self.0 {
-            Kind::Rows(rows) => rows.push(block),
-            Kind::Columns(columns) => columns.push(block),
+        let State::Beginning(held) = &mut self.state else { return self.push_on(block) };
+        held.extend_from_slice(block);
+        if held.len() < PROBE_BYTES {
+            return Ok(());
         }
+        let held = std::mem::take(held);
+        self.begin(&held, false)?;
+        self.push_on(&held)
     }
 
     /// Ends the body.
@@ -66,21 +68,64 @@ impl Sample {
     /// # Errors
     /// As [`Sample::push`].
     pub fn end(&mut self) -> Result<(), ReadError> {
-        match &mut self.0 {
-            Kind::Rows(rows) => rows.end(),
-            Kind::Columns(columns) => columns.end(),
+        if let State::Beginning(held) = &mut self.state {
+            let held = std::mem::take(held);
+            self.begin(&held, true)?;
+            self.push_on(&held)?;
+        }
+        match &mut self.state {
+            State::Beginning(_) => Ok(()),
+            State::Rows(rows) => rows.end(),
+            State::Columns(columns) => columns.end(),
         }
     }
 
-    /// What was seen.
-    pub fn into_survey(self) -> Survey {
-        match self.0 {
-            Kind::Rows(rows) => {
+    /// What was seen, the options that it was read with, and what speaks for those that were not given.
+    pub fn into_parts(self) -> (Survey, ReadOptions, Vec<Finding>) {
+        let survey = match self.state {
+            State::Beginning(_) => Survey::new(self.most),
+            State::Rows(rows) => {
                 let mut survey = rows.survey;
                 survey.join_spellings();
                 survey
             }
-            Kind::Columns(columns) => columns.survey,
+            State::Columns(columns) => columns.survey,
+        };
+        (survey, self.options, self.findings)
+    }
+
+    /// Chooses what reads a body that begins so.
+    fn begin(&mut self, beginning: &[u8], is_whole: bool) -> Result<(), ReadError> {
+        let Self { format, options, limits, findings, most, .. } = self;
+        if format.is_delimited()
+            && options.csv.encoding.is_none()
+            && let Some(encoding) = foreign::utf16_of(beginning)
+        {
+            options.csv.encoding = Some(encoding);
+            let value = encoding.name().to_ascii_lowercase();
+            let detail = "every other byte is zero".to_owned();
+            findings.push(Finding { option: "csv.encoding", value, confidence: 0.95, detail });
+        }
+        self.state = match begin(*format, beginning, options)? {
+            Reader::Rows(rows) => {
+                findings.extend((rows.detect)(beginning, is_whole, options));
+                let framer = (rows.framer)(limits.max_record_bytes, options);
+                let sampler = (rows.sampler)(options);
+                State::Rows(RowSample::new(framer, sampler, limits.max_json_depth, *most)?)
+            }
+            Reader::Columns(source) => {
+                let source = source(self.spooling.clone(), limits.batch_rows);
+                State::Columns(ColumnSample::new(source, *limits, *most)?)
+            }
+        };
+        Ok(())
+    }
+
+    fn push_on(&mut self, block: &[u8]) -> Result<(), ReadError> {
+        match &mut self.state {
+            State::Beginning(_) => Ok(()),
+            State::Rows(rows) => rows.push(block),
+            State::Columns(columns) => columns.push(block),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Cutting a JSON array into its elements while it arrives, without parsing them.
+//! Cutting a JSON array into its elements, or objects one behind the other, while they arrive, without parsing them.
 
 use memchr::memchr2;
 
@@ -8,7 +8,7 @@ use crate::reader::rows::{Carry, Frame, Framer, Mark};
 /// The body is no array; where an element ends cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}, at byte {offset}")]
-struct FramingError {
+pub(super) struct FramingError {
     detail: &'static str,
     offset: u64,
 }
@@ -29,11 +29,14 @@ enum State {
     Element,
     /// Behind an element.
     AfterElement,
+    /// Behind an object that is in no array.
+    AfterObject,
     /// Behind the array.
     End,
 }
 
-/// Cuts an array that arrives in pieces of any size into elements.
+/// Cuts an array that arrives in pieces of any size into elements; or objects without an array around them, of which each is
+/// a record.
 ///
 /// Holds at most one element, of at most `max_record_bytes`.
 #[derive(Debug)]
@@ -42,6 +45,10 @@ pub(super) struct ArrayFramer {
     state: State,
     carry: Carry,
     nesting: Nesting,
+    /// Whether an array stands around the records.
+    is_array: bool,
+    /// Whether there is nothing but one array or one object.
+    is_one_value: bool,
     /// Place in the array of the current element, from 1.
     place: u64,
     /// Bytes before the current piece.
@@ -55,8 +62,46 @@ impl ArrayFramer {
             state: State::Start,
             carry: Carry::new(max_record_bytes),
             nesting: Nesting::default(),
+            is_array: true,
+            is_one_value: false,
             place: 1,
             offset: 0,
+        }
+    }
+
+    /// One that ends with the first array or object.
+    pub(super) fn of_one_value(max_record_bytes: usize) -> Self {
+        Self { is_one_value: true, ..Self::new(max_record_bytes) }
+    }
+
+    /// Whether what ends the records has been met.
+    pub(super) fn is_ended(&self) -> bool {
+        self.state == State::End
+    }
+
+    /// Takes what of a piece, which begins at `offset`, belongs to the one value; how many bytes that were.
+    pub(super) fn push_value(
+        &mut self,
+        piece: &[u8],
+        offset: u64,
+        sink: &mut dyn FnMut(u64, Frame<'_>),
+    ) -> Result<usize, FramingError> {
+        let mut rest = piece;
+        while !rest.is_empty() && !self.is_ended() {
+            rest = self.step(rest, offset + (piece.len() - rest.len()) as u64, sink)?;
+        }
+        Ok(piece.len() - rest.len())
+    }
+
+    fn step<'p>(
+        &mut self,
+        rest: &'p [u8],
+        at: u64,
+        sink: &mut dyn FnMut(u64, Frame<'_>),
+    ) -> Result<&'p [u8], FramingError> {
+        match self.state {
+            State::Element => Ok(self.element_piece(rest, sink)),
+            _ => self.between_elements(rest, at),
         }
     }
 
@@ -73,10 +118,7 @@ impl ArrayFramer {
         let mut rest = piece;
         while !rest.is_empty() {
             let at = self.offset + (piece.len() - rest.len()) as u64;
-            rest = match self.state {
-                State::Element => self.element_piece(rest, sink),
-                _ => self.between_elements(rest, at)?,
-            };
+            rest = self.step(rest, at, sink)?;
         }
         self.offset += piece.len() as u64;
         Ok(())
@@ -88,7 +130,8 @@ impl ArrayFramer {
         self.offset = self.offset.saturating_sub(begun.len() as u64);
         self.part(begun, sink)?;
         match self.state {
-            State::End => Ok(()),
+            State::End | State::AfterObject => Ok(()),
+            State::Element if !self.is_array => Err(error("the JSON object is not closed", self.offset)),
             State::Start => Err(error("the body is empty; expected a JSON array of records", self.offset)),
             _ => Err(error("the JSON array is not closed", self.offset)),
         }
@@ -102,7 +145,11 @@ impl ArrayFramer {
         let place = self.place;
         self.carry.complete(&rest[..end], |frame| sink(place, frame));
         self.place += 1;
-        self.state = State::AfterElement;
+        self.state = match (self.is_array, self.is_one_value) {
+            (true, _) => State::AfterElement,
+            (false, true) => State::End,
+            (false, false) => State::AfterObject,
+        };
         &rest[end..]
     }
 
@@ -111,6 +158,13 @@ impl ArrayFramer {
         let (byte, at) = (rest[skipped], at + skipped as u64);
         self.state = match (self.state, byte) {
             (State::Start, b'[') => State::BeforeElement { first: true },
+            (State::Start | State::AfterObject, b'{') => {
+                self.is_array = false;
+                self.nesting = Nesting::default();
+                self.state = State::Element;
+                return Ok(&rest[skipped..]);
+            }
+            (State::AfterObject, _) => return Err(error("expected nothing but JSON objects behind the first", at)),
             (State::Start, _) => return Err(error("expected a JSON array of records", at)),
             (State::BeforeElement { first: true } | State::AfterElement, b']') => State::End,
             (State::AfterElement, b',') => State::BeforeElement { first: false },
@@ -127,7 +181,7 @@ impl ArrayFramer {
     }
 }
 
-fn error(detail: &'static str, offset: u64) -> FramingError {
+pub(super) fn error(detail: &'static str, offset: u64) -> FramingError {
     FramingError { detail, offset }
 }
 
@@ -141,21 +195,33 @@ impl Framer for ArrayFramer {
     }
 }
 
-fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// Where within an element of an array the scan stands.
 #[derive(Debug, Default)]
-struct Nesting {
+pub(super) struct Nesting {
     depth: usize,
     in_string: bool,
     is_escaped: bool,
+    /// Whether the element is a member of an object.
+    is_member: bool,
 }
 
 impl Nesting {
+    /// Of a member of an object, which ends with the object, too.
+    pub(super) fn of_member() -> Self {
+        Self { is_member: true, ..Self::default() }
+    }
+
+    /// Within so many objects and arrays, of which the outermost is the element.
+    pub(super) fn within(depth: usize) -> Self {
+        Self { depth, ..Self::default() }
+    }
+
     /// The number of bytes of `piece` up to the end of the element; `None` when it goes on.
-    fn end_of_element(&mut self, piece: &[u8]) -> Option<usize> {
+    pub(super) fn end_of_element(&mut self, piece: &[u8]) -> Option<usize> {
         let mut index = 0;
         while index < piece.len() {
             if self.in_string {
@@ -171,6 +237,7 @@ impl Nesting {
                     return Some(index + 1);
                 }
                 b',' | b']' if self.depth == 0 => return Some(index),
+                b'}' if self.depth == 0 && self.is_member => return Some(index),
                 _ => {}
             }
             index += 1;
@@ -254,7 +321,10 @@ mod tests {
     fn a_broken_array_says_where() {
         for (body, message) in [
             ("", "the body is empty; expected a JSON array of records, at byte 0"),
-            ("{}", "expected a JSON array of records, at byte 0"),
+            ("7", "expected a JSON array of records, at byte 0"),
+            ("{", "the JSON object is not closed, at byte 1"),
+            ("{} 7", "expected nothing but JSON objects behind the first, at byte 3"),
+            ("{},{}", "expected nothing but JSON objects behind the first, at byte 2"),
             ("[{}", "the JSON array is not closed, at byte 3"),
             ("[{\"a\": \"", "the JSON array is not closed, at byte 8"),
             ("[{} {}]", "expected `,` or `]` between records, at byte 4"),
@@ -265,6 +335,18 @@ mod tests {
             let error = cut(body, 1, 100).unwrap_err();
             assert_eq!(error.to_string(), message, "{body}");
         }
+    }
+
+    #[test]
+    fn objects_without_an_array_are_records() {
+        let objects = [r#"{"a":"}{"}"#, r#"{"b":[{}]}"#, "{}"];
+        for between in ["", "\n", " \r\n\t"] {
+            let body = format!("\u{feff} {} ", objects.join(between));
+            for step in 1..body.len() {
+                assert_eq!(cut(&body, step, 100), Ok(texts(&objects)), "step {step}");
+            }
+        }
+        assert_eq!(cut("{\"a\":\"xxxxxxxxx\"}{}", 3, 5), Ok(vec![(1, None), (2, Some("{}".to_owned()))]));
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn has_member(record: &[u8], name: &str) -> bool {
     may_be_met && serde_json::Deserializer::from_slice(record).deserialize_map(Wanted(name)).unwrap_or(false)
 }
 
-fn not_an_object(bytes: &[u8]) -> Violation {
+pub(super) fn not_an_object(bytes: &[u8]) -> Violation {
     match serde_json::from_slice::<IgnoredAny>(bytes) {
         Ok(_) => Violation::new("", ViolationCode::NotAnObject, "a record is a JSON object"),
         Err(error) => {
@@ -133,7 +133,7 @@ fn not_an_object(bytes: &[u8]) -> Violation {
 }
 
 /// What went wrong, without the text that it went wrong on.
-fn describe(error: &serde_json::Error) -> (ViolationCode, String) {
+pub(super) fn describe(error: &serde_json::Error) -> (ViolationCode, String) {
     let place = format!("at line {} column {} of the record", error.line(), error.column());
     let message = error.to_string();
     if message.starts_with("number out of range") {
@@ -230,6 +230,14 @@ fn exact_token<E: Error>(raw: &RawValue) -> Result<Incoming<'_>, E> {
         return Ok(Incoming::Digits(text));
     }
     TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(E::custom)
+}
+
+/// The token of a value that is read from its text; with all of its digits, if they count.
+pub(super) fn token_of(raw: &RawValue, is_exact: bool) -> Result<Incoming<'_>, serde_json::Error> {
+    if is_exact {
+        return exact_token(raw);
+    }
+    TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
 }
 
 /// What a patch makes of a nested value: an object is merged into the object that is there, or into an empty one. What

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use eider_domain::{DataType, Family, Incoming, JsonKind, check_json, is_plausible};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
+use super::flatten::{MAX_FLATTENED, joined};
+use super::members::Members;
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
 use crate::reader::sample::{Fit, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, is_trimmed};
@@ -21,6 +20,14 @@ pub(crate) struct JsonSampler {
     lower: HashSet<String>,
     /// Whether two keys differ in case alone.
     has_spellings: bool,
+    /// What stands between the keys of objects that are flattened.
+    separator: Option<String>,
+}
+
+impl JsonSampler {
+    pub(crate) fn new(separator: Option<String>) -> Self {
+        Self { separator, ..Self::default() }
+    }
 }
 
 impl RecordSampler for JsonSampler {
@@ -32,7 +39,16 @@ impl RecordSampler for JsonSampler {
         survey: &mut Survey,
     ) -> Result<(), ReadError> {
         let is_read = match frame {
-            Frame::Record(record) => self.read_object(line, record, trial, survey)?,
+            Frame::Record(record) => {
+                let members = match &self.separator {
+                    None => members_of(record, trial.json_depth),
+                    Some(separator) => flat_members_of(record, separator, trial.json_depth),
+                };
+                match members {
+                    Some(members) => self.take_members(line, members, trial, survey)?,
+                    None => false,
+                }
+            }
             Frame::TooLarge => false,
         };
         if is_read {
@@ -49,15 +65,14 @@ impl RecordSampler for JsonSampler {
 }
 
 impl JsonSampler {
-    /// Takes note of the members of a record, if it is one.
-    fn read_object(
+    /// Takes note of the members of a record.
+    fn take_members(
         &mut self,
         line: u64,
-        record: &[u8],
+        members: Vec<(String, Member<'_>)>,
         trial: &mut TypeTrial<'_>,
         survey: &mut Survey,
     ) -> Result<bool, ReadError> {
-        let Some(members) = members_of(record, trial.json_depth) else { return Ok(false) };
         let mut is_met = vec![false; survey.width()];
         for (key, value) in members {
             let column = if let Some(column) = self.columns.get(&key) {
@@ -145,6 +160,32 @@ fn members_of(record: &[u8], json_depth: usize) -> Option<Vec<(String, Member<'_
     Some(found)
 }
 
+/// The same of a record whose nested objects are flattened.
+fn flat_members_of<'de>(record: &'de [u8], separator: &str, json_depth: usize) -> Option<Vec<(String, Member<'de>)>> {
+    fn add<'de>(
+        object: &'de str,
+        (path, depth): (&str, usize),
+        separator: &str,
+        json_depth: usize,
+        found: &mut Vec<(String, Member<'de>)>,
+    ) -> Option<()> {
+        let Members(members) = serde_json::from_str(object).ok()?;
+        for (key, raw) in members {
+            let path = joined(path, separator, key, depth);
+            if raw.get().starts_with('{') && depth < MAX_FLATTENED {
+                add(raw.get(), (&path, depth + 1), separator, json_depth, found)?;
+            } else {
+                found.push((path, member_of(raw.get(), json_depth)?));
+            }
+        }
+        Some(())
+    }
+    let mut found = Vec::new();
+    add(std::str::from_utf8(record).ok()?, ("", 0), separator, json_depth, &mut found)?;
+    let mut keys = HashSet::new();
+    found.iter().all(|(key, _)| keys.insert(key.to_ascii_lowercase())).then_some(found)
+}
+
 fn member_of(written: &str, json_depth: usize) -> Option<Member<'_>> {
     let token = match written.as_bytes().first()? {
         b'{' => check_json(written, json_depth).ok().map(|()| Incoming::Object(Cow::Borrowed("{}")))?,
@@ -155,31 +196,4 @@ fn member_of(written: &str, json_depth: usize) -> Option<Member<'_>> {
         _ => Incoming::of_number(written).filter(|token| !matches!(token, Incoming::Number(n) if n.is_infinite()))?,
     };
     Some(Member { written, token })
-}
-
-/// The members of an object as they are written.
-struct Members<'de>(Vec<(String, &'de RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a record")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Reader)
-    }
 }

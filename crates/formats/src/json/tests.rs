@@ -195,3 +195,93 @@ fn a_decimal_is_read_from_a_number_by_its_digits() {
         assert_eq!(decoded.unwrap().report(), [(1, "/d", code)], "{value}");
     }
 }
+
+mod flattened {
+    use std::sync::Arc;
+
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use eider_domain::{Schema, SchemaDefinition, Timestamp, ViolationCode};
+    use serde_json::json;
+
+    use crate::test_support::{Decoded, decode_as};
+    use crate::{Format, ReadLimits, ReadOptions, Sample, Spooling};
+
+    fn decode(body: &str) -> Decoded {
+        let document = json!({"name": "s", "properties": [
+            {"name": "name_first", "type": "string"}, {"name": "name_last_year", "type": "integer"},
+            {"name": "kept", "type": "object"}, {"name": "list", "type": "array"}]});
+        let schema = Schema::new(SchemaDefinition::parse(&document).unwrap(), 1, Timestamp::from_micros(0));
+        let mut options = ReadOptions::default();
+        options.set("flatten", "_").unwrap();
+        decode_as(&Arc::new(schema), Format::Ndjson, &options, ReadLimits::default(), body.as_bytes(), 9).unwrap()
+    }
+
+    #[test]
+    fn nested_values_go_to_the_property_of_their_path() {
+        let decoded = decode(
+            "{\"name\":{\"first\":\"A\",\"last\":{\"YEAR\":7}},\"kept\":{\"a\":{\"b\":1}},\"list\":[{\"a\":1}]}\n\
+             {\"name_first\":\"B\",\"name\":{\"last\":null}}\n{\"name\":null}\n{\"name\":{}}\n",
+        );
+        assert_eq!(decoded.report(), []);
+        assert_eq!(
+            decoded.property(0).as_string::<i32>().iter().collect::<Vec<_>>(),
+            [Some("A"), Some("B"), None, None]
+        );
+        assert_eq!(decoded.property(1).as_primitive::<Int64Type>().value(0), 7);
+        assert_eq!(decoded.property(2).as_string::<i32>().value(0), "{\"a\":{\"b\":1}}");
+        assert_eq!(decoded.property(3).as_string::<i32>().value(0), "[{\"a\":1}]");
+        assert_eq!(decoded.property(1).null_count(), 3);
+    }
+
+    #[test]
+    fn paths_that_meet_and_paths_that_are_unknown_are_refused() {
+        let decoded = decode(
+            "{\"name_first\":\"A\",\"name\":{\"first\":\"B\"}}\n{\"name\":{\"other\":1}}\n{\"name\":7}\n[]\n{\"name\":{\"first\":1}}\n{\n",
+        );
+        let codes: Vec<(u64, ViolationCode)> = decoded.report().iter().map(|(line, _, code)| (*line, *code)).collect();
+        let (duplicate, unknown) = (codes[0].1, codes[1].1);
+        assert_ne!(duplicate, unknown);
+        assert_eq!(codes[2], (3, unknown));
+        assert_eq!(codes[3], (4, ViolationCode::NotAnObject));
+        assert_eq!(codes[4], (5, ViolationCode::TypeMismatch));
+        assert_eq!(codes[5], (6, ViolationCode::MalformedJson));
+        assert_eq!((codes.len(), decoded.failed), (6, 6));
+    }
+
+    /// The columns of a sample, and the options that it leads to.
+    fn sampled(format: Format, pairs: &[(&str, &str)], body: &str) -> (Vec<String>, String) {
+        let mut options = ReadOptions::default();
+        pairs.iter().for_each(|(name, text)| options.set(name, text).unwrap());
+        let mut sample = Sample::new(format, options, ReadLimits::default(), Spooling::default(), 100);
+        sample.push(body.as_bytes()).unwrap();
+        sample.end().unwrap();
+        let (survey, options, _) = sample.into_parts();
+        (survey.columns.iter().map(|column| column.name.clone()).collect(), options.query())
+    }
+
+    #[test]
+    fn a_sample_has_the_paths_as_columns() {
+        let (columns, _) =
+            sampled(Format::Ndjson, &[("flatten", ".")], "{\"a\":{\"b\":1,\"c\":{\"d\":[2]}},\"e\":3}\n");
+        assert_eq!(columns, ["a.b", "a.c.d", "e"]);
+    }
+
+    #[test]
+    fn where_a_document_has_its_records_is_proposed() {
+        for (body, query) in [
+            ("[{\"a\":1}]", ""),
+            ("{\"a\":1} {\"a\":2}", ""),
+            ("{\"a\":1,\"b\":[1,2]}", ""),
+            ("{\"data\":[{\"a\":1},{\"a\":2}],\"links\":[{\"x\":1}]}", "records_at=%2Fdata"),
+            ("{\"type\":\"FeatureCollection\",\"features\":[{\"a\":1}],\"bbox\":[1]}", "records_at=%2Ffeatures"),
+            ("{\"meta\":{\"n\":1},\"answer\":{\"a/b\":[{\"a\":1}]}}", "records_at=%2Fanswer%2Fa%7E1b"),
+            ("{\"one\":[{\"a\":1}],\"two\":[{\"a\":1}]}", ""),
+        ] {
+            assert_eq!(sampled(Format::JsonArray, &[], body).1, query, "{body}");
+        }
+        let long = format!("{{\"data\":[{}{{\"a\":1}}]}}", "{\"a\":1},".repeat(60_000));
+        assert_eq!(sampled(Format::JsonArray, &[], &long).1, "records_at=%2Fdata");
+    }
+}

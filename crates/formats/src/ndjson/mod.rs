@@ -9,10 +9,12 @@ mod writer;
 use self::framing::LineFramer;
 pub(crate) use self::writer::WRITER;
 use crate::json;
-use crate::reader::{Reader, RowFormat};
+use crate::reader::{FINDS_NOTHING, Reader, RowFormat, SAYS_NOTHING};
 
 pub(crate) const READER: Reader = Reader::Rows(&RowFormat {
-    framer: |max_record_bytes| Box::new(LineFramer::new(max_record_bytes)),
+    opening: SAYS_NOTHING,
+    detect: FINDS_NOTHING,
+    framer: |max_record_bytes, _| Box::new(LineFramer::new(max_record_bytes)),
     records: json::RECORDS,
     sampler: json::sampler,
 });

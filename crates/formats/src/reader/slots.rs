@@ -15,6 +15,12 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    /// Of columns that are the properties of a schema, in its order.
+    pub(crate) fn of_properties(schema: &Schema) -> Self {
+        let slots = (0..schema.properties().len()).map(|index| Some(Slot::Property(index))).collect();
+        Self { slots, used_names: Vec::new() }
+    }
+
     /// For each of the [`SourceNames`], how many of so many records had a value under it.
     pub(crate) fn name_uses(&self, names: &SourceNames, records: u64) -> Vec<u64> {
         let mut uses = vec![0; names.names().len()];
@@ -112,22 +118,6 @@ fn slot_of(schema: &Schema, name: &str) -> Result<Slot, String> {
         Some(SystemField::Id) => Ok(Slot::Id),
         Some(field) => Err(format!("the column `{}` is kept by the server and may not be sent", field.name())),
         None => {
-            if let Some((_, separators)) =
-                [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")].into_iter().find(|(sign, _)| name.contains(*sign))
-            {
-                return Err(format!(
-                    "the schema has no property for the column `{}`; cells are between commas here, not {}",
-                    abbreviate(name),
-                    separators
-                ));
-            }
-            if name.contains('\r') {
-                return Err("the lines of the header end with CR alone; end them with LF, or CR and LF".to_owned());
-            }
-            if name.starts_with("sep=") {
-                return Err("the first line is `sep=`, for a spreadsheet; leave it away, and put commas between cells"
-                    .to_owned());
-            }
             let names = schema.properties().iter().map(|property| property.name.as_str());
             let hint = nearest(name, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
             Err(format!("the schema has no property for the column `{}`{hint}", abbreviate(name)))

@@ -50,16 +50,6 @@ impl ContentType {
             Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
         })
     }
-
-    /// Refuses CSV without a header row.
-    fn check_header(&self) -> Result<(), ApiError> {
-        let is_without = |(name, value): &(String, String)| name == "header" && !value.eq_ignore_ascii_case("present");
-        if self.essence != "text/csv" || !self.parameters.iter().any(is_without) {
-            return Ok(());
-        }
-        let detail = "CSV without a header row is not read here; send one, with the names of properties";
-        Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
-    }
 }
 
 /// The media type of the body in lower case, without its parameters; empty when none is given.
@@ -87,19 +77,47 @@ pub(crate) fn reading(
 ) -> Result<(BodyFormat, ReadOptions), ApiError> {
     let found = ContentType::of(request)?;
     let format = format_of(&found.essence).ok_or_else(|| unsupported(&found.essence, &available().join(", ")))?;
+    options_of(format, &found, parameters)
+}
+
+/// The same of the file of a form: as its own `Content-Type` says, or else what its name ends with.
+///
+/// # Errors
+/// As [`reading`].
+pub(crate) fn reading_of_file(
+    content_type: &str,
+    ending: Option<&str>,
+    parameters: &Parameters<'_>,
+) -> Result<(BodyFormat, ReadOptions), ApiError> {
+    let found = ContentType::parse(content_type);
+    let format = format_of(&found.essence).or_else(|| {
+        let format = BodyFormat::of_ending(ending?)?;
+        BodyFormat::read().any(|read| read == format).then_some(format)
+    });
+    let format = format.ok_or_else(|| {
+        let detail = "neither the media type nor the name of the file says what it is";
+        ApiError::new(ErrorCode::UnsupportedMediaType, format!("{detail}; send {}", available().join(", ")))
+    })?;
+    options_of(format, &found, parameters)
+}
+
+fn options_of(
+    format: BodyFormat,
+    found: &ContentType,
+    parameters: &Parameters<'_>,
+) -> Result<(BodyFormat, ReadOptions), ApiError> {
     let mut options = ReadOptions::default();
     if format.is_delimited() {
-        of_media_type(&found, &mut options)?;
+        of_media_type(found, &mut options)?;
     } else {
         found.check_charset()?;
-        found.check_header()?;
     }
     for option in READ_OPTIONS {
         if let Some(text) = parameters.control(option.name) {
-            options.set(option.name, text).map_err(invalid)?;
+            options.set(option.name, text).map_err(|error| invalid(&error))?;
         }
     }
-    format.check_options(&options).map_err(invalid)?;
+    format.check_options(&options).map_err(|error| invalid(&error))?;
     Ok((format, options))
 }
 
@@ -126,8 +144,8 @@ fn of_media_type(found: &ContentType, options: &mut ReadOptions) -> Result<(), A
     Ok(())
 }
 
-fn invalid(error: OptionError) -> ApiError {
-    ApiError::parameter(&error.name, error.detail)
+fn invalid(error: &OptionError) -> ApiError {
+    ApiError::parameter(&error.name, &error.detail)
 }
 
 fn is_utf8(charset: &str) -> bool {

@@ -12,6 +12,7 @@ mod bulk;
 mod changes;
 mod conditional;
 mod delivery;
+mod dialects;
 mod early_answers;
 mod encodings;
 mod errors;

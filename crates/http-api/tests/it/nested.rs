@@ -259,11 +259,9 @@ async fn a_parameter_of_the_media_type_that_says_otherwise_is_refused() {
         (RECORDS, "application/json; profile=x; Charset=UTF-16", 415),
         ("/api/v1/schemas", "application/json; charset=windows-1252", 415),
         (&bulk, "application/x-ndjson; charset=utf-16le", 415),
-        (&bulk, "text/csv; charset=iso-8859-1", 415),
-        (&bulk, "text/csv; header=absent", 415),
-        (&bulk, "text/csv; HEADER=\"absent\"; charset=utf-8", 415),
-        ("/api/v1/schemas/infer", "text/csv; header=absent", 415),
-        ("/api/v1/schemas/infer", "text/csv; charset=latin1", 415),
+        (&bulk, "text/csv; charset=klingon", 415),
+        (&bulk, "text/csv; header=perhaps", 415),
+        ("/api/v1/schemas/infer", "text/csv; skip=some", 415),
     ] {
         let answer = send(&app, "POST", path, media_type, "{}").await;
         assert_eq!(answer.status, status, "{media_type}: {}", answer.text);

@@ -1,6 +1,7 @@
 //! `eider import`: a file of records, loaded into a running server.
 
 mod input;
+mod reading;
 
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value as Json;
 
 use self::input::Input;
+use self::reading::Reading;
 
 /// Characters of a refusal that are shown.
 const SHOWN: usize = 500;
@@ -50,6 +52,8 @@ pub(crate) struct ImportArguments {
     /// How the file holds its records [default: as its name ends].
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<BodyFormat>,
+    #[command(flatten)]
+    reading: Reading,
     /// The running server.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
@@ -71,12 +75,26 @@ fn parse_name(text: &str) -> Result<SchemaName, String> {
 
 /// Loads a file, and says which records were not taken. Whether all were.
 pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
-    let ImportArguments { file, schema, create, enums, rename, ignore, id_from, format, url, key } = arguments;
+    let ImportArguments {
+        file,
+        schema,
+        create,
+        enums,
+        rename,
+        ignore,
+        id_from,
+        format,
+        reading: Reading(mut reading),
+        url,
+        key,
+    } = arguments;
     let source = blocking::run(move || Source::open(&file, format)).await??;
+    source.format.check_options(&reading)?;
     let server = Server { client: Client::new(), base: format!("{}/api/v1", url.trim_end_matches('/')), key };
     if create {
         let options = InferenceOptions {
             name: Some(schema.clone()),
+            reading,
             id_from: id_from.clone(),
             sets_enums: enums,
             ..InferenceOptions::default()
@@ -84,12 +102,14 @@ pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
         let proposal = source.infer(&options).await?;
         server.create(&schema, &proposal).await?;
         show(&schema, &proposal)?;
+        reading = proposal.reading;
     }
     let mut call = server.address(&format!("/records/{schema}/bulk"))?;
     call.query_pairs_mut()
         .append_pair("mode", "partial")
         .extend_pairs(rename.iter().map(|rename| ("rename", rename)))
         .extend_pairs(ignore.iter().map(|name| ("ignore", name)))
+        .extend_pairs(reading.given())
         // A schema that was created says so itself.
         .extend_pairs(id_from.iter().filter(|_| !create).map(|name| ("id_from", name)));
     let request = server.client.post(call);
@@ -165,7 +185,7 @@ fn show(schema: &SchemaName, proposal: &Proposal) -> Result<()> {
     let properties = proposal.schema["properties"].as_array().map_or(0, Vec::len);
     writeln!(out, "created `{schema}` with {properties} properties, made of {} records", proposal.records)?;
     for found in &proposal.evidence {
-        let property = found.property.as_deref().unwrap_or("records");
+        let property = found.property.as_deref().or(found.option).unwrap_or("records");
         let lines = if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
         writeln!(out, "  {property} {}: {}{lines}", found.choice.name(), found.detail)?;
     }

@@ -17,14 +17,16 @@ pub use self::framing::BYTE_ORDER_MARK;
 pub(crate) use self::framing::{Carry, Frame, Mark};
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::{ReadContext, ReadError};
+use crate::options::ReadOptions;
 
 /// What the records of a body are read by.
 #[derive(Debug)]
 pub(crate) enum Records {
     /// Nothing but themselves.
-    Alone(fn() -> Arc<dyn RecordParser>),
-    /// A header, which is the first record.
+    Alone(fn(&ReadOptions) -> Arc<dyn RecordParser>),
+    /// A header, which is the first record, unless the call says that there is none.
     Headed {
+        headless: fn(&ReadContext) -> Option<HeaderOutcome>,
         header: HeaderReader,
         /// What to say of a body without one.
         missing: &'static str,
@@ -32,7 +34,9 @@ pub(crate) enum Records {
 }
 
 /// What reads the records behind a header; a sentence about what is wrong with the header.
-type HeaderReader = fn(Frame<'_>, &ReadContext) -> Result<Arc<dyn RecordParser>, String>;
+pub(crate) type HeaderOutcome = Result<Arc<dyn RecordParser>, String>;
+
+type HeaderReader = fn(Frame<'_>, &ReadContext) -> HeaderOutcome;
 
 /// Finds the ends of records in bytes that arrive in pieces of any size. Holds at most one record.
 pub(crate) trait Framer: fmt::Debug + Send {
@@ -80,12 +84,18 @@ pub(crate) struct RowCutter {
 }
 
 impl RowCutter {
-    pub(crate) fn new(framer: Box<dyn Framer>, records: &'static Records) -> Self {
+    /// # Errors
+    /// [`ReadError::MalformedBody`] when the columns that the call names are not the schema's.
+    pub(crate) fn new(
+        framer: Box<dyn Framer>,
+        records: &'static Records,
+        context: &ReadContext,
+    ) -> Result<Self, ReadError> {
         let parser = match records {
-            Records::Alone(parser) => Some(parser()),
-            Records::Headed { .. } => None,
+            Records::Alone(parser) => Some(parser(&context.options)),
+            Records::Headed { headless, .. } => headless(context).transpose().map_err(ReadError::malformed)?,
         };
-        Self { framer, records, parser }
+        Ok(Self { framer, records, parser })
     }
 
     pub(crate) fn cut(&mut self, block: &[u8], context: &Arc<ReadContext>) -> Result<Vec<Chunk>, ReadError> {
@@ -123,7 +133,7 @@ impl RowCutter {
                 Ok(behind) => *parser = Some(behind),
                 Err(detail) => fault = Some(ReadError::MalformedBody { detail }),
             },
-            (None, Records::Alone(alone)) => *parser = Some(alone()),
+            (None, Records::Alone(alone)) => *parser = Some(alone(&context.options)),
         });
         if let Some(fault) = fault {
             return Err(fault);

@@ -5,6 +5,7 @@
 mod column;
 mod columns;
 mod digits;
+mod finding;
 mod forms;
 mod rows;
 mod survey;
@@ -13,6 +14,7 @@ pub use column::{Candidate, Column, Noted, VALUES_A_REPETITION, Values};
 pub(crate) use column::{Fit, Identity, is_trimmed};
 pub(crate) use columns::ColumnSample;
 pub(crate) use digits::{fit_of_digits, is_rounded};
+pub use finding::Finding;
 pub use forms::{Form, Forms, truths};
 pub(crate) use rows::{RecordSampler, RowSample, TYPES, TypeTrial, slot_of};
 pub use survey::Survey;

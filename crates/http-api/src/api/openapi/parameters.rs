@@ -1,7 +1,11 @@
 //! The parameters of requests, as they are described; in sets that routes have together.
 #![expect(dead_code, reason = "the types are described, not made")]
 
+use eider_application::ingest::READ_OPTIONS;
 use serde_json::Value as Json;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(IntoParams)]
@@ -10,6 +14,32 @@ pub(crate) struct InSchema {
     /// The name of a schema, in any case.
     #[param(pattern = "^[A-Za-z][A-Za-z0-9_]{0,62}$")]
     schema: String,
+}
+
+/// How a body is to be read: the table of the options.
+pub(crate) struct ReadingOptions;
+
+impl IntoParams for ReadingOptions {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let described = READ_OPTIONS.iter().map(|option| {
+            ParameterBuilder::new()
+                .name(option.name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(option.meaning))
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+                .build()
+        });
+        described.collect()
+    }
+}
+
+/// A form with one file. Any parameter of the query may be a field in front of the file.
+#[derive(ToSchema)]
+pub(crate) struct FileForm {
+    /// The records, in a format that the file's own media type or the end of its name says.
+    #[schema(value_type = String, format = Binary)]
+    file: String,
 }
 
 #[derive(IntoParams)]
@@ -52,6 +82,7 @@ pub(crate) enum Format {
     Jsonl,
     Json,
     Csv,
+    Tsv,
     Arrow,
     Parquet,
 }

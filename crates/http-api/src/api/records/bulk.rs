@@ -22,6 +22,7 @@ use crate::request::access;
 use crate::request::body;
 use crate::request::conditional;
 use crate::request::content_type;
+use crate::request::form;
 use crate::state::ApiState;
 use crate::telemetry::shape::Shape;
 use crate::telemetry::slow;
@@ -277,8 +278,8 @@ pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, A
     path = "/api/v1/records/{schema}/bulk",
     operation_id = "create_records",
     tag = "bulk",
-    params(openapi::InSchema, BulkControls, Once),
-    request_body(content((Vec<openapi::NewRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
+    params(openapi::InSchema, BulkControls, openapi::ReadingOptions, Once),
+    request_body(content((Vec<openapi::NewRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "text/tab-separated-values"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"), (openapi::FileForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "The receipt of a dry run.", body = Receipt),
         (status = 201, description = "Every record was stored or passed over.", body = Receipt),
@@ -292,15 +293,27 @@ pub(crate) async fn handle(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let known = content_type::with_reading(&CONTROLS);
-    let parameters = Parameters::parse(request.query_string(), &known, false)?;
-    let mut options = options(&request, &parameters)?;
+    let settings = &state.settings();
+    let own = Parameters::parse(request.query_string(), &known, false)?;
+    let mut options = options(&request, &own)?;
     access::check(&request, verb(&options), &name)?;
     let schema = state.schema(&name).await?;
-    let (format, reading) = content_type::reading(&request, &parameters)?;
-    options.reading = reading;
-    let settings = &state.settings();
+    // What a form says is known once its fields were read, which counts as reading the body.
+    let reading = if form::is_form(&request) { None } else { Some(content_type::reading(&request, &own)?) };
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
-    let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
+    let mut pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
+    let (format, reading) = match reading {
+        Some(reading) => reading,
+        None => {
+            let form = form::open(&request, pieces).await?;
+            let parameters = Parameters::parse(&form.query, &known, false)?;
+            options = self::options(&request, &parameters)?;
+            access::check(&request, verb(&options), &name)?;
+            pieces = form.pieces;
+            content_type::reading_of_file(&form.content_type, form.ending.as_deref(), &parameters)?
+        }
+    };
+    options.reading = reading;
     slow::note(&request, Shape::new("bulk", &schema));
     store(&state, &schema, format, options, pieces).await
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::definition::SchemaDefinition;
 use crate::HttpSettings;
-use crate::api::openapi::named;
+use crate::api::openapi::{self, named};
 use crate::error::ApiError;
 use crate::query_string::{Parameters, only_name};
 use crate::request::body;
@@ -47,13 +47,25 @@ pub(crate) struct Proposal {
     schema: Json,
     /// Records that were looked at.
     records: u64,
+    /// The options that the body was read with, those that were found among them: with them, a bulk call takes it.
+    #[schema(value_type = HashMap<String, String>)]
+    options: Json,
+    /// The same as a query string; empty when a bulk call needs no option.
+    query: String,
     evidence: Vec<Evidence>,
 }
 
 impl From<eider_application::infer::Proposal> for Proposal {
     fn from(proposal: eider_application::infer::Proposal) -> Self {
         let evidence = proposal.evidence.into_iter().map(Evidence::from).collect();
-        Self { schema: proposal.schema, records: proposal.records, evidence }
+        let options = proposal.reading.given().into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+        Self {
+            schema: proposal.schema,
+            records: proposal.records,
+            options: Json::Object(options.collect()),
+            query: proposal.reading.query(),
+            evidence,
+        }
     }
 }
 
@@ -71,7 +83,15 @@ struct Evidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     from: Option<String>,
-    /// The values, of an enumeration or of what says how values are written.
+    /// The option of reading that is chosen; its value is the one of `values`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    option: Option<&'static str>,
+    /// How sure the choice of an option is, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 1)]
+    confidence: Option<f64>,
+    /// The values, of an enumeration, an option, or what says how values are written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<String>,
     detail: String,
@@ -79,8 +99,19 @@ struct Evidence {
 
 impl From<eider_application::infer::Evidence> for Evidence {
     fn from(found: eider_application::infer::Evidence) -> Self {
-        let eider_application::infer::Evidence { property, choice, broken_by, lines, detail, from, values } = found;
-        Self { property, choice: Choice(choice.name()), broken_by, lines, from, values, detail }
+        let eider_application::infer::Evidence {
+            property,
+            choice,
+            broken_by,
+            lines,
+            detail,
+            from,
+            values,
+            option,
+            confidence,
+        } = found;
+        let choice = Choice(choice.name());
+        Self { property, choice, broken_by, lines, from, option, confidence, values, detail }
     }
 }
 
@@ -89,6 +120,7 @@ named! {
     Choice,
     DataType::NAMES.iter().copied().chain(
         [
+            Chosen::Option,
             Chosen::Readable,
             Chosen::Renamed,
             Chosen::RecordId,
@@ -107,8 +139,8 @@ named! {
     path = "/api/v1/schemas/infer",
     operation_id = "infer_schema",
     tag = "schemas",
-    params(InferenceControls),
-    request_body(content((Vec<AnyRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
+    params(InferenceControls, openapi::ReadingOptions),
+    request_body(content((Vec<AnyRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "text/tab-separated-values"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
     responses(
         (status = 200, description = "The schema, and the evidence for it.", body = Proposal),
     )

@@ -1,0 +1,87 @@
+use super::*;
+
+/// What is proposed for a whole body, as a query has it.
+fn found(body: &[u8]) -> String {
+    let mut options = ReadOptions::default();
+    let findings = detect(body, true, &mut options, Delimiter::COMMA);
+    assert_eq!(findings.len(), options.given().len(), "{findings:?}");
+    options.query()
+}
+
+#[test]
+fn usual_csv_needs_no_option() {
+    for body in [
+        "",
+        "a\n1\n2\n",
+        "a,b\n1,2\n3,4\n",
+        "name,at\nUA,2026-01-31 10:00:00\nAA,2026-02-01 11:30:00\n",
+        "carrier,note\nUA,\"a; b; c\"\nAA,\"it's; ok\"\n",
+        "a,b\r\n\"x\r\ny\",1\r\n\"\",2\r\n",
+        "text\nhello world\nsome more words here\n",
+        "url,n\nhttp://example.org/a?b=c;d,1\nhttp://example.org/,2\n",
+    ] {
+        assert_eq!(found(body.as_bytes()), "", "{body}");
+    }
+}
+
+#[test]
+fn each_kind_of_pollution_is_found() {
+    for (body, query) in [
+        ("a;b;c\n1;2;3\n4;5;6\n", "csv.delimiter=%3B"),
+        ("a\tb\n1\t2\n3\t4\n", "csv.delimiter=%5Ct"),
+        ("a|b\n1|2\n3|4\n", "csv.delimiter=%7C"),
+        ("a, b, c\n1, 2, 3\n4, 5, 6\n", "csv.delimiter=%2C%20"),
+        ("name;price\nApfel;1,50\nBirne;12,25\n", "csv.decimal=%2C&csv.delimiter=%3B"),
+        ("name,price\nApfel,\"1,50\"\nBirne,\"12,25\"\n", "csv.decimal=%2C"),
+        ("name;count\nx;1,234\ny;5,678\n", "csv.delimiter=%3B"),
+        ("Report of May\n\na,b,c\n1,2,3\n4,5,6\n7,8,9\n", "csv.skip=2"),
+        ("# made by x\na,b\n1,2\n# more\n3,4\n", "csv.comment=%23"),
+        ("1,2026-01-01,x\n2,2026-01-02,y\n3,2026-01-03,z\n", "csv.header=absent"),
+        ("a,b\r1,2\r3,4\r", "csv.line_end=any"),
+        ("a,b,c\n1,2\n3,4,5\n6,7,8\n9,1,2\n", "csv.ragged=pad"),
+        ("a,b\n'x,y',1\n'it''s',2\n'z',3\n", "csv.quote=%27"),
+        ("a,b\n\"say \\\"x\\\", y\",1\n\"z\",2\n", "csv.escape=%5C"),
+        ("size,n\n5\" pipe,1\n7\" pipe,2\n", "csv.quote=none"),
+        ("sep=;\na;b\n1;2\n", "csv.delimiter=%3B&csv.skip=1"),
+    ] {
+        let mut options = ReadOptions::default();
+        let _ = super::super::opening::declared(body.as_bytes(), &mut options.csv);
+        detect(body.as_bytes(), true, &mut options, Delimiter::COMMA);
+        assert_eq!(options.query(), query, "{body}");
+    }
+}
+
+#[test]
+fn the_encoding_is_that_in_which_the_bytes_are_usual() {
+    let text = "name,ort\nMüller,Köln\nGröß,Nürnberg\nJosé,Málaga\n";
+    assert_eq!(found(text.as_bytes()), "");
+    let latin = encoding_rs::WINDOWS_1252.encode(text).0;
+    assert_eq!(found(&latin), "csv.encoding=windows-1252");
+}
+
+#[test]
+fn what_the_call_says_is_not_questioned() {
+    let mut options = ReadOptions::default();
+    options.set("csv.delimiter", ",").unwrap();
+    options.set("csv.header", "present").unwrap();
+    options.set("csv.skip", "0").unwrap();
+    assert_eq!(detect(b"1;2\n3;4\n5;6\n", true, &mut options, Delimiter::COMMA), []);
+}
+
+#[test]
+fn a_table_of_a_row_or_several_tables_are_not_certain() {
+    for body in ["a;b\n1;2\n", "a;b\n1;2\n3;4\n\nx;y;z\n1;2;3\n4;5;6\n7;8;9\n"] {
+        let findings = detect(body.as_bytes(), true, &mut ReadOptions::default(), Delimiter::COMMA);
+        let delimiter = findings.iter().find(|finding| finding.option == "csv.delimiter").unwrap();
+        assert!(delimiter.confidence < HIGH_CONFIDENCE && delimiter.detail.contains("not certain"), "{findings:?}");
+    }
+}
+
+#[test]
+fn any_beginning_is_looked_at_in_bounded_time() {
+    for body in
+        ["\"".repeat(300_000), "a,".repeat(150_000), "#\n".repeat(100_000), "\0".repeat(1_000), "'\\\"".repeat(9_000)]
+    {
+        detect(body.as_bytes(), false, &mut ReadOptions::default(), Delimiter::COMMA);
+    }
+}
