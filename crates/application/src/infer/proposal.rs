@@ -114,8 +114,8 @@ pub struct Proposal {
     pub schema: Json,
     /// Records looked at.
     pub records: u64,
-    /// How the sample was read: the options that were given, and those that it speaks for. With them, the same body can be
-    /// stored.
+    /// How the sample was read: the options that were given, and those that it speaks for. With them, the same body
+    /// can be stored.
     pub reading: ReadOptions,
     /// What speaks for it: for the options, then in the order of the properties.
     pub evidence: Vec<Evidence>,

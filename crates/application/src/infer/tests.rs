@@ -220,7 +220,7 @@ fn a_body_of_another_form_is_refused() {
             "a\n\"x\n",
             "the quotes of the record that begins on line 2 are not closed by the end of the body, line 3",
         ),
-        (BodyFormat::JsonArray, "{}", "expected a JSON array of records, at byte 0"),
+        (BodyFormat::JsonArray, "7", "expected a JSON array of records, at byte 0"),
         (BodyFormat::ArrowStream, "", "the body is empty; expected an Arrow IPC stream"),
         (BodyFormat::Parquet, "PAR1", "the body is not a Parquet file"),
     ] {

@@ -69,8 +69,8 @@ impl<'a, 'd> Cells<'a, 'd> {
         Ok(Cell { text, is_quoted: true })
     }
 
-    /// The text of a cell: of two quotes one, and what the sign that escapes stands before, where that is a quote or the
-    /// sign itself. Before anything else it is text.
+    /// The text of a cell: of two quotes one, and what the sign that escapes stands before, where that is a quote or
+    /// the sign itself. Before anything else it is text.
     fn unescaped(&self, text: &str, quote: u8) -> String {
         let mut plain = String::with_capacity(text.len());
         let mut rest = text;

@@ -28,9 +28,9 @@ pub(crate) struct Unclosed {
 
 /// Cuts CSV that arrives in pieces of any size into records, the header row included.
 ///
-/// Holds at most one record, of at most `max_record_bytes`, and nothing of lines that are passed over. A record ends with
-/// a line feed outside quotes, and a carriage return in front of it goes with it; in some dialects a carriage return ends
-/// one, too.
+/// Holds at most one record, of at most `max_record_bytes`, and nothing of lines that are passed over. A record ends
+/// with a line feed outside quotes, and a carriage return in front of it goes with it; in some dialects a carriage
+/// return ends one, too.
 #[derive(Debug)]
 pub(crate) struct CsvFramer {
     carry: Carry,

@@ -19,8 +19,8 @@ pub(super) fn of_encoding(what: &str, dialect: &CsvDialect) -> String {
     format!("{what} has bytes that are no {}", dialect.encoding.name())
 }
 
-/// What is wrong with a header whose columns are not the schema's, and the option that it may want: told by what the header
-/// looks like, never acted upon.
+/// What is wrong with a header whose columns are not the schema's, and the option that it may want: told by what the
+/// header looks like, never acted upon.
 pub(super) fn of_header(detail: String, header: &str, schema: &Schema, dialect: &CsvDialect) -> String {
     if let Some((sign, name)) = other_delimiter(header, schema, dialect) {
         let option = if sign == "\t" { "%09".to_owned() } else { encoded(sign) };
@@ -38,8 +38,8 @@ pub(super) fn of_header(detail: String, header: &str, schema: &Schema, dialect: 
     detail
 }
 
-/// The delimiter by which a header has more cells than it has now: one that makes names of the schema of them, or that stands
-/// in a name that is none.
+/// The delimiter by which a header has more cells than it has now: one that makes names of the schema of them, or
+/// that stands in a name that is none.
 fn other_delimiter(header: &str, schema: &Schema, dialect: &CsvDialect) -> Option<(&'static str, &'static str)> {
     let is_known = |name: &str| {
         schema.property_index(name).is_some()

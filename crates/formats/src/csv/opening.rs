@@ -1,5 +1,5 @@
-//! What CSV says of itself in its first bytes: its encoding by a byte order mark, its delimiter in a first line `sep=;`,
-//! as spreadsheets write it and read it.
+//! What CSV says of itself in its first bytes: its encoding by a byte order mark, its delimiter in a first line
+//! `sep=;`, as spreadsheets write it and read it.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 

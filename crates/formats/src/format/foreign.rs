@@ -27,8 +27,8 @@ pub(crate) fn said_of(beginning: &[u8], format: Format) -> Option<&'static str> 
     found.map(|(_, said)| *said).or_else(|| utf16_of(beginning).filter(|_| format.is_text()).map(|_| of_utf16(format)))
 }
 
-/// The encoding of UTF-16 that a text without a byte order mark is of: what a machine writes has zeros in every other byte,
-/// whatever the language.
+/// The encoding of UTF-16 that a text without a byte order mark is of: what a machine writes has zeros in every other
+/// byte, whatever the language.
 pub(super) fn utf16_of(beginning: &[u8]) -> Option<&'static Encoding> {
     match beginning {
         [first, 0, third, 0, ..] if *first != 0 && *third != 0 => Some(UTF_16LE),

@@ -31,8 +31,8 @@ enum State {
 }
 
 impl Sample {
-    /// A sample of `most` records of a body that is written as `options` say, and for the rest as its beginning shows. A
-    /// format that is not read front to back waits where `spooling` says.
+    /// A sample of `most` records of a body that is written as `options` say, and for the rest as its beginning
+    /// shows. A format that is not read front to back waits where `spooling` says.
     pub fn new(format: Format, options: ReadOptions, limits: ReadLimits, spooling: Spooling, most: u64) -> Self {
         let state = State::Beginning(Vec::new());
         Self { format, options, limits, spooling, most, findings: Vec::new(), state }

@@ -1,8 +1,8 @@
 //! Records whose nested objects are flattened: `{"a": {"b": 1}}` has, with `.` between keys, the one value `a.b`.
 //!
 //! An object goes to the property of its own path, if there is one; else its members are values of their own, down to
-//! [`MAX_FLATTENED`] levels. Arrays stay as they are. Two values of one path are a key that is given twice. Where an object
-//! is flattened, null stands for one without members, which leaves nothing.
+//! [`MAX_FLATTENED`] levels. Arrays stay as they are. Two values of one path are a key that is given twice. Where an
+//! object is flattened, null stands for one without members, which leaves nothing.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -35,8 +35,8 @@ enum State {
     End,
 }
 
-/// Cuts an array that arrives in pieces of any size into elements; or objects without an array around them, of which each is
-/// a record.
+/// Cuts an array that arrives in pieces of any size into elements; or objects without an array around them, of which
+/// each is a record.
 ///
 /// Holds at most one element, of at most `max_record_bytes`.
 #[derive(Debug)]

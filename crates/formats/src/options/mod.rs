@@ -15,8 +15,8 @@
 //!
 //! # A new option
 //!
-//! A field of [`ReadOptions`] or [`CsvOptions`], a row of [`OPTIONS`], and an arm in `set` and `given`. The parameters of
-//! the HTTP API, the flags of `eider import` and the fields of forms follow.
+//! A field of [`ReadOptions`] or [`CsvOptions`], a row of [`OPTIONS`], and an arm in `set` and `given`. The
+//! parameters of the HTTP API, the flags of `eider import` and the fields of forms follow.
 
 mod dialect;
 mod list;

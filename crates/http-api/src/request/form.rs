@@ -93,7 +93,8 @@ async fn value_of(mut field: Field, name: &str) -> Result<String, FieldError> {
     String::from_utf8(value).map_err(|_| FieldError::Refused(ApiError::parameter(&shown(name), "it is not UTF-8")))
 }
 
-/// The bytes of the file. Nothing but the end of the form may stand behind it: what a field there says would come too late.
+/// The bytes of the file. Nothing but the end of the form may stand behind it: what a field there says would come too
+/// late.
 fn file(mut file: Field, mut parts: Multipart, failure: Rc<Cell<Option<BodyError>>>) -> Pieces {
     Box::pin(stream! {
         while let Some(piece) = file.next().await {

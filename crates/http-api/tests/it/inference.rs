@@ -39,6 +39,8 @@ async fn a_schema_is_proposed_with_the_evidence_and_can_be_created() {
             {"name": "dep_delay", "aliases": ["dep\tdelay"], "type": "number", "required": true},
             {"name": "time_hour", "type": "datetime", "required": true}]},
         "records": 3,
+        "options": {},
+        "query": "",
         "evidence": [
             {"property": "carrier", "choice": "is_unique", "broken_by": 0, "lines": [],
              "detail": "no value comes twice; whether it is a key a sample cannot tell"},

@@ -96,7 +96,7 @@ async fn a_file_that_cannot_be_loaded_says_why() {
     for (file, said) in [
         (write("a.txt", "{}"), "say so with --format"),
         (directory.path().join("b.csv").to_str().unwrap().to_owned(), "cannot open"),
-        (write("d.json", "{}"), "expected a JSON array of records"),
+        (write("d.json", "7"), "expected a JSON array of records"),
         ("-".to_owned(), "say with --format what standard input holds"),
     ] {
         let (code, text) = import(&server, &[&file, "--schema", "s", "--create"], None).await;

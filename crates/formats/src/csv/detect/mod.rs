@@ -1,9 +1,9 @@
 //! The dialect of a body that nobody describes: what its first bytes speak for, how much, and why.
 //!
-//! Every dialect that is likely is tried by the framer and the cells that read bodies, and scored by how many rows have as
-//! many cells as most have, and by how many cells look like values (after van den Burg, Nazábal and Sutton, "Wrangling
-//! messy CSV files by detecting row and type patterns", 2019). What the call says is not questioned. Nothing that is found
-//! is acted upon by calls that write: it is proposed, with its evidence.
+//! Every dialect that is likely is tried by the framer and the cells that read bodies, and scored by how many rows
+//! have as many cells as most have, and by how many cells look like values (after van den Burg, Nazábal and Sutton,
+//! "Wrangling messy CSV files by detecting row and type patterns", 2019). What the call says is not questioned.
+//! Nothing that is found is acted upon by calls that write: it is proposed, with its evidence.
 
 mod score;
 mod table;
@@ -25,7 +25,8 @@ const HIGH_CONFIDENCE: f64 = 0.8;
 /// Carriage returns that end lines, for a line feed that does, so that they are taken for ends of lines.
 const FEEDS_A_RETURN: usize = 10;
 
-/// Completes the options by what the beginning of a body speaks for, and says why. `is_whole` when there is no more of it.
+/// Completes the options by what the beginning of a body speaks for, and says why. `is_whole` when there is no more
+/// of it.
 pub(crate) fn detect(
     beginning: &[u8],
     is_whole: bool,
