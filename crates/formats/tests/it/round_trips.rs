@@ -50,14 +50,15 @@ fn parquet(batch: &RecordBatch, compression: Compression) -> Vec<u8> {
 }
 
 fn csv(schema: &Schema, batch: &RecordBatch) -> Vec<u8> {
-    let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let names: Vec<String> = batch.schema().fields().iter().map(|field| quoted(field.name())).collect();
     let types: Vec<DataType> =
         std::iter::once(DataType::Uuid).chain(schema.properties().iter().map(|p| p.data_type)).collect();
     let mut lines = vec![names.join(",")];
     for row in 0..batch.num_rows() {
         let cells = types.iter().zip(batch.columns()).map(|(data_type, column)| {
             let text = value_at(*data_type, column, row).text(*data_type);
-            text.map_or_else(String::new, |text| format!("\"{}\"", text.replace('"', "\"\"")))
+            text.map_or_else(String::new, |text| quoted(&text))
         });
         lines.push(cells.collect::<Vec<_>>().join(","));
     }

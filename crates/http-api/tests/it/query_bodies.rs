@@ -183,7 +183,7 @@ async fn what_is_wrong_with_a_body_is_said_with_its_place() {
             "`sum` does not apply to `carrier`",
         ),
         (json!({"aggregate": [{"fn": "quantile", "field": "flight"}]}), "invalid_aggregation", "needs a `p`"),
-        (json!({"aggregate": [{"fn": "count", "as": "1"}]}), "invalid_parameter", "`/aggregate/0/as`: a name starts"),
+        (json!({"aggregate": [{"fn": "count", "as": ""}]}), "invalid_parameter", "`/aggregate/0/as`: a name must not"),
         (
             json!({"group_by": [{"field": "time_hour", "date_trunc": "dya"}]}),
             "invalid_aggregation",
