@@ -2,7 +2,7 @@
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use eider_application::ingest::{READ_OPTIONS, ReadOptions};
+use eider_application::ingest::{READ_OPTIONS, ReadOption, ReadOptions};
 
 /// The options that the flags come to.
 #[derive(Debug, Clone, Default)]
@@ -10,7 +10,7 @@ pub(super) struct Reading(pub(super) ReadOptions);
 
 impl Args for Reading {
     fn augment_args(command: Command) -> Command {
-        let flag = |command: Command, option: &eider_application::ReadOption| {
+        let flag = |command: Command, option: &ReadOption| {
             let help = option.meaning.trim_end_matches('.');
             command.arg(Arg::new(option.name).long(option.name).value_name(option.value).help(help))
         };
