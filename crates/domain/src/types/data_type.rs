@@ -252,15 +252,16 @@ impl DataType {
     /// `object` for nested JSON of either kind; `None` when there is no such type.
     pub fn of_arrow(field: &ArrowField) -> Option<Self> {
         let is_json = field.metadata().get(EXTENSION_TYPE_NAME_KEY).is_some_and(|name| name == JSON_EXTENSION);
-        match field.data_type() {
-            ArrowType::Decimal128(precision, scale) => {
-                u8::try_from(*scale).ok().map(|scale| Self::Decimal { precision: *precision, scale })
-            }
-            ArrowType::Timestamp(TimeUnit::Microsecond, _) => Some(Self::Datetime),
-            found => Self::STRICTEST_FIRST.into_iter().find(|data_type| {
-                data_type.arrow_type() == *found && (data_type.family() == Family::Nested) == is_json
-            }),
+        let found = field.data_type();
+        if let ArrowType::Decimal128(precision, scale) = found {
+            return u8::try_from(*scale).ok().map(|scale| Self::Decimal { precision: *precision, scale });
         }
+        if matches!(found, ArrowType::Timestamp(TimeUnit::Microsecond, _)) {
+            return Some(Self::Datetime);
+        }
+        let is_nested = |data_type: &Self| data_type.family() == Family::Nested;
+        let mut alike = Self::STRICTEST_FIRST.into_iter().filter(|data_type| data_type.arrow_type() == *found);
+        alike.find(|data_type| is_nested(data_type) == is_json)
     }
 }
 

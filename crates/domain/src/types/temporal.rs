@@ -61,10 +61,10 @@ fn clock_of(bytes: &[u8], cuts: bool) -> Option<(i64, &[u8])> {
     Some(((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * MICROS + micros, rest))
 }
 
-/// Parses a date-time with offset, in the forms of RFC 3339 and those that differ from them in nothing that could be
-/// lost, into microseconds since 1970-01-01T00:00:00Z: a space or `t` for `T`, `z`, `+00` and `+0000` for an offset.
+/// Parses a date-time with offset into microseconds since 1970-01-01T00:00:00Z.
 ///
-/// The result lies in the years 0000 to 9999. Leap seconds (`:60`) are refused.
+/// Beside the forms of RFC 3339 it takes those that lose nothing: a space or `t` for `T`, and `z`, `+00` and `+0000` for
+/// an offset. The result lies in the years 0000 to 9999. Leap seconds (`:60`) are refused.
 pub fn parse_datetime(text: &str) -> Option<i64> {
     let (local, offset) = parse_local(text, false)?;
     Some(local - offset?).filter(|micros| is_in_range(*micros))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
+use jiff::civil::{DateTime, Time};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::Offset;
 use strum::{EnumCount, IntoStaticStr, VariantArray};
@@ -235,7 +235,7 @@ fn check_pattern(pattern: &str, parts: TimeParts) -> Result<(), String> {
         _ if parts.has_day && read.to_date().ok() != Some(PROBE.date()) => {
             Err("it does not say the whole date".to_owned())
         }
-        _ if has_clock && read.to_time().map(|time| time.hour()).ok() != Some(PROBE.hour()) => {
+        _ if has_clock && read.to_time().map(Time::hour).ok() != Some(PROBE.hour()) => {
             Err("it does not tell the morning from the evening; `%p` does".to_owned())
         }
         _ => Ok(()),

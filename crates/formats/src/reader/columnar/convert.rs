@@ -134,7 +134,7 @@ fn present(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, 
             match (text, data_type) {
                 (None, _) => sink.typed(row, Ok(ValueRef::Null)),
                 (Some(text), DataType::String) if property.dialect.is_none() => {
-                    sink.typed(row, Ok(ValueRef::Text(Cow::Borrowed(text))))
+                    sink.typed(row, Ok(ValueRef::Text(Cow::Borrowed(text))));
                 }
                 (Some(text), _) => sink.text(row, data_type, text),
             }
