@@ -31,7 +31,9 @@ fn texts() -> Arc<Schema> {
 
 fn options(pairs: &[(&str, &str)]) -> ReadOptions {
     let mut options = ReadOptions::default();
-    pairs.iter().for_each(|(name, text)| options.set(name, text).unwrap());
+    for (name, text) in pairs {
+        options.set(name, text).unwrap();
+    }
     options
 }
 

@@ -22,6 +22,9 @@ pub(super) fn of_encoding(what: &str, dialect: &CsvDialect) -> String {
 /// What is wrong with a header whose columns are not the schema's, and the option that it may want: told by what the
 /// header looks like, never acted upon.
 pub(super) fn of_header(detail: String, header: &str, schema: &Schema, dialect: &CsvDialect) -> String {
+    if opening::separator(&format!("{header}\n")).is_some() {
+        return format!("{detail}; `sep=` is read in the first line alone");
+    }
     if let Some((sign, name)) = other_delimiter(header, schema, dialect) {
         let option = if sign == "\t" { "%09".to_owned() } else { encoded(sign) };
         return format!(
@@ -31,9 +34,6 @@ pub(super) fn of_header(detail: String, header: &str, schema: &Schema, dialect: 
     }
     if header.contains('\r') && !dialect.ends_at_cr {
         return format!("{detail}; lines that end with CR alone are told apart with `csv.line_end=any`");
-    }
-    if opening::separator(&format!("{header}\n")).is_some() {
-        return format!("{detail}; `sep=` is read in the first line alone");
     }
     detail
 }

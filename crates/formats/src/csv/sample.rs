@@ -63,7 +63,7 @@ impl RecordSampler for CsvSampler {
                 return Err(ReadError::malformed("the header row is longer than a record may be"));
             }
             (Some(width), Frame::Record(record)) if read_row(line, record, (width, dialect), trial, survey) => {
-                survey.accept(line)
+                survey.accept(line);
             }
             (Some(_), _) => survey.refuse(line),
         }

@@ -119,7 +119,8 @@ impl PointedFramer {
             (State::Value, b'[') => {
                 self.way.push(true);
                 self.place = 0;
-                return self.element(1);
+                self.element();
+                return Ok(1);
             }
             (State::Key, b'"') => {
                 self.key.clear();
@@ -132,7 +133,8 @@ impl PointedFramer {
             }
             (State::BehindPassed, b',') if is_array => {
                 self.place += 1;
-                return self.element(1);
+                self.element();
+                return Ok(1);
             }
             (State::BehindPassed, b',') => (State::Key, 1),
             (State::End, _) => return Err(error("expected nothing behind the JSON document", at)),
@@ -143,12 +145,11 @@ impl PointedFramer {
     }
 
     /// Goes to the next element of an array.
-    fn element(&mut self, taken: usize) -> Result<usize, FramingError> {
+    fn element(&mut self) {
         let step = &self.pointer.steps()[self.way.len() - 1];
         let is_step = *step == self.place.to_string();
         self.nesting = Nesting::default();
         self.state = if is_step { State::Value } else { State::Passed };
-        Ok(taken)
     }
 
     fn key_byte(&mut self, byte: u8, is_escaped: bool) -> usize {

@@ -253,7 +253,9 @@ mod flattened {
     /// The columns of a sample, and the options that it leads to.
     fn sampled(format: Format, pairs: &[(&str, &str)], body: &str) -> (Vec<String>, String) {
         let mut options = ReadOptions::default();
-        pairs.iter().for_each(|(name, text)| options.set(name, text).unwrap());
+        for (name, text) in pairs {
+            options.set(name, text).unwrap();
+        }
         let mut sample = Sample::new(format, options, ReadLimits::default(), Spooling::default(), 100);
         sample.push(body.as_bytes()).unwrap();
         sample.end().unwrap();

@@ -77,7 +77,9 @@ fn options_that_do_not_go_together_are_refused() {
     let all = [OptionKind::Delimited, OptionKind::Objects, OptionKind::Document];
     let refused = |pairs: &[(&str, &str)], kinds: &[OptionKind]| {
         let mut options = ReadOptions::default();
-        pairs.iter().for_each(|(name, text)| options.set(name, text).unwrap());
+        for (name, text) in pairs {
+            options.set(name, text).unwrap();
+        }
         options.check(kinds).err().map(|error| error.name)
     };
     assert_eq!(refused(&[("csv.quote", "'"), ("csv.delimiter", "|")], &all), None);

@@ -130,11 +130,9 @@ fn refused(detail: &str) -> ApiError {
 
 /// A form that breaks off, or is none.
 fn broken(error: &MultipartError, failure: Option<BodyError>) -> ApiError {
-    match failure {
-        Some(failure) => Error::from(failure).into(),
-        None => {
-            let detail: String = error.to_string().chars().take(200).collect();
-            refused(&format!("the form cannot be read: {detail}"))
-        }
+    if let Some(failure) = failure {
+        return Error::from(failure).into();
     }
+    let detail: String = error.to_string().chars().take(200).collect();
+    refused(&format!("the form cannot be read: {detail}"))
 }

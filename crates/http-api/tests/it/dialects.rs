@@ -44,7 +44,7 @@ async fn options_come_from_the_query_and_the_media_type() {
         ("?csv.encoding=cp1252", "text/csv; charset=\"latin1\"; header=absent", b"1,\xe9\n"),
         ("?columns=b,a", "text/csv; header=absent", b"\xc3\xa9,1\n"),
         ("", "text/tab-separated-values", b"b\ta\n\xc3\xa9\t1\n"),
-        ("?csv.encoding=utf-16be", "text/csv", b"\0a\0,\0b\0\n\01\0,\0\xe9\0\n"),
+        ("?csv.encoding=utf-16be", "text/csv", b"\0a\0,\0b\0\n\x001\0,\0\xe9\0\n"),
         ("", "text/csv", b"sep=;\r\na;b\r\n1;\xc3\xa9"),
         ("?csv.skip=1&csv.comment=%23", "text/csv", b"title\n#x\na,b\n1,\xc3\xa9\n"),
         ("", "application/ndjson", b"{\"a\":\"1\",\"b\":\"\xc3\xa9\"}\r\n"),

@@ -302,16 +302,15 @@ pub(crate) async fn handle(
     let reading = if form::is_form(&request) { None } else { Some(content_type::reading(&request, &own)?) };
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
     let mut pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
-    let (format, reading) = match reading {
-        Some(reading) => reading,
-        None => {
-            let form = form::open(&request, pieces).await?;
-            let parameters = Parameters::parse(&form.query, &known, false)?;
-            options = self::options(&request, &parameters)?;
-            access::check(&request, verb(&options), &name)?;
-            pieces = form.pieces;
-            content_type::reading_of_file(&form.content_type, form.ending.as_deref(), &parameters)?
-        }
+    let (format, reading) = if let Some(reading) = reading {
+        reading
+    } else {
+        let form = form::open(&request, pieces).await?;
+        let parameters = Parameters::parse(&form.query, &known, false)?;
+        options = self::options(&request, &parameters)?;
+        access::check(&request, verb(&options), &name)?;
+        pieces = form.pieces;
+        content_type::reading_of_file(&form.content_type, form.ending.as_deref(), &parameters)?
     };
     options.reading = reading;
     slow::note(&request, Shape::new("bulk", &schema));
