@@ -129,6 +129,8 @@ pub struct Dialect {
     pub truncates: bool,
     /// The values that tokens for null would be, and stand for null too.
     nulls: Vec<Value>,
+    /// Whether nothing is said but a zone, and what is cut: the one dialect that whole files of machines are written in.
+    is_zone_alone: bool,
 }
 
 impl Dialect {
@@ -137,6 +139,8 @@ impl Dialect {
     pub(crate) fn ready_for(mut self, data_type: DataType) -> Self {
         let read = |token: &String| self.text(data_type, Cow::Borrowed(token)).ok().map(ValueRef::into_owned);
         self.nulls = self.null_tokens.iter().filter_map(read).collect();
+        self.is_zone_alone =
+            self.time_zone.is_some() && self.formats.is_empty() && self.null_tokens.is_empty() && !self.trims;
         self
     }
 
@@ -183,6 +187,11 @@ impl Dialect {
     /// # Errors
     /// As [`typed`].
     pub(crate) fn read<'a>(&self, data_type: DataType, token: Incoming<'a>) -> Result<ValueRef<'a>, Refusal> {
+        if let (true, Incoming::Text(text)) = (self.is_zone_alone, &token)
+            && let Some(value) = self.in_zone(text)
+        {
+            return Ok(value);
+        }
         let value = match token {
             Incoming::Text(text) => {
                 let text = self.trimmed_cow(text);
@@ -199,6 +208,16 @@ impl Dialect {
             }
         };
         Ok(self.without_nulls(value))
+    }
+
+    /// The instant of a text, where there is nothing to say about it.
+    fn in_zone(&self, text: &str) -> Option<Value> {
+        let (local, offset) = temporal::parse_local(text, self.truncates)?;
+        let micros = match (offset, &self.time_zone) {
+            (Some(offset), _) => local - offset,
+            (None, zone) => zone.as_ref()?.shown_once(local)?,
+        };
+        temporal::is_in_range(micros).then_some(Value::Datetime(micros))
     }
 
     fn trimmed_cow<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {

@@ -11,6 +11,8 @@ use crate::types::temporal::{MICROS, MICROS_PER_DAY};
 
 /// The years whose changes of the clocks are kept in a table.
 const TABLE: [i64; 2] = [-2_208_988_800 * MICROS, 4_133_980_800 * MICROS];
+/// Bits of the microseconds of a bucket: some hundred days, in which clocks change at most a few times.
+const BUCKET_BITS: u32 = 43;
 /// After so long, the calendar and every rule for the clocks begin anew.
 const CYCLE: i64 = 146_097 * MICROS_PER_DAY;
 
@@ -25,6 +27,8 @@ struct Table {
     zone: TimeZone,
     /// In ascending order.
     spans: Vec<Span>,
+    /// For each bucket of the table, the first span that ends in it or behind it.
+    buckets: Vec<usize>,
 }
 
 /// The zones that were asked for. There are a few hundred.
@@ -58,7 +62,8 @@ impl Zone {
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.entry(name).or_insert_with_key(|name| {
             let spans = spans_of(&zone);
-            Self(Arc::new(Table { name: name.clone(), zone, spans }))
+            let buckets = buckets_of(&spans);
+            Self(Arc::new(Table { name: name.clone(), zone, spans, buckets }))
         });
         Some(found.clone())
     }
@@ -75,11 +80,20 @@ impl Zone {
 
     /// The instant at which clocks show a time.
     pub(super) fn instant(&self, local: i64, ambiguous: Ambiguous) -> Result<i64, NoInstant> {
-        let after = self.0.spans.partition_point(|span| span.start <= local);
-        match after.checked_sub(1).and_then(|index| self.0.spans.get(index)) {
-            Some(span) if local < span.end => Ok(local - span.offset),
-            _ => self.looked_up(local, ambiguous),
+        match self.shown_once(local) {
+            Some(instant) => Ok(instant),
+            None => self.looked_up(local, ambiguous),
         }
+    }
+
+    /// The instant of a time that the table knows to be shown once.
+    #[inline]
+    pub(super) fn shown_once(&self, local: i64) -> Option<i64> {
+        let Table { spans, buckets, .. } = &*self.0;
+        let bucket = usize::try_from(local.checked_sub(TABLE[0])? >> BUCKET_BITS).ok()?;
+        let spans = &spans[*buckets.get(bucket)?..];
+        let next = spans.iter().position(|span| local < span.end)?;
+        (spans[next].start <= local).then(|| local - spans[next].offset)
     }
 
     /// The same of times near a change of the clocks, and beyond the table.
@@ -119,6 +133,13 @@ impl fmt::Display for Zone {
 
 fn micros_of(seconds: i32) -> i64 {
     i64::from(seconds) * MICROS
+}
+
+/// For each bucket the span to begin at when a time in it is looked for.
+fn buckets_of(spans: &[Span]) -> Vec<usize> {
+    let count = (TABLE[1] - TABLE[0]) >> BUCKET_BITS;
+    let begin = |bucket: i64| TABLE[0] + (bucket << BUCKET_BITS);
+    (0..=count).map(|bucket| spans.partition_point(|span| span.end <= begin(bucket))).collect()
 }
 
 /// The times of the table that clocks show once.
