@@ -22,6 +22,7 @@ impl TableVersion {
     }
 
     /// That of the next version.
+    #[must_use]
     pub fn next(&self) -> Self {
         Self { current: Arc::clone(&self.current), own: self.own + 2 }
     }

@@ -28,8 +28,10 @@ pub enum Suggested {
     },
 }
 
-/// Makes of every record that breaks some rules what they suggest together; to be run in a transaction, which is to be rolled
-/// back unless they are [`Made`](Suggested::Made). `keys` are the keys that no two records may share.
+/// Makes of every record that breaks some rules what they suggest together.
+///
+/// To be run in a transaction, which is to be rolled back unless they are [`Made`](Suggested::Made). `keys` are the keys
+/// that no two records may share.
 ///
 /// # Errors
 /// Whatever the engine fails with.

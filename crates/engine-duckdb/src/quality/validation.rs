@@ -21,8 +21,9 @@ use crate::sql::{self, Statement};
 /// What waits for a validation; without it nobody does.
 type Caller = Weak<()>;
 
-/// Checks every rule in one snapshot, and tells what was found of each. Dropping the future interrupts that. `snapshot`
-/// yields how many records there are and the number of the last commit; issues wait in a file without a name in
+/// Checks every rule in one snapshot, and tells what was found of each. Dropping the future interrupts that.
+///
+/// `snapshot` yields how many records there are and the number of the last commit. Issues wait in a file without a name in
 /// `directory`.
 ///
 /// # Errors

@@ -22,8 +22,10 @@ pub fn cut(request: &ScanRequest) -> Option<u64> {
     request.limit.filter(|limit| is_in_order && request.offset == 0 && *limit > MAX_GATHERED_ROWS)
 }
 
-/// A scan, of which [`cut`] says how much to take. Without sort keys it has no `ORDER BY`: records are only ever appended, in commit order, and the
-/// engine preserves the order of insertion. So a page ends as soon as it is full. A join has to be brought back into it.
+/// A scan, of which [`cut`] says how much to take.
+///
+/// Without sort keys it has no `ORDER BY`: the rows of a [`Relation`] come in commit order. So a page ends as soon as it is
+/// full. A join has to be brought back into that order.
 pub fn scan(relation: &Relation, request: &ScanRequest) -> Statement {
     scan_of(relation, request, &Among::All)
 }
