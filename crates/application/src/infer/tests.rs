@@ -257,7 +257,7 @@ fn an_id_is_that_of_the_record_if_it_is_a_uuid_and_else_a_key() {
 
     let numbered = ndjson(&[json!({"ID": 1}), json!({"ID": 2})]);
     assert_eq!(properties(&numbered), ["source_ID integer required=true is_unique=true"]);
-    assert!(numbered.evidence[1].detail.contains("so it is unique"), "{:?}", numbered.evidence);
+    assert!(numbered.evidence[1].detail.contains("so it is a key"), "{:?}", numbered.evidence);
     let repeated = ndjson(&[json!({"id": 1}), json!({"id": 1})]);
     assert_eq!(properties(&repeated), ["source_id integer required=true"]);
 }

@@ -42,10 +42,9 @@ pub(crate) fn declared(beginning: &[u8], options: &mut CsvOptions) -> Result<(),
     Ok(())
 }
 
-/// The delimiter that a first line names, if that is all that it does.
+/// The delimiter that a first line names, if that is all that it does. In quotes it is the name of a column.
 pub(super) fn separator(text: &str) -> Option<Delimiter> {
     let (line, _) = text.split_once(['\n', '\r'])?;
-    let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
     Delimiter::parse(line.strip_prefix(SEPARATOR)?).ok()
 }
 
@@ -66,7 +65,7 @@ mod tests {
         for (text, delimiter) in [
             ("sep=;\r\na;b", Some(";")),
             ("\u{feff}sep=\t\na", Some("\t")),
-            ("\"sep=;\"\na", Some(";")),
+            ("\"sep=;\"\na", None),
             ("sep=||\ra", Some("||")),
             ("sep=\na", None),
             ("sep=;", None),

@@ -72,6 +72,9 @@ impl Sample {
             let held = std::mem::take(held);
             self.begin(&held, true)?;
             self.push_on(&held)?;
+            if self.is_full() {
+                return Ok(());
+            }
         }
         match &mut self.state {
             State::Beginning(_) => Ok(()),

@@ -124,7 +124,8 @@ async fn infer_and_load(format: BodyFormat, body: Vec<u8>) -> (Json, BulkOutcome
     let pieces = || stream::iter([Ok(body.clone())]);
     let proposal = ingest.infer(format, &InferenceOptions::default(), pieces()).await.unwrap();
     let schema = schemas.create(proposal.schema.clone()).await.unwrap();
-    let outcome = ingest.bulk(&schema, format, BulkOptions::default(), pieces()).await.unwrap();
+    let options = BulkOptions { reading: proposal.reading, ..BulkOptions::default() };
+    let outcome = ingest.bulk(&schema, format, options, pieces()).await.unwrap();
     (proposal.schema, outcome)
 }
 

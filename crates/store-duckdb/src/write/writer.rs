@@ -110,7 +110,7 @@ mod tests {
     async fn a_write_too_large_for_memory_waits_for_another_and_a_small_one_does_not() {
         let directory = tempfile::tempdir().unwrap();
         let settings = StoreSettings::new(directory.path().join("eider.duckdb"), directory.path().join("tmp"));
-        let store = DuckDbStore::open(StoreSettings { staging_memory_bytes: 8 << 10, ..settings }).await.unwrap();
+        let store = DuckDbStore::open(StoreSettings { staging_memory_bytes: 64 << 10, ..settings }).await.unwrap();
         let definition = json!({"name": "notes", "properties": [{"name": "text", "type": "string"}]});
         let schema = store.create(schema(definition)).await.unwrap();
         let write = async |length: usize| {

@@ -139,7 +139,9 @@ impl Table {
     }
 
     fn describe_decimals(&self, options: &mut CsvOptions, findings: &mut Findings) {
-        if options.decimal_comma.is_some() {
+        // Where commas are between cells, the schema says it of the properties that need it, and the call says nothing.
+        let is_between_cells = options.delimiter.is_none_or(|delimiter| delimiter.as_bytes() == b",");
+        if options.decimal_comma.is_some() || is_between_cells {
             return;
         }
         let (mut with_comma, mut with_point, mut as_groups) = (0_usize, 0_usize, 0_usize);
