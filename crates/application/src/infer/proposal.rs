@@ -141,7 +141,7 @@ impl Proposal {
             let Some(chosen) = column.choice() else { continue };
             let reading = reading_of(column, chosen, &survey.forms);
             let described = Described { column, chosen, named, options, reading };
-            if described.is_record_id() {
+            if described.is_record_id(survey) {
                 let detail = "`id` is the id of the record, not a property".to_owned();
                 evidence.push(Evidence::new(Some(ID), Choice::RecordId, &column.values.repeated, detail));
                 continue;
@@ -289,11 +289,15 @@ impl Described<'_> {
         Evidence::new(Some(self.named.name.as_str()), choice, broken, detail)
     }
 
-    /// Whether it is the id that every record has.
-    fn is_record_id(&self) -> bool {
-        self.column.name.eq_ignore_ascii_case(ID)
+    /// Whether it is the id that every record has. Of several that are called so in another case it is the one that is called
+    /// so exactly.
+    fn is_record_id(&self, survey: &Survey) -> bool {
+        let is_called_so = |column: &Column| column.name.eq_ignore_ascii_case(ID);
+        let is_only = || survey.columns.iter().filter(|column| is_called_so(column)).count() == 1;
+        is_called_so(self.column)
+            && (self.column.name == ID || is_only())
             && self.chosen.data_type == DataType::Uuid
-            && self.chosen.broken.count == 0
+            && (self.chosen.broken.count, self.column.values.repeated.count) == (0, 0)
     }
 
     /// Whether it is what the record's ids are made of: what was asked for, or an id of the source that is no text and no

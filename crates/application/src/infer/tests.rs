@@ -255,6 +255,14 @@ fn an_id_is_that_of_the_record_if_it_is_a_uuid_and_else_a_key() {
     assert_eq!(proposal.evidence[1].from.as_deref(), Some("version"));
     assert_eq!(proposal.evidence[1].detail, "`version` is reserved; the name in the source is an alias");
 
+    let shared = ndjson(&[json!({"id": uuid::Uuid::nil()}), json!({"id": uuid::Uuid::nil()})]);
+    assert_eq!(properties(&shared), ["source_id uuid required=true"], "two records cannot have one id");
+    let called = ndjson(&[json!({"ID": uuid::Uuid::nil(), "id": uuid::Uuid::max()})]);
+    assert_eq!(
+        (properties(&called), aliases(&called)),
+        (vec!["source_ID uuid required=true".to_owned()], vec![vec!["ID".to_owned()]])
+    );
+
     let numbered = ndjson(&[json!({"ID": 1}), json!({"ID": 2})]);
     assert_eq!(properties(&numbered), ["source_ID integer required=true is_unique=true"]);
     assert!(numbered.evidence[1].detail.contains("so it is a key"), "{:?}", numbered.evidence);
