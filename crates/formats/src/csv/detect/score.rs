@@ -45,6 +45,9 @@ pub(super) struct Scored {
 /// The dialect that makes most of a text, of those that the options leave; `None` when none has a row of two cells.
 pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: Delimiter) -> Option<Scored> {
     let plain = CsvDialect { has_header: true, ..options.dialect(delimiter) };
+    if is_quoted_column(text, plain) {
+        return None;
+    }
     let mut scored: Vec<Scored> = Vec::new();
     for dialect in candidates(text, options, &plain) {
         if let Some(found) = score(text, is_whole, dialect, usualness(&dialect, &plain)) {
@@ -66,6 +69,25 @@ pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: 
     let seen = 1.0 - 0.5 / share(best.regular, 1).max(1.0);
     best.confidence = regular * seen * (1.0 - second / best.score);
     Some(best)
+}
+
+/// Whether a text is one column whose every cell stands in quotes, but for the first: what is in them is no matter of the
+/// dialect.
+fn is_quoted_column(text: &str, plain: CsvDialect) -> bool {
+    let (mut rows, mut is_one) = (0_usize, true);
+    let mut sink = |_line: u64, frame: Frame<'_>| {
+        let Frame::Record(record) = frame else { return };
+        let text = String::from_utf8_lossy(record);
+        let mut cells = Cells::of(&text, &plain);
+        let is_quoted = matches!(cells.next(), Some(Ok(cell)) if rows == 0 || cell.is_quoted);
+        is_one &= is_quoted && cells.next().is_none();
+        rows += 1;
+    };
+    let mut framer = CsvFramer::new(TRIED_BYTES, plain);
+    framer.push(text.as_bytes(), &mut sink);
+    // The last row may be cut off.
+    let is_closed = framer.finish(&mut |_, _| {}).is_ok();
+    is_one && rows > 1 && is_closed
 }
 
 fn usualness(dialect: &CsvDialect, plain: &CsvDialect) -> f64 {
@@ -154,6 +176,9 @@ fn score(text: &str, is_whole: bool, dialect: CsvDialect, usual: f64) -> Option<
     }
     let typed = share(plausible, regular * width);
     let score = weight(width) * typed * typed * usual;
+    if score == 0.0 {
+        return None;
+    }
     Some(Scored { dialect, width, regular, rows: total, score, confidence: 0.0 })
 }
 
