@@ -52,6 +52,7 @@ mod column;
 mod csv;
 mod format;
 pub mod json;
+mod metadata;
 mod ndjson;
 pub mod options;
 mod parquet;
@@ -61,7 +62,8 @@ mod test_support;
 mod writer;
 
 pub use column::{Column, TextForm, column_of, columns_of, types_of, value_at};
-pub use format::{Format, MediaType, RecordReader, Sample};
+pub use format::{Format, MediaType, RecordReader, Sample, UuidForm};
+pub use metadata::{SCHEMA_KEY, with_schema};
 pub use options::{OptionError, ReadOptions};
 pub use reader::rows::{BYTE_ORDER_MARK, RecordBuilder, too_large};
 pub use reader::{CheckedRows, Chunk, DecodedChunk, MemoryBudget, ReadError, ReadLimits, Spooling, sample};

@@ -1,4 +1,5 @@
-//! Arrow IPC streams: messages cut out of the bytes as they arrive, looked over, and decoded one by one.
+//! Arrow IPC streams: messages cut out of the bytes as they arrive, looked over, and decoded one by one. A file is such
+//! a stream between two marks, with a footer that says where its messages lie, which is not needed here.
 
 use std::collections::HashMap;
 
@@ -14,6 +15,10 @@ use crate::reader::columnar::{Arrival, ColumnSource};
 /// What stands in front of every message since Arrow 0.15.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
+/// What a file begins with, and what it ends with.
+const FILE_BEGINNING: &[u8] = b"ARROW1\0\0";
+const FILE_END: &[u8] = b"ARROW1";
+
 /// Most bytes of the description of a message.
 const MAX_METADATA_BYTES: usize = 16 << 20;
 
@@ -26,6 +31,8 @@ pub(crate) struct ArrowStream {
     /// Bytes from the beginning of a message on.
     bytes: BytesMut,
     decoder: StreamDecoder,
+    has_begun: bool,
+    is_file: bool,
     has_columns: bool,
     is_marked_ended: bool,
     /// Bytes of each dictionary.
@@ -48,7 +55,10 @@ impl ColumnSource for ArrowStream {
 
     /// Ends the body, all of whose messages have been taken.
     fn end(&mut self) -> Result<(), ReadError> {
-        if !self.bytes.is_empty() {
+        if self.is_file && self.bytes != FILE_END {
+            return Err(ReadError::malformed("the Arrow file breaks off"));
+        }
+        if !self.is_file && !self.bytes.is_empty() {
             return Err(ReadError::malformed("the Arrow stream breaks off within a message"));
         }
         if self.has_columns {
@@ -85,6 +95,25 @@ impl ColumnSource for ArrowStream {
 impl ArrowStream {
     /// The next whole message.
     fn message(&mut self) -> Result<Option<Cut>, ReadError> {
+        if !self.has_begun {
+            if self.bytes.len() < FILE_BEGINNING.len() && FILE_BEGINNING.starts_with(&self.bytes) {
+                return Ok(None);
+            }
+            self.has_begun = true;
+            self.is_file = self.bytes.starts_with(FILE_BEGINNING);
+            if self.is_file {
+                self.bytes.advance(FILE_BEGINNING.len());
+            }
+        }
+        // Writers pad the mark at the beginning to a boundary of their own.
+        while self.is_file && !self.has_columns && self.bytes.starts_with(&[0; 4]) {
+            self.bytes.advance(4);
+        }
+        if self.is_marked_ended && self.is_file {
+            // The footer passes by, but for its end.
+            self.bytes.advance(self.bytes.len().saturating_sub(FILE_END.len()));
+            return Ok(None);
+        }
         if self.is_marked_ended {
             return if self.bytes.is_empty() {
                 Ok(None)
@@ -101,11 +130,7 @@ impl ArrowStream {
             return self.message();
         }
         if length > MAX_METADATA_BYTES {
-            return Err(if self.bytes.starts_with(b"ARRO") {
-                ReadError::malformed("the body is an Arrow file; send the stream format")
-            } else {
-                ReadError::malformed("the body is not an Arrow IPC stream")
-            });
+            return Err(ReadError::malformed("the body is not an Arrow IPC stream"));
         }
         let Some(metadata) = self.bytes.get(start..start + length) else { return Ok(None) };
         let message =

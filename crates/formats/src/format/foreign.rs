@@ -13,7 +13,7 @@ const BEGINNINGS: [(&[u8], &str); 12] = [
     (b"\xff\xfe", "the body is UTF-16; send it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16; send it as UTF-8"),
     (b"PAR1", "the body is a Parquet file; its type is application/vnd.apache.parquet"),
-    (b"ARROW1", "the body is an Arrow file; send the stream format, whose type is application/vnd.apache.arrow.stream"),
+    (b"ARROW1", "the body is an Arrow file; its type is application/vnd.apache.arrow.file"),
     (b"\xff\xff\xff\xff", "the body is an Arrow stream; its type is application/vnd.apache.arrow.stream"),
     (b"PK\x03\x04", "the body is a zip archive, as files of spreadsheets are; send CSV"),
     (b"\xd0\xcf\x11\xe0", "the body is a file of a spreadsheet; send CSV"),
@@ -22,7 +22,7 @@ const BEGINNINGS: [(&[u8], &str); 12] = [
 
 /// What to say of a body that begins so, if it is not of its format.
 pub(crate) fn said_of(beginning: &[u8], format: Format) -> Option<&'static str> {
-    let is_own = |magic: &[u8]| format.row().magic == Some(magic);
+    let is_own = |magic: &[u8]| format.row().magics.contains(&magic);
     let found = BEGINNINGS.iter().find(|(magic, _)| beginning.starts_with(magic) && !is_own(magic));
     found.map(|(_, said)| *said).or_else(|| utf16_of(beginning).filter(|_| format.is_text()).map(|_| of_utf16(format)))
 }

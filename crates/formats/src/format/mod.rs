@@ -27,6 +27,7 @@
 mod foreign;
 mod reader;
 mod sample;
+mod uuids;
 
 use std::fmt;
 
@@ -34,6 +35,8 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 pub use self::reader::RecordReader;
 pub use self::sample::Sample;
+pub use self::uuids::UuidForm;
+use self::uuids::UuidsAsText;
 use crate::options::{Delimiter, OptionError, OptionKind, ReadOptions};
 use crate::reader::Reader;
 use crate::writer::{RecordWriter, Writer};
@@ -50,6 +53,8 @@ pub struct MediaType {
     pub content_type: &'static str,
     /// Other media types that stand for it.
     pub synonyms: &'static [&'static str],
+    /// Media types of bodies alone: they are read as well, and never written.
+    pub bodies: &'static [&'static str],
     /// What names of files end with, behind the point. Answers are called by the first.
     pub endings: &'static [&'static str],
 }
@@ -65,7 +70,7 @@ struct Row {
     is_compressed: bool,
     is_shown: bool,
     /// What every body of it begins with, where that tells it from others.
-    magic: Option<&'static [u8]>,
+    magics: &'static [&'static [u8]],
     /// What of the options of reading its bodies have.
     options: &'static [OptionKind],
     reader: Option<Reader>,
@@ -116,7 +121,7 @@ formats! {
         is_text: true,
         is_compressed: false,
         is_shown: true,
-        magic: None,
+        magics: &[],
         options: &[OptionKind::Objects],
         reader: Some(ndjson::READER),
         writer: Some(ndjson::WRITER),
@@ -129,7 +134,7 @@ formats! {
         is_text: true,
         is_compressed: false,
         is_shown: true,
-        magic: None,
+        magics: &[],
         options: &[OptionKind::Objects, OptionKind::Document],
         reader: Some(json::READER),
         writer: Some(json::WRITER),
@@ -147,7 +152,7 @@ formats! {
         is_text: true,
         is_compressed: false,
         is_shown: false,
-        magic: None,
+        magics: &[],
         options: &[OptionKind::Delimited],
         reader: Some(csv::READER),
         writer: Some(csv::WRITER),
@@ -164,7 +169,7 @@ formats! {
         is_text: true,
         is_compressed: false,
         is_shown: false,
-        magic: None,
+        magics: &[],
         options: &[OptionKind::Delimited],
         reader: Some(csv::TSV_READER),
         writer: Some(csv::TSV_WRITER),
@@ -174,14 +179,15 @@ formats! {
     ArrowStream = Row {
         description: "An Arrow IPC stream",
         media_types: &[MediaType {
-            // `arrow` is registered for files, but streams are called so too.
-            endings: &["arrows", "arrow"],
+            // `arrow` is registered for files, but streams are called so too; either is read.
+            bodies: &["application/vnd.apache.arrow.file"],
+            endings: &["arrows", "arrow", "feather"],
             ..MediaType::new("arrow", "application/vnd.apache.arrow.stream")
         }],
         is_text: false,
         is_compressed: false,
         is_shown: false,
-        magic: Some(b"\xff\xff\xff\xff"),
+        magics: &[b"\xff\xff\xff\xff", b"ARROW1"],
         options: &[],
         reader: Some(arrow::READER),
         writer: Some(arrow::WRITER),
@@ -199,7 +205,7 @@ formats! {
         is_text: false,
         is_compressed: true,
         is_shown: false,
-        magic: Some(b"PAR1"),
+        magics: &[b"PAR1"],
         options: &[],
         reader: Some(parquet::READER),
         writer: Some(parquet::WRITER),
@@ -209,12 +215,17 @@ formats! {
 impl MediaType {
     /// One without parameters, synonyms and files.
     const fn new(name: &'static str, essence: &'static str) -> Self {
-        Self { name, essence, content_type: essence, synonyms: &[], endings: &[] }
+        Self { name, essence, content_type: essence, synonyms: &[], bodies: &[], endings: &[] }
     }
 
     /// Whether it is called so in a header: by its own media type or another that stands for it.
     pub fn is_called(&self, essence: &str) -> bool {
         self.essence == essence || self.synonyms.contains(&essence)
+    }
+
+    /// Whether a body of it is called so.
+    pub fn is_of_body(&self, essence: &str) -> bool {
+        self.is_called(essence) || self.bodies.contains(&essence)
     }
 }
 
@@ -246,9 +257,9 @@ impl Format {
         Self::of(|media_type| media_type.name == name)
     }
 
-    /// The format of a media type, in lower case and without parameters.
+    /// The format of bodies of a media type, in lower case and without parameters.
     pub fn of_media_type(essence: &str) -> Option<Self> {
-        Self::of(|media_type| media_type.is_called(essence))
+        Self::of(|media_type| media_type.is_of_body(essence))
     }
 
     /// The format of files whose names end so, behind the last point, in lower case.
@@ -305,6 +316,17 @@ impl Format {
             return Err(OptionError::new("csv.delimiter", detail));
         }
         options.check(self.row().options)
+    }
+
+    /// A writer as [`Format::writer`], which writes UUIDs in a form of those that the format has.
+    ///
+    /// # Errors
+    /// As [`Format::writer`].
+    pub fn writer_with(self, schema: &SchemaRef, uuids: UuidForm) -> Result<Box<dyn RecordWriter>, ArrowError> {
+        match uuids {
+            UuidForm::Bytes => self.writer(schema),
+            UuidForm::Text => Ok(Box::new(UuidsAsText::new(self, schema)?)),
+        }
     }
 
     /// A writer for batches with the columns of `schema`, which are of the Arrow types that

@@ -7,24 +7,27 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use ::parquet::basic::Type as PhysicalType;
 use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
+use super::thrift::{Compact, I32, STRUCT};
 use crate::reader::ReadError;
 
 /// Bytes of the pages at most, decompressed, that are held at once: of each column of a row group a dictionary and
 /// another.
 const MAX_HELD_BYTES: u64 = 1 << 30;
-/// How deep a header is nested at most.
-const MAX_DEPTH: usize = 8;
+/// Bytes that a value of a list takes beside itself: the levels that say where it stands.
+const LEVEL_BYTES: u64 = 4;
+/// Values up to this width are not counted beside their pages: a batch has few enough of them.
+const UUID_BYTES: u64 = 16;
 
-/// Checks every page of a file: the bytes of those that are held at once.
+/// Checks every page of a file that is read `batch_rows` rows at a time: the bytes of what is held at once.
 ///
 /// # Errors
 /// [`ReadError::MalformedBody`] when they do not add up to their column, or take more memory than they may;
 /// [`ReadError::Disk`] when the disk fails.
-pub(super) fn check_pages(file: &mut File, metadata: &ParquetMetaData) -> Result<u64, ReadError> {
-    check_within(file, metadata, MAX_HELD_BYTES)
+pub(super) fn check_pages(file: &mut File, metadata: &ParquetMetaData, batch_rows: u64) -> Result<u64, ReadError> {
+    check_within(file, metadata, batch_rows, MAX_HELD_BYTES)
 }
 
-fn check_within(file: &mut File, metadata: &ParquetMetaData, most: u64) -> Result<u64, ReadError> {
+fn check_within(file: &mut File, metadata: &ParquetMetaData, batch_rows: u64, most: u64) -> Result<u64, ReadError> {
     // No byte belongs to two columns: else a small file would have no end of pages.
     let mut left = file.seek(SeekFrom::End(0))?;
     let mut input = BufReader::new(file);
@@ -35,7 +38,7 @@ fn check_within(file: &mut File, metadata: &ParquetMetaData, most: u64) -> Resul
             let (start, length) = place(column).ok_or_else(damaged)?;
             left = left.checked_sub(length).ok_or_else(damaged)?;
             input.seek(SeekFrom::Start(start))?;
-            held = held.saturating_add(check_column(&mut input, length, column)?);
+            held = held.saturating_add(check_column(&mut input, length, column, batch_rows)?);
             if held > most {
                 let detail = format!(
                     "the pages of a row group of the Parquet file that are read together have more than {most} bytes; write \
@@ -55,11 +58,18 @@ fn place(column: &ColumnChunkMetaData) -> Option<(u64, u64)> {
     Some((u64::try_from(start).ok()?, u64::try_from(column.compressed_size()).ok()?))
 }
 
-/// The bytes of the largest dictionary and of the largest other page.
-fn check_column(input: &mut BufReader<&mut File>, length: u64, column: &ColumnChunkMetaData) -> Result<u64, ReadError> {
-    let (mut left, mut dictionary, mut page) = (length, 0, 0);
+/// The bytes of the largest dictionary and of the largest other page, and those of the values that are held at once
+/// where a few bytes may stand for many of them. Of lists that is all of them: a row can have any number, each repeated
+/// in no space at all, and is read as one.
+fn check_column(
+    input: &mut BufReader<&mut File>,
+    length: u64,
+    column: &ColumnChunkMetaData,
+    batch_rows: u64,
+) -> Result<u64, ReadError> {
+    let (mut left, mut dictionary, mut page, mut values): (_, u64, u64, u64) = (length, 0, 0, 0);
     while left > 0 {
-        let mut reader = HeaderReader { input: input.take(left) };
+        let mut reader = Compact { input: input.take(left) };
         let header = reader.header().map_err(unreadable)?;
         left = reader.input.limit();
         let size = |declared: Option<i64>| u64::try_from(declared.unwrap_or(-1)).map_err(|_| damaged());
@@ -73,10 +83,26 @@ fn check_column(input: &mut BufReader<&mut File>, length: u64, column: &ColumnCh
             dictionary = decoded.max(sent).max(dictionary);
         } else {
             page = decoded.max(sent).max(page);
+            values = values.saturating_add(u64::try_from(header.values.unwrap_or(0)).map_err(|_| damaged())?);
         }
         input.seek_relative(i64::try_from(sent).map_err(|_| damaged())?)?;
     }
-    Ok(dictionary + page)
+    let written_out = if column.column_descr().max_rep_level() > 0 {
+        values.saturating_mul(held_width(column) + LEVEL_BYTES)
+    } else if width(column) > UUID_BYTES {
+        values.min(batch_rows).saturating_mul(width(column))
+    } else {
+        0
+    };
+    Ok(dictionary.saturating_add(page).saturating_add(written_out))
+}
+
+/// The bytes of a value as it is held in memory, texts as views of their pages.
+fn held_width(column: &ColumnChunkMetaData) -> u64 {
+    match column.column_type() {
+        PhysicalType::BYTE_ARRAY => 16,
+        _ => width(column),
+    }
 }
 
 /// The fewest bytes of a value in a dictionary.
@@ -110,14 +136,11 @@ struct Header {
     compressed_size: Option<i64>,
     /// Of a dictionary: how many values it has.
     dictionary_values: Option<i64>,
+    /// Of a page of values: how many.
+    values: Option<i64>,
 }
 
-/// Reads headers in the compact protocol of Thrift.
-struct HeaderReader<R> {
-    input: R,
-}
-
-impl<R: BufRead> HeaderReader<R> {
+impl<R: BufRead> Compact<R> {
     /// A `PageHeader` (parquet-format, `parquet.thrift`).
     fn header(&mut self) -> io::Result<Header> {
         let mut header = Header::default();
@@ -126,7 +149,9 @@ impl<R: BufRead> HeaderReader<R> {
             match (id, kind) {
                 (2, I32) => header.uncompressed_size = Some(self.integer()?),
                 (3, I32) => header.compressed_size = Some(self.integer()?),
-                (7, STRUCT) => header.dictionary_values = Some(self.dictionary_values()?),
+                (7, STRUCT) => header.dictionary_values = Some(self.values()?),
+                // A `DataPageHeader` or a `DataPageHeaderV2`.
+                (5 | 8, STRUCT) => header.values = Some(self.values()?),
                 _ => self.skip(kind, 0)?,
             }
             last = id;
@@ -134,8 +159,8 @@ impl<R: BufRead> HeaderReader<R> {
         Ok(header)
     }
 
-    /// Of a `DictionaryPageHeader`.
-    fn dictionary_values(&mut self) -> io::Result<i64> {
+    /// The first field of what is special to a kind of page.
+    fn values(&mut self) -> io::Result<i64> {
         let (mut values, mut last) = (-1, 0);
         while let Some((id, kind)) = self.field(last)? {
             match (id, kind) {
@@ -146,107 +171,7 @@ impl<R: BufRead> HeaderReader<R> {
         }
         Ok(values)
     }
-
-    /// Number and type of the next field of a struct; `None` at its end.
-    fn field(&mut self, last: i64) -> io::Result<Option<(i64, u8)>> {
-        let byte = self.byte()?;
-        let kind = byte & 0x0f;
-        if kind == STOP {
-            return Ok(None);
-        }
-        let id = match byte >> 4 {
-            0 => self.integer()?,
-            delta => last.saturating_add(i64::from(delta)),
-        };
-        Ok(Some((id, kind)))
-    }
-
-    fn skip(&mut self, kind: u8, depth: usize) -> io::Result<()> {
-        if depth > MAX_DEPTH {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        match kind {
-            TRUE | FALSE => Ok(()),
-            BYTE => self.pass(1),
-            I16 | I32 | I64 => self.varint().map(drop),
-            DOUBLE => self.pass(8),
-            BINARY => {
-                let length = self.varint()?;
-                self.pass(length)
-            }
-            LIST | SET => {
-                let byte = self.byte()?;
-                let length = if byte >> 4 == 0x0f { self.varint()? } else { u64::from(byte >> 4) };
-                (0..length).try_for_each(|_| self.skip_element(byte & 0x0f, depth + 1))
-            }
-            MAP => {
-                let length = self.varint()?;
-                let kinds = if length == 0 { 0 } else { self.byte()? };
-                (0..length).try_for_each(|_| {
-                    self.skip_element(kinds >> 4, depth + 1)?;
-                    self.skip_element(kinds & 0x0f, depth + 1)
-                })
-            }
-            STRUCT => {
-                let mut last = 0;
-                while let Some((id, kind)) = self.field(last)? {
-                    self.skip(kind, depth + 1)?;
-                    last = id;
-                }
-                Ok(())
-            }
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
-    }
-
-    /// Within a list or a map, where a truth value is a byte.
-    fn skip_element(&mut self, kind: u8, depth: usize) -> io::Result<()> {
-        if matches!(kind, TRUE | FALSE) { self.pass(1) } else { self.skip(kind, depth) }
-    }
-
-    fn pass(&mut self, bytes: u64) -> io::Result<()> {
-        let passed = io::copy(&mut self.input.by_ref().take(bytes), &mut io::sink())?;
-        if passed < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
-    }
-
-    fn byte(&mut self) -> io::Result<u8> {
-        let mut byte = [0];
-        self.input.read_exact(&mut byte)?;
-        Ok(byte[0])
-    }
-
-    fn varint(&mut self) -> io::Result<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(io::ErrorKind::InvalidData.into())
-    }
-
-    /// A whole number with sign, in the zigzag code.
-    fn integer(&mut self) -> io::Result<i64> {
-        let code = self.varint()?;
-        Ok((code >> 1).cast_signed() ^ -(code & 1).cast_signed())
-    }
 }
-
-const STOP: u8 = 0;
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const BYTE: u8 = 3;
-const I16: u8 = 4;
-const I32: u8 = 5;
-const I64: u8 = 6;
-const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
-const SET: u8 = 10;
-const MAP: u8 = 11;
-const STRUCT: u8 = 12;
 
 #[cfg(test)]
 mod tests {
@@ -279,7 +204,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(body).unwrap();
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).unwrap();
-        check_within(&mut file, metadata.metadata(), most).map_err(|error| error.to_string())
+        check_within(&mut file, metadata.metadata(), 1024, most).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -302,7 +227,7 @@ mod tests {
             &[0x0c, 0x0e, 0x15, 0x08, 0x00, 0x00],     // number 7 in full: a dictionary of four
         ];
         let bytes = fields.concat();
-        let mut reader = HeaderReader { input: bytes.as_slice() };
+        let mut reader = Compact { input: bytes.as_slice() };
         let header = reader.header().unwrap();
         assert!(reader.input.is_empty());
         let sizes = (header.uncompressed_size, header.compressed_size, header.dictionary_values);

@@ -3,22 +3,23 @@
 use std::any::Any;
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use ::parquet::basic::Type as PhysicalType;
+use ::parquet::basic::{ConvertedType, LogicalType};
 use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{TimestampMicrosecondType, TimestampNanosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
-use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use ::parquet::schema::types::{SchemaDescriptor, Type as ParquetType};
+use arrow_array::{Array, RecordBatch, make_array};
+use arrow_schema::{ArrowError, DataType as ArrowType, FieldRef, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use eider_domain::abbreviate;
 
+use super::footer::is_too_deep;
 use super::pages::check_pages;
-
+use super::times::{old_times, whole_micros};
 use crate::reader::columnar::{Arrival, ColumnSource};
 use crate::reader::{MemoryBudget, ReadError, Spooling};
 
@@ -104,8 +105,16 @@ fn check_footer(file: &mut File) -> Result<(), ReadError> {
     file.seek(SeekFrom::End(-8))?;
     file.read_exact(&mut end)?;
     let ([a, b, c, d, magic @ ..], limit) = (end, MAX_FOOTER_BYTES.min(size - 12));
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     match &magic {
-        b"PAR1" if u64::from(u32::from_le_bytes([a, b, c, d])) <= limit => Ok(()),
+        b"PAR1" if length <= limit => {
+            file.seek(SeekFrom::Start(size - 8 - length))?;
+            match is_too_deep(BufReader::new(file.take(length))) {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(ReadError::malformed("the columns of the Parquet file are nested too deep")),
+                Err(_) => Err(ReadError::malformed("the Parquet file is damaged")),
+            }
+        }
         b"PAR1" => Err(ReadError::malformed("the Parquet file is damaged")),
         b"PARE" => Err(ReadError::malformed("the Parquet file is encrypted")),
         _ => Err(no_parquet()),
@@ -116,20 +125,21 @@ fn check_footer(file: &mut File) -> Result<(), ReadError> {
 fn open(mut file: File, memory: &dyn MemoryBudget, batch_rows: usize) -> Result<(SchemaRef, Rows), ReadError> {
     let damaged = |_| ReadError::malformed("the Parquet file is damaged");
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+    check_types(metadata.parquet_schema())?;
     let columns = Arc::clone(metadata.schema());
     let whole = placed(metadata.metadata());
-    let held = check_pages(&mut file, &whole)?;
+    let held = check_pages(&mut file, &whole, batch_rows as u64)?;
     let reservation = (held > SMALL_BYTES).then(|| memory.reserve(held).ok_or(ReadError::MemoryShort)).transpose()?;
     let reader = |unit: TimeUnit, times: Option<&[usize]>| {
         let file = file.try_clone()?;
         let options = ArrowReaderOptions::new().with_schema(read_as(&metadata, unit));
         let read = ArrowReaderMetadata::try_new(Arc::clone(&whole), options).map_err(damaged)?;
-        let mask = times.map(|times| ProjectionMask::leaves(read.parquet_schema(), times.iter().copied()));
+        let mask = times.map(|times| ProjectionMask::roots(read.parquet_schema(), times.iter().copied()));
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, read).with_batch_size(batch_rows);
         let builder = if let Some(mask) = mask { builder.with_projection(mask) } else { builder };
         builder.build().map_err(damaged)
     };
-    let times = old_times(&metadata);
+    let times = old_times(metadata.parquet_schema());
     let nanos = (!times.is_empty()).then(|| reader(TimeUnit::Nanosecond, Some(&times))).transpose()?;
     let rows = Rows { reader: reader(TimeUnit::Microsecond, None)?, times, nanos, _reservation: reservation };
     Ok((columns, rows))
@@ -160,32 +170,65 @@ fn placed(metadata: &Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
     Arc::new(builder.build())
 }
 
-/// The places of the columns with times of old writers; none of a file with nested columns, which will be refused.
-fn old_times(metadata: &ArrowReaderMetadata) -> Vec<usize> {
-    let parquet = metadata.parquet_schema();
-    let is_flat = parquet.num_columns() == metadata.schema().fields().len();
-    let places = (0..parquet.num_columns()).filter(|_| is_flat);
-    places.filter(|place| parquet.column(*place).physical_type() == PhysicalType::INT96).collect()
+/// Checks that there is no column of which the library would read a part and not say so.
+fn check_types(schema: &SchemaDescriptor) -> Result<(), ReadError> {
+    for root in schema.root_schema().get_fields() {
+        if let Some(name) = unread(root) {
+            let column = abbreviate(root.name());
+            return Err(ReadError::malformed(format!(
+                "the column `{column}` holds a Parquet {name}, which is not read here; write it as text"
+            )));
+        }
+    }
+    Ok(())
 }
 
-/// The columns as they are read: text as views, so that a value in a dictionary is not written out for each row, and
-/// the times of old writers in a unit: in nanoseconds they would wrap around.
-fn read_as(metadata: &ArrowReaderMetadata, unit: TimeUnit) -> SchemaRef {
-    let old_times = old_times(metadata);
-    let fields = metadata.schema().fields();
-    if metadata.parquet_schema().num_columns() != fields.len() {
-        return Arc::clone(metadata.schema());
+/// The name of a type within another that is not read. How deep types are nested was looked at.
+fn unread(parquet: &ParquetType) -> Option<&'static str> {
+    let info = parquet.get_basic_info();
+    if matches!(info.logical_type_ref(), Some(LogicalType::Variant(_))) {
+        return Some("VARIANT");
     }
-    let read_as = |(index, field): (usize, &Arc<Field>)| {
-        let data_type = match field.data_type() {
-            ArrowType::Utf8 | ArrowType::LargeUtf8 => ArrowType::Utf8View,
-            ArrowType::Timestamp(_, zone) if old_times.contains(&index) => ArrowType::Timestamp(unit, zone.clone()),
-            _ => return Arc::clone(field),
-        };
-        Arc::new(field.as_ref().clone().with_data_type(data_type))
-    };
-    let fields: Vec<Arc<Field>> = fields.iter().enumerate().map(read_as).collect();
+    if info.converted_type() == ConvertedType::INTERVAL {
+        return Some("INTERVAL");
+    }
+    if parquet.is_group() { parquet.get_fields().iter().find_map(|member| unread(member)) } else { None }
+}
+
+/// The columns as they are read: text and bytes as views, so that a value in a dictionary is not written out for each
+/// row, and the times of old writers in a unit: in nanoseconds they would wrap around.
+fn read_as(metadata: &ArrowReaderMetadata, unit: TimeUnit) -> SchemaRef {
+    let old_times = old_times(metadata.parquet_schema());
+    let read_as = |(index, field): (usize, &FieldRef)| field_read_as(field, old_times.contains(&index).then_some(unit));
+    let fields: Vec<FieldRef> = metadata.schema().fields().iter().enumerate().map(read_as).collect();
     Arc::new(ArrowSchema::new_with_metadata(fields, metadata.schema().metadata().clone()))
+}
+
+/// A field as it is read, without the dictionaries and runs that its writer had in memory: times in nanoseconds, which
+/// those of old writers seem to be, in `unit`.
+fn field_read_as(field: &FieldRef, unit: Option<TimeUnit>) -> FieldRef {
+    use ArrowType as A;
+    let inner = |field: &FieldRef| field_read_as(field, unit);
+    let data_type = match (field.data_type(), unit) {
+        (A::Utf8 | A::LargeUtf8, _) => A::Utf8View,
+        (A::Binary | A::LargeBinary, _) => A::BinaryView,
+        (A::Timestamp(TimeUnit::Nanosecond, zone), Some(unit)) => A::Timestamp(unit, zone.clone()),
+        (A::List(item), _) => A::List(inner(item)),
+        (A::LargeList(item), _) => A::LargeList(inner(item)),
+        (A::ListView(item), _) => A::ListView(inner(item)),
+        (A::LargeListView(item), _) => A::LargeListView(inner(item)),
+        (A::FixedSizeList(item, length), _) => A::FixedSizeList(inner(item), *length),
+        (A::Struct(members), _) => A::Struct(members.iter().map(inner).collect()),
+        (A::Map(entries, is_sorted), _) => A::Map(inner(entries), *is_sorted),
+        (A::Dictionary(_, values), _) => {
+            return inner(&Arc::new(field.as_ref().clone().with_data_type(values.as_ref().clone())));
+        }
+        (A::RunEndEncoded(_, values), _) => {
+            return inner(&Arc::new(field.as_ref().clone().with_data_type(values.data_type().clone())));
+        }
+        _ => return Arc::clone(field),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 /// What reads the rows.
@@ -208,29 +251,11 @@ impl Rows {
         let mut columns = batch.columns().to_vec();
         for (place, nanos) in self.times.iter().zip(nanos.columns()) {
             if let Some(column) = columns.get_mut(*place) {
-                *column = whole_micros(column, nanos);
+                *column = make_array(whole_micros(&column.to_data(), &nanos.to_data())?);
             }
         }
         Ok(Some(RecordBatch::try_new(batch.schema(), columns)?))
     }
-}
-
-/// Times in microseconds; one with a part of a microsecond becomes one that no property takes, since the type has no
-/// room for it.
-fn whole_micros(micros: &ArrayRef, nanos: &ArrayRef) -> ArrayRef {
-    let (Some(times), Some(nanos)) =
-        (micros.as_primitive_opt::<TimestampMicrosecondType>(), nanos.as_primitive_opt::<TimestampNanosecondType>())
-    else {
-        return Arc::clone(micros);
-    };
-    let is_whole = |(micros, nanos): (&i64, &i64)| micros.wrapping_mul(1_000) == *nanos;
-    if times.values().iter().zip(nanos.values()).all(is_whole) {
-        return Arc::clone(micros);
-    }
-    let values = times.values().iter().zip(nanos.values());
-    let values = values.map(|(micros, nanos)| if is_whole((micros, nanos)) { *micros } else { i64::MIN });
-    let values = TimestampMicrosecondArray::new(values.collect(), times.nulls().cloned());
-    Arc::new(values.with_data_type(times.data_type().clone()))
 }
 
 /// The reader's own words may hold values, so they are not passed on.

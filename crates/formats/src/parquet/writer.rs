@@ -4,6 +4,7 @@ use std::fmt;
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::{Compression, ZstdLevel};
+use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
@@ -24,8 +25,11 @@ struct ParquetWriter {
 
 impl ParquetWriter {
     fn new(schema: &SchemaRef) -> Result<Self, ArrowError> {
+        // The library hides the metadata of the columns in a key of its own, which only readers of Arrow open.
+        let metadata = schema.metadata().iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
         // What is noted of each page waits in memory for the footer, so that it would grow with the result.
         let properties = WriterProperties::builder()
+            .set_key_value_metadata(Some(metadata))
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))

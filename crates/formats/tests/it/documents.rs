@@ -25,7 +25,7 @@ fn the_pages_of_the_api_list_the_formats_that_there_are() {
 
     let bodies: BTreeSet<Vec<String>> = first_cells(&bulk, "| `Content-Type` | body |").into_iter().collect();
     let names = |format: Format| -> Vec<String> {
-        let of_media_type = |m: &eider_formats::MediaType| [&[m.essence], m.synonyms].concat();
+        let of_media_type = |m: &eider_formats::MediaType| [&[m.essence], m.synonyms, m.bodies].concat();
         format.media_types().iter().flat_map(of_media_type).map(str::to_owned).collect()
     };
     assert_eq!(bodies, Format::read().map(names).collect());

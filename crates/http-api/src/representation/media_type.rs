@@ -68,7 +68,7 @@ pub(crate) fn is_in_range(essence: &str, range: &str) -> bool {
 
 /// The format of bodies of a media type, in lower case and without parameters.
 pub(crate) fn format_of(essence: &str) -> Option<Format> {
-    Format::read().find(|format| format.media_types().iter().any(|media_type| media_type.is_called(essence)))
+    Format::read().find(|format| format.media_types().iter().any(|media_type| media_type.is_of_body(essence)))
 }
 
 /// Every media type of bodies, for a client that named another.

@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("eider-settings", &["size", "period", "auto"]),
     (
         "eider-formats",
-        &["format", "parquet", "ndjson", "json", "csv", "arrow", "writer", "reader", "options", "column"],
+        &["format", "parquet", "ndjson", "json", "csv", "arrow", "writer", "reader", "options", "metadata", "column"],
     ),
     (
         "eider-application",

@@ -5,19 +5,25 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, make_array, new_null_array};
+use arrow_array::{Array, ArrayRef, BooleanArray, ListArray, RecordBatch, make_array, new_null_array};
 use arrow_cast::cast;
 use arrow_data::transform::MutableArrayData;
-use arrow_schema::DataType as ArrowType;
+use arrow_schema::{DataType as ArrowType, Field};
 use arrow_select::filter::FilterBuilder;
 use eider_domain::{DataType, Family, Incoming, Property, RecordCheck, RecordValidator, Schema, Slot, ValueRef};
 use uuid::Uuid;
 
+use super::accepted::{holds_only_values, is_of_type, widened};
+use super::nested::{JsonText, NoText, writer};
+use super::plain::plain;
 use super::plan::ColumnPlan;
 use super::report::BatchReport;
-use super::value::{self, ValueSink, holds_only_values, is_of_type, is_text, widened};
+use super::scalar::bytes_of;
+use super::shape::{Extension, carried, is_text};
+use super::value::{self, ValueSink};
 use crate::column::ColumnBuilder;
-use crate::reader::{CheckedRows, ReadError};
+use crate::reader::rows::too_large;
+use crate::reader::{CheckedRows, ReadError, ReadLimits};
 
 /// What the rows came to.
 #[derive(Debug)]
@@ -32,11 +38,12 @@ pub(super) fn convert(
     batch: &RecordBatch,
     plan: &ColumnPlan,
     schema: &Schema,
-    json_depth: usize,
+    limits: &ReadLimits,
     room: usize,
 ) -> Result<Converted, ReadError> {
     let rows = batch.num_rows();
-    let mut check = RecordValidator::new(schema).with_json_depth(json_depth).check();
+    let mut check = RecordValidator::new(schema).with_json_depth(limits.max_json_depth).check();
+    let mut nested = NestedRows { plan, most: limits.max_record_bytes, written: Vec::new() };
     let mut report = BatchReport::new(rows, room);
     let mut ids = match plan.id() {
         Some(column) => read_ids(batch.column(column), &mut check, &mut report)?,
@@ -48,7 +55,10 @@ pub(super) fn convert(
             ValueSink { check: &mut check, report: &mut report, index, column: ColumnBuilder::new(property.data_type) };
         columns.push(match column {
             None => missing(property, rows, &mut sink),
-            Some(column) => present(property, batch.column(*column), &mut sink)?,
+            Some(column) => {
+                let (field, column) = (batch.schema_ref().field(*column), batch.column(*column));
+                present(property, field, column, &mut sink, &mut nested)?
+            }
         });
         report.end_column();
     }
@@ -70,23 +80,30 @@ fn read_ids(
     check: &mut RecordCheck<'_>,
     report: &mut BatchReport,
 ) -> Result<Vec<Option<Uuid>>, ReadError> {
-    let ids = if let Some(binary) = column.as_fixed_size_binary_opt() {
-        binary.iter().map(|bytes| bytes.and_then(|bytes| Uuid::from_slice(bytes).ok())).collect()
+    let plain = plain(column)?;
+    let column = plain.as_ref().unwrap_or(column);
+    let mut id = |row: usize, token: Incoming<'_>| match check.value(Slot::Id, token) {
+        Some(ValueRef::Uuid(id)) => Some(id),
+        Some(_) => None,
+        None => {
+            report.refuse(row, check.abandon());
+            None
+        }
+    };
+    let ids = if let Some(bytes) = bytes_of(column) {
+        // Bytes that are no UUID are refused as the text that they cannot be.
+        let mut of_bytes = |row: usize| match Uuid::from_slice(bytes(row)) {
+            Ok(uuid) => Some(uuid),
+            Err(_) => id(row, Incoming::Text(Cow::Borrowed(""))),
+        };
+        (0..column.len()).map(|row| if column.is_valid(row) { of_bytes(row) } else { None }).collect()
     } else if is_text(column.data_type()) {
         let text = as_text(column)?;
-        let mut ids = Vec::with_capacity(text.len());
-        for (row, text) in text.as_string::<i32>().iter().enumerate() {
-            let token = text.map_or(Incoming::Null, |text| Incoming::Text(Cow::Borrowed(text)));
-            ids.push(match check.value(Slot::Id, token) {
-                Some(ValueRef::Uuid(id)) => Some(id),
-                Some(_) => None,
-                None => {
-                    report.refuse(row, check.abandon());
-                    None
-                }
-            });
-        }
-        ids
+        let texts = text.as_string::<i32>().iter().enumerate();
+        let of_text = |(row, text): (usize, Option<&str>)| {
+            id(row, text.map_or(Incoming::Null, |text| Incoming::Text(Cow::Borrowed(text))))
+        };
+        texts.map(of_text).collect()
     } else {
         vec![None; column.len()]
     };
@@ -113,13 +130,23 @@ fn missing(property: &Property, rows: usize, sink: &mut ValueSink<'_, '_, '_>) -
 }
 
 /// The column of a property, from a column of one of the types that the property takes.
-fn present(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) -> Result<ArrayRef, ReadError> {
+fn present(
+    property: &Property,
+    field: &Field,
+    column: &ArrayRef,
+    sink: &mut ValueSink<'_, '_, '_>,
+    nested: &mut NestedRows<'_>,
+) -> Result<ArrayRef, ReadError> {
     let data_type = property.data_type;
-    let widened = widened(data_type, column)?;
-    let column = widened.as_ref().unwrap_or(column);
+    let (_, extension) = carried(field.data_type(), Extension::of(field));
+    let mut owned = plain(column)?;
+    if let Some(widened) = widened(data_type, owned.as_ref().unwrap_or(column), extension)? {
+        owned = Some(widened);
+    }
+    let column = owned.as_ref().unwrap_or(column);
     if is_of_type(data_type, column.data_type()) && is_free(property, column) && holds_only_values(data_type, column) {
-        let owned = match widened {
-            Some(widened) => widened,
+        let owned = match owned {
+            Some(owned) => owned,
             None => copied(column)?,
         };
         // A zone changes how an instant is shown, never which one it is.
@@ -139,10 +166,71 @@ fn present(property: &Property, column: &ArrayRef, sink: &mut ValueSink<'_, '_, 
                 (Some(text), _) => sink.text(row, data_type, text),
             }
         }
+    } else if column.data_type().is_nested() {
+        nested.read(data_type, column, extension, sink)?;
     } else {
         value::read(property, column, sink)?;
     }
     Ok(sink.column.finish())
+}
+
+/// What the nested values of the rows of a batch have been written out to.
+struct NestedRows<'p> {
+    plan: &'p ColumnPlan,
+    /// Most bytes of a record.
+    most: usize,
+    /// Bytes of each row so far; empty before the first nested column.
+    written: Vec<usize>,
+}
+
+impl NestedRows<'_> {
+    /// Takes lists, structs and maps as the JSON that they are.
+    fn read(
+        &mut self,
+        data_type: DataType,
+        column: &ArrayRef,
+        extension: Extension,
+        sink: &mut ValueSink<'_, '_, '_>,
+    ) -> Result<(), ReadError> {
+        self.written.resize(column.len(), 0);
+        let entries = match column.as_map_opt() {
+            Some(maps) if data_type == DataType::Array => {
+                let ArrowType::Map(entry, _) = column.data_type() else { return Ok(()) };
+                let entries = Arc::new(maps.entries().clone());
+                Some(ListArray::try_new(Arc::clone(entry), maps.offsets().clone(), entries, maps.nulls().cloned())?)
+            }
+            _ => None,
+        };
+        let write = match &entries {
+            Some(entries) => writer(entries, extension),
+            None => writer(column, extension),
+        };
+        let mut out = JsonText { text: Vec::new(), room: 0 };
+        for (row, written) in self.written.iter_mut().enumerate() {
+            if column.is_null(row) {
+                sink.typed(row, Ok(ValueRef::Null));
+                continue;
+            }
+            out.text.clear();
+            out.room = self.most.saturating_sub(*written);
+            match write(row, &mut out) {
+                Ok(()) => {
+                    *written += out.text.len();
+                    // What was written is text and names that were UTF-8.
+                    sink.nested(row, std::str::from_utf8(&out.text).unwrap_or("null"));
+                }
+                Err(NoText::Fault(fault)) => sink.fault(row, fault),
+                Err(NoText::TooLong) => {
+                    if !self.plan.waste(out.text.len()) {
+                        let detail = "too many records of the body are larger than a record may be";
+                        return Err(ReadError::malformed(detail));
+                    }
+                    sink.refuse(row, vec![too_large(self.most)]);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether nothing is asked of the values of a column beyond their type.

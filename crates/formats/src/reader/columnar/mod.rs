@@ -1,9 +1,15 @@
 //! Bodies that hold columns, Arrow and Parquet: their batches are cut to size; on any thread they are checked column
 //! by column and brought to the columns of the schema.
 
+mod accepted;
 mod convert;
+mod measure;
+mod nested;
+mod plain;
 mod plan;
 mod report;
+mod scalar;
+mod shape;
 mod size;
 mod trial;
 mod value;
@@ -19,7 +25,7 @@ use eider_domain::Schema;
 use self::convert::{Converted, convert};
 use self::plan::ColumnPlan;
 use self::size::RowSizes;
-pub(crate) use self::trial::{Trial, candidates, fitting_rows};
+pub(crate) use self::trial::{Trial, candidates, carried_schema, fitting_rows, form_of, unfit};
 use super::chunk::{Chunk, CutRecords, DecodedChunk, STEP_VIOLATIONS};
 use super::rows::too_large;
 use super::{ReadContext, ReadError};
@@ -137,8 +143,8 @@ impl ColumnCutter {
             return Err(ReadError::MalformedBody { detail: "rows come before their columns".to_owned() });
         };
         let slice = rest.slice(0, rest.num_rows().min(limits.batch_rows.max(1)));
-        let fitting =
-            RowSizes::of(&slice, plan.bytes_beside_text()).fitting(limits.batch_bytes, limits.max_record_bytes);
+        let sizes = RowSizes::of(&slice, plan.bytes_beside_text(), limits.max_record_bytes);
+        let fitting = sizes.fitting(limits.batch_bytes, limits.max_record_bytes);
         Ok(ColumnChunk {
             context: Arc::clone(context),
             plan: Arc::clone(plan),
@@ -184,7 +190,7 @@ impl CutRecords for ColumnChunk {
             let room = if rows == 1 { usize::MAX } else { STEP_VIOLATIONS };
             let converted = {
                 let ReadContext { schema, limits, .. } = &*self.context;
-                convert(&self.batch.slice(0, rows), &self.plan, schema, limits.max_json_depth, room)?
+                convert(&self.batch.slice(0, rows), &self.plan, schema, limits, room)?
             };
             if !converted.report.are_more() {
                 break converted;

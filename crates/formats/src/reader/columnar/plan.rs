@@ -1,11 +1,17 @@
-//! Which column of a body holds which property, and which Arrow types a property takes.
+//! Which column of a body holds which property.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_schema::Schema as ArrowSchema;
-use eider_domain::{DataType, RecordCheck, Schema, Slot, SourceNames, ValueRef, abbreviate};
+use eider_domain::{RecordCheck, Schema, Slot, SourceNames, ValueRef};
 
+use super::accepted::{check_ids, check_values};
 use super::size::FIXED_BYTES;
-use super::value::{accepted_types, dialect_takes, takes};
 use crate::reader::slots::{Slots, slots_of};
+
+/// Bytes of nested values that may be written out for records that turn out to be too large. A body of a few bytes can
+/// hold any number of such records, and none of them is found without writing it.
+const MAX_WASTED_BYTES: u64 = 4 << 30;
 
 /// Where the columns of a body belong.
 #[derive(Debug)]
@@ -16,6 +22,8 @@ pub(crate) struct ColumnPlan {
     slots: Slots,
     /// Bytes of text that defaults add to each record.
     default_bytes: usize,
+    /// Bytes that were written out in vain.
+    wasted: AtomicU64,
 }
 
 impl ColumnPlan {
@@ -32,31 +40,19 @@ impl ColumnPlan {
     ) -> Result<Self, String> {
         let given = columns.fields().iter().map(|field| field.name().as_str());
         let slots = slots_of(schema, names, given, ignores_read_only)?;
-        let mut plan = Self { id: None, properties: vec![None; schema.properties().len()], slots, default_bytes: 0 };
+        let properties = vec![None; schema.properties().len()];
+        let mut plan = Self { id: None, properties, slots, default_bytes: 0, wasted: AtomicU64::new(0) };
         for (column, (slot, field)) in plan.slots.slots.iter().zip(columns.fields()).enumerate() {
-            let Some(slot) = *slot else { continue };
-            let data_type = match slot {
-                Slot::Id => {
+            match slot {
+                None => {}
+                Some(Slot::Id) => {
+                    check_ids(field)?;
                     plan.id = Some(column);
-                    DataType::Uuid
                 }
-                Slot::Property(index) => {
-                    plan.properties[index] = Some(column);
-                    schema.properties()[index].data_type
+                Some(Slot::Property(index)) => {
+                    check_values(&schema.properties()[*index], field)?;
+                    plan.properties[*index] = Some(column);
                 }
-            };
-            let by_dialect = match slot {
-                Slot::Id => false,
-                Slot::Property(index) => dialect_takes(&schema.properties()[index], field.data_type()),
-            };
-            let is_taken = by_dialect || takes(data_type, field.data_type());
-            if !is_taken {
-                return Err(format!(
-                    "the column `{}` is of the Arrow type {}, which cannot hold {data_type}; send {}",
-                    abbreviate(field.name()),
-                    abbreviate(&field.data_type().to_string()),
-                    accepted_types(data_type),
-                ));
             }
         }
         let missing = schema.properties().iter().zip(&plan.properties).filter(|(_, column)| column.is_none());
@@ -83,6 +79,11 @@ impl ColumnPlan {
     /// The column of each property.
     pub(super) fn properties(&self) -> &[Option<usize>] {
         &self.properties
+    }
+
+    /// Takes note of bytes that were written out for a record that is refused; whether there may be more.
+    pub(super) fn waste(&self, bytes: usize) -> bool {
+        self.wasted.fetch_add(bytes as u64, Ordering::Relaxed) <= MAX_WASTED_BYTES
     }
 
     /// Bytes that each record takes beside the text that the body has for it.

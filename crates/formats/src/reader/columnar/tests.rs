@@ -14,8 +14,11 @@ use crate::test_support::{Decoded, decode_in};
 use crate::{Format, ReadError, ReadLimits};
 
 mod damage;
+mod files;
 mod limits;
+mod nested;
 mod reports;
+mod shapes;
 mod values;
 
 fn schema(properties: &Json) -> Arc<Schema> {

@@ -1,22 +1,26 @@
-//! What each type takes of Arrow: which columns, and which of their values.
+//! The values of one property, from a column of an Arrow type that it takes.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
-    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
-    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::i256;
 use arrow_cast::cast;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use eider_domain::{
-    DataType, Dialect, Family, Incoming, MAX_DECIMAL_PRECISION, Property, RecordCheck, Refusal, Slot, TOO_FINE,
-    ValueRef, ViolationCode, temporal,
+    DataType, Dialect, Incoming, JsonFault, Property, RecordCheck, Refusal, Slot, TOO_FINE, ValueRef, Violation,
+    ViolationCode,
 };
+use uuid::Uuid;
 
+use super::accepted::dialect_takes_integers;
 use super::report::BatchReport;
+use super::scalar::{bytes_of, durations};
+use super::shape::is_decimal;
 use crate::column::{Column, ColumnBuilder};
 use crate::reader::ReadError;
 
@@ -45,141 +49,9 @@ impl From<Refusal> for Unfit {
 }
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
-/// Digits of the greatest whole number of 64 bits.
-const UNSIGNED_DIGITS: u8 = 20;
 
-/// Whether a column of an Arrow type may hold values of a property's type.
-pub(super) fn takes(data_type: DataType, arrow: &ArrowType) -> bool {
-    let is_decimal = matches!(
-        arrow,
-        ArrowType::Decimal32(..) | ArrowType::Decimal64(..) | ArrowType::Decimal128(..) | ArrowType::Decimal256(..)
-    );
-    matches!(arrow, ArrowType::Null)
-        || match data_type {
-            DataType::String | DataType::Object | DataType::Array => is_text(arrow),
-            DataType::Integer => arrow.is_integer(),
-            DataType::Number => arrow.is_integer() || arrow.is_floating(),
-            DataType::Decimal { .. } => arrow.is_integer() || is_decimal || is_text(arrow),
-            DataType::Boolean => matches!(arrow, ArrowType::Boolean),
-            DataType::Date => matches!(arrow, ArrowType::Date32 | ArrowType::Date64) || is_text(arrow),
-            DataType::Time => matches!(arrow, ArrowType::Time32(_) | ArrowType::Time64(_)) || is_text(arrow),
-            DataType::Datetime => matches!(arrow, ArrowType::Timestamp(..)) || is_text(arrow),
-            DataType::Uuid => matches!(arrow, ArrowType::FixedSizeBinary(16)) || is_text(arrow),
-        }
-}
-
-/// Whether an Arrow type holds text, perhaps by way of a dictionary.
-pub(super) fn is_text(arrow: &ArrowType) -> bool {
-    match arrow {
-        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => true,
-        ArrowType::Dictionary(_, values) => !matches!(**values, ArrowType::Dictionary(..)) && is_text(values),
-        _ => false,
-    }
-}
-
-/// The Arrow types that a property takes, for a person. Text is `Utf8`, `LargeUtf8`, `Utf8View` or a dictionary of one.
-pub(super) fn accepted_types(data_type: DataType) -> &'static str {
-    match data_type {
-        DataType::String => "Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
-        DataType::Integer => "Int8 to Int64 or UInt8 to UInt64",
-        DataType::Number => "Float16 to Float64 or whole numbers",
-        DataType::Decimal { .. } => "Decimal32 to Decimal256, whole numbers or text",
-        DataType::Boolean => "Boolean",
-        DataType::Date => "Date32, Date64 or text",
-        DataType::Time => "Time32, Time64 or text",
-        DataType::Datetime => "Timestamp or text",
-        DataType::Uuid => "FixedSizeBinary(16) or text",
-        DataType::Object | DataType::Array => "JSON as Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
-    }
-}
-
-/// The type that columns of an Arrow type are best tried as, of those of a kind; none where that is not worth it.
-pub(super) fn proposed(data_type: DataType, arrow: &ArrowType) -> Option<DataType> {
-    use ArrowType as A;
-    let is_proposed = match data_type {
-        DataType::String => is_text(arrow) || *arrow == A::Null,
-        DataType::Integer => arrow.is_integer(),
-        DataType::Number => arrow.is_floating(),
-        DataType::Decimal { .. } => return proposed_decimal(arrow),
-        DataType::Boolean => *arrow == A::Boolean,
-        DataType::Date => matches!(arrow, A::Date32 | A::Date64) || is_text(arrow),
-        DataType::Time => matches!(arrow, A::Time32(_) | A::Time64(_)) || is_text(arrow),
-        DataType::Datetime => matches!(arrow, A::Timestamp(..)) || is_text(arrow),
-        DataType::Uuid => matches!(arrow, A::FixedSizeBinary(16)) || is_text(arrow),
-        DataType::Object | DataType::Array => is_text(arrow),
-    };
-    is_proposed.then_some(data_type)
-}
-
-/// The decimal that has the digits of an Arrow type, as far as there are so many.
-fn proposed_decimal(arrow: &ArrowType) -> Option<DataType> {
-    use ArrowType as A;
-    match arrow {
-        A::Decimal32(precision, scale)
-        | A::Decimal64(precision, scale)
-        | A::Decimal128(precision, scale)
-        | A::Decimal256(precision, scale) => {
-            let zeros = scale.min(&0).unsigned_abs();
-            let precision = precision.saturating_add(zeros).min(MAX_DECIMAL_PRECISION);
-            Some(DataType::Decimal { precision, scale: scale.max(&0).unsigned_abs().min(precision) })
-        }
-        // A double would round what is beyond 63 bits.
-        A::UInt64 => Some(DataType::Decimal { precision: UNSIGNED_DIGITS, scale: 0 }),
-        _ => None,
-    }
-}
-
-/// The column in the Arrow type of its property, where every value survives that: no look at the values is needed.
-pub(super) fn widened(data_type: DataType, column: &ArrayRef) -> Result<Option<ArrayRef>, ReadError> {
-    let found = column.data_type();
-    let target = data_type.arrow_type();
-    let is_total = match data_type {
-        DataType::String => is_text(found),
-        DataType::Integer => found.is_integer() && *found != ArrowType::UInt64,
-        DataType::Number => found.is_integer() || found.is_floating(),
-        DataType::Decimal { .. }
-        | DataType::Boolean
-        | DataType::Date
-        | DataType::Time
-        | DataType::Datetime
-        | DataType::Uuid
-        | DataType::Object
-        | DataType::Array => false,
-    };
-    if is_total && *found != target { Ok(Some(cast(column, &target)?)) } else { Ok(None) }
-}
-
-/// Whether an Arrow type is that of the property, but for the name of a zone.
-pub(super) fn is_of_type(data_type: DataType, found: &ArrowType) -> bool {
-    match (found, data_type.arrow_type()) {
-        (ArrowType::Timestamp(unit, _), ArrowType::Timestamp(own, _)) => *unit == own,
-        (found, own) => *found == own,
-    }
-}
-
-/// Whether every value of a column of a type's own Arrow type is one that the type can hold. Looks at values at most to
-/// compare them with the bounds of the type.
-pub(super) fn holds_only_values(data_type: DataType, column: &ArrayRef) -> bool {
-    match data_type {
-        DataType::String | DataType::Integer | DataType::Boolean | DataType::Uuid => true,
-        DataType::Number => column.as_primitive::<Float64Type>().values().iter().all(|value| value.is_finite()),
-        DataType::Decimal { precision, .. } => {
-            column.as_primitive::<Decimal128Type>().values().iter().all(|v| has_digits(*v, precision))
-        }
-        DataType::Date => {
-            column.as_primitive::<Date32Type>().values().iter().all(|days| temporal::is_date_in_range(*days))
-        }
-        DataType::Time => {
-            let times = column.as_primitive::<Time64MicrosecondType>();
-            times.values().iter().all(|micros| temporal::is_time_in_range(*micros))
-        }
-        DataType::Datetime => {
-            let instants = column.as_primitive::<TimestampMicrosecondType>();
-            instants.values().iter().all(|micros| temporal::is_in_range(*micros))
-        }
-        DataType::Object | DataType::Array => false,
-    }
-}
+/// So many digits of any decimal survive in a double.
+const DIGITS_OF_DOUBLE: u8 = 15;
 
 /// Takes the values of one property row by row: checks them, appends them, and reports those that fail.
 #[derive(Debug)]
@@ -214,6 +86,25 @@ impl ValueSink<'_, '_, '_> {
         self.keep(row, kept);
     }
 
+    /// Takes JSON text, by its grammar, that was made of a nested value.
+    pub(crate) fn nested(&mut self, row: usize, text: &str) {
+        let kept = self.check.json_value(self.index, text);
+        self.keep(row, kept);
+    }
+
+    /// Takes a nested value that has no JSON text.
+    pub(crate) fn fault(&mut self, row: usize, fault: JsonFault) {
+        let property = self.check.pointer(Slot::Property(self.index));
+        self.check.note(format!("{property}{}", fault.pointer), fault.code, fault.detail);
+        self.keep(row, None);
+    }
+
+    /// Takes no value, since the record is refused.
+    pub(crate) fn refuse(&mut self, row: usize, violations: Vec<Violation>) {
+        self.column.append(ValueRef::Null);
+        self.report.refuse(row, violations);
+    }
+
     /// Takes text that should be JSON.
     pub(crate) fn json(&mut self, row: usize, text: &str) {
         let kept = self.check.json_text(self.index, text);
@@ -243,12 +134,14 @@ pub(super) fn read(property: &Property, column: &ArrayRef, sink: &mut ValueSink<
         return read_tokens(column, sink);
     }
     match property.data_type {
-        DataType::Integer if *column.data_type() == ArrowType::UInt64 => {
-            sink.primitive::<UInt64Type>(column, |value| {
-                i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange.into())
-            });
+        DataType::Integer => read_integers(column, sink),
+        DataType::Number if is_decimal(column.data_type()) => {
+            read_decimals(column, sink, |value, scale| double(value, scale).map(ValueRef::Number));
         }
-        DataType::Decimal { precision, scale } => read_decimals(precision, scale, column, sink),
+        DataType::Decimal { precision, scale } => read_decimals(column, sink, |value, from| {
+            let value = rescaled(value, from, scale).filter(|value| has_digits(*value, precision));
+            value.map(ValueRef::Decimal)
+        }),
         DataType::Date if *column.data_type() == ArrowType::Date64 => {
             sink.primitive::<Date64Type>(column, |millis| {
                 let days = i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).map_err(|_| ViolationCode::InvalidValue)?;
@@ -258,27 +151,44 @@ pub(super) fn read(property: &Property, column: &ArrayRef, sink: &mut ValueSink<
         }
         DataType::Time => read_times(column, dialect, sink),
         DataType::Datetime => read_datetimes(column, dialect, sink),
+        DataType::Uuid => read_uuids(column, sink),
         DataType::String
-        | DataType::Integer
         | DataType::Number
         | DataType::Boolean
         | DataType::Date
-        | DataType::Uuid
         | DataType::Object
         | DataType::Array => read_own(property.data_type, column, sink),
     }
     Ok(())
 }
 
-/// Whether the dialect of a property reads whole numbers that its type does not take.
-fn dialect_takes_integers(property: &Property) -> bool {
-    property.data_type.family() != Family::Number && property.needs_digits()
+fn read_integers(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+    match column.data_type() {
+        ArrowType::UInt64 => sink.primitive::<UInt64Type>(column, |value| {
+            i64::try_from(value).map(ValueRef::Integer).map_err(|_| ViolationCode::OutOfRange.into())
+        }),
+        ArrowType::Duration(unit) => {
+            let count = durations(column, *unit);
+            for row in 0..column.len() {
+                sink.typed(row, Ok(if column.is_valid(row) { ValueRef::Integer(count(row)) } else { ValueRef::Null }));
+            }
+        }
+        decimal if is_decimal(decimal) => read_decimals(column, sink, |value, scale| {
+            let whole = rescaled(value, scale, 0).and_then(|whole| i64::try_from(whole).ok());
+            whole.map(ValueRef::Integer)
+        }),
+        _ => read_own(DataType::Integer, column, sink),
+    }
 }
 
-/// Whether the dialect of a property reads columns of an Arrow type that its type does not take: what it reads as text
-/// it reads as a column of text.
-pub(super) fn dialect_takes(property: &Property, arrow: &ArrowType) -> bool {
-    property.dialect.is_some() && (is_text(arrow) || (arrow.is_integer() && dialect_takes_integers(property)))
+/// Reads UUIDs in columns of bytes, whatever their width is.
+fn read_uuids(column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+    let Some(bytes) = bytes_of(column) else { return read_own(DataType::Uuid, column, sink) };
+    for row in 0..column.len() {
+        let uuid = column.is_valid(row).then(|| Uuid::from_slice(bytes(row)));
+        let uuid = uuid.map_or(Ok(ValueRef::Null), |uuid| uuid.map(ValueRef::Uuid));
+        sink.typed(row, uuid.map_err(|_| ViolationCode::InvalidValue.into()));
+    }
 }
 
 /// Reads whole numbers as a document would hold them.
@@ -351,13 +261,15 @@ fn within(value: ValueRef<'_>) -> Read<'_> {
     Err(if is_number { ViolationCode::OutOfRange.into() } else { ViolationCode::InvalidValue.into() })
 }
 
-fn read_decimals(precision: u8, scale: u8, column: &ArrayRef, sink: &mut ValueSink<'_, '_, '_>) {
+/// Reads decimals and whole numbers: `read` makes a value of digits and their scale, if that loses nothing.
+fn read_decimals(
+    column: &ArrayRef,
+    sink: &mut ValueSink<'_, '_, '_>,
+    read: impl Fn(i128, i8) -> Option<ValueRef<'static>>,
+) {
     use ArrowType as A;
-    let rescale = |value: i128, from: i8| {
-        let value = rescaled(value, from, scale).filter(|value| has_digits(*value, precision));
-        value.map(ValueRef::Decimal).ok_or(ViolationCode::OutOfRange.into())
-    };
-    let whole = |value: i128| rescale(value, 0);
+    let scaled = |value: i128, scale: i8| read(value, scale).ok_or(ViolationCode::OutOfRange.into());
+    let whole = |value: i128| scaled(value, 0);
     match column.data_type() {
         A::Int8 => sink.primitive::<Int8Type>(column, |value| whole(value.into())),
         A::Int16 => sink.primitive::<Int16Type>(column, |value| whole(value.into())),
@@ -367,15 +279,42 @@ fn read_decimals(precision: u8, scale: u8, column: &ArrayRef, sink: &mut ValueSi
         A::UInt16 => sink.primitive::<UInt16Type>(column, |value| whole(value.into())),
         A::UInt32 => sink.primitive::<UInt32Type>(column, |value| whole(value.into())),
         A::UInt64 => sink.primitive::<UInt64Type>(column, |value| whole(value.into())),
-        A::Decimal32(_, from) => sink.primitive::<Decimal32Type>(column, |value| rescale(value.into(), *from)),
-        A::Decimal64(_, from) => sink.primitive::<Decimal64Type>(column, |value| rescale(value.into(), *from)),
-        A::Decimal128(_, from) => sink.primitive::<Decimal128Type>(column, |value| rescale(value, *from)),
+        A::Decimal32(_, from) => sink.primitive::<Decimal32Type>(column, |value| scaled(value.into(), *from)),
+        A::Decimal64(_, from) => sink.primitive::<Decimal64Type>(column, |value| scaled(value.into(), *from)),
+        A::Decimal128(_, from) => sink.primitive::<Decimal128Type>(column, |value| scaled(value, *from)),
         A::Decimal256(_, from) => sink.primitive::<Decimal256Type>(column, |value| {
-            let value = rescaled_wide(value, *from, scale).filter(|value| has_digits(*value, precision));
-            value.map(ValueRef::Decimal).ok_or(ViolationCode::OutOfRange.into())
+            let (value, scale) = narrowed(value, *from).ok_or(ViolationCode::OutOfRange)?;
+            scaled(value, scale)
         }),
         _ => (0..column.len()).for_each(|row| sink.typed(row, Ok(ValueRef::Null))),
     }
+}
+
+/// A decimal of more than 38 digits without the zeros at its end, which alone can make it fit.
+fn narrowed(mut value: i256, mut scale: i8) -> Option<(i128, i8)> {
+    let ten = i256::from_i128(10);
+    loop {
+        if let Some(value) = value.to_i128() {
+            return Some((value, scale));
+        }
+        if value.checked_rem(ten)? != i256::ZERO {
+            return None;
+        }
+        (value, scale) = (value.checked_div(ten)?, scale.checked_sub(1)?);
+    }
+}
+
+/// The double nearest to a decimal of up to 15 digits: such a decimal is the only one of its length that is nearest to
+/// that double, so that nothing is lost.
+fn double(mut value: i128, scale: i8) -> Option<f64> {
+    let mut scale = i32::from(scale);
+    while value != 0 && value % 10 == 0 {
+        (value, scale) = (value / 10, scale - 1);
+    }
+    if !has_digits(value, DIGITS_OF_DOUBLE) {
+        return None;
+    }
+    format!("{value}e{}", -scale).parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// Whether an unscaled decimal has at most `precision` digits.
@@ -393,17 +332,6 @@ fn rescaled(value: i128, from: i8, to: u8) -> Option<i128> {
         Some(power) => (value % power == 0).then(|| value / power),
         None => None,
     }
-}
-
-fn rescaled_wide(value: i256, from: i8, to: u8) -> Option<i128> {
-    if let Some(value) = value.to_i128() {
-        return rescaled(value, from, to);
-    }
-    // More than 38 digits: only trailing zeros can make it fit.
-    let excess = u32::try_from(i32::from(from) - i32::from(to)).ok()?;
-    let power = i256::from_i128(10).checked_pow(excess)?;
-    let (quotient, remainder) = (value.checked_div(power)?, value.checked_rem(power)?);
-    if remainder == i256::ZERO { quotient.to_i128() } else { None }
 }
 
 fn time(micros: i64) -> Read<'static> {

@@ -104,6 +104,8 @@ pub struct Values {
 pub struct Column {
     /// Its name in the source.
     pub name: String,
+    /// What becomes of the type that it has in the source, where that is none of a property.
+    pub form: Option<String>,
     /// The strictest first, and at least one.
     pub candidates: Vec<Candidate>,
     /// What is known of its values.
@@ -143,7 +145,8 @@ impl Column {
             lacking: earlier.clone(),
         };
         let values = Values { seen: Some(HashSet::new()), texts: Some(Vec::new()), ..Values::default() };
-        Self { name, candidates: types.iter().map(candidate).collect(), values, forms: Forms::default() }
+        let candidates = types.iter().map(candidate).collect();
+        Self { name, form: None, candidates, values, forms: Forms::default() }
     }
 
     /// Takes note of a record without a value.

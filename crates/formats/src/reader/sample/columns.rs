@@ -2,11 +2,13 @@
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use eider_domain::{DataType, Value, abbreviate};
+use eider_domain::{DataType, Value};
 
 use super::rows::TrialSchema;
 use super::{Fit, Identity, Survey};
-use crate::reader::columnar::{Arrival, ColumnSource, Trial, arrival, candidates, fitting_rows};
+use crate::reader::columnar::{
+    Arrival, ColumnSource, Trial, arrival, candidates, carried_schema, fitting_rows, form_of, unfit,
+};
 use crate::reader::slots::numbered;
 use crate::reader::{ReadError, ReadLimits};
 
@@ -55,17 +57,16 @@ impl ColumnSample {
     }
 
     fn add_columns(&mut self, columns: &SchemaRef) -> Result<(), ReadError> {
+        self.survey.carried = carried_schema(columns);
         let names: Vec<&str> = columns.fields().iter().map(|field| field.name().as_str()).collect();
         for (field, name) in columns.fields().iter().zip(numbered(&names)) {
-            let types = candidates(field.data_type());
+            let types = candidates(field);
             if types.is_empty() {
-                let (name, found) = (abbreviate(field.name()), abbreviate(&field.data_type().to_string()));
-                let detail = format!("the column `{name}` is of the Arrow type {found}, which no property can hold");
-                return Err(ReadError::MalformedBody { detail });
+                return Err(ReadError::MalformedBody { detail: unfit(field) });
             }
-            self.survey.add_column(name.into_owned(), &types)?;
-            let trial =
-                |data_type| Ok((data_type, Trial::new(data_type, field.data_type(), self.limits.max_json_depth)?));
+            let place = self.survey.add_column(name.into_owned(), &types)?;
+            self.survey.columns[place].form = form_of(field);
+            let trial = |data_type| Ok((data_type, Trial::new(data_type, field, self.limits)?));
             self.columns.push(types.into_iter().map(trial).collect::<Result<_, ReadError>>()?);
         }
         Ok(())

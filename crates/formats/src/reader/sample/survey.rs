@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 
-use eider_domain::{DataType, Incoming, MAX_ALIAS_CHARS, MAX_PROPERTIES, abbreviate};
+use eider_domain::{DataType, Incoming, MAX_ALIAS_CHARS, MAX_PROPERTIES, SchemaDefinition, abbreviate};
 
 use super::column::{Column, Fit, Glance, Identity, Noted, Room, VALUES_A_REPETITION};
 use super::forms::Form;
@@ -27,6 +27,8 @@ pub struct Survey {
     pub unreadable: Noted,
     /// The forms that texts were tried as.
     pub forms: Vec<Form>,
+    /// The schema that the body says it is of, or why that is not believed; `None` where it says nothing.
+    pub carried: Option<Result<SchemaDefinition, String>>,
     room: Room,
     /// Names in lower case of which records have several spellings at once, so that each is a column of its own.
     spelled_apart: HashSet<String>,
@@ -45,6 +47,7 @@ impl Survey {
             readable: Noted::default(),
             unreadable: Noted::default(),
             forms: Form::all(),
+            carried: None,
             room,
             spelled_apart: HashSet::new(),
         }

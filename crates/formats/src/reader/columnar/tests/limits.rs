@@ -12,7 +12,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::IpcWriteOptions;
-use eider_domain::ViolationCode;
+use eider_domain::{Schema, ViolationCode};
 
 use super::{arrow, arrow_with, batch, carriers, flights, parquet, refusal, text_columns};
 use crate::test_support::decode_in;
@@ -123,6 +123,15 @@ fn what_pages_declare_is_set_aside_before_it_is_reserved() {
     assert!(matches!(read(&body, 100 << 20), Err(ReadError::MemoryShort)), "128 MiB are not there");
     assert!(matches!(read(&body, 1000 << 20), Err(ReadError::MalformedBody { .. })), "there is no such page");
     assert_eq!(memory.reserved.load(Ordering::Relaxed), 0);
+}
+
+/// That a Parquet file is not read where there is less memory than this.
+pub(super) fn assert_memory_short(schema: &Arc<Schema>, body: &[u8], limit: u64) {
+    let memory = Arc::new(Memory { limit: AtomicU64::new(limit), ..Memory::default() });
+    let spooling = Spooling { memory, ..Spooling::default() };
+    let mut reader = RecordReader::new(Format::Parquet, Arc::clone(schema), ReadLimits::default(), spooling);
+    reader.cut(body).unwrap();
+    assert!(matches!(reader.end(), Err(ReadError::MemoryShort)));
 }
 
 /// Memory of which so much may be reserved.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{
-    ArrayRef, BinaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, NullArray, StructArray,
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, NullArray, StructArray,
 };
 use eider_domain::ViolationCode;
 
@@ -93,23 +93,23 @@ fn columns_that_do_not_fit_refuse_the_body() {
         (vec![("created_at", Arc::clone(&long))], "the column `created_at` is kept by the server and may not be sent"),
         (
             vec![("carrier", Arc::clone(&long))],
-            "the column `carrier` is of the Arrow type Int64, which cannot hold string; send Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
+            "the column `carrier` is of the Arrow type Int64, which cannot hold string; send Utf8, LargeUtf8 or Utf8View, or Binary, Duration or Interval for their text",
         ),
         (
             vec![("flight", carriers(&[Some("1")]))],
-            "the column `flight` is of the Arrow type Utf8, which cannot hold integer; send Int8 to Int64 or UInt8 to UInt64",
+            "the column `flight` is of the Arrow type Utf8, which cannot hold integer; send Int8 to Int64, UInt8 to UInt64, Decimal32 to Decimal256 or Duration",
         ),
         (
-            vec![("note", Arc::new(BinaryArray::from(vec![&b"x"[..]])) as ArrayRef)],
-            "the column `note` is of the Arrow type Binary, which cannot hold string; send Utf8, LargeUtf8, Utf8View or a dictionary of one of them",
+            vec![("note", Arc::new(BooleanArray::from(vec![true])) as ArrayRef)],
+            "the column `note` is of the Arrow type Boolean, which cannot hold string; send Utf8, LargeUtf8 or Utf8View, or Binary, Duration or Interval for their text",
         ),
         (
             vec![("flight", nested)],
-            "the column `flight` is of the Arrow type Struct(\"flight\": Int64), which cannot hold integer; send Int8 to Int64 or UInt8 to UInt64",
+            "the column `flight` is of the Arrow type Struct(\"flight\": Int64), which cannot hold integer; send Int8 to Int64, UInt8 to UInt64, Decimal32 to Decimal256 or Duration",
         ),
         (
             vec![("id", long)],
-            "the column `id` is of the Arrow type Int64, which cannot hold uuid; send FixedSizeBinary(16) or text",
+            "the column `id` is of the Arrow type Int64, which cannot hold uuid; send FixedSizeBinary(16), Binary of 16 bytes or text",
         ),
     ] {
         let columns = batch(columns);

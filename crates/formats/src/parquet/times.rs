@@ -1,0 +1,50 @@
+//! The times of old writers, `INT96`: nanoseconds of a day, and the day.
+//!
+//! The library reads them in a unit. In nanoseconds they wrap around outside the years 1677 to 2262, in microseconds
+//! their parts are dropped. They are read in both, and compared.
+
+use ::parquet::basic::Type as PhysicalType;
+use ::parquet::schema::types::SchemaDescriptor;
+use arrow_buffer::Buffer;
+use arrow_data::ArrayData;
+use arrow_schema::{ArrowError, DataType as ArrowType, TimeUnit};
+
+/// The places of the columns that hold such times.
+pub(super) fn old_times(schema: &SchemaDescriptor) -> Vec<usize> {
+    let leaves = (0..schema.num_columns()).filter(|leaf| schema.column(*leaf).physical_type() == PhysicalType::INT96);
+    let mut columns: Vec<usize> = leaves.map(|leaf| schema.get_column_root_idx(leaf)).collect();
+    columns.dedup();
+    columns
+}
+
+/// A column whose times are in microseconds, given the same in nanoseconds: a time with a part of a microsecond becomes
+/// one that no property takes, since the type has no room for it. Columns are nested no deeper than their types.
+pub(super) fn whole_micros(micros: &ArrayData, nanos: &ArrayData) -> Result<ArrayData, ArrowError> {
+    let builder = match (micros.data_type(), nanos.data_type()) {
+        (ArrowType::Timestamp(TimeUnit::Microsecond, _), ArrowType::Timestamp(TimeUnit::Nanosecond, _)) => {
+            let is_whole = |(micros, nanos): (&i64, &i64)| micros.wrapping_mul(1_000) == *nanos;
+            let both = || values(micros).iter().zip(values(nanos));
+            if both().all(is_whole) {
+                return Ok(micros.clone());
+            }
+            let marked = both().map(|(micros, nanos)| if is_whole((micros, nanos)) { *micros } else { i64::MIN });
+            let buffer: Buffer = marked.collect::<Vec<i64>>().into();
+            ArrayData::builder(micros.data_type().clone())
+                .len(micros.len())
+                .nulls(micros.nulls().cloned())
+                .add_buffer(buffer)
+        }
+        _ => {
+            let children = micros.child_data().iter().zip(nanos.child_data());
+            let children = children.map(|(micros, nanos)| whole_micros(micros, nanos));
+            let children: Vec<ArrayData> = children.collect::<Result<_, ArrowError>>()?;
+            micros.clone().into_builder().child_data(children)
+        }
+    };
+    builder.build()
+}
+
+fn values(times: &ArrayData) -> &[i64] {
+    let all: &[i64] = times.buffers()[0].typed_data();
+    &all[times.offset()..times.offset() + times.len()]
+}
