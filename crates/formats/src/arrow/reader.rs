@@ -133,8 +133,15 @@ impl ArrowStream {
             return Err(ReadError::malformed("the body is not an Arrow IPC stream"));
         }
         let Some(metadata) = self.bytes.get(start..start + length) else { return Ok(None) };
-        let message =
-            root_as_message(metadata).map_err(|_| ReadError::malformed("a message of the Arrow stream is damaged"))?;
+        let message = root_as_message(metadata).map_err(|_| {
+            // Some writers leave the length of the first message out, and count on the footer.
+            let is_without_stream = self.is_file && !self.has_columns;
+            ReadError::malformed(if is_without_stream {
+                "the Arrow file holds no stream, and its footer is not read here; write a stream"
+            } else {
+                "a message of the Arrow stream is damaged"
+            })
+        })?;
         let data_bytes = u64::try_from(message.bodyLength()).unwrap_or(u64::MAX);
         check_size(data_bytes)?;
         let end = start + length + usize::try_from(data_bytes).unwrap_or(usize::MAX);

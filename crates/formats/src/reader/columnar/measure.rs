@@ -146,7 +146,7 @@ fn list_view<O: OffsetSizeTrait>(array: &dyn Array, limit: usize) -> Measure<'_>
     })
 }
 
-/// The low 32 bits of a view.
-fn view_length(view: u128) -> usize {
+/// The length of what a view shows, its low 32 bits.
+pub(super) fn view_length(view: u128) -> usize {
     (view & u128::from(u32::MAX)) as usize
 }

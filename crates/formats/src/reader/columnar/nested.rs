@@ -62,7 +62,7 @@ impl JsonText {
         }
         // Writing to a vector cannot fail.
         let _ = serde_json::to_writer(&mut self.text, text);
-        self.push(b"")
+        if self.text.len() > self.room { Err(NoText::TooLong) } else { Ok(()) }
     }
 
     /// Appends what needs no escapes between quotes.

@@ -3,10 +3,11 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
+use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType as ArrowType;
 
-use super::measure::{Measure, measure};
-use super::plain::runs;
+use super::measure::{Measure, measure, view_length};
+use super::plain::{keys, runs};
 use super::scalar::base64_len;
 use super::shape::{Extension, carried, is_binary, is_text};
 
@@ -81,43 +82,55 @@ fn add_text(column: &dyn Array, sizes: &mut [usize]) {
             let length = base64_len(usize::try_from(*width).unwrap_or(0));
             add(sizes, std::iter::repeat_n(length, column.len()));
         }
-        ArrowType::Dictionary(..) => {
-            let dictionary = column.as_any_dictionary();
-            let lengths = lengths_of(dictionary.values());
-            if !lengths.is_empty() {
-                let keys = dictionary.normalized_keys();
-                add(sizes, keys.into_iter().map(|key| lengths.get(key).copied().unwrap_or(0)));
-            }
-        }
-        ArrowType::RunEndEncoded(..) => {
-            if let Some((values, place)) = runs(column) {
-                let lengths = lengths_of(values);
-                add(sizes, (0..column.len()).map(|row| lengths.get(place(row)).copied().unwrap_or(0)));
-            }
-        }
-        ArrowType::Union(variants, _) => {
-            let union = column.as_union();
-            for (id, _) in variants.iter() {
-                let lengths = lengths_of(union.child(id));
-                let length = |row| {
-                    let place = (union.type_id(row) == id).then(|| union.value_offset(row));
-                    place.and_then(|place| lengths.get(place)).copied().unwrap_or(0)
-                };
-                add(sizes, (0..column.len()).map(length));
-            }
+        ArrowType::Dictionary(..) | ArrowType::RunEndEncoded(..) | ArrowType::Union(..) => {
+            add(sizes, (0..column.len()).map(length_of(column)));
         }
         _ => {}
     }
 }
 
-/// The lengths of values that have bytes of their own: there are no more than the body has bytes.
-fn lengths_of(values: &dyn Array) -> Vec<usize> {
-    if values.data_type().is_null() {
-        return Vec::new();
+/// What finds the length of a value of text or bytes, by way of any encodings. Nothing is made of the values that no row
+/// has: runs within a dictionary may say that there are any number of them.
+fn length_of(array: &dyn Array) -> Box<dyn Fn(usize) -> usize + '_> {
+    match array.data_type() {
+        ArrowType::Utf8 => Box::new(|row| array.as_string::<i32>().value_length(row).as_usize()),
+        ArrowType::LargeUtf8 => Box::new(|row| array.as_string::<i64>().value_length(row).as_usize()),
+        ArrowType::Utf8View => {
+            let views = array.as_string_view().views();
+            Box::new(|row| view_length(views[row]))
+        }
+        ArrowType::Binary => Box::new(|row| base64_len(array.as_binary::<i32>().value_length(row).as_usize())),
+        ArrowType::LargeBinary => Box::new(|row| base64_len(array.as_binary::<i64>().value_length(row).as_usize())),
+        ArrowType::BinaryView => {
+            let views = array.as_binary_view().views();
+            Box::new(|row| base64_len(view_length(views[row])))
+        }
+        ArrowType::FixedSizeBinary(width) if *width != 16 => {
+            let length = base64_len(usize::try_from(*width).unwrap_or(0));
+            Box::new(move |_| length)
+        }
+        ArrowType::Dictionary(..) => {
+            let (values, key) = keys(array);
+            let length = length_of(values);
+            Box::new(move |row| key(row).map_or(0, &length))
+        }
+        ArrowType::RunEndEncoded(..) => match runs(array) {
+            Some((values, place)) => {
+                let length = length_of(values);
+                Box::new(move |row| length(place(row)))
+            }
+            None => Box::new(|_| 0),
+        },
+        ArrowType::Union(variants, _) => {
+            let union = array.as_union();
+            let lengths: Vec<_> = variants.iter().map(|(id, _)| (id, length_of(union.child(id)))).collect();
+            Box::new(move |row| {
+                let length = lengths.iter().find(|(id, _)| *id == union.type_id(row));
+                length.map_or(0, |(_, length)| length(union.value_offset(row)))
+            })
+        }
+        _ => Box::new(|_| 0),
     }
-    let mut lengths = vec![0; values.len()];
-    add_text(values, &mut lengths);
-    lengths
 }
 
 fn add(sizes: &mut [usize], lengths: impl Iterator<Item = usize>) {

@@ -8,7 +8,7 @@ use ::parquet::data_type::{
 };
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
-use arrow_array::types::{Float64Type, Int32Type as ArrowInt32Type};
+use arrow_array::types::{Float64Type, Int32Type as ArrowInt32Type, Int64Type as ArrowInt64Type};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, Decimal128Array, DictionaryArray, DurationMillisecondArray, FixedSizeBinaryArray,
     Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, ListViewArray, NullArray, RecordBatch, RunArray,
@@ -244,6 +244,30 @@ fn a_row_that_is_too_large_once_it_is_written_is_refused_and_the_others_go_on() 
     let limits = ReadLimits { max_record_bytes: 500, ..ReadLimits::default() };
     let decoded = decode_in(&schema, Format::ArrowStream, limits, &arrow(&[columns]), 100).unwrap();
     assert_eq!(decoded.report(), [(2, "", ViolationCode::RecordTooLarge)]);
+}
+
+/// What no row has is not looked at: runs within a dictionary may go on for ever, and bytes without a width take none.
+#[test]
+fn values_that_no_row_has_cost_nothing() {
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+    let runs = RunArray::<ArrowInt64Type>::try_new(&Int64Array::from(vec![i64::MAX]), &text).unwrap();
+    let keys = || Int32Array::from(vec![0, 7]);
+    let column: ArrayRef = Arc::new(DictionaryArray::<ArrowInt32Type>::new(keys(), Arc::new(runs)));
+    assert_eq!(read("string", column), (some(&["a", "a"]), vec![]));
+    let nothing = FixedSizeBinaryArray::try_new_with_len(0, Vec::<u8>::new().into(), None, 1 << 40).unwrap();
+    let column: ArrayRef = Arc::new(DictionaryArray::<ArrowInt32Type>::new(keys(), Arc::new(nothing)));
+    assert_eq!(read("string", column), (some(&["", ""]), vec![]));
+}
+
+/// Escapes are as many bytes as they are.
+#[test]
+fn a_text_counts_as_it_is_written() {
+    let signs = "\u{1}".repeat(100);
+    let column = of("t", Arc::new(StringArray::from(vec![signs.as_str(), &signs[..50]])));
+    let limits = ReadLimits { max_record_bytes: 500, ..ReadLimits::default() };
+    let body = arrow(&[batch(vec![("p", column)])]);
+    let decoded = decode_in(&schema_of("object"), Format::ArrowStream, limits, &body, 100).unwrap();
+    assert_eq!(decoded.report(), [(1, "", ViolationCode::RecordTooLarge)]);
 }
 
 #[test]
