@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
+mod corpus;
 mod dialects;
 mod documents;
 mod round_trips;
