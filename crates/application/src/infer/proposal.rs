@@ -48,10 +48,14 @@ pub enum Choice {
     Option,
     /// Records that can be read.
     Readable,
+    /// The schema that the source says it is of.
+    Carried,
     /// Another name than that in the source, which is an alias.
     Renamed,
     /// The source's `id` is the record's own.
     RecordId,
+    /// Another form than the source has.
+    Converted,
     /// A type.
     Type(DataType),
     /// `required`
@@ -72,8 +76,10 @@ impl Choice {
         match self {
             Self::Option => "option",
             Self::Readable => "readable",
+            Self::Carried => "carried",
             Self::Renamed => "renamed",
             Self::RecordId => "record_id",
+            Self::Converted => "converted",
             Self::Type(data_type) => data_type.name(),
             Self::Required => "required",
             Self::Unique => "is_unique",
@@ -135,6 +141,18 @@ impl Proposal {
                 format!("{} of {records} records cannot be read, whatever the schema", survey.unreadable.count);
             evidence.push(Evidence::new(None, Choice::Readable, &survey.unreadable, detail));
         }
+        match &survey.carried {
+            Some(Ok(definition)) => {
+                let detail = format!("the source carries the schema `{}`, which its columns fit", definition.name());
+                evidence.push(Evidence::new(None, Choice::Carried, &Noted::default(), detail));
+                return Self::carried(definition, survey, options, evidence);
+            }
+            Some(Err(reason)) => {
+                let detail = format!("the source carries a schema, which was passed over: {reason}");
+                evidence.push(Evidence::new(None, Choice::Carried, &Noted::default(), detail));
+            }
+            None => {}
+        }
         let names = names_of(survey.columns.iter().map(|column| column.name.as_str()));
         let (mut properties, mut id_from) = (Vec::new(), None);
         for (column, named) in survey.columns.iter().zip(names) {
@@ -161,6 +179,30 @@ impl Proposal {
         }
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
         Ok(Self { schema, records, reading: options.reading.clone(), evidence })
+    }
+}
+
+impl Proposal {
+    /// The schema that the source carries, under the name and with the ids that were asked for.
+    fn carried(
+        definition: &SchemaDefinition,
+        survey: &Survey,
+        options: &InferenceOptions,
+        evidence: Vec<Evidence>,
+    ) -> Result<Self, Error> {
+        let mut schema = definition.to_json();
+        if let Some(name) = &options.name {
+            schema["name"] = name.as_str().into();
+        }
+        if let Some(asked) = &options.id_from {
+            let is_asked = |name: &str| name.eq_ignore_ascii_case(asked);
+            let mut properties = definition.properties().iter();
+            let named = properties.find(|property| is_asked(property.name.as_str()));
+            let property = named.ok_or_else(|| NameRuleError::NotAnIdSource(abbreviate(asked)))?;
+            schema["id_from"] = property.name.as_str().into();
+        }
+        SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
+        Ok(Self { schema, records: survey.records(), reading: options.reading.clone(), evidence })
     }
 }
 
@@ -208,6 +250,9 @@ impl Described<'_> {
             let detail = format!("{reason}; the name in the source is an alias");
             let found = self.evidence(Choice::Renamed, &Noted::default(), detail);
             evidence.push(Evidence { from: Some(column.name.clone()), ..found });
+        }
+        if let Some(form) = &column.form {
+            evidence.push(self.evidence(Choice::Converted, &Noted::default(), form.clone()));
         }
         for candidate in &column.candidates {
             let Candidate { data_type, fits, rounded, broken, .. } = candidate;

@@ -1,18 +1,22 @@
 //! Schemas proposed from bodies of every format, and the evidence for them.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
 use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, Decimal128Array, Float64Array, Int32Array, RecordBatch, StringArray, StructArray,
-    TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BinaryArray, Decimal128Array, DurationSecondArray, Float64Array, Int32Array, ListArray, RecordBatch,
+    StringArray, StructArray, TimestampMillisecondArray, UInt64Array, UnionArray,
 };
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{DataType as ArrowType, Field};
-use eider_formats::{ReadLimits, Sample, Spooling};
+use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, UnionFields};
+use eider_domain::{Schema, SchemaDefinition, SchemaName, Timestamp};
+use eider_formats::{ReadLimits, RecordReader, SCHEMA_KEY, Sample, Spooling, with_schema};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -359,12 +363,115 @@ fn columns_are_what_their_types_say_as_far_as_their_values_allow() {
 }
 
 #[test]
-fn columns_that_no_property_takes_are_named() {
+fn nested_columns_are_objects_and_arrays_and_the_evidence_says_so() {
     let inner: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     let nested = StructArray::from(vec![(Arc::new(Field::new("a", ArrowType::Int32, true)), inner)]);
-    let batch = RecordBatch::try_from_iter([("nested", Arc::new(nested) as ArrayRef)]).unwrap();
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)])]);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("nested", Arc::new(nested)),
+        ("list", Arc::new(lists)),
+        ("bytes", Arc::new(BinaryArray::from(vec![&b"x"[..]]))),
+        ("span", Arc::new(DurationSecondArray::from(vec![1]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    for (format, body) in [(BodyFormat::ArrowStream, arrow(&batch)), (BodyFormat::Parquet, parquet(&batch))] {
+        let proposal = propose(format, &body, &InferenceOptions::default()).unwrap();
+        let expected = ["nested object", "list array", "bytes string", "span integer"];
+        assert_eq!(properties(&proposal), expected.map(|property| format!("{property} required=true")), "{format:?}");
+        let converted: Vec<&str> =
+            proposal.evidence.iter().filter(|f| f.choice == Choice::Converted).map(|f| f.detail.as_str()).collect();
+        assert_eq!(converted.len(), 4, "{converted:?}");
+        assert!(converted[0].ends_with("which become JSON") && converted[2].ends_with("which become base64"));
+        assert!(converted[3].contains("Duration(s) in the source, which become counts"), "{}", converted[3]);
+    }
+}
+
+/// The files are described in `tests/corpus/make.py` of `eider-formats`.
+#[test]
+fn files_of_common_writers_go_in_by_what_is_proposed() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../formats/tests/corpus");
+    let mut files = 0;
+    for file in fs::read_dir(corpus).unwrap() {
+        let path = file.unwrap().path();
+        let ending = path.extension().unwrap().to_str().unwrap().to_owned();
+        let Some(format) = BodyFormat::of_ending(&ending) else { continue };
+        if path.ends_with("polars.arrow") {
+            // It holds no stream, and is refused.
+            continue;
+        }
+        let body = fs::read(&path).unwrap();
+        let proposal = propose(format, &body, &InferenceOptions::default()).unwrap();
+        let definition = SchemaDefinition::parse(&proposal.schema).unwrap();
+        let schema = Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)));
+        let mut reader = RecordReader::new(format, schema, ReadLimits::default(), Spooling::default());
+        let mut chunks = reader.cut(&body).unwrap();
+        chunks.extend(reader.end().unwrap());
+        let decoded: Vec<_> = chunks.into_iter().map(|chunk| chunk.decode().unwrap()).collect();
+        assert!(decoded.iter().all(|decoded| decoded.failures.is_empty()), "{}", path.display());
+        assert_eq!(decoded.iter().map(|decoded| decoded.lines.len()).sum::<usize>(), 3, "{}", path.display());
+        files += 1;
+    }
+    assert_eq!(files, 11, "ten of columns, and the records as NDJSON");
+}
+
+#[test]
+fn a_schema_that_the_source_carries_is_proposed_where_its_columns_fit() {
+    let definition = json!({"name": "flights", "properties": [
+        {"name": "carrier", "type": "string", "required": true, "is_indexed": true, "constraints": {"max_length": 2}},
+        {"name": "info", "type": "object"}]});
+    let definition = SchemaDefinition::parse(&definition).unwrap();
+    let schema = Arc::new(Schema::new(definition.clone(), 1, Timestamp::from_micros(0)));
+    let whole = with_schema(schema.arrow(), &schema);
+    let written = |columns: &SchemaRef, format: BodyFormat| {
+        let mut writer = format.writer(columns).unwrap();
+        let mut body = Vec::new();
+        writer.begin(&mut body).unwrap();
+        writer.batch(&RecordBatch::new_empty(Arc::clone(columns)), &mut body).unwrap();
+        writer.end(&mut body).unwrap();
+        body
+    };
+    for format in [BodyFormat::ArrowStream, BodyFormat::Parquet] {
+        let proposal = propose(format, &written(&whole, format), &InferenceOptions::default()).unwrap();
+        assert_eq!(proposal.schema, definition.to_json(), "{format:?}");
+        assert_eq!(proposal.evidence[0].detail, "the source carries the schema `flights`, which its columns fit");
+        let renamed = InferenceOptions { name: Some(SchemaName::parse("other").unwrap()), ..Default::default() };
+        assert_eq!(propose(format, &written(&whole, format), &renamed).unwrap().schema["name"], "other");
+
+        // What its writer did not write: another type, a column less, no definition at all, one that is too long.
+        let number = Field::new("carrier", ArrowType::Float64, true);
+        let less: Vec<usize> = vec![4];
+        let of_text = |text: String| HashMap::from([(SCHEMA_KEY.to_owned(), text)]);
+        let carried = |text: &str| whole.as_ref().clone().with_metadata(of_text(text.to_owned()));
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        for (columns, reason) in [
+            (ArrowSchema::new_with_metadata(vec![number], whole.metadata().clone()), "the column `carrier` is of"),
+            (whole.project(&less).unwrap(), "there is no column for its property `info`"),
+            (carried("{}"), "at `/name`"),
+            (carried("{"), "it is not JSON"),
+            (carried(&deep), "it is not JSON"),
+            (carried(&" ".repeat((4 << 20) + 1)), "it has more than 4194304 bytes"),
+        ] {
+            let proposal = propose(format, &written(&Arc::new(columns), format), &InferenceOptions::default()).unwrap();
+            let detail = &proposal.evidence[0].detail;
+            assert!(detail.starts_with("the source carries a schema, which was passed over: "), "{detail}");
+            assert!(detail.contains(reason), "{detail}");
+        }
+    }
+    let part = with_schema(&Arc::new(schema.arrow().project(&[0, 4]).unwrap()), &schema);
+    assert!(part.metadata().is_empty(), "it would promise columns that are not there");
+}
+
+#[test]
+fn columns_that_no_property_takes_are_named() {
+    let children: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(vec![1])), Arc::new(UInt64Array::from(vec![1]))];
+    let fields = children.iter().zip(["small", "large"]);
+    let fields = fields.map(|(child, name)| Arc::new(Field::new(name, child.data_type().clone(), true)));
+    let fields: UnionFields = [0, 1].into_iter().zip(fields).collect();
+    let union = UnionArray::try_new(fields, vec![0].into(), None, children).unwrap();
+    let batch = RecordBatch::try_from_iter([("either", Arc::new(union) as ArrayRef)]).unwrap();
     let error = propose(BodyFormat::ArrowStream, &arrow(&batch), &InferenceOptions::default()).unwrap_err();
-    assert!(error.to_string().starts_with("the column `nested` is of the Arrow type Struct("), "{error}");
+    let expected = "the column `either` holds a union whose variants `small` and `large` look alike in JSON";
+    assert_eq!(error.to_string(), expected);
 }
 
 /// What the property of a column of texts says besides its name and whether it is required.
