@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use eider_application::ErrorCode;
 use eider_application::ingest::BodyFormat;
+use eider_formats::UuidForm;
 use serde_json::json;
 
 use crate::error::ApiError;
@@ -16,6 +17,9 @@ use crate::representation::media_type::{MEDIA_TYPES, MediaType, NDJSON_TYPES, is
 /// The control that chooses a format whatever `Accept` says.
 pub(crate) const FORMAT: &str = "format";
 
+/// The control that chooses how UUIDs are written in formats that have types.
+pub(crate) const UUID: &str = "uuid";
+
 /// What an answer's choice depends on.
 pub(crate) const VARY: &str = "accept, accept-encoding";
 
@@ -24,13 +28,15 @@ pub(crate) const VARY: &str = "accept, accept-encoding";
 pub(crate) struct Representation {
     pub(crate) media_type: MediaType,
     pub(crate) compression: Option<Compression>,
+    pub(crate) uuids: UuidForm,
 }
 
 impl Representation {
-    /// The one that `?format=`, `Accept` and `Accept-Encoding` ask for; of `default` when they ask for none.
+    /// The one that `?format=`, `?uuid=`, `Accept` and `Accept-Encoding` ask for; of `default` when they ask for none.
     ///
     /// # Errors
-    /// 406 when the headers exclude what can be produced, 400 when `format` names no format.
+    /// 406 when the headers exclude what can be produced, 400 when `format` names no format, or `uuid` no form that it
+    /// has.
     pub(crate) fn negotiate(
         request: &HttpRequest,
         parameters: &Parameters<'_>,
@@ -43,7 +49,8 @@ impl Representation {
             }
             None => accepted(request, default, &MEDIA_TYPES)?,
         };
-        Ok(Self { media_type, compression: compression(request, media_type.format)? })
+        let uuids = uuid_form(parameters, media_type.format)?;
+        Ok(Self { media_type, compression: compression(request, media_type.format)?, uuids })
     }
 
     /// The one for an answer that there is in NDJSON alone.
@@ -57,8 +64,19 @@ impl Representation {
             })?,
             None => accepted(request, BodyFormat::Ndjson, &NDJSON_TYPES)?,
         };
-        Ok(Self { media_type, compression: compression(request, media_type.format)? })
+        let uuids = uuid_form(parameters, media_type.format)?;
+        Ok(Self { media_type, compression: compression(request, media_type.format)?, uuids })
     }
+}
+
+/// How `uuid` asks for UUIDs. In text they are text, whatever is asked.
+fn uuid_form(parameters: &Parameters<'_>, format: BodyFormat) -> Result<UuidForm, ApiError> {
+    let form = parameters.choice(UUID, &[("bytes", UuidForm::Bytes), ("text", UuidForm::Text)])?;
+    if parameters.control(UUID).is_some() && format.is_text() {
+        let detail = format!("it goes with the formats arrow and parquet; in {format} a UUID is text");
+        return Err(ApiError::parameter(UUID, detail));
+    }
+    Ok(form)
 }
 
 /// The media type that `Accept` likes best (RFC 9110, section 12.5.1): for each the most specific range counts;

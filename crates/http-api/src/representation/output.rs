@@ -33,7 +33,8 @@ impl Output {
     /// # Errors
     /// `Internal` when the format cannot hold the columns.
     pub(crate) fn new(representation: &Representation, schema: &SchemaRef) -> Result<Self, StoreError> {
-        Self::of(representation.media_type.format.writer(schema).map_err(unencodable)?, representation)
+        let Representation { media_type, uuids, .. } = representation;
+        Self::of(media_type.format.writer_with(schema, *uuids).map_err(unencodable)?, representation)
     }
 
     /// Of batches that a writer writes, in the format of `representation`.

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use eider_application::ErrorCode;
 use eider_domain::Schema;
+use eider_formats::UuidForm;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -188,11 +189,15 @@ pub(crate) fn represented(mut response: HttpResponseBuilder, representation: &Re
 /// visible, an answer under the number before it may show it already.
 pub(crate) fn tag(cache_key: CacheKey<'_>, commit_seq: u64) -> String {
     let CacheKey { schema, query, representation } = cache_key;
-    let (format, compression) = representation.map_or(("", ""), |chosen| {
-        (chosen.media_type.name, chosen.compression.map_or("", |compression| compression.name()))
+    let (format, compression, uuids) = representation.map_or(("", "", ""), |chosen| {
+        let uuids = match chosen.uuids {
+            UuidForm::Bytes => "",
+            UuidForm::Text => "text",
+        };
+        (chosen.media_type.name, chosen.compression.map_or("", |compression| compression.name()), uuids)
     });
     let mut text = format!("{} {} {} ", env!("CARGO_PKG_VERSION"), schema.identity(), schema.version());
-    let _ = write!(text, "{format} {compression} {query}");
+    let _ = write!(text, "{format} {compression} {uuids} {query}");
     format!("W/\"{commit_seq}-{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16]))
 }
 

@@ -362,3 +362,19 @@ async fn every_key_may_do_what_the_document_says_and_nothing_else() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_stream_carries_the_schema_for_those_to_whom_it_is_shown() {
+    let grants = [("records:read", "*"), ("records:read,schemas:read", "*"), ("schemas:read", "sales_*")];
+    let (app, [reader, shown, _]) = app_with(grants).await;
+    for format in ["arrow", "parquet"] {
+        let stream = async |key: &str, more: &str| {
+            let answer = call(&app, key, "GET", &format!("{RECORDS}/stream?format={format}{more}"), "").await;
+            assert_eq!(answer.status, 200);
+            answer.text.contains("eider.schema")
+        };
+        assert!(stream(&shown, "").await, "{format}");
+        assert!(!stream(&shown, "&fields=carrier").await, "{format}: it would promise columns that are not there");
+        assert!(!stream(&reader, "").await, "{format}: the key does not show schemas");
+    }
+}

@@ -205,8 +205,9 @@ async fn the_document_lists_the_media_types_of_bodies_that_are_read() {
         let content = &document["paths"][path]["post"]["requestBody"]["content"];
         content.as_object().unwrap().keys().cloned().collect()
     };
-    let read = BodyFormat::read().flat_map(BodyFormat::media_types).map(|media_type| media_type.essence.to_owned());
-    let read: BTreeSet<String> = read.collect();
+    let names = |m: &eider_formats::MediaType| [&[m.essence], m.bodies].concat();
+    let read: BTreeSet<String> =
+        BodyFormat::read().flat_map(BodyFormat::media_types).flat_map(names).map(str::to_owned).collect();
     assert_eq!(listed("/api/v1/schemas/infer"), read);
     let forms = ["multipart/form-data".to_owned()];
     assert_eq!(listed("/api/v1/records/{schema}/bulk"), read.into_iter().chain(forms).collect());

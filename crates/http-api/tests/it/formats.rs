@@ -332,3 +332,37 @@ async fn a_parquet_file_may_have_groups_without_rows() {
         assert!(inferred.status < 500, "{}", inferred.text);
     }
 }
+
+#[tokio::test]
+async fn uuids_go_out_as_bytes_or_as_text_and_come_in_either_way() {
+    let app = TestApp::with_flights().await;
+    app.load(json!([{"carrier": "UA", "flight": 1}, {"carrier": "AA", "flight": 2}])).await;
+    let before = app.get("/api/v1/records/flights?sort=flight").await.json()["data"].clone();
+    for format in ["arrow", "parquet"] {
+        let mut sizes = Vec::new();
+        for uuid in ["bytes", "text"] {
+            let path = format!("/api/v1/records/flights/stream?format={format}&uuid={uuid}");
+            let response = app.request("GET", &path).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            let body = response.bytes().await.unwrap();
+            let is_text = body.windows(36).any(|bytes| bytes == before[0]["id"].as_str().unwrap().as_bytes());
+            // The pages of Parquet are compressed.
+            assert!(format == "parquet" || is_text == (uuid == "text"), "{path}");
+            let again = app
+                .request("POST", &format!("{BULK}?on_conflict=replace&read_only=ignore"))
+                .header(CONTENT_TYPE, if format == "arrow" { ARROW } else { PARQUET })
+                .body(body.clone());
+            let receipt = app.send(again).await;
+            assert_eq!((receipt.status, &receipt.json()["updated"]), (201, &json!(2)), "{path}");
+            sizes.push(body.len());
+        }
+        assert_ne!(sizes[0], sizes[1], "{format}");
+    }
+    let after = app.get("/api/v1/records/flights?sort=flight").await.json()["data"].clone();
+    let ids = |records: &Json| [records[0]["id"].clone(), records[1]["id"].clone()];
+    assert_eq!(ids(&after), ids(&before));
+    for query in ["format=csv&uuid=text", "uuid=bytes", "format=arrow&uuid=base64"] {
+        let answer = app.get(&format!("/api/v1/records/flights/stream?{query}")).await;
+        assert_eq!(answer.problem(), (400, "invalid_parameter".to_owned()), "{query}");
+    }
+}

@@ -73,6 +73,16 @@ pub(crate) struct Formatted {
     /// The format of the answer, whatever `Accept` says.
     #[param(nullable = false, inline)]
     format: Option<Format>,
+    /// In Arrow and Parquet: UUIDs as sixteen bytes, whose type says what they are, or as text.
+    #[param(nullable = false, inline)]
+    uuid: Option<UuidForm>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum UuidForm {
+    Bytes,
+    Text,
 }
 
 #[derive(ToSchema)]

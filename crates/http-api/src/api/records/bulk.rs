@@ -279,7 +279,7 @@ pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, A
     operation_id = "create_records",
     tag = "bulk",
     params(openapi::InSchema, BulkControls, openapi::ReadingOptions, Once),
-    request_body(content((Vec<openapi::NewRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "text/tab-separated-values"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"), (openapi::FileForm = "multipart/form-data"))),
+    request_body(content((Vec<openapi::NewRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "text/tab-separated-values"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.arrow.file"), (String = "application/vnd.apache.parquet"), (openapi::FileForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "The receipt of a dry run.", body = Receipt),
         (status = 201, description = "Every record was stored or passed over.", body = Receipt),

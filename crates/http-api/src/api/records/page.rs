@@ -21,7 +21,7 @@ use crate::api::answer::answer;
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, page_request, record_query};
-use crate::representation::accept::{FORMAT, Representation};
+use crate::representation::accept::{FORMAT, Representation, UUID};
 use crate::representation::output::{Output, compressed};
 use crate::request::conditional::IfNoneMatch;
 use crate::response::cache::{CacheKey, CachedResponse};
@@ -58,8 +58,8 @@ enum Counting {
     Exact,
 }
 
-const CONTROLS: [&str; 11] =
-    ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, MIN_SEQ, EXPLAIN];
+const CONTROLS: [&str; 12] =
+    ["fields", "sort", "filters", "limit", "cursor", "page", "size", "count", FORMAT, UUID, MIN_SEQ, EXPLAIN];
 
 /// Name of the header with how many records match in all, for pages that are nothing but records.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");

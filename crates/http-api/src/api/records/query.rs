@@ -13,7 +13,7 @@ use crate::api::answer::answer;
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::Parameters;
-use crate::representation::accept::{FORMAT, Representation};
+use crate::representation::accept::{FORMAT, Representation, UUID};
 use crate::request::body;
 use crate::request::conditional::IfNoneMatch;
 use crate::request::query_body::{Asked, QueryBody};
@@ -40,7 +40,7 @@ pub(crate) async fn handle(
     name: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let parameters = Parameters::parse(request.query_string(), &[FORMAT, MIN_SEQ, EXPLAIN], false)?;
+    let parameters = Parameters::parse(request.query_string(), &[FORMAT, UUID, MIN_SEQ, EXPLAIN], false)?;
     let representation = Representation::negotiate(&request, &parameters, BodyFormat::JsonArray)?;
     let document = body::json(&request, payload, &state).await?;
     let page = async |schema: Arc<Schema>| {

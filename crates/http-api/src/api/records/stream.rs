@@ -10,7 +10,7 @@ use super::streamed::{Stream, Streamed, representation};
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, record_query, stream_framing, stream_limit};
-use crate::representation::accept::FORMAT;
+use crate::representation::accept::{FORMAT, UUID};
 use crate::state::{ApiState, MIN_SEQ};
 
 #[derive(utoipa::IntoParams)]
@@ -22,8 +22,8 @@ struct StreamLimit {
     limit: Option<u64>,
 }
 
-const CONTROLS: [&str; 10] =
-    ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
+const CONTROLS: [&str; 11] =
+    ["fields", "sort", "filters", "limit", "resume", "profile", "checkpoint_rows", FORMAT, UUID, MIN_SEQ, EXPLAIN];
 
 /// Every record that filters match, from one snapshot.
 #[utoipa::path(

@@ -10,13 +10,13 @@ use super::streamed::{Stream, Streamed, representation};
 use crate::api::openapi;
 use crate::error::ApiError;
 use crate::query_string::{Parameters, stream_framing};
-use crate::representation::accept::FORMAT;
+use crate::representation::accept::{FORMAT, UUID};
 use crate::request::body;
 use crate::request::query_body::{Asked, QueryBody};
 use crate::state::{ApiState, MIN_SEQ};
 
 /// Those beside the query, which says the others.
-const CONTROLS: [&str; 6] = ["resume", "profile", "checkpoint_rows", FORMAT, MIN_SEQ, EXPLAIN];
+const CONTROLS: [&str; 7] = ["resume", "profile", "checkpoint_rows", FORMAT, UUID, MIN_SEQ, EXPLAIN];
 
 /// Every record or group, for a query as JSON.
 #[utoipa::path(

@@ -12,7 +12,8 @@ use eider_application::ports::RecordStream;
 use eider_application::records::{Cursors, StreamRequest};
 use eider_application::runtime::blocking;
 use eider_application::{Error, ErrorCode};
-use eider_domain::{Aggregation, Field, RecordQuery, Schema};
+use eider_domain::{Aggregation, Field, RecordQuery, Schema, Verb};
+use eider_formats::with_schema;
 
 use super::explain;
 use super::framed::FramedWriter;
@@ -22,6 +23,7 @@ use crate::limits::admission::Admitted;
 use crate::query_string::Parameters;
 use crate::representation::accept::Representation;
 use crate::representation::output::Output;
+use crate::request::access;
 use crate::response::cache::represented;
 use crate::response::disposition;
 use crate::state::{ApiState, within};
@@ -99,6 +101,10 @@ impl Stream<'_> {
         let admitted = self.state.streams.admit(self.state.settings().stream_memory_bytes).await?;
         let records = within(self.at_most, service.stream(self.schema, asked)).await?;
         let (columns, representation) = (SchemaRef::clone(records.schema()), self.representation);
+        // A definition says more than records do: it is for those to whom the schema is shown.
+        let is_typed = !representation.media_type.is_text();
+        let may_see = is_typed && access::check(self.request, Verb::SchemasRead, self.schema.name().as_str()).is_ok();
+        let columns = if may_see { with_schema(&columns, self.schema) } else { columns };
         let output = blocking::run(move || match framing {
             None => Output::new(&representation, &columns),
             Some((rows, cursors, resumed)) => {

@@ -122,8 +122,10 @@ named! {
         [
             Chosen::Option,
             Chosen::Readable,
+            Chosen::Carried,
             Chosen::Renamed,
             Chosen::RecordId,
+            Chosen::Converted,
             Chosen::Required,
             Chosen::Unique,
             Chosen::IdFrom,
@@ -140,7 +142,7 @@ named! {
     operation_id = "infer_schema",
     tag = "schemas",
     params(InferenceControls, openapi::ReadingOptions),
-    request_body(content((Vec<AnyRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "text/tab-separated-values"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.parquet"))),
+    request_body(content((Vec<AnyRecord> = "application/json"), (String = "application/x-ndjson"), (String = "application/jsonl"), (String = "text/csv"), (String = "text/tab-separated-values"), (String = "application/vnd.apache.arrow.stream"), (String = "application/vnd.apache.arrow.file"), (String = "application/vnd.apache.parquet"))),
     responses(
         (status = 200, description = "The schema, and the evidence for it.", body = Proposal),
     )
