@@ -31,12 +31,20 @@ pub(crate) struct ArrowStream {
     /// Bytes from the beginning of a message on.
     bytes: BytesMut,
     decoder: StreamDecoder,
-    has_begun: bool,
-    is_file: bool,
+    /// What the messages stand in, once the beginning has said so.
+    container: Option<Container>,
     has_columns: bool,
     is_marked_ended: bool,
     /// Bytes of each dictionary.
     dictionaries: HashMap<i64, u64>,
+}
+
+/// What messages stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Container {
+    Stream,
+    /// Between two marks.
+    File,
 }
 
 /// A message out of the stream.
@@ -55,10 +63,10 @@ impl ColumnSource for ArrowStream {
 
     /// Ends the body, all of whose messages have been taken.
     fn end(&mut self) -> Result<(), ReadError> {
-        if self.is_file && self.bytes != FILE_END {
+        if self.is_file() && self.bytes != FILE_END {
             return Err(ReadError::malformed("the Arrow file breaks off"));
         }
-        if !self.is_file && !self.bytes.is_empty() {
+        if !self.is_file() && !self.bytes.is_empty() {
             return Err(ReadError::malformed("the Arrow stream breaks off within a message"));
         }
         if self.has_columns {
@@ -93,23 +101,28 @@ impl ColumnSource for ArrowStream {
 }
 
 impl ArrowStream {
+    fn is_file(&self) -> bool {
+        self.container == Some(Container::File)
+    }
+
     /// The next whole message.
     fn message(&mut self) -> Result<Option<Cut>, ReadError> {
-        if !self.has_begun {
+        if self.container.is_none() {
             if self.bytes.len() < FILE_BEGINNING.len() && FILE_BEGINNING.starts_with(&self.bytes) {
                 return Ok(None);
             }
-            self.has_begun = true;
-            self.is_file = self.bytes.starts_with(FILE_BEGINNING);
-            if self.is_file {
+            self.container = Some(if self.bytes.starts_with(FILE_BEGINNING) {
                 self.bytes.advance(FILE_BEGINNING.len());
-            }
+                Container::File
+            } else {
+                Container::Stream
+            });
         }
         // Writers pad the mark at the beginning to a boundary of their own.
-        while self.is_file && !self.has_columns && self.bytes.starts_with(&[0; 4]) {
+        while self.is_file() && !self.has_columns && self.bytes.starts_with(&[0; 4]) {
             self.bytes.advance(4);
         }
-        if self.is_marked_ended && self.is_file {
+        if self.is_marked_ended && self.is_file() {
             // The footer passes by, but for its end.
             self.bytes.advance(self.bytes.len().saturating_sub(FILE_END.len()));
             return Ok(None);
@@ -135,7 +148,7 @@ impl ArrowStream {
         let Some(metadata) = self.bytes.get(start..start + length) else { return Ok(None) };
         let message = root_as_message(metadata).map_err(|_| {
             // Some writers leave the length of the first message out, and count on the footer.
-            let is_without_stream = self.is_file && !self.has_columns;
+            let is_without_stream = self.is_file() && !self.has_columns;
             ReadError::malformed(if is_without_stream {
                 "the Arrow file holds no stream, and its footer is not read here; write a stream"
             } else {

@@ -20,28 +20,22 @@ pub(super) fn old_times(schema: &SchemaDescriptor) -> Vec<usize> {
 /// A column whose times are in microseconds, given the same in nanoseconds: a time with a part of a microsecond becomes
 /// one that no property takes, since the type has no room for it. Columns are nested no deeper than their types.
 pub(super) fn whole_micros(micros: &ArrayData, nanos: &ArrayData) -> Result<ArrayData, ArrowError> {
-    let builder = match (micros.data_type(), nanos.data_type()) {
-        (ArrowType::Timestamp(TimeUnit::Microsecond, _), ArrowType::Timestamp(TimeUnit::Nanosecond, _)) => {
-            let is_whole = |(micros, nanos): (&i64, &i64)| micros.wrapping_mul(1_000) == *nanos;
-            let both = || values(micros).iter().zip(values(nanos));
-            if both().all(is_whole) {
-                return Ok(micros.clone());
-            }
-            let marked = both().map(|(micros, nanos)| if is_whole((micros, nanos)) { *micros } else { i64::MIN });
-            let buffer: Buffer = marked.collect::<Vec<i64>>().into();
-            ArrayData::builder(micros.data_type().clone())
-                .len(micros.len())
-                .nulls(micros.nulls().cloned())
-                .add_buffer(buffer)
-        }
-        _ => {
-            let children = micros.child_data().iter().zip(nanos.child_data());
-            let children = children.map(|(micros, nanos)| whole_micros(micros, nanos));
-            let children: Vec<ArrayData> = children.collect::<Result<_, ArrowError>>()?;
-            micros.clone().into_builder().child_data(children)
-        }
-    };
-    builder.build()
+    if !matches!(micros.data_type(), ArrowType::Timestamp(TimeUnit::Microsecond, _))
+        || !matches!(nanos.data_type(), ArrowType::Timestamp(TimeUnit::Nanosecond, _))
+    {
+        let children = micros.child_data().iter().zip(nanos.child_data());
+        let children: Result<_, ArrowError> = children.map(|(micros, nanos)| whole_micros(micros, nanos)).collect();
+        return micros.clone().into_builder().child_data(children?).build();
+    }
+    let is_whole = |(micros, nanos): (&i64, &i64)| micros.wrapping_mul(1_000) == *nanos;
+    let both = || values(micros).iter().zip(values(nanos));
+    if both().all(is_whole) {
+        return Ok(micros.clone());
+    }
+    let marked = both().map(|(micros, nanos)| if is_whole((micros, nanos)) { *micros } else { i64::MIN });
+    let buffer: Buffer = marked.collect::<Vec<i64>>().into();
+    let builder = ArrayData::builder(micros.data_type().clone()).len(micros.len());
+    builder.nulls(micros.nulls().cloned()).add_buffer(buffer).build()
 }
 
 fn values(times: &ArrayData) -> &[i64] {

@@ -121,9 +121,8 @@ fn of_values(array: &dyn Array, extension: Extension) -> Write<'_> {
         A::LargeList(item) => list::<i64>(array, item),
         A::ListView(item) => list_view::<i32>(array, item),
         A::LargeListView(item) => list_view::<i64>(array, item),
-        A::FixedSizeList(item, _) => {
-            let lists = array.as_fixed_size_list();
-            let (item, length) = (of_field(item, lists.values()), lists.value_length() as usize);
+        A::FixedSizeList(item, length) => {
+            let (item, length) = (of_field(item, array.as_fixed_size_list().values()), length.as_usize());
             Box::new(move |row, out| elements(row * length..(row + 1) * length, &item, out))
         }
         A::Struct(_) => of_struct(array.as_struct()),

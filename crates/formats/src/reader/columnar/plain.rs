@@ -48,9 +48,12 @@ fn places_of(union: &UnionArray, id: i8) -> UInt64Array {
     (0..union.len()).map(place).collect()
 }
 
+/// What finds the place of the value of a row.
+pub(super) type Find<'a, P> = Box<dyn Fn(usize) -> P + 'a>;
+
 /// The values of an array of runs, and what finds the one of a row.
-pub(super) fn runs(array: &dyn Array) -> Option<(&ArrayRef, Box<dyn Fn(usize) -> usize + '_>)> {
-    fn of<T: RunEndIndexType>(runs: &RunArray<T>) -> (&ArrayRef, Box<dyn Fn(usize) -> usize + '_>) {
+pub(super) fn runs(array: &dyn Array) -> Option<(&ArrayRef, Find<'_, usize>)> {
+    fn of<T: RunEndIndexType>(runs: &RunArray<T>) -> (&ArrayRef, Find<'_, usize>) {
         (runs.values(), Box::new(|row| runs.get_physical_index(row)))
     }
     let short = || array.as_run_opt::<Int16Type>().map(of);
@@ -60,7 +63,7 @@ pub(super) fn runs(array: &dyn Array) -> Option<(&ArrayRef, Box<dyn Fn(usize) ->
 }
 
 /// What finds the value of a row of a dictionary; `None` of a row without one.
-pub(super) fn keys(array: &dyn Array) -> (&ArrayRef, Box<dyn Fn(usize) -> Option<usize> + '_>) {
+pub(super) fn keys(array: &dyn Array) -> (&ArrayRef, Find<'_, Option<usize>>) {
     let dictionary = array.as_any_dictionary();
     let (keys, values) = (dictionary.keys(), dictionary.values());
     macro_rules! by_key {
@@ -70,11 +73,11 @@ pub(super) fn keys(array: &dyn Array) -> (&ArrayRef, Box<dyn Fn(usize) -> Option
                     let keys = keys.as_primitive::<arrow_array::types::$of>();
                     Box::new(move |row| keys.is_valid(row).then(|| usize::try_from(keys.value(row)).ok()).flatten())
                 })*
-                _ => Box::new(|_| None) as Box<dyn Fn(usize) -> Option<usize>>,
+                _ => Box::new(|_| None) as Find<'_, Option<usize>>,
             }
         };
     }
-    let find: Box<dyn Fn(usize) -> Option<usize> + '_> = by_key!(
+    let find: Find<'_, Option<usize>> = by_key!(
         Int8 => Int8Type, Int16 => Int16Type, Int32 => Int32Type, Int64 => Int64Type,
         UInt8 => UInt8Type, UInt16 => UInt16Type, UInt32 => UInt32Type, UInt64 => UInt64Type
     );

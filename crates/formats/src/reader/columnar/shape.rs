@@ -150,8 +150,7 @@ fn kind_of_union(variants: &UnionFields, depth: usize) -> Result<Kind, String> {
     }
     Ok(match seen.as_slice() {
         [] => Kind::Null,
-        [(only, _)] => *only,
-        [(Kind::Null, _), (only, _)] | [(only, _), (Kind::Null, _)] => *only,
+        [(only, _)] | [(Kind::Null, _), (only, _)] | [(only, _), (Kind::Null, _)] => *only,
         _ => Kind::Any,
     })
 }
