@@ -154,8 +154,10 @@ name_type!(
 );
 
 name_type!(
-    /// The name of a property, for example `dep_delay` or `名前`: any text of 1 to [`MAX_PROPERTY_NAME_CHARS`] characters
-    /// without control characters, kept as it is given. Canonically equivalent texts are different names.
+    /// The name of a property, for example `dep_delay` or `名前`: any text without control characters.
+    ///
+    /// It has 1 to [`MAX_PROPERTY_NAME_CHARS`] characters and is kept as it is given. Canonically equivalent texts are
+    /// different names.
     PropertyName,
     check_property_name
 );

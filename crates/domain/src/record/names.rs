@@ -2,8 +2,6 @@
 
 use crate::{NameMeaning, Schema, SourceNames};
 
-use super::Slot;
-
 /// Names of more bytes are looked up each time.
 const LEARNED_BYTES: usize = 256;
 
@@ -70,18 +68,13 @@ impl<'s> MemberNames<'s> {
         found
     }
 
-    /// What a rule says, and counts that it was asked; `None` when it gives way to the record's own field. Nothing of it is
-    /// a slot when the name is passed over.
-    pub(super) fn apply(&mut self, rule: usize) -> Option<Option<Slot>> {
+    /// What a rule says, and counts that it was asked; `None` when it gives way to the record's own field.
+    pub(super) fn apply(&mut self, rule: usize) -> Option<NameMeaning> {
         if self.gives_way[rule] {
             return None;
         }
         self.uses[rule] += 1;
-        Some(match self.names.names()[rule].meaning {
-            NameMeaning::Id => Some(Slot::Id),
-            NameMeaning::Property(index) => Some(Slot::Property(index)),
-            NameMeaning::Ignored => None,
-        })
+        Some(self.names.names()[rule].meaning)
     }
 
     /// The rules that give way in records with another name, and the places of the properties that have it.

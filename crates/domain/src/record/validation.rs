@@ -13,8 +13,8 @@ use crate::names::abbreviate;
 use crate::types::accepted_text;
 use crate::violation::{Violations, pointer_to};
 use crate::{
-    DEFAULT_JSON_DEPTH, Incoming, JsonFault, Property, RecordId, RecordIdError, Schema, SourceNames, SystemField,
-    Value, ValueRef, Violation, ViolationCode, compacted,
+    DEFAULT_JSON_DEPTH, Incoming, JsonFault, NameMeaning, Property, RecordId, RecordIdError, Schema, SourceNames,
+    SystemField, Value, ValueRef, Violation, ViolationCode, compacted,
 };
 
 /// Where a value of a record belongs.
@@ -99,7 +99,9 @@ impl<'s> RecordValidator<'s> {
         let mut names = (!self.names.is_empty()).then(|| MemberNames::new(self.names));
         let contested: Vec<(usize, usize)> = names.iter().flat_map(MemberNames::contested).collect();
         for (rule, _) in contested.iter().filter(|_| self.keeps_own_names) {
-            names.iter_mut().for_each(|names| names.give_way(*rule, true));
+            if let Some(names) = &mut names {
+                names.give_way(*rule, true);
+            }
         }
         RecordCheck {
             schema: self.schema,
@@ -165,7 +167,9 @@ impl<'s> RecordCheck<'s> {
             Found::Property(index) => Slot::Property(index),
             Found::Other => return self.key_outside_properties(key),
             Found::Rule(rule) => match names.apply(rule) {
-                Some(slot) => slot?,
+                Some(NameMeaning::Id) => Slot::Id,
+                Some(NameMeaning::Property(index)) => Slot::Property(index),
+                Some(NameMeaning::Ignored) => return None,
                 None => return self.key_outside_properties(key),
             },
         };

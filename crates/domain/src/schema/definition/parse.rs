@@ -228,7 +228,9 @@ impl Report {
                     self.add(&at, ViolationCode::DuplicateName, "the property has the alias already");
                 }
                 Json::String(alias) => aliases.push(alias.clone()),
-                other => self.mismatch(&at, "string", other),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                    self.mismatch(&at, "string", alias);
+                }
             }
         }
         aliases
