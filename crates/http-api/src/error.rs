@@ -149,10 +149,10 @@ pub(crate) fn type_of(code: ErrorCode) -> String {
 pub(crate) struct ApiError {
     code: ErrorCode,
     detail: String,
-    errors: Vec<eider_domain::Violation>,
+    errors: Box<[eider_domain::Violation]>,
     /// Members beyond those of every problem.
     members: Option<Box<Map<String, Json>>>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     /// Bytes of what a range was asked of.
     ranged_bytes: Option<u64>,
     /// The budget that is used up, where that is the problem.
@@ -166,7 +166,7 @@ impl ApiError {
         Self {
             code,
             detail: detail.into(),
-            errors: Vec::new(),
+            errors: Box::default(),
             members: None,
             allow: None,
             ranged_bytes: None,
@@ -214,7 +214,7 @@ impl ApiError {
 
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let mut error = Self::new(ErrorCode::MethodNotAllowed, format!("this path answers {allow}"));
-        error.allow = Some(allow);
+        error.allow = Some(allow.into());
         error
     }
 
@@ -247,7 +247,7 @@ impl ApiError {
     }
 
     pub(crate) fn with_errors(mut self, errors: Vec<eider_domain::Violation>) -> Self {
-        self.errors = errors;
+        self.errors = errors.into();
         self
     }
 
@@ -270,7 +270,7 @@ impl ApiError {
         let mut response = HttpResponse::build(status_of(self.code));
         response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
         if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, allow.as_str()));
+            response.insert_header((ALLOW, &**allow));
         }
         if let Some(bytes) = self.ranged_bytes {
             response.insert_header((CONTENT_RANGE, format!("bytes */{bytes}")));

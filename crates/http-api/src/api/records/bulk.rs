@@ -65,7 +65,7 @@ pub(super) struct BulkControls {
     /// Values under this name in the body are passed over. May be given more than once.
     #[param(nullable = false, style = Form, explode)]
     ignore: Option<Vec<String>>,
-    /// A property that is required: the id of a record that gives none is made of its value (UUIDv5), so that a repeat meets
+    /// A property that is required: the id of a record that gives none is made of its value (a UUID of version 5), so that a repeat meets
     /// the same record. Else it is that of the schema, if it has one.
     #[param(nullable = false, min_length = 1)]
     id_from: Option<String>,
@@ -246,7 +246,7 @@ pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Res
         returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
         ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
-        names: name_rules(&parameters)?,
+        names: name_rules(parameters)?,
         id_from: parameters.control(ID_FROM).map(|name| only_name(ID_FROM, name)).transpose()?.map(Into::into),
         max_errors,
         idempotency_key: idempotency_key(request)?,

@@ -22,7 +22,7 @@ pub(crate) struct SchemaDefinition {
     /// What no two records may share.
     #[schema(max_items = 10)]
     unique: Option<Vec<UniqueKey>>,
-    /// A property that is required: the id of a record that gives none is made of its value (UUIDv5).
+    /// A property that is required: the id of a record that gives none is made of its value (a UUID of version 5).
     id_from: Option<String>,
 }
 
