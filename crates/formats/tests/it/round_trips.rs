@@ -179,6 +179,21 @@ proptest! {
 }
 
 #[test]
+fn a_column_whose_name_would_name_a_delimiter_is_its_own_header() {
+    for name in ["sep=;", "sep=,", "sep=\u{1f986}", "sep=", "sep=a delimiter"] {
+        let properties = serde_json::json!([{"name": name, "type": "integer"}]);
+        let schema = Arc::new(eider_testkit::schema(serde_json::json!({"name": "s", "properties": properties})));
+        let batch = eider_testkit::batch(&schema, serde_json::json!([{name: 1}, {name: 2}]));
+        let column = batch.project(&[RECORD_FIELD_COUNT]).unwrap();
+        for format in [Format::Csv, Format::Tsv] {
+            let body = written(format, &column.schema(), std::slice::from_ref(&column));
+            let read = read_back(&schema, format, &body, &[]);
+            assert_eq!(&read.columns[0], column.column(0), "{format:?}: {name}");
+        }
+    }
+}
+
+#[test]
 fn every_compression_of_parquet_that_is_common_is_read() {
     let schema = Arc::new(eider_testkit::schema(
         serde_json::json!({"name": "s", "properties": [{"name": "a", "type": "string"}]}),
