@@ -75,7 +75,8 @@ mod tests {
         // Version 1, then the list, whose length may take three bytes of seven bits.
         let mut bytes = vec![0x15, 0x02, 0x19, 0xfc];
         let length = groups + 1;
-        bytes.extend([0x80 | (length & 0x7f) as u8, 0x80 | (length >> 7 & 0x7f) as u8, (length >> 14 & 0x7f) as u8]);
+        let seven = |place: u32| u8::try_from(length >> (7 * place) & 0x7f).unwrap();
+        bytes.extend([0x80 | seven(0), 0x80 | seven(1), seven(2)]);
         for _ in 0..groups {
             // Name `g`, one member.
             bytes.extend([0x48, 1, b'g', 0x15, 0x02, 0x00]);

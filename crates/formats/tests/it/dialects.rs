@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
-use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, RecordBatch, RunArray, StringArray,
+    StructArray,
+};
 use arrow_ipc::writer::StreamWriter;
+use arrow_schema::Field;
 use eider_domain::{DataType, RecordValidator, Schema, ValueRef, ViolationCode};
 use eider_formats::json::read_record;
 use eider_formats::{Chunk, Format, ReadLimits, RecordReader, Spooling, value_at};
@@ -248,6 +252,13 @@ fn plain(name: &str) -> Json {
     if name == "decimal" { json!({"type": name, "precision": 5, "scale": 2}) } else { json!({"type": name}) }
 }
 
+/// A struct of one value, in an object.
+fn nested(property: &Json, times: ArrayRef) -> Cell {
+    let field = Field::new("at", times.data_type().clone(), true);
+    let column: ArrayRef = Arc::new(StructArray::from(vec![(Arc::new(field), times)]));
+    cell(&schema_of(property), Format::ArrowStream, &arrow(column))
+}
+
 proptest! {
     #[test]
     fn a_value_in_its_dialect_is_the_value(
@@ -321,6 +332,28 @@ proptest! {
         assert_all(cells_of_column(&zone, &fine), &refused, &local);
         let cut = with(&zone, &json!({"truncate": true}));
         assert_all(cells_of_column(&cut, &fine), &expected, &local);
+        for (times, property, expected) in
+            [(column, &zone, &expected), (zoned, &zone, &as_it_is), (Arc::clone(&fine), &zone, &refused), (fine, &cut, &expected)]
+        {
+            let encoded: ArrayRef = Arc::new(DictionaryArray::new(primitive::<Int32Type>(0), Arc::clone(&times)));
+            assert_all(cells_of_column(property, &encoded), expected, "a dictionary of times");
+            let runs: ArrayRef = Arc::new(RunArray::try_new(&primitive::<Int32Type>(1), &times).unwrap());
+            let schema = schema_of(property);
+            prop_assert_eq!(&cell(&schema, Format::ArrowStream, &arrow(runs)), expected, "runs of times");
+        }
+    }
+
+    /// There is no property within an object that could say what zone is meant, or that digits go.
+    #[test]
+    fn times_within_objects_are_as_they_are(time in time(), nanos in 0..1_000_i64) {
+        let local = time.shown("%Y-%m-%dT%H:%M:%S.%f");
+        let micros = eider_domain::temporal::parse_datetime(&format!("{local}Z")).unwrap();
+        let parts = if nanos == 0 { String::new() } else { format!("{nanos:03}") };
+        let times = primitive::<TimestampNanosecondType>(micros * 1_000 + nanos);
+        for (times, zone) in [(times.clone(), ""), (times.with_timezone("+05:30"), "Z")] {
+            let expected = json!({"at": format!("{local}{parts}{zone}")}).to_string();
+            prop_assert_eq!(nested(&json!({"type": "object"}), Arc::new(times)), Ok(Some(expected)));
+        }
     }
 
     #[test]

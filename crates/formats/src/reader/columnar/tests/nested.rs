@@ -34,7 +34,10 @@ fn texts_of(data_type: DataType, decoded: &Decoded) -> Vec<Option<String>> {
     (0..column.len()).map(|row| value_at(data_type, column, row).text(data_type)).collect()
 }
 
-fn read(data_type: &str, column: ArrayRef) -> (Vec<Option<String>>, Vec<(u64, String, ViolationCode)>) {
+/// Lines, pointers and codes.
+type Report = Vec<(u64, String, ViolationCode)>;
+
+fn read(data_type: &str, column: ArrayRef) -> (Vec<Option<String>>, Report) {
     let schema = schema_of(data_type);
     let decoded = decode(&schema, &[batch(vec![("p", column)])]);
     let failures = decoded.report().into_iter().map(|(line, pointer, code)| (line, pointer.to_owned(), code)).collect();

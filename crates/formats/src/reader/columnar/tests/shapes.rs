@@ -180,7 +180,7 @@ fn build(shape: &Shape, cells: &[Cell]) -> ArrayRef {
         Shape::Text(ArrowType::LargeUtf8) => Arc::new(LargeStringArray::from(texts(cells))),
         Shape::Text(_) => {
             let mut builder = StringViewBuilder::new();
-            texts(cells).into_iter().for_each(|text| builder.append_option(text));
+            builder.extend(texts(cells));
             Arc::new(builder.finish())
         }
         Shape::Bytes(ArrowType::Binary) => Arc::new(BinaryArray::from(bytes())),
@@ -197,7 +197,7 @@ fn build(shape: &Shape, cells: &[Cell]) -> ArrayRef {
         }
         Shape::Bytes(_) => {
             let mut builder = BinaryViewBuilder::new();
-            bytes().into_iter().for_each(|value| builder.append_option(value));
+            builder.extend(bytes());
             Arc::new(builder.finish())
         }
         Shape::List(ListKind::List, inner) => list::<i32>(inner, cells),
@@ -261,8 +261,8 @@ fn numbers(arrow: &ArrowType, cells: &[Cell]) -> ArrayRef {
             cast(&scaled(arrow, narrow), arrow).unwrap()
         }
         A::Float16 => {
-            let values = values.iter().map(|value| value.map(|value| half_of(value)));
-            Arc::new(PrimitiveArray::<Float16Type>::from_iter(values))
+            let values = values.iter().map(|value| value.map(half_of));
+            Arc::new(values.collect::<PrimitiveArray<Float16Type>>())
         }
         _ => cast(&scaled(arrow, Arc::new(whole)), arrow).unwrap(),
     }
@@ -395,6 +395,7 @@ fn oracle(shape: &Shape, cell: &Cell) -> Json {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the values have few digits")]
 fn number(arrow: &ArrowType, value: i64) -> Json {
     use ArrowType as A;
     let in_unit = |unit: &TimeUnit| match unit {
