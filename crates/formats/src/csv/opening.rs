@@ -6,7 +6,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use crate::options::{CsvOptions, Delimiter};
 
 /// What the first line begins with, in front of the delimiter.
-pub(super) const SEPARATOR: &str = "sep=";
+const SEPARATOR: &str = "sep=";
 
 /// Takes what the beginning of a body says into the options.
 ///

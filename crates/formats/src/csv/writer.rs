@@ -6,7 +6,6 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
 use eider_domain::DataType;
 
-use super::opening::{SEPARATOR, separator};
 use crate::column::{TextForm, columns_of, types_of};
 use crate::writer::{RecordWriter, Writer};
 
@@ -24,12 +23,7 @@ impl<const DELIMITER: u8> CsvWriter<DELIMITER> {
         let names: Vec<String> = schema.fields().iter().map(|field| header_cell(field.name())).collect();
         let types = types_of(schema);
         let is_lone_value = names.len() == 1 && types[0] != Some(DataType::String);
-        let delimiter = char::from(DELIMITER);
-        let mut header = format!("{}\r\n", names.join(&delimiter.to_string()));
-        // A column called `sep=;` would name another delimiter, quoted or not, but for such a line in front of it.
-        if separator(&header).is_some() {
-            header.insert_str(0, &format!("{SEPARATOR}{delimiter}\r\n"));
-        }
+        let header = format!("{}\r\n", names.join(&char::from(DELIMITER).to_string()));
         Self { header: header.into_bytes(), types, is_lone_value }
     }
 }
