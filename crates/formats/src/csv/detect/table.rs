@@ -100,11 +100,14 @@ impl Table {
         }
         let (mut speak_for, mut speak_against) = (0_u32, 0_u32);
         for (index, (name, _)) in header.cells.iter().enumerate() {
-            let mut values = self.column(index).peekable();
-            if values.peek().is_none() || !values.all(is_value) {
+            let mut kinds = self.column(index).map(kind_of);
+            let Some(Some(kind)) = kinds.next() else { continue };
+            if kinds.any(|other| other != Some(kind)) {
                 continue;
             }
-            if is_value(name) {
+            // Tables have a column for each year.
+            let is_year_of_others = is_year(name) && !self.column(index).all(is_year);
+            if kind_of(name) == Some(kind) && !is_year_of_others {
                 speak_against += 1;
             } else if !name.is_empty() {
                 speak_for += 1;
@@ -197,12 +200,29 @@ fn comment_of(rows: &[Row], width: usize) -> Option<(u8, usize)> {
 }
 
 /// Whether a cell is a number, a truth value or an instant: what names of columns are not.
-fn is_value(cell: &str) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Instant,
+    Truth,
+}
+
+fn kind_of(cell: &str) -> Option<Kind> {
     let is_instant = || {
         cell.chars().filter(char::is_ascii_digit).count() >= 4
             && cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | '.' | 'T' | 'Z' | '+' | ' '))
     };
-    is_number(cell) || is_instant() || ["true", "false"].iter().any(|word| cell.eq_ignore_ascii_case(word))
+    if is_number(cell) {
+        return Some(Kind::Number);
+    }
+    if ["true", "false"].iter().any(|word| cell.eq_ignore_ascii_case(word)) {
+        return Some(Kind::Truth);
+    }
+    is_instant().then_some(Kind::Instant)
+}
+
+fn is_year(cell: &str) -> bool {
+    cell.len() == 4 && cell.parse::<u16>().is_ok_and(|year| (1800..2200).contains(&year))
 }
 
 fn is_number(cell: &str) -> bool {

@@ -37,6 +37,8 @@ fn each_kind_of_pollution_is_found() {
         ("Report of May\n\na,b,c\n1,2,3\n4,5,6\n7,8,9\n", "csv.skip=2"),
         ("# made by x\na,b\n1,2\n# more\n3,4\n", "csv.comment=%23"),
         ("1,2026-01-01,x\n2,2026-01-02,y\n3,2026-01-03,z\n", "csv.header=absent"),
+        ("country,2013,2014\nSpain,5,6\nItaly,7,8\n", ""),
+        ("true\n1\n2\n", ""),
         ("a,b\r1,2\r3,4\r", "csv.line_end=any"),
         ("a,b,c\n1,2\n3,4,5\n6,7,8\n9,1,2\n", "csv.ragged=pad"),
         ("a,b\n'x,y',1\n'it''s',2\n'z',3\n", "csv.quote=%27"),
