@@ -44,7 +44,7 @@ macro_rules! violation_codes {
 
 violation_codes! {
     MalformedJson = "malformed_json", "The record is not JSON.";
-    MalformedCsv = "malformed_csv", "The record is not CSV.";
+    MalformedCsv = "malformed_csv", "The record is not CSV of the dialect that the call says, or not of its encoding.";
     NotAnObject = "not_an_object", "The record is JSON, but not an object.";
     RecordTooLarge = "record_too_large", "The record is longer than one record may be.";
     DuplicateKey = "duplicate_key", "The record has a key twice.";
