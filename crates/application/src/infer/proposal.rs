@@ -346,7 +346,7 @@ impl Described<'_> {
     }
 
     /// Whether it is what the record's ids are made of: what was asked for, or an id of the source that is no text and no
-    /// number, such as MongoDB's `{"$oid": …}`, which cannot be unique by itself.
+    /// number, such as the `{"$oid": …}` of exports, which cannot be unique by itself.
     fn makes_ids(&self) -> bool {
         match &self.options.id_from {
             Some(name) => *name == self.column.name,
