@@ -76,6 +76,10 @@ impl Sample {
                 return Ok(());
             }
         }
+        if self.is_full() {
+            // What follows the sample was not looked at, and may be anything.
+            return Ok(());
+        }
         match &mut self.state {
             State::Beginning(_) => Ok(()),
             State::Rows(rows) => rows.end(),
