@@ -15,7 +15,7 @@ use arrow_array::{
 };
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, UnionFields};
-use eider_domain::{Schema, SchemaDefinition, SchemaName, Timestamp};
+use eider_domain::{NameRuleError, Schema, SchemaDefinition, SchemaName, Timestamp};
 use eider_formats::{ReadLimits, RecordReader, SCHEMA_KEY, Sample, Spooling, with_schema};
 use serde_json::{Value as Json, json};
 
@@ -436,6 +436,11 @@ fn a_schema_that_the_source_carries_is_proposed_where_its_columns_fit() {
         assert_eq!(proposal.evidence[0].detail, "the source carries the schema `flights`, which its columns fit");
         let renamed = InferenceOptions { name: Some(SchemaName::parse("other").unwrap()), ..Default::default() };
         assert_eq!(propose(format, &written(&whole, format), &renamed).unwrap().schema["name"], "other");
+
+        let asked = |id_from: &str| InferenceOptions { id_from: Some(id_from.to_owned()), ..Default::default() };
+        assert_eq!(propose(format, &written(&whole, format), &asked("carrier")).unwrap().schema["id_from"], "carrier");
+        let error = propose(format, &written(&whole, format), &asked("airline")).unwrap_err();
+        assert!(matches!(error, Error::NameRuleInvalid(NameRuleError::NotAnIdSource(_))), "{error}");
 
         // What its writer did not write: another type, a column less, no definition at all, one that is too long.
         let number = Field::new("carrier", ArrowType::Float64, true);
