@@ -56,6 +56,9 @@ impl Sample {
     }
 
     /// The same records under a schema in which every name that they have is an alias.
+    ///
+    /// # Panics
+    /// Never: the document is the sample's own.
     pub fn flights_by_aliases() -> Self {
         let mut document = flights_document();
         for property in document["properties"].as_array_mut().expect("a schema has properties") {
@@ -91,7 +94,10 @@ impl Sample {
 
     /// Instants with an offset and without, each of a property that reads them, and other texts in a dialect.
     pub fn by_dialect() -> Vec<Self> {
-        let sample = |(name, members, value): (&str, Json, fn(usize) -> String)| {
+        /// The JSON of the value of a row.
+        type Value = fn(usize) -> String;
+
+        let sample = |(name, members, value): (&str, Json, Value)| {
             let mut property = json!({"name": "value", "required": true});
             property
                 .as_object_mut()
@@ -102,7 +108,7 @@ impl Sample {
             let line = |n| format!("{{\"value\":{}}}\n", value(n));
             Self::new(name, &document, (0..ROWS_BY_TYPE).map(line).collect())
         };
-        let samples: [(&str, Json, fn(usize) -> String); 6] = [
+        let samples: [(&str, Json, Value); 6] = [
             ("datetime with offset", json!({"type": "datetime"}), |n| value("datetime", n)),
             (
                 "datetime in a zone",

@@ -72,9 +72,6 @@ impl Sample {
             let held = std::mem::take(held);
             self.begin(&held, true)?;
             self.push_on(&held)?;
-            if self.is_full() {
-                return Ok(());
-            }
         }
         if self.is_full() {
             // What follows the sample was not looked at, and may be anything.

@@ -34,12 +34,12 @@ mod tests {
     use super::*;
 
     fn properties(names: &[&str]) -> Vec<Field> {
-        let named = |(index, name): (usize, &&str)| Field::Property {
+        let field = |(index, name): (usize, &&str)| Field::Property {
             name: PropertyName::parse(name).unwrap(),
             data_type: DataType::Integer,
             index,
         };
-        names.iter().enumerate().map(named).collect()
+        names.iter().enumerate().map(field).collect()
     }
 
     #[test]
