@@ -170,13 +170,13 @@ async fn a_plan_says_how_it_was_read() {
 async fn rules_are_checked_and_suggest() {
     let lake = Lake::new();
     let (rules, at) = (lake.rules(), Timestamp::from_micros(0));
-    let (small, late) = ((1..=RECORDS).filter(|n| n % 2 == 0).count(), (1..=RECORDS).filter(|n| n % 7 > 5).count());
+    let (small, few) = ((1..=RECORDS).filter(|n| n % 2 == 0).count(), (1..=RECORDS).filter(|n| n % 7 > 5).count());
     let (request, mut told) = ValidationRequest::new(Arc::clone(&rules), at);
     let snapshot = Statement { sql: format!("SELECT {RECORDS}::UBIGINT, 41::BIGINT"), ..Statement::default() };
     let directory = lake.directory.path().to_owned();
     let validation = validate(&lake.pool, Arc::clone(&lake.relation), snapshot, request, directory).await.unwrap();
     assert_eq!((validation.records, validation.commit_seq), (RECORDS.unsigned_abs(), 41));
-    for issues in [small, late] {
+    for issues in [small, few] {
         assert_eq!(told.recv().await.unwrap().issues, issues as u64);
     }
 
