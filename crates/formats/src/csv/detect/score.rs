@@ -45,7 +45,7 @@ pub(super) struct Scored {
 /// The dialect that makes most of a text, of those that the options leave; `None` when none has a row of two cells.
 pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: Delimiter) -> Option<Scored> {
     let plain = CsvDialect { has_header: true, ..options.dialect(delimiter) };
-    if is_quoted_column(text, plain) {
+    if is_one_column(text, plain) {
         return None;
     }
     let mut scored: Vec<Scored> = Vec::new();
@@ -71,16 +71,16 @@ pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: 
     Some(best)
 }
 
-/// Whether a text is one column whose every cell stands in quotes, but for the first: what is in them is no matter of the
-/// dialect.
-fn is_quoted_column(text: &str, plain: CsvDialect) -> bool {
+/// Whether a text is one column whose every cell but the first stands in quotes or is a time: what is in them is no matter
+/// of the dialect.
+fn is_one_column(text: &str, plain: CsvDialect) -> bool {
     let (mut rows, mut is_one) = (0_usize, true);
     let mut sink = |_line: u64, frame: Frame<'_>| {
         let Frame::Record(record) = frame else { return };
         let text = String::from_utf8_lossy(record);
         let mut cells = Cells::of(&text, &plain);
-        let is_quoted = matches!(cells.next(), Some(Ok(cell)) if rows == 0 || cell.is_quoted);
-        is_one &= is_quoted && cells.next().is_none();
+        let is_whole = matches!(cells.next(), Some(Ok(cell)) if rows == 0 || cell.is_quoted || is_clock(&cell.text));
+        is_one &= is_whole && cells.next().is_none();
         rows += 1;
     };
     let mut framer = CsvFramer::new(TRIED_BYTES, plain);
@@ -88,6 +88,20 @@ fn is_quoted_column(text: &str, plain: CsvDialect) -> bool {
     // The last row may be cut off.
     let is_closed = framer.finish(&mut |_, _| {}).is_ok();
     is_one && rows > 1 && is_closed
+}
+
+/// Whether a cell ends with a time of day, such as `08:15:00.5`.
+fn is_clock(cell: &str) -> bool {
+    let are_digits = |text: Option<&str>| text.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut parts = cell.split(':');
+    let (Some(hour), Some(minute), Some(second), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    are_digits(hour.get(hour.len().saturating_sub(2)..))
+        && minute.len() == 2
+        && are_digits(Some(minute))
+        && are_digits(second.get(..2))
 }
 
 fn usualness(dialect: &CsvDialect, plain: &CsvDialect) -> f64 {

@@ -39,6 +39,8 @@ fn each_kind_of_pollution_is_found() {
         ("1,2026-01-01,x\n2,2026-01-02,y\n3,2026-01-03,z\n", "csv.header=absent"),
         ("country,2013,2014\nSpain,5,6\nItaly,7,8\n", ""),
         ("true\n1\n2\n", ""),
+        ("at\n\"\"\n00:00:00.000001\n08:15:00\n", ""),
+        ("at\n2024-01-31 08:15:00\n2024-01-31 08:16:00\n", ""),
         ("a,b\r1,2\r3,4\r", "csv.line_end=any"),
         ("a,b,c\n1,2\n3,4,5\n6,7,8\n9,1,2\n", "csv.ragged=pad"),
         ("a,b\n'x,y',1\n'it''s',2\n'z',3\n", "csv.quote=%27"),
