@@ -34,30 +34,27 @@ use crate::reader::{Reader, RowFormat};
 /// What to say of a body without any row.
 const NO_HEADER: &str = "the body is empty; expected a CSV header row";
 
-pub(crate) const READER: Reader = Reader::Rows(&RowFormat {
-    opening: |beginning, options| opening::declared(beginning, &mut options.csv),
-    detect: |beginning, is_whole, options| detect::detect(beginning, is_whole, options, Delimiter::COMMA),
-    framer: |max_record_bytes, options| framer(max_record_bytes, options.csv.dialect(Delimiter::COMMA)),
-    records: Records::Headed {
-        headless: |context| reader::headless(context, Delimiter::COMMA),
-        header: |frame, context| reader::behind_header(frame, context, Delimiter::COMMA),
-        missing: NO_HEADER,
-    },
-    sampler: |options| Box::new(CsvSampler::new(options.csv.dialect(Delimiter::COMMA), options.columns.clone())),
-});
-
+pub(crate) const READER: Reader = Reader::Rows(&Delimited::<b','>::ROWS);
 /// The same with tabs between cells.
-pub(crate) const TSV_READER: Reader = Reader::Rows(&RowFormat {
-    opening: |beginning, options| opening::declared(beginning, &mut options.csv),
-    detect: |beginning, is_whole, options| detect::detect(beginning, is_whole, options, Delimiter::TAB),
-    framer: |max_record_bytes, options| framer(max_record_bytes, options.csv.dialect(Delimiter::TAB)),
-    records: Records::Headed {
-        headless: |context| reader::headless(context, Delimiter::TAB),
-        header: |frame, context| reader::behind_header(frame, context, Delimiter::TAB),
-        missing: NO_HEADER,
-    },
-    sampler: |options| Box::new(CsvSampler::new(options.csv.dialect(Delimiter::TAB), options.columns.clone())),
-});
+pub(crate) const TSV_READER: Reader = Reader::Rows(&Delimited::<b'\t'>::ROWS);
+
+/// Rows of cells between which a delimiter stands unless a call names another.
+struct Delimited<const DELIMITER: u8>;
+
+impl<const DELIMITER: u8> Delimited<DELIMITER> {
+    const SIGN: Delimiter = Delimiter::of_byte(DELIMITER);
+    const ROWS: RowFormat = RowFormat {
+        opening: |beginning, options| opening::declared(beginning, &mut options.csv),
+        detect: |beginning, is_whole, options| detect::detect(beginning, is_whole, options, Self::SIGN),
+        framer: |max_record_bytes, options| framer(max_record_bytes, options.csv.dialect(Self::SIGN)),
+        records: Records::Headed {
+            headless: |context| reader::headless(context, Self::SIGN),
+            header: |frame, context| reader::behind_header(frame, context, Self::SIGN),
+            missing: NO_HEADER,
+        },
+        sampler: |options| Box::new(CsvSampler::new(options.csv.dialect(Self::SIGN), options.columns.clone())),
+    };
+}
 
 fn framer(max_record_bytes: usize, dialect: CsvDialect) -> Box<dyn Framer> {
     let framer = CsvFramer::new(max_record_bytes, dialect);
