@@ -1,7 +1,7 @@
 //! The statements of a profile.
 
 use eider_application::ports::{PROFILE_QUANTILES, PROFILE_TEXT_CHARS, PROFILE_TOP, Statistic};
-use eider_domain::{DataType, Field, Filter};
+use eider_domain::{DataType, Family, Field, Filter};
 
 use super::Statement;
 use super::aggregate::{fast_mean, push_exact_mean};
@@ -70,18 +70,11 @@ pub(crate) fn values_of(relation: &Relation, filter: &Filter, fields: &[&Field])
 /// Appends the condition that a value is one that may be shown.
 fn push_shown(statement: &mut Statement, field: &Field) {
     let column = ident::column(field);
-    match field.data_type() {
-        DataType::String => statement.push(&format!("length({column}) <= {PROFILE_TEXT_CHARS}")),
-        DataType::Integer
-        | DataType::Number
-        | DataType::Decimal { .. }
-        | DataType::Boolean
-        | DataType::Date
-        | DataType::Time
-        | DataType::Datetime
-        | DataType::Uuid
-        | DataType::Object
-        | DataType::Array => statement.push(&format!("{column} IS NOT NULL")),
+    match field.data_type().family() {
+        Family::Text => statement.push(&format!("length({column}) <= {PROFILE_TEXT_CHARS}")),
+        Family::Number | Family::Boolean | Family::Time | Family::Identifier | Family::Nested => {
+            statement.push(&format!("{column} IS NOT NULL"));
+        }
     }
 }
 
@@ -113,18 +106,9 @@ fn expression(statistic: Statistic, field: &Field) -> String {
 
 /// The beginning of a text. The least of the beginnings is the beginning of the least.
 fn shown(column: &str, data_type: DataType) -> String {
-    match data_type {
-        DataType::String => format!("left({column}, {PROFILE_TEXT_CHARS})"),
-        DataType::Integer
-        | DataType::Number
-        | DataType::Decimal { .. }
-        | DataType::Boolean
-        | DataType::Date
-        | DataType::Time
-        | DataType::Datetime
-        | DataType::Uuid
-        | DataType::Object
-        | DataType::Array => column.to_owned(),
+    match data_type.family() {
+        Family::Text => format!("left({column}, {PROFILE_TEXT_CHARS})"),
+        Family::Number | Family::Boolean | Family::Time | Family::Identifier | Family::Nested => column.to_owned(),
     }
 }
 
@@ -132,18 +116,13 @@ fn shown(column: &str, data_type: DataType) -> String {
 /// greatest of them.
 fn quantile(column: &str, data_type: DataType, share: f64) -> String {
     let place = 1 + PROFILE_QUANTILES.iter().take_while(|of| **of < share).count();
-    match data_type {
-        DataType::Date | DataType::Time | DataType::Datetime => {
+    match data_type.family() {
+        Family::Time => {
             let value = format!("approx_quantile({column}, {PROFILE_QUANTILES:?})[{place}]");
             format!("least(greatest({value}, min({column})), max({column}))")
         }
-        DataType::String
-        | DataType::Integer
-        | DataType::Number
-        | DataType::Decimal { .. }
-        | DataType::Boolean
-        | DataType::Uuid
-        | DataType::Object
-        | DataType::Array => format!("approx_quantile({column}::DOUBLE, {PROFILE_QUANTILES:?})[{place}]"),
+        Family::Text | Family::Number | Family::Boolean | Family::Identifier | Family::Nested => {
+            format!("approx_quantile({column}::DOUBLE, {PROFILE_QUANTILES:?})[{place}]")
+        }
     }
 }

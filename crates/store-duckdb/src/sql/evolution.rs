@@ -1,6 +1,6 @@
 //! From one version of a schema to the next.
 
-use eider_domain::{DataType, Evolution, Field, Index, Property, RECORD_FIELD_COUNT, Schema, Value};
+use eider_domain::{DataType, Evolution, Family, Field, Index, Property, RECORD_FIELD_COUNT, Schema, Value};
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::{column_type, key};
 
@@ -162,18 +162,11 @@ fn is_computed(property: &Property) -> bool {
 /// A stored value of one type as one of another, as [`eider_domain::widened`] has it. The engine has texts of its own for
 /// decimals without whole digits (`.5`) and for days of the year 0000 (`0001-01-01 (BC)`).
 fn conversion(column: &str, from: DataType, to: DataType) -> String {
-    match to {
-        DataType::String => text_of(column, from),
-        DataType::Integer
-        | DataType::Number
-        | DataType::Decimal { .. }
-        | DataType::Boolean
-        | DataType::Date
-        | DataType::Time
-        | DataType::Datetime
-        | DataType::Uuid
-        | DataType::Object
-        | DataType::Array => format!("CAST({column} AS {})", column_type(to)),
+    match to.family() {
+        Family::Text => text_of(column, from),
+        Family::Number | Family::Boolean | Family::Time | Family::Identifier | Family::Nested => {
+            format!("CAST({column} AS {})", column_type(to))
+        }
     }
 }
 
