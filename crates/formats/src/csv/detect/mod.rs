@@ -48,6 +48,11 @@ pub(crate) fn detect(
     findings.0
 }
 
+/// Whether a character is one of those that dates and times are written with.
+fn is_of_instant(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | '.' | 'T' | 'Z' | '+' | ' ')
+}
+
 /// What has been found so far.
 struct Findings(Vec<Finding>);
 

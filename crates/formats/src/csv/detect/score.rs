@@ -2,7 +2,7 @@
 
 use super::super::cells::{Cell, Cells};
 use super::super::framing::CsvFramer;
-use super::TRIED_BYTES;
+use super::{TRIED_BYTES, is_of_instant};
 use crate::options::{CsvDialect, CsvOptions, Delimiter};
 use crate::reader::rows::Frame;
 
@@ -45,7 +45,7 @@ pub(super) struct Scored {
 /// The dialect that makes most of a text, of those that the options leave; `None` when none has a row of two cells.
 pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: Delimiter) -> Option<Scored> {
     let plain = CsvDialect { has_header: true, ..options.dialect(delimiter) };
-    if is_one_column(text, plain) {
+    if is_one_column(text, is_whole, plain) {
         return None;
     }
     let mut scored: Vec<Scored> = Vec::new();
@@ -73,26 +73,28 @@ pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: 
 
 /// Whether a text is one column whose every cell but the first stands in quotes or is a time: what is in them is no matter
 /// of the dialect.
-fn is_one_column(text: &str, plain: CsvDialect) -> bool {
+fn is_one_column(text: &str, is_whole: bool, plain: CsvDialect) -> bool {
     let (mut rows, mut is_one) = (0_usize, true);
     let mut sink = |_line: u64, frame: Frame<'_>| {
         let Frame::Record(record) = frame else { return };
         let text = String::from_utf8_lossy(record);
         let mut cells = Cells::of(&text, &plain);
-        let is_whole = matches!(cells.next(), Some(Ok(cell)) if rows == 0 || cell.is_quoted || is_clock(&cell.text));
-        is_one &= is_whole && cells.next().is_none();
+        let is_meant = matches!(cells.next(), Some(Ok(cell)) if rows == 0 || cell.is_quoted || is_clock(&cell.text));
+        is_one &= is_meant && cells.next().is_none();
         rows += 1;
     };
     let mut framer = CsvFramer::new(TRIED_BYTES, plain);
     framer.push(text.as_bytes(), &mut sink);
-    // The last row may be cut off.
-    let is_closed = framer.finish(&mut |_, _| {}).is_ok();
+    // The last row of a beginning may be cut off.
+    let is_closed = !is_whole || framer.finish(&mut |_, _| {}).is_ok();
     is_one && rows > 1 && is_closed
 }
 
 /// Whether a cell ends with a time of day, such as `08:15:00.5`.
 fn is_clock(cell: &str) -> bool {
-    let are_digits = |text: Option<&str>| text.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let are_digits = |text: Option<&str>| {
+        text.is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     let mut parts = cell.split(':');
     let (Some(hour), Some(minute), Some(second), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
@@ -215,7 +217,6 @@ fn is_plausible(cell: &Cell<'_>) -> bool {
         return true;
     }
     let is_of_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+' | 'e' | 'E' | '%' | '\'');
-    let is_of_instant = |c: char| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | '.' | 'T' | 'Z' | '+' | ' ');
     let begins = |test: fn(char) -> bool| text.starts_with(test);
     if begins(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | ',')) && text.chars().all(is_of_number) {
         return true;

@@ -2,7 +2,7 @@
 
 use super::super::cells::Cells;
 use super::super::framing::CsvFramer;
-use super::{Findings, TRIED_BYTES};
+use super::{Findings, TRIED_BYTES, is_of_instant};
 use crate::options::{CsvDialect, CsvOptions, Header, Ragged, Sign};
 use crate::reader::rows::Frame;
 
@@ -199,7 +199,7 @@ fn comment_of(rows: &[Row], width: usize) -> Option<(u8, usize)> {
     })
 }
 
-/// Whether a cell is a number, a truth value or an instant: what names of columns are not.
+/// What cells are that names of columns are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Number,
@@ -208,10 +208,7 @@ enum Kind {
 }
 
 fn kind_of(cell: &str) -> Option<Kind> {
-    let is_instant = || {
-        cell.chars().filter(char::is_ascii_digit).count() >= 4
-            && cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | '.' | 'T' | 'Z' | '+' | ' '))
-    };
+    let is_instant = || cell.chars().filter(char::is_ascii_digit).count() >= 4 && cell.chars().all(is_of_instant);
     if is_number(cell) {
         return Some(Kind::Number);
     }

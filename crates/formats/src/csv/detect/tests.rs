@@ -89,3 +89,17 @@ fn any_beginning_is_looked_at_in_bounded_time() {
         detect(body.as_bytes(), false, &mut ReadOptions::default(), Delimiter::COMMA);
     }
 }
+
+#[test]
+fn one_column_in_quotes_is_one_however_long_it_is() {
+    let row = "\"Jan 31, 2024; 08:15\"\n";
+    for rows in [2, 20_000] {
+        let body = format!("at\n{}", row.repeat(rows));
+        // Whole, and cut off within a cell.
+        for (beginning, is_whole) in [(&body[..], true), (&body[..body.len() - 5], false)] {
+            let mut options = ReadOptions::default();
+            detect(beginning.as_bytes(), is_whole, &mut options, Delimiter::COMMA);
+            assert_eq!(options.query(), "", "{rows} {is_whole}");
+        }
+    }
+}
