@@ -88,7 +88,7 @@ impl Store for ClickHouse {
 
     fn configuration(&self) -> String {
         "over HTTP; defaults; a MergeTree ordered by `id`, a random UUID; no index on `tailnum`, since it has none of that \
-         kind; inserts are not fsynced, so its writes promise less; instants are kept as text, since Debian's release has no \
+         kind. Inserts are not fsynced, so its writes promise less; instants are kept as text, since Debian's release has no \
          type for them"
             .to_owned()
     }

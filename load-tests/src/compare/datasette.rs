@@ -92,7 +92,7 @@ impl Store for Datasette {
     }
 
     fn configuration(&self) -> String {
-        "over HTTP; SQLite in WAL mode, which syncs at checkpoints and not at each commit; insertions of 10,000 rows \
+        "over HTTP; SQLite in WAL mode, which syncs at checkpoints and not at each commit. Insertions of 10,000 rows \
          (`max_insert_rows`), of one for single creations; everything comes as one JSON answer of lines (`_nl=on`), which it \
          makes in memory"
             .to_owned()

@@ -114,7 +114,7 @@ impl Store for Postgres {
 
     fn configuration(&self) -> String {
         "its own protocol, no HTTP; a connection for each client; `shared_buffers` 1 GB, `max_wal_size` 4 GB, else defaults, \
-         fsync on; loads by `COPY` of CSV, which the client makes of the lines in the time that is measured; rows in its own \
+         fsync on. Loads by `COPY` of CSV, which the client makes of the lines in the time that is measured; rows in its own \
          format, `row_to_json` for everything"
             .to_owned()
     }

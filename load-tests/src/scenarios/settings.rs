@@ -58,9 +58,10 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
     let Options { common, records, time, only, rounds } = options;
     let mut report = Report::new("settings", "Settings", "value");
     report.notes.push(format!(
-        "Each on a new server: {records} records in bulk calls of 100,000 with two indexes, a stream of them as NDJSON, \
-         {CLIENTS} clients that create records, and {CLIENTS} that read filtered and sorted pages of which none is kept. \
-         The first row of each table is the default. Figures are medians of {rounds}, measured in turns."
+        "Each on a new server: {records} records in bulk calls of 100,000 with two indexes, and a stream of them as \
+         NDJSON. Then {CLIENTS} clients that create records, and {CLIENTS} that read filtered and sorted pages of \
+         which none is kept. The first row of each table is the default. Figures are medians of {rounds}, measured \
+         in turns."
     ));
     for (name, values) in VARIED.iter().filter(|(name, _)| only.as_ref().is_none_or(|part| name.contains(part))) {
         let mut measured = vec![Vec::new(); values.len()];
