@@ -46,7 +46,7 @@ enum Command {
     Demo(DemoArguments),
     /// Makes, lists and revokes the keys of clients. A running server follows within half a second.
     Keys(KeysArguments),
-    /// Loads a file of records into a running server. Exit code 1 when some were not taken.
+    /// Loads records of files and other inputs into a running server. Exit code 1 when some were not taken.
     Import(import::ImportArguments),
     /// Copies everything of a running server, or of a data directory, into a directory.
     Backup(backup::BackupArguments),
@@ -132,8 +132,7 @@ pub fn run() -> ExitCode {
         error.exit()
     });
     match execute(command_line.command) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
             // Nothing is left to do when standard error is closed.
             let _ = writeln!(stderr(), "eider: {error:#}");
@@ -149,8 +148,8 @@ fn version() -> String {
     format!("eider {release} ({commit}), DuckDB {engine}, {}", engine_linkage())
 }
 
-/// Whether what was asked for is so.
-fn execute(command: Command) -> Result<bool> {
+/// Runs a command; how the program ends.
+fn execute(command: Command) -> Result<ExitCode> {
     Umask::default().apply();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     match command {
@@ -180,12 +179,14 @@ fn execute(command: Command) -> Result<bool> {
             command.run(load(config.as_deref(), &flags)?.process.data_dir)?;
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
-        Command::Import(arguments) => return runtime.block_on(import::run(arguments)),
+        Command::Import(arguments) => return Ok(runtime.block_on(import::run(arguments))),
         Command::Backup(arguments) => runtime.block_on(backup::run(arguments))?,
         Command::Restore(arguments) => restore::run(&arguments)?,
-        Command::Doctor(arguments) => return doctor::run(&arguments),
+        Command::Doctor(arguments) => {
+            return Ok(if doctor::run(&arguments)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
     }
-    Ok(true)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the settings as TOML that can be used as a file, each with the layer that it comes from.

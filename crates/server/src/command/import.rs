@@ -1,55 +1,70 @@
-//! `eider import`: a file of records, loaded into a running server.
+//! `eider import`: records of files and of other inputs, loaded into a running server.
 
+mod archive;
+mod container;
+mod create;
+mod failure;
 mod input;
+mod kind;
+mod made;
+mod packing;
+mod place;
 mod reading;
+mod server;
+mod source;
 
-use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use eider_application::infer::{InferenceOptions, Proposal};
-use eider_application::ingest::{BodyFormat, IngestLimits, body_of, infer_schema};
+use eider_application::infer::{Evidence, InferenceOptions};
+use eider_application::ingest::{BodyFormat, ReadOptions, body_of};
 use eider_application::runtime::blocking;
 use eider_domain::SchemaName;
-use eider_http_api::inflated;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Body, RequestBuilder};
 use serde_json::Value as Json;
 
-use self::input::Input;
+use self::create::{Union, propose};
+use self::failure::{ALL_STORED, Because, Cause, Failure, SOME_REFUSED};
+use self::place::{Place, places_of};
 use self::reading::Reading;
-
-/// Characters of a refusal that are shown.
-const SHOWN: usize = 500;
+use self::server::{Counts, Receipt, Server};
+use self::source::{Opening, Source};
 
 /// What to load, and where.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// The file of records, or a pipe, perhaps compressed by gzip or zstd; `-` reads standard input.
-    file: PathBuf,
+    /// Files of records, compressed or not, pipes, directories of files, patterns such as 'data/*.csv'; `-` reads standard
+    /// input.
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
     /// The schema that the records are of.
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     schema: SchemaName,
-    /// Creates the schema first, as the first 10,000 records suggest.
+    /// Creates the schema first, as the first 10,000 records of each input suggest.
     #[arg(long)]
     create: bool,
     /// Texts that come again and again are all that the created schema allows.
     #[arg(long, requires = "create")]
     enums: bool,
-    /// Values under FROM in the file go to the property TO, or to `id`; may be given more than once. A name with a `:` stands in
+    /// Values under FROM in the inputs go to the property TO, or to `id`; may be given more than once. A name with a `:` stands in
     /// double quotes.
     #[arg(long, value_name = "FROM:TO")]
     rename: Vec<String>,
-    /// Values under this name in the file are passed over; may be given more than once.
+    /// Values under this name in the inputs are passed over; may be given more than once.
     #[arg(long, value_name = "NAME")]
     ignore: Vec<String>,
     /// The property that the ids of records are made of which give none, so that a repeat meets the same records; with --create
-    /// its name in the file, and the created schema says so.
+    /// its name in the inputs, and the created schema says so.
     #[arg(long, value_name = "NAME")]
     id_from: Option<String>,
-    /// How the file holds its records [default: as its name ends].
+    /// How the inputs hold their records [default: as their names end].
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<BodyFormat>,
     #[command(flatten)]
@@ -73,118 +88,222 @@ fn parse_name(text: &str) -> Result<SchemaName, String> {
     SchemaName::parse(text).map_err(|error| error.to_string())
 }
 
-/// Loads a file, and says which records were not taken. Whether all were.
-pub(crate) async fn run(arguments: ImportArguments) -> Result<bool> {
-    let ImportArguments {
-        file,
-        schema,
-        create,
-        enums,
-        rename,
-        ignore,
-        id_from,
-        format,
-        reading: Reading(mut reading),
-        url,
-        key,
-    } = arguments;
-    let source = blocking::run(move || Source::open(&file, format)).await??;
-    source.format.check_options(&reading)?;
-    let server = Server { client: Client::new(), base: format!("{}/api/v1", url.trim_end_matches('/')), key };
-    if create {
+/// Loads inputs, and says which records were not taken. How the program ends is said in docs/reference/command-line.md.
+pub(crate) async fn run(arguments: ImportArguments) -> ExitCode {
+    let code = match Import::of(arguments) {
+        Ok(import) => import.run().await,
+        Err(failure) => Err(failure),
+    };
+    ExitCode::from(code.unwrap_or_else(|failure| {
+        complain(&failure);
+        failure.cause.exit_code()
+    }))
+}
+
+/// Says on standard error why something was not done.
+fn complain(failure: &Failure) {
+    // Nothing is left to do when standard error is closed.
+    let _ = writeln!(stderr(), "eider: {failure}");
+}
+
+/// One run of the command.
+struct Import {
+    places: Vec<Place>,
+    opening: Opening,
+    server: Server,
+    /// Parameters of every call.
+    parameters: Vec<(&'static str, String)>,
+    reading: ReadOptions,
+    arguments: ImportArguments,
+}
+
+/// An input whose turn comes.
+struct Waiting {
+    place: Place,
+    /// What is in it, if it cannot be opened again.
+    sources: Option<Vec<Source>>,
+    /// How each of its sources is read, if that is known.
+    readings: Vec<ReadOptions>,
+}
+
+impl Import {
+    fn of(arguments: ImportArguments) -> Result<Self, Failure> {
+        let mut parameters = vec![("mode", "partial".to_owned())];
+        parameters.extend(arguments.rename.iter().map(|rename| ("rename", rename.clone())));
+        parameters.extend(arguments.ignore.iter().map(|name| ("ignore", name.clone())));
+        if !arguments.create {
+            // A schema that was created says so itself.
+            parameters.extend(arguments.id_from.iter().map(|name| ("id_from", name.clone())));
+        }
+        Ok(Self {
+            places: places_of(&arguments.inputs, false)?,
+            opening: Opening { format: arguments.format },
+            server: Server::new(&arguments.url, arguments.key.clone()),
+            parameters,
+            reading: arguments.reading.0.clone(),
+            arguments,
+        })
+    }
+
+    async fn run(mut self) -> Result<u8, Failure> {
+        let places = std::mem::take(&mut self.places);
+        let wait = |place| Waiting { place, sources: None, readings: Vec::new() };
+        let mut inputs: Vec<Waiting> = places.into_iter().map(wait).collect();
+        if self.arguments.create {
+            self.create(&mut inputs).await?;
+        }
+        let mut total = Total::default();
+        for input in inputs {
+            self.load(input, &mut total).await?;
+        }
+        if total.sources > 1 {
+            say(&total.counts.in_words(&format!("{} inputs", total.sources)))?;
+        }
+        Ok(total.exit_code())
+    }
+
+    /// Creates the schema that all inputs lead to.
+    async fn create(&self, inputs: &mut [Waiting]) -> Result<(), Failure> {
+        let schema = &self.arguments.schema;
         let options = InferenceOptions {
             name: Some(schema.clone()),
-            reading,
-            id_from: id_from.clone(),
-            sets_enums: enums,
+            reading: self.reading.clone(),
+            id_from: self.arguments.id_from.clone(),
+            sets_enums: self.arguments.enums,
             ..InferenceOptions::default()
         };
-        let proposal = source.infer(&options).await?;
-        server.create(&schema, &proposal).await?;
-        show(&schema, &proposal)?;
-        reading = proposal.reading;
-    }
-    let mut call = server.address(&format!("/records/{schema}/bulk"))?;
-    call.query_pairs_mut()
-        .append_pair("mode", "partial")
-        .extend_pairs(rename.iter().map(|rename| ("rename", rename)))
-        .extend_pairs(ignore.iter().map(|name| ("ignore", name)))
-        .extend_pairs(reading.given())
-        // A schema that was created says so itself.
-        .extend_pairs(id_from.iter().filter(|_| !create).map(|name| ("id_from", name)));
-    let request = server.client.post(call);
-    let request = request.header(CONTENT_TYPE, source.format.media_type().essence);
-    let request = match source.input.compression() {
-        Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
-        None => request,
-    };
-    let response = server.send(request.body(Body::wrap_stream(body_of(source.input.whole()?)))).await;
-    // A body that breaks off has the server store nothing.
-    if let Some(failure) = source.input.failure() {
-        bail!("nothing was stored: {failure}");
-    }
-    let response = response?;
-    let (status, text) = (response.status(), response.text().await.context("the answer broke off")?);
-    let receipt: Json = serde_json::from_str(&text).unwrap_or_default();
-    let of = |count: &str| receipt[count].as_u64();
-    let (Some(received), Some(created), Some(failed)) = (of("received"), of("created"), of("failed")) else {
-        bail!("the server answered {status}: {}", text.chars().take(SHOWN).collect::<String>());
-    };
-    writeln!(stdout(), "{received} records of {}: {created} stored, {failed} not taken", source.input.name())?;
-    show_names(&receipt)?;
-    server.show_failures(&receipt).await?;
-    Ok(created == received)
-}
-
-/// Records, and how they are held.
-struct Source {
-    input: Input,
-    format: BodyFormat,
-}
-
-impl Source {
-    fn open(file: &Path, format: Option<BodyFormat>) -> Result<Self> {
-        let format = match format {
-            Some(format) => format,
-            None if file == Path::new("-") => bail!("say with --format what standard input holds"),
-            None => format_of_name(file).with_context(|| {
-                format!("{} does not say by its end what it holds; say so with --format", file.display())
-            })?,
-        };
-        Ok(Self { input: Input::open(file)?, format })
-    }
-
-    /// What the first records lead to.
-    async fn infer(&self, options: &InferenceOptions) -> Result<Proposal> {
-        let (format, limits, spool) = (self.format, IngestLimits::default(), std::env::temp_dir());
-        let body = body_of(self.input.sample()?);
-        let proposal = match self.input.compression() {
-            None => infer_schema(format, options, limits, spool, body).await,
-            Some(compression) => {
-                let body = Box::pin(inflated(body, compression, u64::MAX));
-                infer_schema(format, options, limits, spool, body).await
+        let mut union = Union::default();
+        let mut found = Vec::new();
+        for input in inputs {
+            let sources = self.open(input).await?;
+            for source in &sources {
+                source.format().check_options(&self.reading).because(Cause::Usage)?;
+                let proposal = propose(source, &options).await.because(Cause::Unreadable)?;
+                union.add(source.name(), &proposal);
+                input.readings.push(proposal.reading);
+                found.push((source.name().to_owned(), proposal.evidence));
             }
-        };
-        if let Some(failure) = self.input.failure() {
-            bail!("no schema can be made of {failure}");
+            input.sources = Some(sources).filter(|sources| !sources.iter().all(Source::is_reopened));
         }
-        proposal.with_context(|| format!("no schema can be made of {}", self.input.name()))
+        let proposed = union.schema().because(Cause::Unreadable)?;
+        if !self.server.create(proposed).await? {
+            let detail =
+                format!("there is a schema `{schema}`; leave out --create to load into it, or choose another name");
+            return Err(Failure::new(Cause::Refused, detail));
+        }
+        let properties = proposed["properties"].as_array().map_or(0, Vec::len);
+        say(&format!("created `{schema}` with {properties} properties, made of {} records", union.records))?;
+        let are_several = found.len() > 1;
+        for (name, evidence) in found {
+            if are_several && !evidence.is_empty() {
+                say(&format!(" of {name}"))?;
+            }
+            show_evidence(&evidence).because(Cause::Unreadable)?;
+        }
+        union.notes.iter().try_for_each(|note| say(&format!("  {note}")))
+    }
+
+    async fn open(&self, input: &mut Waiting) -> Result<Vec<Source>, Failure> {
+        if let Some(sources) = input.sources.take() {
+            return Ok(sources);
+        }
+        let (place, opening) = (input.place.clone(), self.opening.clone());
+        blocking::run(move || Source::open(&place, &opening)).await.because(Cause::Unreadable)?
+    }
+
+    /// Loads what is at a place. What goes wrong for it alone is said, and the next goes on.
+    async fn load(&self, mut input: Waiting, total: &mut Total) -> Result<(), Failure> {
+        let sources = match self.open(&mut input).await {
+            Ok(sources) => sources,
+            Err(failure) => return total.note(failure),
+        };
+        for (place, source) in sources.into_iter().enumerate() {
+            total.sources += 1;
+            let reading = input.readings.get(place).unwrap_or(&self.reading);
+            match self.load_source(&source, reading).await {
+                Ok(counts) => total.counts.add(counts),
+                Err(failure) => total.note(failure)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_source(&self, source: &Source, reading: &ReadOptions) -> Result<Counts, Failure> {
+        source.format().check_options(reading).because(Cause::Usage)?;
+        let read = Arc::new(AtomicU64::new(0));
+        let body = body_of(source.whole(&read).because(Cause::Unreadable)?);
+        let request = self.request(source, reading)?.body(Body::wrap_stream(body));
+        let outcome = self.server.bulk(request).await;
+        // A body that breaks off has the server store nothing.
+        if let Some(failure) = source.failure() {
+            return Err(Failure::new(Cause::Unreadable, format!("nothing was stored: {failure}")));
+        }
+        let Receipt { counts, json } = outcome?;
+        say(&counts.in_words(source.name()))?;
+        show_names(&json).because(Cause::Unreadable)?;
+        let unit = source.unit();
+        self.server.each_failure(&json, |failure| show_failure(unit, &failure)).await?;
+        Ok(counts)
+    }
+
+    /// A bulk call without its body.
+    fn request(&self, source: &Source, reading: &ReadOptions) -> Result<RequestBuilder, Failure> {
+        let mut call = self.server.address(&format!("/records/{}/bulk", self.arguments.schema))?;
+        call.query_pairs_mut().extend_pairs(&self.parameters).extend_pairs(reading.given());
+        let request = self.server.post(call).header(CONTENT_TYPE, source.format().media_type().essence);
+        Ok(match source.compression() {
+            Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
+            None => request,
+        })
     }
 }
 
-/// The format that the name of a file ends with, before that of its compression.
-fn format_of_name(file: &Path) -> Option<BodyFormat> {
-    let name = file.file_name()?.to_string_lossy().to_ascii_lowercase();
-    let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    BodyFormat::of_ending(plain.rsplit_once('.')?.1)
+/// What became of all inputs.
+#[derive(Debug, Default)]
+struct Total {
+    counts: Counts,
+    sources: u64,
+    /// The first thing that went wrong with an input.
+    cause: Option<Cause>,
 }
 
-/// Says what was created, and what speaks for it.
-fn show(schema: &SchemaName, proposal: &Proposal) -> Result<()> {
+impl Total {
+    /// Takes note of what went wrong with an input. It is the end when further inputs would fare the same.
+    fn note(&mut self, failure: Failure) -> Result<(), Failure> {
+        if failure.cause.is_general() {
+            return Err(failure);
+        }
+        complain(&failure);
+        self.cause.get_or_insert(failure.cause);
+        Ok(())
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self.cause {
+            Some(cause) => cause.exit_code(),
+            None if self.counts.failed > 0 => SOME_REFUSED,
+            None => ALL_STORED,
+        }
+    }
+}
+
+impl Counts {
+    /// For a person: `2 records of a.csv: 1 stored, 1 not taken`.
+    fn in_words(self, of: &str) -> String {
+        let Self { received, stored, ignored, failed } = self;
+        let ignored = if ignored > 0 { format!(", {ignored} passed over") } else { String::new() };
+        format!("{received} records of {of}: {stored} stored{ignored}, {failed} not taken")
+    }
+}
+
+fn say(line: &str) -> Result<(), Failure> {
+    writeln!(stdout(), "{line}").because(Cause::Unreadable)
+}
+
+/// Says what speaks for what was created.
+fn show_evidence(evidence: &[Evidence]) -> Result<()> {
     let mut out = stdout().lock();
-    let properties = proposal.schema["properties"].as_array().map_or(0, Vec::len);
-    writeln!(out, "created `{schema}` with {properties} properties, made of {} records", proposal.records)?;
-    for found in &proposal.evidence {
+    for found in evidence {
         let property = found.property.as_deref().or(found.option).unwrap_or("records");
         let lines = if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
         writeln!(out, "  {property} {}: {}{lines}", found.choice.name(), found.detail)?;
@@ -192,7 +311,7 @@ fn show(schema: &SchemaName, proposal: &Proposal) -> Result<()> {
     Ok(())
 }
 
-/// Says what stood for something else in the file, as the receipt has it.
+/// Says what stood for something else in an input, as the receipt has it.
 fn show_names(receipt: &Json) -> Result<()> {
     let mut out = stdout().lock();
     for renamed in receipt["renamed"].as_array().into_iter().flatten() {
@@ -204,68 +323,9 @@ fn show_names(receipt: &Json) -> Result<()> {
     Ok(())
 }
 
-/// A running server.
-struct Server {
-    client: Client,
-    base: String,
-    key: Option<String>,
-}
-
-impl Server {
-    fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.base))
-    }
-
-    fn address(&self, path: &str) -> Result<Url> {
-        let address = format!("{}{path}", self.base);
-        Url::parse(&address).with_context(|| format!("{address} is no address"))
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let request = if let Some(key) = &self.key { request.bearer_auth(key) } else { request };
-        request.send().await.with_context(|| format!("{} does not answer", self.base))
-    }
-
-    async fn create(&self, schema: &SchemaName, proposal: &Proposal) -> Result<()> {
-        let response = self.send(self.post("/schemas").json(&proposal.schema)).await?;
-        let status = response.status();
-        ensure!(
-            status != StatusCode::CONFLICT,
-            "there is a schema `{schema}`; leave out --create to load into it, or choose another name"
-        );
-        if !status.is_success() {
-            let refusal: String = response.text().await.unwrap_or_default().chars().take(SHOWN).collect();
-            bail!("the server answered {status}: {refusal}");
-        }
-        Ok(())
-    }
-
-    /// Names the records that were not taken: those of the receipt, or of the report that it says there is.
-    async fn show_failures(&self, receipt: &Json) -> Result<()> {
-        let Some(import) = receipt["import_id"].as_str() else {
-            let failures = receipt["failures"].as_array().into_iter().flatten();
-            return show_failures(failures);
-        };
-        let request = self.client.get(format!("{}/imports/{import}/failures", self.base));
-        let mut response = self.send(request).await?;
-        let mut text = Vec::new();
-        while let Some(piece) = response.chunk().await.context("the report broke off")? {
-            text.extend_from_slice(&piece);
-            let Some(end) = text.iter().rposition(|byte| *byte == b'\n') else { continue };
-            let rest = text.split_off(end + 1);
-            let lines: Vec<Json> = serde_json::Deserializer::from_slice(&text).into_iter().collect::<Result<_, _>>()?;
-            show_failures(lines.iter())?;
-            text = rest;
-        }
-        Ok(())
-    }
-}
-
-fn show_failures<'f>(failures: impl Iterator<Item = &'f Json>) -> Result<()> {
-    let mut out = stdout().lock();
-    for failure in failures {
-        let text = |key: &str| failure[key].as_str().unwrap_or_default();
-        writeln!(out, "  line {}: {} {} {}", failure["line"], text("code"), text("pointer"), text("detail"))?;
-    }
+fn show_failure(unit: &str, failure: &Json) -> Result<()> {
+    let text = |key: &str| failure[key].as_str().unwrap_or_default();
+    let (line, code, pointer) = (&failure["line"], text("code"), text("pointer"));
+    writeln!(stdout(), "  {unit} {line}: {code} {pointer} {}", text("detail"))?;
     Ok(())
 }

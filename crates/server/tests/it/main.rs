@@ -11,6 +11,7 @@ mod disk_full;
 mod event_loop;
 mod evolution;
 mod import;
+mod import_inputs;
 mod keys;
 mod logs;
 mod monitoring;

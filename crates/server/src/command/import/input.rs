@@ -1,27 +1,24 @@
-//! What records are read from. A pipe gives its bytes once: what a sample takes of it is kept for the whole.
+//! What bytes are read from. A pipe gives its bytes once: what a sample takes of it is kept for the whole.
 
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
-use eider_http_api::Compression;
 
-/// What data of gzip with deflate (RFC 1952) and of zstd (RFC 8878) begins with; no records do.
-const COMPRESSED: [(&[u8], Compression); 2] =
-    [(b"\x1f\x8b\x08", Compression::Gzip), (b"\x28\xb5\x2f\xfd", Compression::Zstd)];
-/// Bytes that tell how an input is compressed.
-const HEAD_BYTES: u64 = 4;
+use super::packing::HEAD_BYTES;
 
 /// A file, a pipe or standard input, opened once.
 #[derive(Debug, Clone)]
 pub(super) struct Input {
     origin: Arc<Mutex<Origin>>,
     name: String,
-    compression: Option<Compression>,
+    head: Vec<u8>,
+    /// A file that can be opened again, and its bytes.
+    file: Option<(PathBuf, u64)>,
 }
 
 /// Where bytes come from.
@@ -36,13 +33,13 @@ enum Origin {
 
 /// What is different when a file was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     bytes: u64,
     modified: Option<SystemTime>,
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         Self { bytes: metadata.len(), modified: metadata.modified().ok() }
     }
 }
@@ -75,22 +72,21 @@ impl Input {
             .take(HEAD_BYTES)
             .read_to_end(&mut head)
             .with_context(|| format!("cannot read {name}"))?;
-        Ok(Self::of(name, &head, Origin::File { file, stamp: Stamp::of(&metadata), read: 0 }))
+        let again = Some((path.to_owned(), metadata.len()));
+        Ok(Self::of(name, head, Origin::File { file, stamp: Stamp::of(&metadata), read: 0 }, again))
     }
 
     /// What can be read once only.
-    fn once(name: String, mut source: Box<dyn Read + Send>) -> Result<Self> {
+    pub(super) fn once(name: String, mut source: Box<dyn Read + Send>) -> Result<Self> {
         let mut head = Vec::new();
         let begun = Read::by_ref(&mut source).take(HEAD_BYTES).read_to_end(&mut head);
         begun.with_context(|| format!("cannot read {name}"))?;
-        let compressed = head.clone();
-        let source = Box::new(Cursor::new(head).chain(source));
-        Ok(Self::of(name, &compressed, Origin::Once { source, kept: None }))
+        let source = Box::new(Cursor::new(head.clone()).chain(source));
+        Ok(Self::of(name, head, Origin::Once { source, kept: None }, None))
     }
 
-    fn of(name: String, head: &[u8], origin: Origin) -> Self {
-        let compression = COMPRESSED.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, found)| found);
-        Self { origin: Arc::new(Mutex::new(origin)), name, compression }
+    fn of(name: String, head: Vec<u8>, origin: Origin, file: Option<(PathBuf, u64)>) -> Self {
+        Self { origin: Arc::new(Mutex::new(origin)), name, head, file }
     }
 
     /// What a person calls it.
@@ -98,9 +94,14 @@ impl Input {
         &self.name
     }
 
-    /// How it is compressed, as its first bytes say.
-    pub(super) fn compression(&self) -> Option<Compression> {
-        self.compression
+    /// Its first bytes.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The file that it is, if it is one, and its bytes.
+    pub(super) fn file(&self) -> Option<(&Path, u64)> {
+        self.file.as_ref().map(|(path, bytes)| (path.as_path(), *bytes))
     }
 
     /// Its beginning, as much of it as is read. What comes from a pipe is kept in a temporary file without a name.
@@ -281,19 +282,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_say_how_it_is_compressed() {
-        for (bytes, compression) in [
-            (&b""[..], None),
-            (b"\x1f\x8b", None),
-            (b"{\"a\":1}", None),
-            (b"\x1f\x8b\x08\x00rest", Some(Compression::Gzip)),
-            (b"\x28\xb5\x2f\xfdrest", Some(Compression::Zstd)),
-            (b"PAR1", None),
-            (b"\xff\xff\xff\xff", None),
-        ] {
+    fn the_first_bytes_are_known_and_not_taken() {
+        for bytes in [&b""[..], b"{\"a\":1}", b"a line that is longer than what is looked at"] {
             let (_file, file) = file_of(bytes);
             for input in [file, pipe_of(bytes.to_vec(), 1)] {
-                assert_eq!(input.compression(), compression, "{bytes:?}");
+                assert_eq!(input.head(), &bytes[..bytes.len().min(usize::try_from(HEAD_BYTES).unwrap())]);
+                assert_eq!(read(input.whole().unwrap()).unwrap(), bytes);
             }
         }
     }
@@ -306,7 +300,7 @@ mod tests {
                 Err(io::Error::other("the other end is gone"))
             }
         }
-        let source = Cursor::new(b"{\"a\":1}\n".to_vec()).chain(Broken);
+        let source = Cursor::new(b"{\"a\": 1}\n{\"a\": 2}\n".to_vec()).chain(Broken);
         let input = Input::once("a pipe".to_owned(), Box::new(source)).unwrap();
         read(input.whole().unwrap()).unwrap_err();
         assert_eq!(input.failure().as_deref(), Some("a pipe: the other end is gone"));
