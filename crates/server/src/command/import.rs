@@ -3,6 +3,7 @@
 mod archive;
 mod container;
 mod create;
+mod database;
 mod failure;
 mod input;
 mod kind;
@@ -10,8 +11,10 @@ mod made;
 mod packing;
 mod place;
 mod reading;
+mod rows;
 mod server;
 mod source;
+mod workbook;
 
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
@@ -67,6 +70,12 @@ pub(crate) struct ImportArguments {
     /// How the inputs hold their records [default: as their names end].
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<BodyFormat>,
+    /// The sheet of workbooks (.xlsx, .xlsm, .xlsb, .xls, .ods) [default: the first].
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// The table or view of `SQLite` databases [default: the only table].
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
     #[command(flatten)]
     reading: Reading,
     /// The running server.
@@ -137,7 +146,11 @@ impl Import {
         }
         Ok(Self {
             places: places_of(&arguments.inputs, false)?,
-            opening: Opening { format: arguments.format },
+            opening: Opening {
+                format: arguments.format,
+                sheet: arguments.sheet.clone(),
+                table: arguments.table.clone(),
+            },
             server: Server::new(&arguments.url, arguments.key.clone()),
             parameters,
             reading: arguments.reading.0.clone(),

@@ -16,7 +16,7 @@ use crate::import::{import, shell};
 use crate::process::{Server, json_of};
 
 /// The values of a property of all records, in their order.
-async fn values(server: &Server, schema: &str, property: &str) -> Vec<Json> {
+pub(crate) async fn values(server: &Server, schema: &str, property: &str) -> Vec<Json> {
     let text = server.get(&format!("/api/v1/records/{schema}/stream?fields={property}&format=ndjson"));
     let text = text.send().await.unwrap().text().await.unwrap();
     text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()[property].clone()).collect()
@@ -173,7 +173,8 @@ async fn one_input_that_cannot_be_loaded_does_not_keep_others_out() {
     assert_eq!(values(&server, "s", "n").await, [json!(1), json!(3)]);
 }
 
-fn zip_of(members: &[(&str, CompressionMethod, Vec<u8>)]) -> Vec<u8> {
+/// A zip archive.
+pub(crate) fn zip_of(members: &[(&str, CompressionMethod, Vec<u8>)]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, method, bytes) in members {
         writer.start_file(*name, SimpleFileOptions::default().compression_method(*method)).unwrap();

@@ -12,6 +12,7 @@ mod event_loop;
 mod evolution;
 mod import;
 mod import_inputs;
+mod import_tables;
 mod keys;
 mod logs;
 mod monitoring;

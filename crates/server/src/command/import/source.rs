@@ -11,17 +11,23 @@ use eider_application::ingest::BodyFormat;
 use eider_http_api::Compression;
 
 use super::container::Container;
+use super::database::Table;
 use super::failure::{Because, Cause, Failure};
 use super::input::Input;
 use super::kind::Kind;
 use super::packing::Packing;
 use super::place::Place;
+use super::workbook::Sheet;
 use super::{archive, made};
 
 /// What the flags say of inputs that their names and bytes do not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Opening {
     pub(super) format: Option<BodyFormat>,
+    /// The sheet of workbooks; the first by default.
+    pub(super) sheet: Option<String>,
+    /// The table of databases; the only one by default.
+    pub(super) table: Option<String>,
 }
 
 /// Records of one format, under one name. An archive has several.
@@ -95,6 +101,11 @@ impl Source {
 
     fn new(name: String, format: BodyFormat, content: Content, packing: Option<Packing>) -> Self {
         Self { name, format, content, packing, unit: "line", fault: Arc::default() }
+    }
+
+    /// Rows that are made lines of NDJSON.
+    fn of_rows(name: String, maker: Maker) -> Self {
+        Self { unit: "row", ..Self::new(name, BodyFormat::Ndjson, Content::Made(maker), None) }
     }
 
     /// What a person calls it.
@@ -192,8 +203,14 @@ fn contained(
         Some(Kind::Archive) if !archive::is_workbook(&container).unwrap_or_default() => {
             members_of(name, &container, opening)
         }
-        Some(Kind::Archive | Kind::Workbook) => Err(anyhow!("sheets are not read")),
-        Some(Kind::Database) => Err(anyhow!("tables are not read")),
+        Some(Kind::Archive | Kind::Workbook) => Sheet::find(&container, opening.sheet.as_deref()).map(|sheet| {
+            let name = format!("{name}, sheet {}", sheet.name());
+            vec![Source::of_rows(name, Arc::new(move |output| sheet.write(output)))]
+        }),
+        Some(Kind::Database) => Table::find(&container, opening.table.as_deref()).map(|table| {
+            let name = format!("{name}, table {}", table.name());
+            vec![Source::of_rows(name, Arc::new(move |output| table.write(output)))]
+        }),
         Some(Kind::Records(_)) | None => Err(anyhow!("it is not what its name says")),
     };
     sources.with_context(|| format!("cannot read {name}")).because(Cause::Unreadable)
