@@ -19,6 +19,11 @@ bundled *args:
 crash rounds="20":
     CRASH_ROUNDS={{ rounds }} ./dev test --test it -- crash:: disk_full::
 
+# Cuts imports off at random moments so many times, and the server under them, and looks whether each goes on without a record
+# twice.
+resume rounds="200":
+    RESUME_ROUNDS={{ rounds }} ./dev test -p eider --test it -- import_resume::
+
 # Tries the rules and the dashboard of config/ on a Prometheus (apt-get install prometheus).
 monitoring:
     ./dev test --test it -- monitoring::

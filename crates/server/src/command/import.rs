@@ -1,101 +1,44 @@
 //! `eider import`: records of files and of other inputs, loaded into a running server.
 
 mod archive;
+mod arguments;
 mod container;
 mod create;
+mod cut;
 mod database;
 mod failure;
 mod input;
 mod kind;
+mod load;
 mod made;
 mod packing;
 mod place;
+mod progress;
 mod reading;
+mod rejects;
+mod remote;
 mod rows;
 mod server;
 mod source;
 mod workbook;
 
-use std::io::{Write, stderr, stdout};
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::io::{self, Write, stderr, stdout};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use anyhow::Result;
-use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use eider_application::infer::{Evidence, InferenceOptions};
-use eider_application::ingest::{BodyFormat, ReadOptions, body_of};
+use eider_application::ingest::ReadOptions;
 use eider_application::runtime::blocking;
-use eider_domain::SchemaName;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Body, RequestBuilder};
-use serde_json::Value as Json;
 
+pub(super) use self::arguments::ImportArguments;
+use self::arguments::name_of;
 use self::create::{Union, propose};
 use self::failure::{ALL_STORED, Because, Cause, Failure, SOME_REFUSED};
 use self::place::{Place, places_of};
-use self::reading::Reading;
-use self::server::{Counts, Receipt, Server};
+use self::progress::Shown;
+use self::rejects::Rejects;
+use self::server::{Counts, Server};
 use self::source::{Opening, Source};
-
-/// What to load, and where.
-#[derive(Debug, Args)]
-pub(crate) struct ImportArguments {
-    /// Files of records, compressed or not, pipes, directories of files, patterns such as 'data/*.csv'; `-` reads standard
-    /// input.
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// The schema that the records are of.
-    #[arg(long, value_name = "NAME", value_parser = parse_name)]
-    schema: SchemaName,
-    /// Creates the schema first, as the first 10,000 records of each input suggest.
-    #[arg(long)]
-    create: bool,
-    /// Texts that come again and again are all that the created schema allows.
-    #[arg(long, requires = "create")]
-    enums: bool,
-    /// Values under FROM in the inputs go to the property TO, or to `id`; may be given more than once. A name with a `:` stands in
-    /// double quotes.
-    #[arg(long, value_name = "FROM:TO")]
-    rename: Vec<String>,
-    /// Values under this name in the inputs are passed over; may be given more than once.
-    #[arg(long, value_name = "NAME")]
-    ignore: Vec<String>,
-    /// The property that the ids of records are made of which give none, so that a repeat meets the same records; with --create
-    /// its name in the inputs, and the created schema says so.
-    #[arg(long, value_name = "NAME")]
-    id_from: Option<String>,
-    /// How the inputs hold their records [default: as their names end].
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
-    format: Option<BodyFormat>,
-    /// The sheet of workbooks (.xlsx, .xlsm, .xlsb, .xls, .ods) [default: the first].
-    #[arg(long, value_name = "NAME")]
-    sheet: Option<String>,
-    /// The table or view of `SQLite` databases [default: the only table].
-    #[arg(long, value_name = "NAME")]
-    table: Option<String>,
-    #[command(flatten)]
-    reading: Reading,
-    /// The running server.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// A key of that server with the right `records:append`, and `schemas:write` to create the schema.
-    #[arg(long, value_name = "KEY", env = "EIDER_KEY", hide_env_values = true)]
-    key: Option<String>,
-}
-
-/// Reads the name of a format.
-fn format_parser() -> impl TypedValueParser<Value = BodyFormat> {
-    let value = |format: BodyFormat| PossibleValue::new(format.media_type().name).help(format.description());
-    let values = PossibleValuesParser::new(BodyFormat::read().map(value).collect::<Vec<_>>());
-    values.try_map(|name| BodyFormat::of_name(&name).ok_or("there is no such format"))
-}
-
-fn parse_name(text: &str) -> Result<SchemaName, String> {
-    SchemaName::parse(text).map_err(|error| error.to_string())
-}
 
 /// Loads inputs, and says which records were not taken. How the program ends is said in docs/reference/command-line.md.
 pub(crate) async fn run(arguments: ImportArguments) -> ExitCode {
@@ -123,6 +66,7 @@ struct Import {
     /// Parameters of every call.
     parameters: Vec<(&'static str, String)>,
     reading: ReadOptions,
+    shown: Shown,
     arguments: ImportArguments,
 }
 
@@ -137,23 +81,24 @@ struct Waiting {
 
 impl Import {
     fn of(arguments: ImportArguments) -> Result<Self, Failure> {
-        let mut parameters = vec![("mode", "partial".to_owned())];
+        let mut parameters = vec![("mode", name_of(arguments.mode))];
+        parameters.extend(arguments.on_conflict.map(|policy| ("on_conflict", name_of(policy))));
+        parameters.extend(arguments.dry_run.then(|| ("dry_run", "true".to_owned())));
         parameters.extend(arguments.rename.iter().map(|rename| ("rename", rename.clone())));
         parameters.extend(arguments.ignore.iter().map(|name| ("ignore", name.clone())));
         if !arguments.create {
             // A schema that was created says so itself.
             parameters.extend(arguments.id_from.iter().map(|name| ("id_from", name.clone())));
         }
+        let opening =
+            Opening { format: arguments.format, sheet: arguments.sheet.clone(), table: arguments.table.clone() };
         Ok(Self {
-            places: places_of(&arguments.inputs, false)?,
-            opening: Opening {
-                format: arguments.format,
-                sheet: arguments.sheet.clone(),
-                table: arguments.table.clone(),
-            },
+            places: places_of(&arguments.inputs, arguments.allow_url)?,
+            opening,
             server: Server::new(&arguments.url, arguments.key.clone()),
             parameters,
             reading: arguments.reading.0.clone(),
+            shown: Shown::of(arguments.quiet, arguments.progress),
             arguments,
         })
     }
@@ -166,11 +111,21 @@ impl Import {
             self.create(&mut inputs).await?;
         }
         let mut total = Total::default();
+        if let Some(path) = &self.arguments.rejects {
+            total.rejects = Some(Rejects::begin(path).because(Cause::Usage)?);
+        }
         for input in inputs {
-            self.load(input, &mut total).await?;
+            if let Err(failure) = self.load(input, &mut total).await {
+                complain(&failure);
+                total.cause.get_or_insert(failure.cause);
+                break;
+            }
         }
         if total.sources > 1 {
-            say(&total.counts.in_words(&format!("{} inputs", total.sources)))?;
+            self.say(&total.counts.in_words(&format!("{} inputs", total.sources), self.arguments.dry_run))?;
+        }
+        if let (Some(records), Some(path)) = (total.end_rejects()?, &self.arguments.rejects) {
+            self.say(&format!("{} has the {records} refused records", path.display()))?;
         }
         Ok(total.exit_code())
     }
@@ -200,20 +155,23 @@ impl Import {
         }
         let proposed = union.schema().because(Cause::Unreadable)?;
         if !self.server.create(proposed).await? {
+            if self.arguments.resume && create::is_that(proposed, &self.server.schema(schema).await?) {
+                return self.say(&format!("`{schema}` is there already, and as it would be created"));
+            }
             let detail =
                 format!("there is a schema `{schema}`; leave out --create to load into it, or choose another name");
             return Err(Failure::new(Cause::Refused, detail));
         }
         let properties = proposed["properties"].as_array().map_or(0, Vec::len);
-        say(&format!("created `{schema}` with {properties} properties, made of {} records", union.records))?;
+        self.say(&format!("created `{schema}` with {properties} properties, made of {} records", union.records))?;
         let are_several = found.len() > 1;
         for (name, evidence) in found {
             if are_several && !evidence.is_empty() {
-                say(&format!(" of {name}"))?;
+                self.say(&format!(" of {name}"))?;
             }
-            show_evidence(&evidence).because(Cause::Unreadable)?;
+            self.show_evidence(&evidence)?;
         }
-        union.notes.iter().try_for_each(|note| say(&format!("  {note}")))
+        union.notes.iter().try_for_each(|note| self.say(&format!("  {note}")))
     }
 
     async fn open(&self, input: &mut Waiting) -> Result<Vec<Source>, Failure> {
@@ -233,41 +191,31 @@ impl Import {
         for (place, source) in sources.into_iter().enumerate() {
             total.sources += 1;
             let reading = input.readings.get(place).unwrap_or(&self.reading);
-            match self.load_source(&source, reading).await {
-                Ok(counts) => total.counts.add(counts),
-                Err(failure) => total.note(failure)?,
+            let identity = total.identity_of(&input.place, &source);
+            if let Err(failure) = self.load_source(source, &identity, reading, total).await {
+                total.note(failure)?;
             }
         }
         Ok(())
     }
 
-    async fn load_source(&self, source: &Source, reading: &ReadOptions) -> Result<Counts, Failure> {
-        source.format().check_options(reading).because(Cause::Usage)?;
-        let read = Arc::new(AtomicU64::new(0));
-        let body = body_of(source.whole(&read).because(Cause::Unreadable)?);
-        let request = self.request(source, reading)?.body(Body::wrap_stream(body));
-        let outcome = self.server.bulk(request).await;
-        // A body that breaks off has the server store nothing.
-        if let Some(failure) = source.failure() {
-            return Err(Failure::new(Cause::Unreadable, format!("nothing was stored: {failure}")));
+    /// Says what speaks for what was created.
+    fn show_evidence(&self, evidence: &[Evidence]) -> Result<(), Failure> {
+        for found in evidence {
+            let property = found.property.as_deref().or(found.option).unwrap_or("records");
+            let lines =
+                if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
+            self.say(&format!("  {property} {}: {}{lines}", found.choice.name(), found.detail))?;
         }
-        let Receipt { counts, json } = outcome?;
-        say(&counts.in_words(source.name()))?;
-        show_names(&json).because(Cause::Unreadable)?;
-        let unit = source.unit();
-        self.server.each_failure(&json, |failure| show_failure(unit, &failure)).await?;
-        Ok(counts)
+        Ok(())
     }
 
-    /// A bulk call without its body.
-    fn request(&self, source: &Source, reading: &ReadOptions) -> Result<RequestBuilder, Failure> {
-        let mut call = self.server.address(&format!("/records/{}/bulk", self.arguments.schema))?;
-        call.query_pairs_mut().extend_pairs(&self.parameters).extend_pairs(reading.given());
-        let request = self.server.post(call).header(CONTENT_TYPE, source.format().media_type().essence);
-        Ok(match source.compression() {
-            Some(compression) => request.header(CONTENT_ENCODING, compression.name()),
-            None => request,
-        })
+    fn say(&self, line: &str) -> Result<(), Failure> {
+        self.print(line).because(Cause::Unreadable)
+    }
+
+    fn print(&self, line: &str) -> io::Result<()> {
+        if self.arguments.quiet { Ok(()) } else { writeln!(stdout(), "{line}") }
     }
 }
 
@@ -278,6 +226,9 @@ struct Total {
     sources: u64,
     /// The first thing that went wrong with an input.
     cause: Option<Cause>,
+    rejects: Option<Rejects>,
+    /// How often an input was met.
+    met: HashMap<String, u64>,
 }
 
 impl Total {
@@ -291,6 +242,16 @@ impl Total {
         Ok(())
     }
 
+    /// What tells a source from others, in this run and in one that goes on with it: its place, however it was written, and
+    /// what of it the source is.
+    fn identity_of(&mut self, place: &Place, source: &Source) -> String {
+        let part = source.name().strip_prefix(&place.name()).unwrap_or_default();
+        let identity = format!("{}\n{part}", place.identity());
+        let times = self.met.entry(identity.clone()).or_default();
+        *times += 1;
+        format!("{identity}\n{times}")
+    }
+
     fn exit_code(&self) -> u8 {
         match self.cause {
             Some(cause) => cause.exit_code(),
@@ -302,43 +263,10 @@ impl Total {
 
 impl Counts {
     /// For a person: `2 records of a.csv: 1 stored, 1 not taken`.
-    fn in_words(self, of: &str) -> String {
+    fn in_words(self, of: &str, is_dry_run: bool) -> String {
         let Self { received, stored, ignored, failed } = self;
+        let would = if is_dry_run { "would be " } else { "" };
         let ignored = if ignored > 0 { format!(", {ignored} passed over") } else { String::new() };
-        format!("{received} records of {of}: {stored} stored{ignored}, {failed} not taken")
+        format!("{received} records of {of}: {stored} {would}stored{ignored}, {failed} not taken")
     }
-}
-
-fn say(line: &str) -> Result<(), Failure> {
-    writeln!(stdout(), "{line}").because(Cause::Unreadable)
-}
-
-/// Says what speaks for what was created.
-fn show_evidence(evidence: &[Evidence]) -> Result<()> {
-    let mut out = stdout().lock();
-    for found in evidence {
-        let property = found.property.as_deref().or(found.option).unwrap_or("records");
-        let lines = if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
-        writeln!(out, "  {property} {}: {}{lines}", found.choice.name(), found.detail)?;
-    }
-    Ok(())
-}
-
-/// Says what stood for something else in an input, as the receipt has it.
-fn show_names(receipt: &Json) -> Result<()> {
-    let mut out = stdout().lock();
-    for renamed in receipt["renamed"].as_array().into_iter().flatten() {
-        writeln!(out, "  {} to {}: {} records", renamed["from"], renamed["to"], renamed["records"])?;
-    }
-    for ignored in receipt["ignored_names"].as_array().into_iter().flatten() {
-        writeln!(out, "  {} ignored: {} records", ignored["name"], ignored["records"])?;
-    }
-    Ok(())
-}
-
-fn show_failure(unit: &str, failure: &Json) -> Result<()> {
-    let text = |key: &str| failure[key].as_str().unwrap_or_default();
-    let (line, code, pointer) = (&failure["line"], text("code"), text("pointer"));
-    writeln!(stdout(), "  {unit} {line}: {code} {pointer} {}", text("detail"))?;
-    Ok(())
 }

@@ -91,6 +91,20 @@ impl Union {
     }
 }
 
+/// Whether a schema that there is has the properties that were proposed, and no others.
+pub(super) fn is_that(proposed: &Json, existing: &Json) -> bool {
+    let parsed = |schema: &Json| {
+        let alone = json!({"name": "alone", "properties": schema["properties"]});
+        SchemaDefinition::parse(&alone).ok()
+    };
+    let (Some(proposed), Some(existing)) = (parsed(proposed), parsed(existing)) else { return false };
+    let of = |definition: &SchemaDefinition| {
+        let properties = definition.properties().iter();
+        properties.map(|property| (property.name.key(), property.data_type)).collect::<Vec<_>>()
+    };
+    of(&proposed) == of(&existing)
+}
+
 fn name_of(property: &Json) -> &str {
     property["name"].as_str().unwrap_or_default()
 }

@@ -94,6 +94,11 @@ impl Input {
         &self.name
     }
 
+    /// The same under another name.
+    pub(super) fn called(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
     /// Its first bytes.
     pub(super) fn head(&self) -> &[u8] {
         &self.head
@@ -116,11 +121,14 @@ impl Input {
         Ok(Reading { input: self.clone(), is_sample: true })
     }
 
-    /// All of it, to be read last. It ends with an error when it is a file that was written to since it was opened.
+    /// All of it, to be read last; a file once more. It ends with an error when it is a file that was written to since it was opened.
     pub(super) fn whole(&self) -> Result<impl Read + Send + use<>> {
         let mut origin = self.origin();
         let rewound = match &mut *origin {
-            Origin::File { file, .. } => file.rewind(),
+            Origin::File { file, read, .. } => {
+                *read = 0;
+                file.rewind()
+            }
             Origin::Once { kept, .. } => kept.as_mut().map_or(Ok(()), Seek::rewind),
             Origin::Failed { detail } => bail!("{detail}"),
         };

@@ -33,6 +33,17 @@ impl Place {
         }
     }
 
+    /// What it is called however it was written: a file by its path from the root.
+    pub(super) fn identity(&self) -> String {
+        match self {
+            // A pipe has another path each time.
+            Self::Path(path) if path.is_file() => {
+                path.canonicalize().map_or_else(|_| self.name(), |path| path.display().to_string())
+            }
+            Self::StandardInput | Self::Path(_) | Self::Url(_) => self.name(),
+        }
+    }
+
     /// What its name says it holds, as far as that goes.
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {

@@ -1,6 +1,7 @@
 //! The running server that records are sent to, and what it answers.
 
 use anyhow::Context;
+use eider_domain::SchemaName;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value as Json;
 
@@ -30,6 +31,10 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(super) struct Receipt {
     pub(super) counts: Counts,
+    /// Whether nothing was stored because of what was refused.
+    pub(super) is_refused: bool,
+    /// Whether it is that of an earlier call.
+    pub(super) is_replayed: bool,
     pub(super) json: Json,
 }
 
@@ -75,6 +80,17 @@ impl Server {
         Ok(true)
     }
 
+    /// The definition of a schema.
+    pub(super) async fn schema(&self, name: &SchemaName) -> Result<Json, Failure> {
+        let response = self.send(self.client.get(self.address(&format!("/schemas/{name}"))?)).await?;
+        let status = response.status();
+        let text = response.text().await.context("the answer broke off").because(Cause::Unreachable)?;
+        if !status.is_success() {
+            return Err(refusal(status, &text));
+        }
+        serde_json::from_str(&text).context("the answer is no JSON").because(Cause::Unreachable)
+    }
+
     /// Sends a bulk call.
     pub(super) async fn bulk(&self, request: RequestBuilder) -> Result<Receipt, Failure> {
         let response = self.send(request).await?;
@@ -87,7 +103,8 @@ impl Server {
         };
         let stored = created + of("updated").unwrap_or_default();
         let counts = Counts { received, stored, ignored: of("ignored").unwrap_or_default(), failed };
-        Ok(Receipt { counts, json })
+        let is_replayed = json["replayed"] == true;
+        Ok(Receipt { counts, is_refused: status == StatusCode::UNPROCESSABLE_ENTITY, is_replayed, json })
     }
 
     /// Hands on the failures of a receipt one by one: those that it names, or those of the report that it says there is.
@@ -122,12 +139,20 @@ impl Server {
 
 /// What the server said instead of doing what it was asked for.
 fn refusal(status: StatusCode, text: &str) -> Failure {
+    let problem: Json = serde_json::from_str(text).unwrap_or_default();
     let cause = match status {
+        _ if problem["code"] == "idempotency_in_progress" => Cause::Unreachable,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Cause::RefusedAll,
         StatusCode::TOO_MANY_REQUESTS => Cause::Unreachable,
         status if status.is_server_error() => Cause::Unreachable,
         _ => Cause::Refused,
     };
     let shown: String = text.chars().take(SHOWN).collect();
-    Failure::new(cause, format!("the server answered {status}: {shown}"))
+    let advice = if problem["code"] == "idempotency_mismatch" {
+        "a part of this input was stored with other content or other options within 24 hours; to load all of it anew, \
+         leave out --resume. "
+    } else {
+        ""
+    };
+    Failure::new(cause, format!("{advice}the server answered {status}: {shown}"))
 }

@@ -18,7 +18,7 @@ use super::kind::Kind;
 use super::packing::Packing;
 use super::place::Place;
 use super::workbook::Sheet;
-use super::{archive, made};
+use super::{archive, made, remote};
 
 /// What the flags say of inputs that their names and bytes do not.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +71,7 @@ impl Source {
         let input = match place {
             Place::StandardInput => Input::open(Path::new("-")),
             Place::Path(path) => Input::open(path),
-            Place::Url(url) => Err(anyhow!("{url} is a URL")),
+            Place::Url(url) => remote::fetched(url).and_then(|body| Input::once(url.clone(), body)),
         };
         let input = input.because(Cause::Unreadable)?;
         let packing = Packing::of_head(input.head());
@@ -169,6 +169,28 @@ impl Source {
             Some(packing) => packing.unpacked(raw).with_context(|| format!("cannot read {}", self.name))?,
         };
         Ok(self.watched(unpacked))
+    }
+
+    /// All of it as it is when nothing is compressed.
+    pub(super) fn plain(&self, read: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>> {
+        let raw = self.raw(read)?;
+        let unpacked = match self.packing {
+            None => raw,
+            Some(packing) => packing.unpacked(raw).with_context(|| format!("cannot read {}", self.name))?,
+        };
+        Ok(self.watched(unpacked))
+    }
+
+    /// The same, so that it can be read more than once: a pipe is copied into a temporary file first.
+    pub(super) fn kept(self) -> Result<Self> {
+        match &self.content {
+            Content::Input(input, _) if input.file().is_none() => {
+                let container = Container::of(input, None)?;
+                let input = Input::open(container.path())?.called(self.name.clone());
+                Ok(Self { content: Content::Input(input, Some(container)), ..self })
+            }
+            Content::Input(..) | Content::Made(_) => Ok(self),
+        }
     }
 
     fn watched(&self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
