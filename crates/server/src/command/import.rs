@@ -2,6 +2,7 @@
 
 mod archive;
 mod arguments;
+mod columns;
 mod container;
 mod create;
 mod cut;
@@ -92,8 +93,16 @@ impl Import {
         }
         let opening =
             Opening { format: arguments.format, sheet: arguments.sheet.clone(), table: arguments.table.clone() };
+        let places = places_of(&arguments.inputs, arguments.allow_url)?;
+        if let Some(rejects) = &arguments.rejects {
+            let rejects = Place::Path(rejects.clone()).identity();
+            if places.iter().any(|place| place.identity() == rejects) {
+                let detail = format!("{rejects} is an input; the file of refused records would replace it");
+                return Err(Failure::new(Cause::Usage, detail));
+            }
+        }
         Ok(Self {
-            places: places_of(&arguments.inputs, arguments.allow_url)?,
+            places,
             opening,
             server: Server::new(&arguments.url, arguments.key.clone()),
             parameters,

@@ -5,8 +5,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::thread;
 
+use arrow_array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
+use arrow_ipc::writer::{FileWriter, StreamWriter};
+use parquet::arrow::ArrowWriter;
 use serde_json::{Value as Json, json};
 
 use crate::import::{import, shell};
@@ -120,6 +124,13 @@ async fn records_that_are_no_text_of_their_own_are_given_back_as_far_as_they_can
     let twice = of("b");
     assert_eq!((&twice[0]["line"], &twice[0]["record"]), (&json!(3), &json!({"n": 1})));
     assert_eq!((&twice[1]["line"], &twice[1]["text"]), (&json!(4), &json!("no json")));
+    // An input is not replaced by what is refused of it.
+    for inputs in ["twice.ndjson", "."] {
+        let script = format!("$eider import {inputs} --schema s --url $url --rejects ./twice.ndjson");
+        let (code, text) = shell(&server, directory.path(), &script).await;
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("twice.ndjson is an input"), "{text}");
+    }
     let inside = &of("c")[0];
     assert_eq!((&inside["line"], inside.get("record")), (&json!(1), None));
     assert_eq!(inside["failures"][0]["code"], "type_mismatch");
@@ -222,4 +233,58 @@ async fn a_url_is_an_input_where_that_is_allowed() {
         assert!(text.contains(said), "{text}");
     }
     assert_eq!(values(&server, "s", "n").await.len(), 2);
+}
+
+/// Rows of formats without lines are given back as JSON, which goes in once it is mended.
+#[tokio::test]
+async fn refused_rows_of_columns_are_given_back_as_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    create(&server).await;
+    let columns = |from: i64, is_bytes: bool| {
+        let numbers: Vec<Option<i64>> = (from..from + 1_000).map(|n| (n % 400 != 7).then_some(n)).collect();
+        let texts: Vec<String> = (from..from + 1_000).map(|n| format!("\"{n}\"\n")).collect();
+        let texts: ArrayRef = if is_bytes {
+            Arc::new(BinaryArray::from_iter_values(texts))
+        } else {
+            Arc::new(StringArray::from_iter_values(texts))
+        };
+        let numbers: ArrayRef = Arc::new(Int64Array::from(numbers));
+        RecordBatch::try_from_iter([("n", numbers), ("s", texts)]).unwrap()
+    };
+    let batches = [columns(0, false), columns(1_000, false)];
+    let schema = batches[0].schema();
+    let mut parquet = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), None).unwrap();
+    let mut stream = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+    let mut file = FileWriter::try_new(Vec::new(), &schema).unwrap();
+    for batch in &batches {
+        parquet.write(batch).unwrap();
+        stream.write(batch).unwrap();
+        file.write(batch).unwrap();
+    }
+    let bytes = columns(0, true);
+    let mut of_bytes = StreamWriter::try_new(Vec::new(), &bytes.schema()).unwrap();
+    of_bytes.write(&bytes).unwrap();
+    let write = |name: &str, bytes: Vec<u8>| fs::write(directory.path().join(name), bytes).unwrap();
+    write("a.parquet", parquet.into_inner().unwrap());
+    write("b.arrows", stream.into_inner().unwrap());
+    write("c.arrow", file.into_inner().unwrap());
+    write("d.arrows", of_bytes.into_inner().unwrap());
+    for name in ["a.parquet", "b.arrows", "c.arrow", "d.arrows"] {
+        let script = format!("$eider import {name} --schema s --url $url --on-conflict ignore --rejects r");
+        let (code, text) = shell(&server, directory.path(), &script).await;
+        assert_eq!(code, Some(1), "{text}");
+        let rejects = lines_of(&fs::read_to_string(directory.path().join("r")).unwrap());
+        let rows: Vec<u64> = rejects.iter().map(|reject| reject["line"].as_u64().unwrap()).collect();
+        if name == "d.arrows" {
+            assert_eq!(rows, [8, 408, 808]);
+            assert!(rejects.iter().all(|reject| reject.get("record").is_none()));
+            continue;
+        }
+        assert_eq!(rows, [8, 408, 808, 1_208, 1_608]);
+        for (reject, row) in rejects.iter().zip(rows) {
+            assert_eq!(reject["record"], json!({"n": null, "s": format!("\"{}\"\n", row - 1)}), "{name}");
+            assert_eq!(reject["failures"][0]["code"], "required_missing");
+        }
+    }
 }

@@ -336,6 +336,16 @@ async fn the_rows_of_a_table_are_records() {
     });
     assert_eq!(raw, expected);
 
+    // A copy of it, as a pipe has it, leaves no files behind.
+    connection.execute_batch("PRAGMA wal_checkpoint(truncate)").unwrap();
+    fs::create_dir(directory.path().join("tmp")).unwrap();
+    let script = "TMPDIR=$PWD/tmp $eider import - --table seen --dry-run --schema s --url $url <some.db; ls -A tmp";
+    let (code, said) = shell(&server, directory.path(), script).await;
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "3 records of standard input, table seen: 3 would be stored, 0 not taken\n")
+    );
+
     connection.execute("UPDATE \"my \"\"table\" SET n = 'seven' WHERE id = 2", []).unwrap();
     let (code, said) = shell(&server, directory.path(), &import("--table SEEN")).await;
     assert_eq!(code, Some(1), "{said}");

@@ -1,6 +1,6 @@
 //! Members of zip archives. Nothing is unpacked onto the disk, so what a member is called harms nothing.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use anyhow::{Context, Result};
 use zip::ZipArchive;
@@ -14,6 +14,8 @@ pub(super) struct Member {
     pub(super) name: String,
     /// Its first bytes.
     pub(super) head: Vec<u8>,
+    /// The archive, whose list of members all of them share.
+    archive: ZipArchive<Positioned>,
     place: usize,
 }
 
@@ -34,7 +36,7 @@ pub(super) fn is_workbook(container: &Container) -> Result<bool> {
 /// The files of an archive, but for hidden ones and what an operating system adds of its own, in the order of names.
 pub(super) fn members(container: &Container) -> Result<Vec<Member>> {
     let mut archive = opened(container)?;
-    let mut members = Vec::new();
+    let mut found = Vec::new();
     for place in 0..archive.len() {
         let member = archive.by_index(place).with_context(|| format!("member {} cannot be read", place + 1))?;
         let name: String = member.name().map_or_else(|_| format!("member {}", place + 1), Into::into);
@@ -44,22 +46,23 @@ pub(super) fn members(container: &Container) -> Result<Vec<Member>> {
         }
         let mut head = Vec::new();
         member.take(HEAD_BYTES).read_to_end(&mut head).with_context(|| format!("{name} cannot be read"))?;
-        members.push(Member { name, head, place });
+        found.push((name, head, place));
     }
-    members.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok(members)
+    found.sort();
+    let member = |(name, head, place)| Member { name, head, archive: archive.clone(), place };
+    Ok(found.into_iter().map(member).collect())
 }
 
 impl Member {
     /// Writes what the member holds, as it is unpacked.
     pub(super) fn write(&self, container: &Container, output: &mut dyn io::Write) -> Result<()> {
-        let mut archive = opened(container)?;
+        let mut archive = self.archive.clone();
         let mut member = archive.by_index(self.place).with_context(|| format!("{} cannot be read", self.name))?;
         io::copy(&mut member, output)?;
         container.ensure_unchanged()
     }
 }
 
-fn opened(container: &Container) -> Result<ZipArchive<BufReader<Positioned>>> {
-    ZipArchive::new(BufReader::new(container.open()?)).context("it is no whole zip archive")
+fn opened(container: &Container) -> Result<ZipArchive<Positioned>> {
+    ZipArchive::new(container.open()?).context("it is no whole zip archive")
 }

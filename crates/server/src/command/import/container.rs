@@ -18,7 +18,7 @@ pub(super) struct Container {
     path: PathBuf,
     stamp: Stamp,
     /// Removes the file when it is a copy.
-    _copy: Option<Arc<TempPath>>,
+    copy: Option<Arc<TempPath>>,
 }
 
 impl Container {
@@ -43,11 +43,16 @@ impl Container {
 
     fn at(path: PathBuf, copy: Option<Arc<TempPath>>) -> Result<Self> {
         let metadata = path.metadata().with_context(|| format!("cannot look at {}", path.display()))?;
-        Ok(Self { stamp: Stamp::of(&metadata), path, _copy: copy })
+        Ok(Self { stamp: Stamp::of(&metadata), path, copy })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether nobody else knows of the file.
+    pub(super) fn is_copy(&self) -> bool {
+        self.copy.is_some()
     }
 
     /// Opens the file.

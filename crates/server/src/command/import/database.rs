@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Url;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Number, Value as Json};
@@ -79,11 +80,17 @@ impl Table {
     }
 }
 
-/// Opens a database to be read only. Where another program writes to it, this waits for its locks.
+/// Opens a database to be read only. Where another program writes to it, this waits for its locks. A copy of its own is
+/// opened as one that nobody writes to: a database with a log would leave files beside it otherwise.
 fn opened(container: &Container) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(container.path(), flags).context("it cannot be opened")?;
-    Ok(connection)
+    if !container.is_copy() {
+        return Connection::open_with_flags(container.path(), flags).context("it cannot be opened");
+    }
+    let Ok(mut address) = Url::from_file_path(container.path()) else { bail!("its copy has no path from the root") };
+    address.set_query(Some("immutable=1"));
+    let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(address.as_str(), flags).context("its copy cannot be opened")
 }
 
 /// A value as JSON: bytes as base64, and what no number of JSON stands for as text.

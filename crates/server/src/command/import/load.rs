@@ -161,13 +161,10 @@ impl Import {
         drop(progress);
         total.counts.add(counts);
         if let Err(Failure { cause, error }) = outcome {
-            let before = format!(
-                "{}: its first {} records were taken, of which {} are stored; the same command goes on behind them",
-                source.name(),
-                counts.received,
-                counts.stored
-            );
-            return Err(Failure { cause, error: error.context(before) });
+            let Counts { received, stored, .. } = counts;
+            let before = format!("of {} the first {received} records were sent and {stored} stored", source.name());
+            let advice = if cause == Cause::Unreachable { "; the same command goes on behind them" } else { "" };
+            return Err(Failure { cause, error: error.context(format!("{before}{advice}")) });
         }
         let mut words = counts.in_words(source.name(), false);
         if replayed > 0 {

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use tempfile::NamedTempFile;
 
+use super::columns::each_row;
 use super::cut::{Records, What};
 
 /// A line of the file.
@@ -78,6 +79,18 @@ impl Rejects {
     ) -> Result<()> {
         log.sort();
         let mut next = 0;
+        if matches!(format, BodyFormat::ArrowStream | BodyFormat::Parquet) {
+            let mut rows: Vec<u64> = log.entries.iter().map(|entry| entry.line).collect();
+            rows.dedup();
+            let given = each_row(input, format, &rows, |_, record| {
+                next = self.add_one(name, log, next, Some(record), &line_of)?;
+                Ok(())
+            });
+            if let Err(error) = given {
+                tracing::debug!(%error, "refused rows are named by their reasons alone");
+            }
+            return self.add_reasons(name, log, next, &line_of);
+        }
         let records = Records::new(input, format, reading);
         // What cannot be cut is named without its text.
         if let Ok(mut records) = records {
@@ -94,8 +107,20 @@ impl Rejects {
                 }
             }
         }
+        self.add_reasons(name, log, next, &line_of)
+    }
+
+    /// Writes what is left of the failures, without the records.
+    fn add_reasons(
+        &mut self,
+        name: &str,
+        log: &mut FailureLog,
+        first: usize,
+        line_of: &impl Fn(u64) -> u64,
+    ) -> Result<()> {
+        let mut next = first;
         while next < log.entries.len() {
-            next = self.add_one(name, log, next, None, &line_of)?;
+            next = self.add_one(name, log, next, None, line_of)?;
         }
         Ok(())
     }
