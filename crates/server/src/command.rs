@@ -47,7 +47,7 @@ enum Command {
     /// Makes, lists and revokes the keys of clients. A running server follows within half a second.
     Keys(KeysArguments),
     /// Loads records of files and other inputs into a running server. Exit code 1 when some were not taken.
-    Import(import::ImportArguments),
+    Import(Box<import::ImportArguments>),
     /// Copies everything of a running server, or of a data directory, into a directory.
     Backup(backup::BackupArguments),
     /// Makes a data directory of a backup.
@@ -179,7 +179,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             command.run(load(config.as_deref(), &flags)?.process.data_dir)?;
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
-        Command::Import(arguments) => return Ok(runtime.block_on(import::run(arguments))),
+        Command::Import(arguments) => return Ok(runtime.block_on(import::run(*arguments))),
         Command::Backup(arguments) => runtime.block_on(backup::run(arguments))?,
         Command::Restore(arguments) => restore::run(&arguments)?,
         Command::Doctor(arguments) => {

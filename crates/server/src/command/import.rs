@@ -82,8 +82,8 @@ struct Waiting {
 
 impl Import {
     fn of(arguments: ImportArguments) -> Result<Self, Failure> {
-        let mut parameters = vec![("mode", name_of(arguments.mode))];
-        parameters.extend(arguments.on_conflict.map(|policy| ("on_conflict", name_of(policy))));
+        let mut parameters = vec![("mode", name_of(&arguments.mode))];
+        parameters.extend(arguments.on_conflict.map(|policy| ("on_conflict", name_of(&policy))));
         parameters.extend(arguments.dry_run.then(|| ("dry_run", "true".to_owned())));
         parameters.extend(arguments.rename.iter().map(|rename| ("rename", rename.clone())));
         parameters.extend(arguments.ignore.iter().map(|name| ("ignore", name.clone())));

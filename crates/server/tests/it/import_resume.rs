@@ -52,7 +52,7 @@ fn write(path: &Path, ending: &str) {
             "csv" if n == 0 => text.push_str("n,s\n"),
             "csv" => writeln!(text, "{key},\"line {n}\n, and \"\"another\"\"\"").unwrap(),
             "json" => {
-                write!(text, "{}{{\"n\": {key}, \"s\": \"] }} {n}\"}}", if n == 0 { "[" } else { ",\n" }).unwrap()
+                write!(text, "{}{{\"n\": {key}, \"s\": \"] }} {n}\"}}", if n == 0 { "[" } else { ",\n" }).unwrap();
             }
             _ => writeln!(text, "{{\"n\": {key}, \"s\": \"line {n}\"}}").unwrap(),
         }

@@ -181,8 +181,8 @@ async fn the_cells_of_a_sheet_are_the_values_of_records() {
         let script = format!("$eider import {input} --schema s --url $url");
         let (code, said) = shell(&server, directory.path(), &script).await;
         assert_eq!(code, Some(i32::from(!refused.is_empty())), "{said}");
-        let named = said.lines().filter_map(|line| line.strip_prefix("  row ")?.split_once(": type_mismatch /n "));
-        assert!(named.map(|(row, _)| row.parse::<usize>().unwrap()).eq(refused.iter().copied()), "{said}");
+        let failures = said.lines().filter_map(|line| line.strip_prefix("  row ")?.split_once(": type_mismatch /n "));
+        assert!(failures.map(|(row, _)| row.parse::<usize>().unwrap()).eq(refused.iter().copied()), "{said}");
         for (name, expected) in names.iter().zip(&expected) {
             let found = values(&server, "s", name).await;
             assert_eq!(found[round * expected.len()..], expected[..], "{name}");
@@ -284,6 +284,9 @@ async fn the_sheets_of_open_document_are_read() {
     }
 }
 
+/// A row of a table.
+type Row = (Option<String>, Option<i64>, Option<f64>, Option<Vec<u8>>);
+
 /// Whatever stands in a table, records have it: numbers with all their digits, bytes as base64, null as null.
 #[tokio::test]
 async fn the_rows_of_a_table_are_records() {
@@ -323,9 +326,7 @@ async fn the_rows_of_a_table_are_records() {
     let import = |how: &str| format!("$eider import some.db --schema s --url $url {how}");
     let (code, said) = shell(&server, directory.path(), &import("--table 'my \"table'")).await;
     assert_eq!(code, Some(0), "{said}");
-    let of = |value: fn(&(Option<String>, Option<i64>, Option<f64>, Option<Vec<u8>>)) -> Json| -> Vec<Json> {
-        rows.iter().map(value).collect()
-    };
+    let of = |value: fn(&Row) -> Json| -> Vec<Json> { rows.iter().map(value).collect() };
     assert_eq!(values(&server, "s", "mixed").await, of(|(text, ..)| json!(text)));
     assert_eq!(values(&server, "s", "n").await, of(|(_, n, ..)| json!(n)));
     assert_eq!(values(&server, "s", "x").await, of(|(_, _, x, _)| json!(x)));

@@ -40,7 +40,7 @@ pub(super) fn members(container: &Container) -> Result<Vec<Member>> {
     for place in 0..archive.len() {
         let member = archive.by_index(place).with_context(|| format!("member {} cannot be read", place + 1))?;
         let name: String = member.name().map_or_else(|_| format!("member {}", place + 1), Into::into);
-        let is_hidden = name.split(['/', '\\']).any(|part| part.starts_with('.') && part.trim_matches('.') != "");
+        let is_hidden = name.split(['/', '\\']).any(|part| part.starts_with('.') && !part.trim_matches('.').is_empty());
         if member.is_dir() || is_hidden || name.starts_with("__MACOSX/") {
             continue;
         }

@@ -15,7 +15,7 @@ use super::reading::Reading;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct ImportArguments {
     /// Files of records, compressed or not, pipes, directories of files, patterns such as 'data/*.csv', archives (.zip),
-    /// workbooks, databases of `SQLite`; `-` reads standard input.
+    /// workbooks, databases of SQLite; `-` reads standard input.
     #[arg(required = true, value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,
     /// The schema that the records are of.
@@ -63,7 +63,7 @@ pub(crate) struct ImportArguments {
     /// The sheet of workbooks (.xlsx, .xlsm, .xlsb, .xls, .ods) [default: the first].
     #[arg(long, value_name = "NAME")]
     pub(super) sheet: Option<String>,
-    /// The table or view of `SQLite` databases [default: the only table].
+    /// The table or view of SQLite databases [default: the only table].
     #[arg(long, value_name = "NAME")]
     pub(super) table: Option<String>,
     #[command(flatten)]
@@ -106,7 +106,7 @@ pub(super) enum OnConflict {
 }
 
 /// What a flag is called in a bulk call.
-pub(super) fn name_of(value: impl ValueEnum) -> String {
+pub(super) fn name_of(value: &impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 

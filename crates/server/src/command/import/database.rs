@@ -64,7 +64,7 @@ impl Table {
         let connection = opened(&self.container)?;
         let quoted = self.name.replace('"', "\"\"");
         let mut statement = connection.prepare(&format!("SELECT * FROM \"{quoted}\""))?;
-        let names = names_of(statement.column_names().into_iter().map(str::to_owned));
+        let names = names_of(statement.column_names().map(str::to_owned));
         let mut rows = statement.query([])?;
         let mut number = 0_u64;
         while let Some(row) = rows.next().with_context(|| format!("row {} cannot be read", number + 1))? {

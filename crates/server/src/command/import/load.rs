@@ -1,6 +1,7 @@
 //! Sources on their way to the server: in one call, or in chunks that are stored once.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -168,7 +169,7 @@ impl Import {
         }
         let mut words = counts.in_words(source.name(), false);
         if replayed > 0 {
-            words.push_str(&format!("; {replayed} of {sent} chunks were stored before"));
+            write!(words, "; {replayed} of {sent} chunks were stored before").because(Cause::Unreadable)?;
         }
         self.say(&words)?;
         self.show_names(&names)

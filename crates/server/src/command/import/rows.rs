@@ -18,7 +18,8 @@ pub(super) fn names_of(header: impl Iterator<Item = String>) -> Vec<String> {
         } else if met.insert(name.clone()) {
             names.push(name);
         } else {
-            let numbered = (2_u64..).map(|number| format!("{name}[{number}]")).find(|name| taken.insert(name.clone()));
+            let numbered =
+                (2..=u64::MAX).map(|number| format!("{name}[{number}]")).find(|name| taken.insert(name.clone()));
             names.extend(numbered);
         }
     }

@@ -100,12 +100,12 @@ impl Sheet {
             for place in names.len()..cells.len() {
                 names.push(unnamed(place));
             }
-            let named = names.iter().enumerate().map(|(place, name)| {
+            let cells = names.iter().enumerate().map(|(place, name)| {
                 let cell = cells.get(place).unwrap_or(&None);
                 (name.as_str(), value(place, cell))
             });
             // A column without a name is there where it has a value.
-            let shown = named.enumerate().filter(|(place, (name, value))| !value.is_null() || *name != unnamed(*place));
+            let shown = cells.enumerate().filter(|(place, (name, value))| !value.is_null() || *name != unnamed(*place));
             write_row(shown.map(|(_, cell)| cell), output)?;
             written += 1;
             Ok(())
@@ -191,7 +191,7 @@ fn opened(container: &Container) -> Result<Sheets<Positioned>> {
 /// What a cell holds. An empty text is an empty cell: nobody sees a difference in a sheet.
 fn of_reference(value: &DataRef<'_>) -> Option<Cell> {
     match value {
-        DataRef::SharedString("") => None,
+        DataRef::Empty | DataRef::SharedString("") => None,
         DataRef::String(text) if text.is_empty() => None,
         DataRef::SharedString(text) => Some(Cell::Json((*text).into())),
         DataRef::Int(number) => Some(Cell::Json((*number).into())),
@@ -201,7 +201,6 @@ fn of_reference(value: &DataRef<'_>) -> Option<Cell> {
         DataRef::DateTime(time) => Some(Cell::Time(*time)),
         DataRef::DurationIso(text) => Some(Cell::Json(clock_of(text).into())),
         DataRef::Error(error) => Some(Cell::Json(error.to_string().into())),
-        DataRef::Empty => None,
     }
 }
 
