@@ -1,6 +1,5 @@
 //! Sources on their way to the server: in one call, or in chunks that are stored once.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
@@ -33,11 +32,11 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// What the name of an idempotency key begins with.
 const KEY: &str = "eider-import-";
 
-/// What stood for something else in an input, and how often.
+/// What stood for something else in an input, and how often; in the order of its first receipt.
 #[derive(Debug, Default)]
 struct Names {
-    renamed: BTreeMap<(String, String), u64>,
-    ignored: BTreeMap<String, u64>,
+    renamed: Vec<((String, String), u64)>,
+    ignored: Vec<(String, u64)>,
 }
 
 impl Import {
@@ -257,11 +256,20 @@ impl Names {
     fn add(&mut self, receipt: &Json) {
         for name in receipt["renamed"].as_array().into_iter().flatten() {
             let key = (name["from"].to_string(), name["to"].to_string());
-            *self.renamed.entry(key).or_default() += name["records"].as_u64().unwrap_or_default();
+            add_to(&mut self.renamed, key, &name["records"]);
         }
         for name in receipt["ignored_names"].as_array().into_iter().flatten() {
-            *self.ignored.entry(name["name"].to_string()).or_default() += name["records"].as_u64().unwrap_or_default();
+            add_to(&mut self.ignored, name["name"].to_string(), &name["records"]);
         }
+    }
+}
+
+/// Adds records to those that a list has under a name.
+fn add_to<N: PartialEq>(names: &mut Vec<(N, u64)>, name: N, records: &Json) {
+    let records = records.as_u64().unwrap_or_default();
+    match names.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, sum)) => *sum += records,
+        None => names.push((name, records)),
     }
 }
 
