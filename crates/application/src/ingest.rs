@@ -26,7 +26,7 @@ use std::any::Any;
 use arrow_schema::ArrowError;
 
 pub use body::{BodyError, body_of};
-pub use bulk::{BulkMode, BulkOptions};
+pub use bulk::{BulkMode, BulkOptions, ReadOnlyFields};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 pub use eider_formats::{

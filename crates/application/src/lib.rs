@@ -32,4 +32,4 @@ pub use error::{Error, ErrorCode};
 pub use ingest::RecordService;
 pub use quality::ValidationService;
 pub use records::QueryService;
-pub use schemas::SchemaService;
+pub use schemas::{SchemaLimits, SchemaService};

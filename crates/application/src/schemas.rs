@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName, Violation};
+use eider_domain::{Evolution, Schema, SchemaDefinition, SchemaName, Violation, ViolationCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tracing::instrument;
 
@@ -18,17 +20,54 @@ use crate::runtime::timings::{Stage, timed};
 /// How often a change of a schema is tried while others come first.
 const ATTEMPTS: usize = 16;
 
+/// What a schema may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SchemaLimits {
+    /// Most properties of a schema that is made, or that gains some. From 1 to 10,000. A schema that has more stays.
+    #[serde(rename = "limits.properties")]
+    pub max_properties: usize,
+}
+
+impl Default for SchemaLimits {
+    fn default() -> Self {
+        Self { max_properties: 2_000 }
+    }
+}
+
 /// Defines, shows and removes schemas.
 #[derive(Debug, Clone)]
 pub struct SchemaService {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    limits: SchemaLimits,
 }
 
 impl SchemaService {
     /// A service over a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, limits: SchemaLimits::default() }
+    }
+
+    /// The same service with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: SchemaLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Refuses more properties than the limit. Without it, a wide schema would make every record of it dear.
+    ///
+    /// # Errors
+    /// [`Error::SchemaInvalid`].
+    pub fn check_width(&self, properties: usize) -> Result<(), Error> {
+        let most = self.limits.max_properties;
+        if properties <= most {
+            return Ok(());
+        }
+        let detail = format!(
+            "a schema of this server has at most {most} properties (`limits.properties`), this one has {properties}"
+        );
+        Err(Error::SchemaInvalid(vec![Violation::new("/properties", ViolationCode::WrongCount, detail)]))
     }
 
     /// Creates a schema, its table and its indexes from a definition.
@@ -41,6 +80,7 @@ impl SchemaService {
         let definition = blocking::run(move || SchemaDefinition::parse(&document)).await?;
         let definition = definition.map_err(Error::SchemaInvalid)?;
         let name = definition.name().clone();
+        self.check_width(definition.properties().len())?;
         self.check_keys(|| definition.unsupported_keys())?;
         let schema = Schema::new(definition, 1, self.clock.now());
         timed(Stage::Store, self.store.create(schema)).await.map_err(|error| match error.kind() {
@@ -102,6 +142,10 @@ impl SchemaService {
             let evolution = evolution.map_err(Error::SchemaInvalid)?;
             if evolution.is_nothing(schema.definition()) {
                 return Ok(schema);
+            }
+            let properties = evolution.next().properties().len();
+            if properties > schema.properties().len() {
+                self.check_width(properties)?;
             }
             self.check_keys(|| evolution.unsupported_keys())?;
             let next = schema.evolved(&evolution);

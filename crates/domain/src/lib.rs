@@ -33,9 +33,10 @@ pub use query::{
 };
 pub use record::{RecordCheck, RecordId, RecordIdError, RecordValidator, Slot, Version};
 pub use schema::{
-    Constraints, Field, Index, MAX_ALIAS_CHARS, MAX_ALIASES, MAX_DESCRIPTION_CHARS, MAX_KEY_PROPERTIES, MAX_PROPERTIES,
-    MAX_UNIQUE_KEYS, NameMeaning, NameRuleError, NameRules, Property, RECORD_FIELD_COUNT, Schema, SchemaDefinition,
-    SourceName, SourceNames, SystemField, UniqueKey, UnknownField, Warnings, listed,
+    Constraints, Field, Index, MAX_ALIAS_CHARS, MAX_ALIASES, MAX_DESCRIPTION_CHARS, MAX_KEPT_VERSION,
+    MAX_KEY_PROPERTIES, MAX_PROPERTIES, MAX_UNIQUE_KEYS, NameMeaning, NameRuleError, NameRules, Property,
+    RECORD_FIELD_COUNT, Schema, SchemaDefinition, SourceName, SourceNames, SystemField, UniqueKey, UnknownField,
+    Warnings, listed,
 };
 pub use types::{
     Ambiguous, CharacterSet, DEFAULT_JSON_DEPTH, DataType, DecimalSeparator, Dialect, DialectOption, EpochUnit,

@@ -6,6 +6,7 @@ mod field;
 mod index;
 mod patterns;
 mod property;
+mod reading;
 mod report;
 mod source_names;
 
@@ -21,6 +22,7 @@ pub use definition::{MAX_DESCRIPTION_CHARS, MAX_PROPERTIES, SchemaDefinition};
 pub use field::{Field, SystemField, UnknownField};
 pub use index::{Index, MAX_KEY_PROPERTIES, MAX_UNIQUE_KEYS, UniqueKey, listed};
 pub use property::{Property, Warnings};
+pub use reading::MAX_KEPT_VERSION;
 pub(crate) use report::Report;
 pub use source_names::{MAX_ALIAS_CHARS, MAX_ALIASES, NameMeaning, NameRuleError, NameRules, SourceName, SourceNames};
 

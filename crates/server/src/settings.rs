@@ -11,6 +11,7 @@ mod process;
 pub mod reference;
 mod umask;
 
+use eider_application::SchemaLimits;
 use eider_application::ingest::IngestLimits;
 use eider_application::quality::ValidationLimits;
 use eider_application::runtime::MemoryGuardSettings;
@@ -38,6 +39,9 @@ pub struct Settings {
     /// The store, its connections and its commits.
     #[serde(flatten)]
     pub store: StoreSettings,
+    /// What a schema may have.
+    #[serde(flatten)]
+    pub schemas: SchemaLimits,
     /// What a write may bring.
     #[serde(flatten)]
     pub ingest: IngestLimits,

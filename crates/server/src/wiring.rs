@@ -137,7 +137,7 @@ fn services(
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
     let reports = Arc::new(FileReports::new(settings.process.data_dir.join(REPORTS)));
     Services {
-        schemas: SchemaService::new(Arc::clone(&records), Arc::clone(&clock) as _),
+        schemas: SchemaService::new(Arc::clone(&records), Arc::clone(&clock) as _).with_limits(settings.schemas),
         ingest: RecordService::new(
             Arc::clone(&records),
             Arc::clone(&clock) as _,

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
 use arrow_buffer::Buffer;
 use arrow_select::concat::concat;
+use arrow_select::zip::zip;
 use eider_domain::{RecordId, Schema, Timestamp, Version};
 use eider_formats::CheckedRows;
 
@@ -12,14 +15,15 @@ use super::decoder::BatchContext;
 use super::{DecodedBatch, arrow_fault};
 use crate::ports::{IdGenerator, IdOrigin, StoreError};
 
-/// A batch of new records, created at `now`.
+/// A batch of new records, created at `now` unless they say otherwise.
 pub(super) fn into_batch(
     rows: CheckedRows,
     schema: &Schema,
     now: Timestamp,
     generator: &dyn IdGenerator,
 ) -> Result<DecodedBatch, StoreError> {
-    let CheckedRows { ids: given, columns: properties, .. } = rows;
+    let CheckedRows { ids: given, columns: mut properties, .. } = rows;
+    let kept = properties.split_off(schema.properties().len());
     let rows = given.len();
     let missing = given.iter().filter(|id| id.is_none()).count();
     let ids = IdOrigin::of(given.iter().map(Option::is_some));
@@ -36,6 +40,13 @@ pub(super) fn into_batch(
         times(),
         Arc::new(Int64Array::from(vec![Version::FIRST.as_i64(); rows])),
     ];
+    for (field, kept) in Schema::KEPT_FIELDS.into_iter().zip(kept) {
+        let given = kept.logical_nulls().map(|nulls| BooleanArray::new(nulls.into_inner(), None));
+        columns[field as usize] = match given {
+            None => kept,
+            Some(given) => zip(&given, &kept, &columns[field as usize]).map_err(arrow_fault)?,
+        };
+    }
     columns.extend(properties);
     let records = RecordBatch::try_new(Arc::clone(schema.arrow()), columns).map_err(arrow_fault)?;
     Ok(DecodedBatch { records, ids })

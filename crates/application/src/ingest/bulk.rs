@@ -39,6 +39,19 @@ pub enum BulkMode {
     Partial,
 }
 
+/// What becomes of the fields that the server keeps (`created_at`, `updated_at`, `version`) where a body has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ReadOnlyFields {
+    /// The record is refused, or the body whose columns they are.
+    #[default]
+    Refuse,
+    /// They are passed over.
+    Ignore,
+    /// A new record keeps them, as far as it has them. They do not go together with [`OnConflict::Replace`]: the version
+    /// of a record that there is only ever grows.
+    Keep,
+}
+
 /// How a bulk call wants to be treated.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BulkOptions {
@@ -52,8 +65,8 @@ pub struct BulkOptions {
     pub returns_ids: bool,
     /// Everything is checked and nothing is stored.
     pub is_dry_run: bool,
-    /// Whether fields that the server keeps are passed over; else records that have them are refused.
-    pub ignores_read_only: bool,
+    /// What becomes of fields that the server keeps.
+    pub read_only: ReadOnlyFields,
     /// What it says of the names in its body.
     pub names: NameRules,
     /// The property that the ids of records are made of which give none; it is required. Else it is that of the schema.
@@ -141,7 +154,11 @@ impl RecordService {
             },
         };
         let decoder = self.decoder(schema, format).with_options(options.reading.clone());
-        let decoder = decoder.ignoring_read_only(options.ignores_read_only);
+        let decoder = match options.read_only {
+            ReadOnlyFields::Refuse => decoder,
+            ReadOnlyFields::Ignore => decoder.ignoring_read_only(true),
+            ReadOnlyFields::Keep => decoder.keeping_read_only(),
+        };
         let decoder = decoder.with_names(Arc::new(names));
         let decoder = if let Some(place) = id_source { decoder.with_id_source(place) } else { decoder };
         let mut pipeline = DecodePipeline::new(decoder, fingerprint, body, self.limits.decode_width);

@@ -184,6 +184,14 @@ impl RecordDecoder {
         self
     }
 
+    /// The same decoder, by which records keep what they say of the fields that the server keeps. Nothing may have been
+    /// decoded yet.
+    #[must_use]
+    pub fn keeping_read_only(mut self) -> Self {
+        self.reader = self.reader.keeping_read_only();
+        self
+    }
+
     /// The same decoder, with what a call says of the names in its body. Nothing may have been decoded yet.
     #[must_use]
     pub fn with_names(mut self, names: Arc<SourceNames>) -> Self {

@@ -168,6 +168,13 @@ name_type!(
     check_column_name
 );
 
+impl PropertyName {
+    /// The name of a field that every record has, which no property of a schema is called.
+    pub(crate) fn of_record(field: &'static str) -> Self {
+        Self(field.to_owned())
+    }
+}
+
 impl ColumnName {
     /// The name of a column that is given none, made of that of a field: it may be longer than others.
     pub(crate) fn derived(text: String) -> Self {

@@ -170,7 +170,11 @@ impl<'s> RecordCheck<'s> {
                 Some(NameMeaning::Id) => Slot::Id,
                 Some(NameMeaning::Property(index)) => Slot::Property(index),
                 Some(NameMeaning::Ignored) => return None,
-                None => return self.key_outside_properties(key),
+                // A field of every record, which may be a property where records bring it along.
+                None => match self.schema.property_index(key) {
+                    Some(index) => Slot::Property(index),
+                    None => return self.key_outside_properties(key),
+                },
             },
         };
         let is_met = match slot {

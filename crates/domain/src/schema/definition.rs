@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json, json};
 use crate::schema::Report;
 use crate::{Constraints, DataType, Property, SchemaName, UniqueKey, Violation, ViolationCode};
 
-/// Most properties that a schema may have.
-pub const MAX_PROPERTIES: usize = 1_000;
+/// More properties no schema may have. A server is set to fewer.
+pub const MAX_PROPERTIES: usize = 10_000;
 /// Longest description of a schema or a property, in characters.
 pub const MAX_DESCRIPTION_CHARS: usize = 2_000;
 
@@ -55,6 +55,13 @@ impl SchemaDefinition {
     /// As [`SchemaDefinition::parse`].
     pub fn parse_accepted(document: &Json) -> Result<Self, Vec<Violation>> {
         parse::definition(document, Report::of_accepted())
+    }
+
+    /// The same definition, whose properties have been changed and stand at the same places.
+    pub(super) fn with_properties(&self, change: impl FnOnce(&mut Vec<Property>)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed.properties);
+        changed
     }
 
     /// The schema's name.

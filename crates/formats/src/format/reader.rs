@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eider_domain::{Schema, SourceNames};
 
 use super::{Format, foreign};
-use crate::options::ReadOptions;
+use crate::options::{ReadOptions, Values};
 use crate::reader::columnar::ColumnCutter;
 use crate::reader::rows::RowCutter;
 use crate::reader::{Chunk, OPENING_BYTES, ReadContext, ReadError, ReadLimits, Reader, Spooling};
@@ -77,6 +77,15 @@ impl RecordReader {
         self
     }
 
+    /// The same reader, which keeps the fields that the server keeps: they are columns behind those of the properties, in
+    /// the order of [`Schema::KEPT_FIELDS`], null where a record does not give them. Nothing may have been cut yet.
+    #[must_use]
+    pub fn keeping_read_only(mut self) -> Self {
+        let context = Arc::make_mut(&mut self.context);
+        context.schema = Arc::new(context.schema.with_kept_fields());
+        self
+    }
+
     /// The same reader, with what a call says of the names in its body. Nothing may have been cut yet.
     #[must_use]
     pub fn with_names(mut self, names: Arc<SourceNames>) -> Self {
@@ -145,6 +154,9 @@ impl RecordReader {
     /// Chooses what cuts a body that begins so.
     fn begin(&mut self, beginning: &[u8]) -> Result<(), ReadError> {
         let context = Arc::make_mut(&mut self.context);
+        if context.options.values == Some(Values::Canonical) {
+            context.schema = Arc::new(context.schema.without_dialects());
+        }
         self.state = match begin(self.format, beginning, &mut context.options)? {
             Reader::Rows(rows) => {
                 let framer = (rows.framer)(context.limits.max_record_bytes, &context.options);

@@ -23,6 +23,9 @@ mod list;
 mod pointer;
 
 use std::fmt::Display;
+use std::str::FromStr;
+
+use strum::EnumString;
 
 pub use self::dialect::{CsvDialect, CsvOptions, Delimiter, Header, LineEnd, Ragged, Sign};
 pub use self::pointer::JsonPointer;
@@ -39,6 +42,24 @@ pub enum OptionKind {
     Objects,
     /// One JSON document that holds all records.
     Document,
+    /// Values of any format.
+    Values,
+}
+
+/// By what the values of a body are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Values {
+    /// By what their properties say of how incoming values are written.
+    Declared,
+    /// As Eider writes values itself, whatever their properties say: by what exports have.
+    Canonical,
+}
+
+impl Values {
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::from_str(text).map_err(|_| "it takes `declared` or `canonical`".to_owned())
+    }
 }
 
 /// An option as it is described to people.
@@ -59,8 +80,8 @@ const fn option(name: &'static str, kind: OptionKind, value: &'static str, meani
 }
 
 /// Every option, in the order of their names.
-pub const OPTIONS: [ReadOption; 13] = {
-    use OptionKind::{Delimited, Document, Objects};
+pub const OPTIONS: [ReadOption; 14] = {
+    use OptionKind::{Delimited, Document, Objects, Values};
     [
         option("columns", Delimited, "NAMES", "The names of the columns of CSV without a header, between commas."),
         option("csv.comment", Delimited, "CHAR", "Lines of CSV that begin with it are passed over."),
@@ -85,6 +106,12 @@ pub const OPTIONS: [ReadOption; 13] = {
             "What stands between the keys of nested JSON objects, each value a property.",
         ),
         option("records_at", Document, "POINTER", "Where the records are in a JSON document, as a JSON Pointer."),
+        option(
+            "values",
+            Values,
+            "FORM",
+            "Whether values are written as their properties say (`declared`) or as exports have them (`canonical`).",
+        ),
     ]
 };
 
@@ -99,6 +126,8 @@ pub struct ReadOptions {
     pub flatten: Option<String>,
     /// Where the records are in a JSON document.
     pub records_at: Option<JsonPointer>,
+    /// By what values are read.
+    pub values: Option<Values>,
 }
 
 /// A value that an option does not take, or a second one.
@@ -141,6 +170,7 @@ impl ReadOptions {
             }
             "flatten" => separator(text).and_then(|separator| put(&mut self.flatten, separator)),
             "records_at" => JsonPointer::parse(text).and_then(|pointer| put(&mut self.records_at, pointer)),
+            "values" => Values::parse(text).and_then(|values| put(&mut self.values, values)),
             _ => Err("there is no such option".to_owned()),
         };
         outcome.map_err(|detail| OptionError::new(name, detail))
@@ -151,7 +181,7 @@ impl ReadOptions {
         fn text<T: Display>(value: Option<T>) -> Option<String> {
             value.map(|value| value.to_string())
         }
-        let Self { csv, columns, flatten, records_at } = self;
+        let Self { csv, columns, flatten, records_at, values } = self;
         let texts = [
             ("columns", columns.as_deref().map(list::text_of)),
             ("csv.comment", text(csv.comment)),
@@ -166,6 +196,7 @@ impl ReadOptions {
             ("csv.skip", text(csv.skip)),
             ("flatten", flatten.clone()),
             ("records_at", text(records_at.as_ref())),
+            ("values", text(*values)),
         ];
         texts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
     }
@@ -186,7 +217,8 @@ impl ReadOptions {
     /// That option, and why it cannot be.
     pub fn check(&self, kinds: &[OptionKind]) -> Result<(), OptionError> {
         for (name, _) in self.given() {
-            let is_had = OPTIONS.iter().any(|option| option.name == name && kinds.contains(&option.kind));
+            let is_of = |kind| kind == OptionKind::Values || kinds.contains(&kind);
+            let is_had = OPTIONS.iter().any(|option| option.name == name && is_of(option.kind));
             if !is_had {
                 return Err(OptionError::new(name, "bodies of this format have no such option"));
             }

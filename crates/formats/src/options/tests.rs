@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Texts of one option, each of them another value.
-const VALUES: [(&str, &[&str]); 13] = [
+const VALUES: [(&str, &[&str]); 14] = [
     ("columns", &["a", "a,b", "\"a,b\",c", "\"say \"\"a\"\"\",名前"]),
     ("csv.comment", &["#", "%", "none"]),
     ("csv.decimal", &[",", "."]),
@@ -17,6 +17,7 @@ const VALUES: [(&str, &[&str]); 13] = [
     ("csv.skip", &["0", "3"]),
     ("flatten", &[".", "__", "→"]),
     ("records_at", &["", "/data", "/a~1b/~0/0"]),
+    ("values", &["declared", "canonical"]),
 ];
 
 #[test]
@@ -64,6 +65,7 @@ fn what_an_option_does_not_take_is_refused() {
         ("csv.skip", &["", "-1", "1.5", "x"]),
         ("flatten", &["", "123456789", "\n"]),
         ("records_at", &["data", "$.data"]),
+        ("values", &["", "Canonical", "iso"]),
         ("csv.colour", &["red"]),
     ] {
         for text in texts {
@@ -91,6 +93,7 @@ fn options_that_do_not_go_together_are_refused() {
     assert_eq!(refused(&[("columns", "a,b"), ("csv.header", "absent")], &all), None);
     assert_eq!(refused(&[("csv.skip", "1")], &all[1..]).as_deref(), Some("csv.skip"));
     assert_eq!(refused(&[("flatten", ".")], &all[..1]).as_deref(), Some("flatten"));
+    assert_eq!(refused(&[("values", "canonical")], &[]), None, "it is of every format");
     assert_eq!(refused(&[("records_at", "/a")], &all[1..2]).as_deref(), Some("records_at"));
 }
 

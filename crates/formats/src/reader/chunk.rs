@@ -48,7 +48,7 @@ impl Chunk {
 pub struct CheckedRows {
     /// The ids that the client gave, one for each row.
     pub ids: Vec<Option<Uuid>>,
-    /// A column per property, of its exact type.
+    /// A column per property, of its exact type, and behind them one for each field that a record may bring along.
     pub columns: Vec<ArrayRef>,
     /// Roughly the bytes held.
     pub bytes: usize,

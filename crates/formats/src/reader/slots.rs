@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use eider_domain::{NameMeaning, Schema, Slot, SourceNames, SystemField, abbreviate, nearest};
+use eider_domain::{NameMeaning, Property, Schema, Slot, SourceNames, SystemField, abbreviate, nearest};
 
 /// Where columns belong.
 #[derive(Debug)]
@@ -15,10 +15,11 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Of columns that are the properties of a schema, in its order.
+    /// Of columns that are the properties of a schema, in its order. Fields of the server are none of them.
     pub(crate) fn of_properties(schema: &Schema) -> Self {
-        let slots = (0..schema.properties().len()).map(|index| Some(Slot::Property(index))).collect();
-        Self { slots, used_names: Vec::new() }
+        let is_own = |property: &&Property| !is_read_only(property.name.as_str());
+        let own = schema.properties().iter().take_while(is_own).count();
+        Self { slots: (0..own).map(|index| Some(Slot::Property(index))).collect(), used_names: Vec::new() }
     }
 
     /// For each of the [`SourceNames`], how many of so many records had a value under it.

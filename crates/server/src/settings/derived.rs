@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use eider_application::ingest::IngestLimits;
 use eider_application::quality::ValidationLimits;
 use eider_application::runtime::MemoryGuardSettings;
-use eider_domain::MAX_JSON_DEPTH;
+use eider_domain::{MAX_JSON_DEPTH, MAX_PROPERTIES};
 use eider_http_api::{HttpSettings, TlsFiles};
 
 use super::{ProcessSettings, Settings};
@@ -56,6 +56,11 @@ impl Settings {
         ensure!(
             (1..=MAX_JSON_DEPTH).contains(&depth),
             "`limits.json_depth` is {depth}; it must be from 1 to {MAX_JSON_DEPTH}"
+        );
+        let properties = self.schemas.max_properties;
+        ensure!(
+            (1..=MAX_PROPERTIES).contains(&properties),
+            "`limits.properties` is {properties}; it must be from 1 to {MAX_PROPERTIES}"
         );
         let ProcessSettings { tls_certificate, tls_key, .. } = &self.process;
         ensure!(

@@ -105,7 +105,7 @@ fn a_key_is_of_several_properties_that_are_compared() {
 }
 
 #[test]
-fn a_schema_has_one_to_a_thousand_properties() {
+fn a_schema_has_one_to_ten_thousand_properties() {
     let with = |count: usize| {
         let properties: Vec<_> = (0..count).map(|i| json!({"name": format!("p{i}"), "type": "integer"})).collect();
         json!({"name": "s", "properties": properties})

@@ -6,7 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use eider_application::ErrorCode;
-use eider_application::ingest::{BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, ReadOptions};
+use eider_application::ingest::{
+    BodyError, BodyFormat, BulkMode, BulkOptions, BulkOutcome, BulkReceipt, ReadOnlyFields, ReadOptions,
+};
 use eider_application::ports::OnConflict;
 use eider_domain::{Schema, Verb};
 use futures::{Stream, TryStreamExt};
@@ -72,7 +74,8 @@ pub(super) struct BulkControls {
     /// With more refused records nothing is stored.
     #[param(nullable = false, minimum = 0)]
     max_errors: Option<u64>,
-    /// `ignore`: fields that the server keeps (`created_at`, `updated_at`, `version`) are passed over.
+    /// `ignore`: fields that the server keeps (`created_at`, `updated_at`, `version`) are passed over. `keep`: new records keep
+    /// them; it needs the verb `admin`, and does not go together with `on_conflict=replace`.
     #[param(nullable = false, inline)]
     read_only: Option<ReadOnly>,
 }
@@ -83,6 +86,7 @@ pub(super) struct BulkControls {
 enum ReadOnly {
     Refuse,
     Ignore,
+    Keep,
 }
 
 #[derive(utoipa::ToSchema)]
@@ -239,13 +243,21 @@ pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Res
             Some(number)
         }
     };
+    let on_conflict = parameters.choice("on_conflict", &policies)?;
+    let read_only =
+        [("refuse", ReadOnlyFields::Refuse), ("ignore", ReadOnlyFields::Ignore), ("keep", ReadOnlyFields::Keep)];
+    let read_only = parameters.choice("read_only", &read_only)?;
+    if read_only == ReadOnlyFields::Keep && on_conflict == OnConflict::Replace {
+        let detail = "`keep` is for new records, and does not go together with `on_conflict=replace`";
+        return Err(ApiError::parameter("read_only", detail));
+    }
     Ok(BulkOptions {
         mode,
-        on_conflict: parameters.choice("on_conflict", &policies)?,
+        on_conflict,
         reading: ReadOptions::default(),
         returns_ids: parameters.choice("return", &[("none", false), ("ids", true)])?,
         is_dry_run: parameters.choice("dry_run", &[("false", false), ("true", true)])?,
-        ignores_read_only: parameters.choice("read_only", &[("refuse", false), ("ignore", true)])?,
+        read_only,
         names: name_rules(parameters)?,
         id_from: parameters.control(ID_FROM).map(|name| only_name(ID_FROM, name)).transpose()?.map(Into::into),
         max_errors,
@@ -256,7 +268,12 @@ pub(super) fn options(request: &HttpRequest, parameters: &Parameters<'_>) -> Res
 
 /// What a call does to records.
 pub(super) fn verb(options: &BulkOptions) -> Verb {
-    if options.on_conflict == OnConflict::Replace { Verb::RecordsWrite } else { Verb::RecordsAppend }
+    match (options.read_only, options.on_conflict) {
+        // Who may take everything away may also say when what comes back was made.
+        (ReadOnlyFields::Keep, _) => Verb::Admin,
+        (_, OnConflict::Replace) => Verb::RecordsWrite,
+        _ => Verb::RecordsAppend,
+    }
 }
 
 /// The key under which a call is kept: that of the header, which each client has for itself.

@@ -17,7 +17,7 @@ pub(crate) struct SchemaDefinition {
     name: String,
     #[schema(max_length = 2000)]
     description: Option<String>,
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(min_items = 1, max_items = 10000)]
     properties: Vec<Property>,
     /// What no two records may share.
     #[schema(max_items = 10)]
