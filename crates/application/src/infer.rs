@@ -3,6 +3,8 @@
 //! What takes a value is decided, and counted, by `eider_formats::Sample`.
 
 mod dialect;
+#[cfg(test)]
+mod lossless_tests;
 mod names;
 mod proposal;
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod doctor;
 mod files;
 mod health;
 mod import;
+mod infer;
 mod keys;
 mod restore;
 mod serve;
@@ -48,6 +49,8 @@ enum Command {
     Keys(KeysArguments),
     /// Loads records of files and other inputs into a running server. Exit code 1 when some were not taken.
     Import(Box<import::ImportArguments>),
+    /// Proposes a schema that takes the records of files and other inputs, and says why it is as it is.
+    Infer(infer::InferArguments),
     /// Copies everything of a running server, or of a data directory, into a directory.
     Backup(backup::BackupArguments),
     /// Makes a data directory of a backup.
@@ -180,6 +183,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         }
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments.listen, arguments.data_dir))?,
         Command::Import(arguments) => return Ok(runtime.block_on(import::run(*arguments))),
+        Command::Infer(arguments) => return Ok(runtime.block_on(infer::run(arguments))),
         Command::Backup(arguments) => runtime.block_on(backup::run(arguments))?,
         Command::Restore(arguments) => restore::run(&arguments)?,
         Command::Doctor(arguments) => {

@@ -2,6 +2,7 @@
 
 use eider_domain::{DataType, DialectOption, Family, NameRuleError, SchemaDefinition, SchemaName, abbreviate};
 use eider_formats::ReadOptions;
+use eider_formats::options::Values;
 use eider_formats::sample::{Candidate, Column, Finding, Noted, Survey, VALUES_A_REPETITION};
 use serde_json::{Map, Value as Json, json};
 
@@ -9,8 +10,6 @@ use super::dialect::{Reading, reading_of};
 use super::names::{Named, names_of};
 use crate::Error;
 
-/// Records looked at unless another number is asked for.
-const DEFAULT_SAMPLE: u64 = 10_000;
 /// Name of the schema unless another is given.
 const DEFAULT_NAME: &str = "records";
 /// How often each text of an enumeration comes on average, at least.
@@ -21,24 +20,18 @@ const ID: &str = "id";
 const IDS_OF_SOURCES: [&str; 2] = [ID, "_id"];
 
 /// How a schema is to be proposed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InferenceOptions {
     /// The name of the schema; `records` without one.
     pub name: Option<SchemaName>,
     /// How the body is to be read, beside its format.
     pub reading: ReadOptions,
-    /// Records looked at, from the first.
-    pub sample: u64,
+    /// Records looked at, from the first; all of them without a number.
+    pub sample: Option<u64>,
     /// The name in the source of the property that ids are made of.
     pub id_from: Option<String>,
     /// Whether texts that come again and again are all that the schema allows.
     pub sets_enums: bool,
-}
-
-impl Default for InferenceOptions {
-    fn default() -> Self {
-        Self { name: None, reading: ReadOptions::default(), sample: DEFAULT_SAMPLE, id_from: None, sets_enums: false }
-    }
 }
 
 /// What was chosen, or could have been.
@@ -113,27 +106,36 @@ pub struct Evidence {
     pub confidence: Option<f64>,
 }
 
-/// A schema that takes the records of a sample, as far as any does.
+/// A schema that takes the records that were looked at, as far as any does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
     /// A valid definition, in its JSON form.
     pub schema: Json,
     /// Records looked at.
     pub records: u64,
+    /// Whether they are all that there are.
+    pub is_whole: bool,
     /// How the sample was read: the options that were given, and those that it speaks for. With them, the same body
     /// can be stored.
     pub reading: ReadOptions,
+    /// Whether it is the schema that the source carries, since the source was exported from it.
+    pub is_carried: bool,
     /// What speaks for it: for the options, then in the order of the properties.
     pub evidence: Vec<Evidence>,
 }
 
 impl Proposal {
-    /// The schema that the sample leads to.
+    /// The schema that a sample leads to, which was read so.
     ///
     /// # Errors
     /// [`Error::SchemaInvalid`] when there are no properties, or too many, or ids are to be made of one that not every record
     /// has; [`Error::NameRuleInvalid`] when they are to be made of one that there is not.
-    pub(crate) fn of(survey: &Survey, findings: &[Finding], options: &InferenceOptions) -> Result<Self, Error> {
+    pub(crate) fn of(
+        survey: &Survey,
+        findings: &[Finding],
+        reading: ReadOptions,
+        options: &InferenceOptions,
+    ) -> Result<Self, Error> {
         let records = survey.records();
         let mut evidence: Vec<Evidence> = findings.iter().map(Evidence::of_option).collect();
         if survey.unreadable.count > 0 {
@@ -145,7 +147,7 @@ impl Proposal {
             Some(Ok(definition)) => {
                 let detail = format!("the source carries the schema `{}`, which its columns fit", definition.name());
                 evidence.push(Evidence::new(None, Choice::Carried, &Noted::default(), detail));
-                return Self::carried(definition, survey, options, evidence);
+                return Self::carried(definition, survey, reading, options, evidence);
             }
             Some(Err(reason)) => {
                 let detail = format!("the source carries a schema, which was passed over: {reason}");
@@ -158,7 +160,7 @@ impl Proposal {
         for (column, named) in survey.columns.iter().zip(names) {
             let Some(chosen) = column.choice() else { continue };
             let reading = reading_of(column, chosen, &survey.forms);
-            let described = Described { column, chosen, named, options, reading };
+            let described = Described { column, chosen, named, options, reading, is_whole: survey.is_whole };
             if described.is_record_id(survey) {
                 let detail = "`id` is the id of the record, not a property".to_owned();
                 evidence.push(Evidence::new(Some(ID), Choice::RecordId, &column.values.repeated, detail));
@@ -178,7 +180,8 @@ impl Proposal {
             (None, None) => {}
         }
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
-        Ok(Self { schema, records, reading: options.reading.clone(), evidence })
+        let is_whole = survey.is_whole;
+        Ok(Self { schema, records, is_whole, reading, is_carried: false, evidence })
     }
 }
 
@@ -187,9 +190,17 @@ impl Proposal {
     fn carried(
         definition: &SchemaDefinition,
         survey: &Survey,
+        mut reading: ReadOptions,
         options: &InferenceOptions,
-        evidence: Vec<Evidence>,
+        mut evidence: Vec<Evidence>,
     ) -> Result<Self, Error> {
+        if reading.values.is_none() && definition.properties().iter().any(|property| property.dialect.is_some()) {
+            reading.values = Some(Values::Canonical);
+            let detail =
+                "exports have values as Eider writes them, whatever properties say of incoming ones".to_owned();
+            let (option, value) = ("values", Values::Canonical.to_string());
+            evidence.insert(0, Evidence::of_option(&Finding { option, value, confidence: 1.0, detail }));
+        }
         let mut schema = definition.to_json();
         if let Some(name) = &options.name {
             schema["name"] = name.as_str().into();
@@ -202,7 +213,8 @@ impl Proposal {
             schema["id_from"] = property.name.as_str().into();
         }
         SchemaDefinition::parse(&schema).map_err(Error::SchemaInvalid)?;
-        Ok(Self { schema, records: survey.records(), reading: options.reading.clone(), evidence })
+        let (records, is_whole) = (survey.records(), survey.is_whole);
+        Ok(Self { schema, records, is_whole, reading, is_carried: true, evidence })
     }
 }
 
@@ -214,6 +226,8 @@ struct Described<'s> {
     options: &'s InferenceOptions,
     /// How the values are written.
     reading: Reading<'s>,
+    /// Whether there are no values beside those that were looked at.
+    is_whole: bool,
 }
 
 impl Described<'_> {
@@ -318,12 +332,17 @@ impl Described<'_> {
         let Self { column, chosen, .. } = self;
         let repeated = &column.values.repeated;
         let is_compared = self.data_type().is_comparable() && self.data_type().family() != Family::Boolean;
-        let is_told_apart = column.values.are_known() && is_compared && chosen.fits > 1;
+        let is_known = column.values.are_known();
+        let is_told_apart = (is_known || column.values.is_forgotten) && is_compared && chosen.fits > 1;
         if !is_told_apart || repeated.count * VALUES_A_REPETITION > chosen.fits {
             return None;
         }
         let detail = match (repeated.count, self.is_key()) {
+            _ if !is_known => "there are too many different values to tell whether one comes twice".to_owned(),
             (0, true) => format!("no value comes twice, and the source calls it `{}`, so it is a key", column.name),
+            (0, false) if self.is_whole => {
+                "no value comes twice; whether it is a key the records cannot tell".to_owned()
+            }
             (0, false) => "no value comes twice; whether it is a key a sample cannot tell".to_owned(),
             (count, _) => format!("{count} records have a value that came before"),
         };

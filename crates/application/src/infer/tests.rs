@@ -15,7 +15,7 @@ use arrow_array::{
 };
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, UnionFields};
-use eider_domain::{NameRuleError, Schema, SchemaDefinition, SchemaName, Timestamp};
+use eider_domain::{MAX_PROPERTIES, NameRuleError, Schema, SchemaDefinition, SchemaName, Timestamp};
 use eider_formats::{ReadLimits, RecordReader, SCHEMA_KEY, Sample, Spooling, with_schema};
 use serde_json::{Value as Json, json};
 
@@ -35,7 +35,7 @@ fn propose(format: BodyFormat, body: &[u8], options: &InferenceOptions) -> Resul
         sample.end()?;
     }
     let (survey, reading, findings) = sample.into_parts();
-    Ok(Proposal { reading, ..Proposal::of(&survey, &findings, options)? })
+    Proposal::of(&survey, &findings, reading, options)
 }
 
 fn of(format: BodyFormat, body: &str) -> Proposal {
@@ -209,7 +209,7 @@ fn cells_of_csv_are_what_a_bulk_call_would_take_them_for() {
     assert_eq!(of("zip")[0], "zip integer 1 [2]");
     assert_eq!(of("na")[0], "na null_tokens 0 []");
     assert_eq!(of("empty"), ["empty string 0 []"]);
-    let cut = InferenceOptions { sample: 1, ..InferenceOptions::default() };
+    let cut = InferenceOptions { sample: Some(1), ..InferenceOptions::default() };
     let first = propose(BodyFormat::Csv, body.as_bytes(), &cut).unwrap();
     assert_eq!((first.records, properties(&first)[5].as_str()), (1, "na integer required=true"));
 }
@@ -235,15 +235,15 @@ fn a_body_of_another_form_is_refused() {
         let nothing = propose(BodyFormat::Ndjson, empty.as_bytes(), &InferenceOptions::default());
         assert!(matches!(nothing, Err(Error::SchemaInvalid(_))), "{nothing:?}");
     }
-    let wide = (0..=1001).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
+    let wide = (0..=MAX_PROPERTIES + 1).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
     let error = propose(BodyFormat::Csv, wide.as_bytes(), &InferenceOptions::default()).unwrap_err();
-    assert_eq!(error.to_string(), "the sample has more than 1000 properties");
+    assert_eq!(error.to_string(), "there are more than 10000 names, of which no schema has properties");
 }
 
 #[test]
 fn what_follows_the_sample_is_not_read() {
     let body = format!("{{\"a\":1}}\n{{\"a\":2}}\n{}", "no json\n".repeat(1000));
-    let options = InferenceOptions { sample: 2, ..InferenceOptions::default() };
+    let options = InferenceOptions { sample: Some(2), ..InferenceOptions::default() };
     let proposal = propose(BodyFormat::Ndjson, body.as_bytes(), &options).unwrap();
     assert_eq!((proposal.records, evidence(&proposal)), (2, vec!["a is_unique 0 []".to_owned()]));
 }
@@ -356,7 +356,7 @@ fn columns_are_what_their_types_say_as_far_as_their_values_allow() {
         let expected =
             ["large integer 1 [2]", "x number 1 [2]", "fare required 1 [2]", "fare is_unique 0 []", "text array 1 [1]"];
         assert_eq!(evidence(&proposal), expected, "{format:?}");
-        let first = InferenceOptions { sample: 1, ..InferenceOptions::default() };
+        let first = InferenceOptions { sample: Some(1), ..InferenceOptions::default() };
         let first = propose(format, &body, &first).unwrap();
         assert_eq!((first.records, properties(&first)[1].as_str()), (1, "large integer required=true"));
     }

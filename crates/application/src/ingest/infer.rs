@@ -1,4 +1,4 @@
-//! The use case that proposes a schema from the first records of a body.
+//! The use case that proposes a schema from the records of a body.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,8 @@ use crate::infer::{InferenceOptions, Proposal};
 use crate::runtime::blocking;
 
 impl RecordService {
-    /// The schema that the first records of a body lead to. The rest of the body is not read, but for a Parquet file,
-    /// which waits on disk until it is whole.
+    /// The schema that the records of a body lead to, or the first of them. The rest of the body is not read, but for
+    /// a Parquet file, which waits on disk until it is whole.
     ///
     /// # Errors
     /// As [`infer_schema`].
@@ -28,7 +28,7 @@ impl RecordService {
     }
 }
 
-/// The schema that the first records of a body lead to, in bounded memory. A format that is not read front to back
+/// The schema that the records of a body lead to, however many they are, in bounded memory. A format that is not read front to back
 /// waits in a file without a name in `spool_directory`.
 ///
 /// # Errors
@@ -77,5 +77,5 @@ where
         }
     }
     let (survey, reading, findings) = sample.into_parts();
-    Ok(Proposal { reading, ..Proposal::of(&survey, &findings, options)? })
+    Proposal::of(&survey, &findings, reading, options)
 }

@@ -9,7 +9,7 @@ pub(crate) fn parse_number(text: &str) -> Option<f64> {
 }
 
 /// Parses an exact decimal number into its digits at `scale`; more decimals are accepted only when zero.
-pub(crate) fn parse_decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
+fn parse_decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
     let (is_negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -39,7 +39,7 @@ const INTEGER_DIGITS: u8 = 19;
 /// Farther than this no exponent moves a point between digits that a decimal can have.
 const MAX_EXPONENT: i32 = 1000;
 
-/// The digits at `scale` of a number as JSON writes it, with an exponent or without.
+/// The digits at `scale` of a number as it is written, with an exponent or without.
 pub(crate) fn decimal_of_number(number: &str, precision: u8, scale: u8) -> Option<i128> {
     let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else {
         return parse_decimal(number, precision, scale);

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::number::{decimal_text, parse_decimal, parse_number};
+use super::number::{decimal_of_number, decimal_text, parse_number};
 use super::{DataType, parse_json, temporal};
 
 /// A value of one of the [`DataType`]s, borrowing its text where it can.
@@ -69,7 +69,7 @@ impl<'a> ValueRef<'a> {
             DataType::String => Some(Self::Text(Cow::Borrowed(text))),
             DataType::Integer => text.parse().ok().map(Self::Integer),
             DataType::Number => parse_number(text).map(Self::Number),
-            DataType::Decimal { precision, scale } => parse_decimal(text, precision, scale).map(Self::Decimal),
+            DataType::Decimal { precision, scale } => decimal_of_number(text, precision, scale).map(Self::Decimal),
             DataType::Boolean => match text {
                 "true" => Some(Self::Boolean(true)),
                 "false" => Some(Self::Boolean(false)),

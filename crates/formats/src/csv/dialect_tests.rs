@@ -251,7 +251,7 @@ proptest! {
 /// The options that a body speaks for, and whether all of them are certain.
 fn detected(body: &[u8]) -> (ReadOptions, bool) {
     let mut sample =
-        Sample::new(Format::Csv, ReadOptions::default(), ReadLimits::default(), Spooling::default(), 1_000);
+        Sample::new(Format::Csv, ReadOptions::default(), ReadLimits::default(), Spooling::default(), Some(1_000));
     sample.push(body).unwrap();
     let outcome = sample.end();
     let (_, options, findings) = sample.into_parts();

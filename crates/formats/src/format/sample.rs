@@ -1,4 +1,4 @@
-//! The first records of a body, read without a schema.
+//! A body that is read without a schema: its first records, or all of them.
 
 use super::reader::begin;
 use super::{Format, foreign};
@@ -31,10 +31,17 @@ enum State {
 }
 
 impl Sample {
-    /// A sample of `most` records of a body that is written as `options` say, and for the rest as its beginning
-    /// shows. A format that is not read front to back waits where `spooling` says.
-    pub fn new(format: Format, options: ReadOptions, limits: ReadLimits, spooling: Spooling, most: u64) -> Self {
-        let state = State::Beginning(Vec::new());
+    /// A sample of `most` records, or of all, of a body that is written as `options` say, and for the rest as its
+    /// beginning shows. Memory does not grow with its records. A format that is not read front to back waits where
+    /// `spooling` says.
+    pub fn new(
+        format: Format,
+        options: ReadOptions,
+        limits: ReadLimits,
+        spooling: Spooling,
+        most: Option<u64>,
+    ) -> Self {
+        let (most, state) = (most.unwrap_or(u64::MAX), State::Beginning(Vec::new()));
         Self { format, options, limits, spooling, most, findings: Vec::new(), state }
     }
 
@@ -86,15 +93,13 @@ impl Sample {
 
     /// What was seen, the options that it was read with, and what speaks for those that were not given.
     pub fn into_parts(self) -> (Survey, ReadOptions, Vec<Finding>) {
-        let survey = match self.state {
-            State::Beginning(_) => Survey::new(self.most),
-            State::Rows(rows) => {
-                let mut survey = rows.survey;
-                survey.join_spellings();
-                survey
-            }
-            State::Columns(columns) => columns.survey,
+        let is_whole = !self.is_full();
+        let mut survey = match self.state {
+            State::Beginning(_) => Survey::new(),
+            State::Rows(rows) => rows.survey.with_joined_spellings(),
+            State::Columns(columns) => columns.survey.settled(),
         };
+        survey.is_whole = is_whole;
         (survey, self.options, self.findings)
     }
 

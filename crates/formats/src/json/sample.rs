@@ -18,6 +18,9 @@ pub(crate) struct JsonSampler {
     columns: HashMap<String, usize>,
     /// The keys in lower case.
     lower: HashSet<String>,
+    /// The columns of which further records that lack them are of interest: without this, a record would cost as much
+    /// as there are columns.
+    wanting: Vec<usize>,
     /// Whether two keys differ in case alone.
     has_spellings: bool,
     /// What stands between the keys of objects that are flattened.
@@ -82,6 +85,7 @@ impl JsonSampler {
                 is_met.push(false);
                 self.has_spellings |= !self.lower.insert(key.to_ascii_lowercase());
                 self.columns.insert(key, column);
+                self.wanting.push(column);
                 column
             };
             is_met[column] = true;
@@ -101,9 +105,7 @@ impl JsonSampler {
                 survey.observe_other(column, line, &fits, (written, &token), trial);
             }
         }
-        for column in is_met.iter().enumerate().filter(|(_, is_met)| !**is_met).map(|(column, _)| column) {
-            survey.lack(column, line);
-        }
+        self.wanting.retain(|column| is_met[*column] || survey.lack(*column, line));
         if self.has_spellings {
             survey.tell_apart(is_met.iter().enumerate().filter(|(_, is_met)| **is_met).map(|(column, _)| column));
         }

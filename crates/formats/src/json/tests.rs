@@ -256,7 +256,7 @@ mod flattened {
         for (name, text) in pairs {
             options.set(name, text).unwrap();
         }
-        let mut sample = Sample::new(format, options, ReadLimits::default(), Spooling::default(), 100);
+        let mut sample = Sample::new(format, options, ReadLimits::default(), Spooling::default(), Some(100));
         sample.push(body.as_bytes()).unwrap();
         sample.end().unwrap();
         let (survey, options, _) = sample.into_parts();

@@ -39,19 +39,20 @@ async fn a_schema_is_proposed_with_the_evidence_and_can_be_created() {
             {"name": "dep_delay", "aliases": ["dep\tdelay"], "type": "number", "required": true},
             {"name": "time_hour", "type": "datetime", "required": true}]},
         "records": 3,
+        "is_whole": true,
         "options": {},
         "query": "",
         "evidence": [
             {"property": "carrier", "choice": "is_unique", "broken_by": 0, "lines": [],
-             "detail": "no value comes twice; whether it is a key a sample cannot tell"},
+             "detail": "no value comes twice; whether it is a key the records cannot tell"},
             {"property": "flight", "choice": "is_unique", "broken_by": 0, "lines": [],
-             "detail": "no value comes twice; whether it is a key a sample cannot tell"},
+             "detail": "no value comes twice; whether it is a key the records cannot tell"},
             {"property": "dep_delay", "choice": "renamed", "broken_by": 0, "lines": [], "from": "dep\tdelay",
              "detail": "a name has no control characters, this one has U+0009; the name in the source is an alias"},
             {"property": "dep_delay", "choice": "integer", "broken_by": 1, "lines": [3],
              "detail": "1 of 3 values are no `integer`, so `number` was chosen"},
             {"property": "dep_delay", "choice": "is_unique", "broken_by": 0, "lines": [],
-             "detail": "no value comes twice; whether it is a key a sample cannot tell"}]});
+             "detail": "no value comes twice; whether it is a key the records cannot tell"}]});
     assert_eq!(answer.json(), expected);
     assert_eq!(app.get("/api/v1/schemas").await.json(), json!({"data": []}), "nothing is created");
     assert_eq!(app.post("/api/v1/schemas", &answer.json()["schema"]).await.status, 201);
@@ -73,12 +74,14 @@ async fn compressed_bodies_are_read_and_no_more_than_the_sample() {
     assert_eq!((&whole["records"], &whole["schema"]["name"]), (&json!(3), &json!("records")));
     let first = post(format!("{INFER}?sample=1")).await.json();
     assert_eq!((&first["records"], &first["schema"]["properties"][2]["type"]), (&json!(1), &json!("integer")));
+    assert_eq!(first["is_whole"], false);
 }
 
 #[tokio::test]
 async fn what_is_asked_for_wrongly_is_refused() {
     let settings = HttpSettings { max_sample: 3, ..HttpSettings::default() };
     let app = TestApp::start_with(settings, IngestLimits::default());
+    let wide = json!((0..2_001).map(|n| (format!("p{n}"), json!(n))).collect::<serde_json::Map<_, _>>()).to_string();
     for (query, media_type, body, problem) in [
         ("?sample=4", "text/csv", CSV, (400, "invalid_parameter")),
         ("?sample=0", "text/csv", CSV, (400, "invalid_parameter")),
@@ -89,6 +92,8 @@ async fn what_is_asked_for_wrongly_is_refused() {
         ("", "application/json", CSV, (400, "malformed_json")),
         ("", "text/csv", "", (400, "malformed_request")),
         ("", "application/x-ndjson", "", (422, "schema_invalid")),
+        // More than the limit, so that it could not be created.
+        ("", "application/x-ndjson", wide.as_str(), (422, "schema_invalid")),
     ] {
         let answer = app.post_text(&format!("{INFER}{query}"), media_type, body).await;
         let (status, code) = answer.problem();

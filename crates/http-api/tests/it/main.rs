@@ -38,6 +38,7 @@ mod query_bodies;
 mod records;
 mod representations;
 mod resume;
+mod roundtrips;
 mod schemas;
 mod shape;
 mod streams;

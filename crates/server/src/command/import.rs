@@ -27,19 +27,22 @@ use std::collections::HashMap;
 use std::io::{self, Write, stderr, stdout};
 use std::process::ExitCode;
 
-use eider_application::infer::{Evidence, InferenceOptions};
+use eider_application::infer::InferenceOptions;
 use eider_application::ingest::ReadOptions;
 use eider_application::runtime::blocking;
 
-pub(super) use self::arguments::ImportArguments;
+pub(super) use self::arguments::{ImportArguments, format_parser, parse_name};
 use self::arguments::name_of;
-use self::create::{Union, propose};
-use self::failure::{ALL_STORED, Because, Cause, Failure, SOME_REFUSED};
-use self::place::{Place, places_of};
+pub(super) use self::create::{Union, propose};
+use self::failure::{ALL_STORED, SOME_REFUSED};
+pub(super) use self::failure::{Because, Cause, Failure};
+pub(super) use self::place::{Place, places_of};
 use self::progress::Shown;
 use self::rejects::Rejects;
+pub(super) use self::reading::Reading;
 use self::server::{Counts, Server};
-use self::source::{Opening, Source};
+pub(super) use self::source::{Opening, Source};
+use super::infer::{records_of, write_evidence};
 
 /// Loads inputs, and says which records were not taken. How the program ends is said in docs/reference/command-line.md.
 pub(crate) async fn run(arguments: ImportArguments) -> ExitCode {
@@ -54,7 +57,7 @@ pub(crate) async fn run(arguments: ImportArguments) -> ExitCode {
 }
 
 /// Says on standard error why something was not done.
-fn complain(failure: &Failure) {
+pub(super) fn complain(failure: &Failure) {
     // Nothing is left to do when standard error is closed.
     let _ = writeln!(stderr(), "eider: {failure}");
 }
@@ -84,6 +87,7 @@ impl Import {
     fn of(arguments: ImportArguments) -> Result<Self, Failure> {
         let mut parameters = vec![("mode", name_of(&arguments.mode))];
         parameters.extend(arguments.on_conflict.map(|policy| ("on_conflict", name_of(&policy))));
+        parameters.extend(arguments.read_only.iter().map(|what| ("read_only", what.clone())));
         parameters.extend(arguments.dry_run.then(|| ("dry_run", "true".to_owned())));
         parameters.extend(arguments.rename.iter().map(|rename| ("rename", rename.clone())));
         parameters.extend(arguments.ignore.iter().map(|name| ("ignore", name.clone())));
@@ -140,14 +144,14 @@ impl Import {
     }
 
     /// Creates the schema that all inputs lead to.
-    async fn create(&self, inputs: &mut [Waiting]) -> Result<(), Failure> {
+    async fn create(&mut self, inputs: &mut [Waiting]) -> Result<(), Failure> {
         let schema = &self.arguments.schema;
         let options = InferenceOptions {
             name: Some(schema.clone()),
             reading: self.reading.clone(),
             id_from: self.arguments.id_from.clone(),
+            sample: self.arguments.sample,
             sets_enums: self.arguments.enums,
-            ..InferenceOptions::default()
         };
         let mut union = Union::default();
         let mut found = Vec::new();
@@ -157,8 +161,8 @@ impl Import {
                 source.format().check_options(&self.reading).because(Cause::Usage)?;
                 let proposal = propose(source, &options).await.because(Cause::Unreadable)?;
                 union.add(source.name(), &proposal);
-                input.readings.push(proposal.reading);
-                found.push((source.name().to_owned(), proposal.evidence));
+                input.readings.push(proposal.reading.clone());
+                found.push((source.name().to_owned(), proposal));
             }
             input.sources = Some(sources).filter(|sources| !sources.iter().all(Source::is_reopened));
         }
@@ -172,15 +176,23 @@ impl Import {
             return Err(Failure::new(Cause::Refused, detail));
         }
         let properties = proposed["properties"].as_array().map_or(0, Vec::len);
-        self.say(&format!("created `{schema}` with {properties} properties, made of {} records", union.records))?;
+        let made_of = records_of(union.records, union.is_whole);
+        self.say(&format!("created `{schema}` with {properties} properties, made of {made_of}"))?;
         let are_several = found.len() > 1;
-        for (name, evidence) in found {
-            if are_several && !evidence.is_empty() {
+        for (name, proposal) in &found {
+            if are_several && !proposal.evidence.is_empty() {
                 self.say(&format!(" of {name}"))?;
             }
-            self.show_evidence(&evidence)?;
+            if !self.arguments.quiet {
+                write_evidence(&mut stdout(), proposal).because(Cause::Unreadable)?;
+            }
         }
-        union.notes.iter().try_for_each(|note| self.say(&format!("  {note}")))
+        union.notes.iter().try_for_each(|note| self.say(&format!("  {note}")))?;
+        if self.arguments.read_only.is_none() && found.iter().any(|(_, proposal)| proposal.is_carried) {
+            self.parameters.push(("read_only", "ignore".to_owned()));
+            self.say("  `created_at`, `updated_at` and `version` are passed over; --read-only keep keeps them")?;
+        }
+        Ok(())
     }
 
     async fn open(&self, input: &mut Waiting) -> Result<Vec<Source>, Failure> {
@@ -204,17 +216,6 @@ impl Import {
             if let Err(failure) = self.load_source(source, &identity, reading, total).await {
                 total.note(failure)?;
             }
-        }
-        Ok(())
-    }
-
-    /// Says what speaks for what was created.
-    fn show_evidence(&self, evidence: &[Evidence]) -> Result<(), Failure> {
-        for found in evidence {
-            let property = found.property.as_deref().or(found.option).unwrap_or("records");
-            let lines =
-                if found.lines.is_empty() { String::new() } else { format!(", first on lines {:?}", found.lines) };
-            self.say(&format!("  {property} {}: {}{lines}", found.choice.name(), found.detail))?;
         }
         Ok(())
     }

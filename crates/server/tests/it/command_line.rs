@@ -8,7 +8,7 @@ use crate::process::{eider, fails};
 
 #[test]
 fn help_of_every_command() {
-    let commands = ["serve", "health", "config", "keys", "demo", "import", "backup", "restore", "doctor"];
+    let commands = ["serve", "health", "config", "keys", "demo", "import", "infer", "backup", "restore", "doctor"];
     for command in [None].into_iter().chain(commands.map(Some)) {
         insta::assert_snapshot!(format!("help_{}", command.unwrap_or("eider")), help_of(command));
     }

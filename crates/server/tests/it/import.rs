@@ -66,9 +66,11 @@ async fn records_that_are_not_taken_are_named_and_the_others_stored() {
         writeln!(text, "{number},2026-01-31,{km},").unwrap();
     }
     fs::write(&file, format!("{text}x,2026-01-31,1,\n12000,2026-02-30,one,\n")).unwrap();
-    let (code, text) = import(&server, &[file.to_str().unwrap(), "--schema", "trips", "--create"], None).await;
+    let path = file.to_str().unwrap();
+    let (code, text) = import(&server, &[path, "--schema", "trips", "--create", "--sample", "10000"], None).await;
     assert_eq!(code, Some(1), "{text}");
     for line in [
+        "made of the first 10000 records, a sample",
         "started_at renamed: a name has no control characters, this one has U+000A; the name in the source is an alias",
         "property_4 renamed: the column has no name; the name in the source is an alias",
         "\"started\\nat\" to \"started_at\": 12002 records",
@@ -82,6 +84,111 @@ async fn records_that_are_not_taken_are_named_and_the_others_stored() {
     }
     let count = json_of(server.get("/api/v1/records/trips/count"), 200).await;
     assert_eq!(count, json!({"count": 12_000}));
+    // Those behind the sample count as well, unless a sample is asked for.
+    let (code, text) = import(&server, &[path, "--schema", "whole", "--create"], None).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("made of 12002 records") && text.contains("12002 stored, 0 not taken"), "{text}");
+}
+
+/// What `eider infer` writes is a schema as it is created, and what it says of it is beside it.
+#[tokio::test]
+async fn an_inferred_schema_can_be_created_and_takes_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    let create = "curl -fsS $url/api/v1/schemas -H 'Content-Type: application/json' -d @- >/dev/null";
+    let rows = "printf 'n;s\\n'; for n in $(seq 300); do echo \"$n;0$n\"; done; echo 'x;y'";
+    for (number, input) in ["f.csv", "- --format csv <f.csv", "<(gzip -c f.csv) --format csv"].into_iter().enumerate() {
+        let script =
+            format!("({rows}) >f.csv; $eider infer {input} --name s{number} 2>notes | {create}; cat notes >&2");
+        let (code, text) = shell(&server, directory.path(), &script).await;
+        assert_eq!(code, Some(0), "{script}: {text}");
+        for line in ["2 properties, made of 301 records", "?csv.delimiter=%3B"] {
+            assert!(text.contains(line), "{line} is missing in {text}");
+        }
+        let schema = json_of(server.get(&format!("/api/v1/schemas/s{number}")), 200).await;
+        let types: Vec<&str> = schema["properties"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|property| property["type"].as_str().unwrap())
+            .collect();
+        assert_eq!(types, ["string", "string"], "the last record counts");
+        let load = format!(
+            "curl -fsS --data-binary @f.csv -H 'Content-Type: text/csv' \
+                            \"$url/api/v1/records/s{number}/bulk?csv.delimiter=%3B\""
+        );
+        let (code, text) = shell(&server, directory.path(), &load).await;
+        assert!(code == Some(0) && text.contains("\"created\":301"), "{text}");
+    }
+    let (code, text) = shell(&server, directory.path(), "$eider infer f.csv --sample 300 | grep integer").await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("made of the first 300 records, a sample"), "{text}");
+    for (arguments, said) in [("nowhere.csv", "cannot open"), ("f.csv --sample 0", "--sample"), ("", "<FILE>")] {
+        let (code, text) = shell(&server, directory.path(), &format!("$eider infer {arguments}")).await;
+        assert!(code != Some(0) && text.contains(said), "{arguments}: {text}");
+    }
+}
+
+/// An export goes into an empty store: the schema that it carries, and every field of every record.
+#[tokio::test]
+async fn an_export_becomes_the_same_schema_with_the_same_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    let definition = json!({"name": "fares", "id_from": "code", "unique": [{"properties": ["day", "fare"]}],
+        "properties": [
+            {"name": "code", "type": "string", "required": true, "is_unique": true, "aliases": ["Code"],
+             "constraints": {"min_length": 1, "pattern": "^[A-Z]"}, "null_tokens": ["UA"]},
+            {"name": "day", "type": "date", "formats": ["%d.%m.%Y"], "description": "of departure"},
+            {"name": "fare", "type": "decimal", "precision": 10, "scale": 2, "decimal_separator": ",", "default": "1.00"},
+            {"name": "seats", "type": "integer", "null_tokens": ["-999"], "warnings": {"minimum": 0}},
+            {"name": "extra", "type": "object"}]});
+    json_of(server.post("/api/v1/schemas", "application/json", definition.to_string()), 201).await;
+    let records = "{\"code\":\"AA\",\"day\":\"31.01.2024\",\"fare\":\"12,50\",\"seats\":7,\"extra\":{\"a\":[1.10]}}\n\
+                   {\"code\":\"B6\",\"seats\":\"-999\"}\n";
+    let stored = server.post("/api/v1/records/fares/bulk", "application/x-ndjson", records.to_owned());
+    let ids = json_of(stored, 201).await["created"].clone();
+    assert_eq!(ids, 2);
+    let base = &server;
+    let text_of = |path: String| async move { base.get(&path).send().await.unwrap().text().await.unwrap() };
+    let described = |schema: serde_json::Value| {
+        ["properties", "unique", "id_from", "description"].map(|member| schema[member].clone())
+    };
+    let expected = text_of("/api/v1/records/fares/stream".to_owned()).await;
+    let definition = described(json_of(server.get("/api/v1/schemas/fares"), 200).await);
+    for format in ["parquet", "arrow", "ndjson", "json", "csv", "tsv"] {
+        let file = directory.path().join(format!("fares.{format}"));
+        let export = server.get(&format!("/api/v1/records/fares/stream?format={format}")).send().await.unwrap();
+        fs::write(&file, export.bytes().await.unwrap()).unwrap();
+        let schema = format!("fares_{format}");
+        let mut arguments = vec![file.to_str().unwrap(), "--schema", &schema, "--read-only", "keep"];
+        if ["parquet", "arrow"].contains(&format) {
+            arguments.push("--create");
+        } else {
+            let mut definition = json_of(server.get("/api/v1/schemas/fares"), 200).await;
+            definition
+                .as_object_mut()
+                .unwrap()
+                .retain(|member, _| ["properties", "unique", "id_from"].contains(&member.as_str()));
+            definition["name"] = schema.as_str().into();
+            json_of(server.post("/api/v1/schemas", "application/json", definition.to_string()), 201).await;
+            arguments.extend(["--values", "canonical"]);
+        }
+        let (code, text) = import(&server, &arguments, None).await;
+        assert_eq!(code, Some(0), "{format}: {text}");
+        assert_eq!(
+            described(json_of(server.get(&format!("/api/v1/schemas/{schema}")), 200).await),
+            definition,
+            "{format}"
+        );
+        assert_eq!(text_of(format!("/api/v1/records/{schema}/stream")).await, expected, "{format}");
+        let old = format!("/api/v1/records/{schema}/count?created_at.lte=2999-01-01T00:00:00Z&version.eq=1");
+        assert_eq!(json_of(server.get(&old), 200).await, json!({"count": 2}));
+    }
+    // Without a word about them, the server's fields of an export are the server's, and that is said.
+    let file = directory.path().join("fares.parquet");
+    let (code, text) = import(&server, &[file.to_str().unwrap(), "--schema", "again", "--create"], None).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("--read-only keep keeps them"), "{text}");
 }
 
 #[tokio::test]

@@ -11,6 +11,11 @@ use super::forms::{Forms, null_word};
 const NAMED_LINES: usize = 5;
 /// Of so many values one may come again for a column to be of interest as a key.
 pub const VALUES_A_REPETITION: u64 = 100;
+/// So many may come again before the values of a column are no longer told apart, and one more for each of
+/// [`VALUES_A_REPETITION`] that are different.
+const FORGIVEN_REPETITIONS: u64 = 100;
+/// Longest value, in bytes, that is compared with the one before it.
+const MAX_ASCENT_BYTES: usize = 64;
 /// Most different texts of a column that could be an enumeration.
 const ENUM_VALUES: usize = 20;
 /// Longest text of an enumeration, in bytes.
@@ -84,19 +89,50 @@ pub struct Candidate {
     pub nullish: u64,
     /// Records with values that it takes once the white space around them is gone.
     pub padded: Noted,
-    /// Records without a value.
+    /// Records without a value; before [`Column::settle`], those with one that the type takes for null.
     pub lacking: Noted,
 }
 
 /// The values of a column, as far as they are told apart.
 #[derive(Debug, Default)]
 pub struct Values {
-    /// The hashes of the values; `None` once there are too many that came again, or too many to remember.
+    /// The hashes of the values; `None` once too many came again, or there are too many to remember.
     seen: Option<HashSet<u64>>,
+    /// The values, as long as each comes behind the one before it, so that none comes twice however many there are.
+    ascent: Ascent,
+    /// Whether there were too many to remember.
+    pub is_forgotten: bool,
     /// Records whose value came before.
     pub repeated: Noted,
     /// The texts, in the order in which they came; `None` once they are no enumeration.
     pub texts: Option<Vec<String>>,
+}
+
+/// Values that come one behind the other, the shorter first and then by their bytes, as numbers do that are counted.
+#[derive(Debug, Default)]
+enum Ascent {
+    /// There was none.
+    #[default]
+    Before,
+    /// The last of them.
+    At(String),
+    /// One did not come behind the one before it, or was too long to tell.
+    Broken,
+}
+
+impl Ascent {
+    fn observe(&mut self, value: &str) {
+        match self {
+            _ if value.len() > MAX_ASCENT_BYTES => *self = Self::Broken,
+            Self::Before => *self = Self::At(value.to_owned()),
+            Self::At(last) if (last.len(), last.as_str()) < (value.len(), value) => {
+                last.clear();
+                last.push_str(value);
+            }
+            Self::At(_) => *self = Self::Broken,
+            Self::Broken => {}
+        }
+    }
 }
 
 /// A column of a sample.
@@ -108,6 +144,10 @@ pub struct Column {
     pub form: Option<String>,
     /// The strictest first, and at least one.
     pub candidates: Vec<Candidate>,
+    /// Records with a value.
+    met: u64,
+    /// The lines of the first records without one, which no type has to be asked for.
+    lacking: Vec<u64>,
     /// What is known of its values.
     pub values: Values,
     /// What is known of its texts.
@@ -142,23 +182,37 @@ impl Column {
             broken: Noted::default(),
             nullish: 0,
             padded: Noted::default(),
-            lacking: earlier.clone(),
+            lacking: Noted::default(),
         };
         let values = Values { seen: Some(HashSet::new()), texts: Some(Vec::new()), ..Values::default() };
         let candidates = types.iter().map(candidate).collect();
-        Self { name, form: None, candidates, values, forms: Forms::default() }
+        Self { name, form: None, candidates, met: 0, lacking: earlier.lines.clone(), values, forms: Forms::default() }
     }
 
-    /// Takes note of a record without a value.
+    /// Takes note of a record without a value. Not every one has to be: they are counted by those that have one.
     pub(crate) fn lack(&mut self, line: u64) {
+        if self.wants_lacking() {
+            self.lacking.push(line);
+        }
+    }
+
+    /// Whether records without a value are still of interest.
+    pub(crate) fn wants_lacking(&self) -> bool {
+        self.lacking.len() < NAMED_LINES
+    }
+
+    /// Ends a sample of so many records: each type is told of those without a value.
+    pub(crate) fn settle(&mut self, records: u64) {
+        let lacking = Noted { count: records.saturating_sub(self.met), lines: std::mem::take(&mut self.lacking) };
         for candidate in &mut self.candidates {
-            candidate.lacking.add(line);
+            candidate.lacking.join(&lacking);
         }
     }
 
     /// Takes note of a value: what each type makes of it, in the order of the types; of a text without the white space
     /// around it, unless it is of the type.
     pub(crate) fn observe(&mut self, line: u64, fits: &[Fit], glance: Glance, identity: Identity<'_>, room: &mut Room) {
+        self.met += 1;
         for (candidate, fit) in self.candidates.iter_mut().zip(fits) {
             let is_read = *fit != Fit::Breaks || glance.null_word.is_some();
             if glance.is_padded && candidate.is_trimmed() && is_read {
@@ -221,9 +275,10 @@ impl Column {
 }
 
 impl Candidate {
-    /// Whether it takes every value that is no word for null.
+    /// Whether it takes every value that is no word for null, where a property of the type can say which those are.
     pub fn takes_all(&self) -> bool {
-        self.broken.count == self.nullish
+        let may_say_so = self.data_type.family() != Family::Nested;
+        self.broken.count == if may_say_so { self.nullish } else { 0 }
     }
 
     /// Whether white space around its values is none of them.
@@ -265,16 +320,23 @@ pub(crate) struct Room {
     pub(crate) hasher: RandomState,
     /// Values that can still be remembered, of all columns.
     pub(crate) values: usize,
-    /// Values of a column that may come again while it is still of interest which do.
-    pub(crate) max_repeated: u64,
 }
 
 impl Values {
     fn observe(&mut self, line: u64, identity: Identity<'_>, room: &mut Room) {
         match identity {
-            Identity::None => (self.seen, self.texts) = (None, None),
-            Identity::Other(_) => self.texts = None,
-            Identity::Text(text) => self.observe_text(text),
+            Identity::None => {
+                room.values += self.seen.take().map_or(0, |seen| seen.len());
+                (self.texts, self.ascent) = (None, Ascent::Broken);
+            }
+            Identity::Other(text) => {
+                self.texts = None;
+                self.ascent.observe(text);
+            }
+            Identity::Text(text) => {
+                self.observe_text(text);
+                self.ascent.observe(text);
+            }
         }
         let Some(seen) = &mut self.seen else { return };
         let is_new = seen.insert(room.hasher.hash_one(identity));
@@ -283,7 +345,9 @@ impl Values {
         } else {
             self.repeated.add(line);
         }
-        if room.values == 0 || self.repeated.count > room.max_repeated {
+        let different = seen.len() as u64;
+        if room.values == 0 || self.repeated.count > FORGIVEN_REPETITIONS + different / VALUES_A_REPETITION {
+            self.is_forgotten = room.values == 0;
             room.values += seen.len();
             self.seen = None;
         }
@@ -302,6 +366,7 @@ impl Values {
     }
 
     fn join(&mut self, other: Self) {
+        self.ascent = Ascent::Broken;
         self.repeated.join(&other.repeated);
         self.seen = self.seen.take().zip(other.seen).map(|(mut seen, others)| {
             for hash in others {
@@ -319,6 +384,6 @@ impl Values {
 
     /// Whether it is known which values came again.
     pub fn are_known(&self) -> bool {
-        self.seen.is_some()
+        self.seen.is_some() || matches!(self.ascent, Ascent::At(_))
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct ColumnSample {
 
 impl ColumnSample {
     pub(crate) fn new(source: Box<dyn ColumnSource>, limits: ReadLimits, most: u64) -> Result<Self, ReadError> {
-        let (schema, survey) = (TrialSchema::new()?, Survey::new(most));
+        let (schema, survey) = (TrialSchema::new()?, Survey::new());
         Ok(Self { source, columns: Vec::new(), limits, most, schema, survey })
     }
 
@@ -100,6 +100,7 @@ impl ColumnSample {
         let tried = self.columns[index].iter().map(|(data_type, trial)| Ok((*data_type, trial.values(column)?)));
         let tried: Vec<(DataType, Vec<Option<Value>>)> = tried.collect::<Result<_, ReadError>>()?;
         let mut fits = Vec::with_capacity(tried.len());
+        let mut trial = self.schema.trial(self.limits.max_json_depth);
         for (row, line) in (0..column.len()).zip(first_line..) {
             fits.clear();
             fits.extend(tried.iter().map(|(_, values)| match &values[row] {
@@ -111,9 +112,10 @@ impl ColumnSample {
             let mut taken = as_text.chain(&tried);
             let value = taken.find_map(|(data_type, values)| Some((*data_type, values[row].as_ref()?)));
             match value {
-                Some((_, Value::Null)) => self.survey.lack(index, line),
+                Some((_, Value::Null)) => {
+                    self.survey.lack(index, line);
+                }
                 Some((_, Value::Text(text))) => {
-                    let mut trial = self.schema.trial(self.limits.max_json_depth);
                     self.survey.observe_text(index, line, &fits, text, &mut trial);
                 }
                 Some((_, Value::Json(_))) | None => self.survey.observe(index, line, &fits, Identity::None),

@@ -40,12 +40,13 @@ impl<'t> Number<'t> {
 /// with however many digits it was written.
 pub(crate) fn is_rounded(text: &str) -> bool {
     let digits = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).filter(u8::is_ascii_digit).count();
-    if digits <= SURE_DIGITS {
+    // Beside zero a double has fewer digits, and none of some numbers.
+    if digits <= SURE_DIGITS && !text.contains(['e', 'E']) {
         return false;
     }
     let Some(Number { significant, text, .. }) = Number::read(text) else { return false };
     let Ok(double) = text.parse::<f64>() else { return false };
-    if significant.len() <= SURE_DIGITS || !double.is_finite() {
+    if significant.is_empty() || !double.is_finite() || (double.is_normal() && significant.len() <= SURE_DIGITS) {
         return false;
     }
     if significant.len() > MAX_DIGITS {
@@ -90,6 +91,9 @@ mod tests {
             "0.12345678901234567890123",
             "123456789012345678901234567890",
             "1234567890123456789012",
+            "1e-400",
+            "-1.5E-324",
+            "1.23456789e-320",
         ] {
             assert!(is_rounded(text), "{text}");
         }
@@ -106,6 +110,10 @@ mod tests {
             "1.000000000000000056e-01",
             "-1.00000000000000000000000",
             "00012345678901234567890",
+            "0e-400",
+            "5e-324",
+            "1e-320",
+            "1.5e-300",
             "12345678901234567890x",
             "",
         ] {

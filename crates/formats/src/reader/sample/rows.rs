@@ -54,7 +54,7 @@ impl RowSample {
         json_depth: usize,
         most: u64,
     ) -> Result<Self, ReadError> {
-        Ok(Self { framer, sampler, schema: TrialSchema::new()?, json_depth, most, survey: Survey::new(most) })
+        Ok(Self { framer, sampler, schema: TrialSchema::new()?, json_depth, most, survey: Survey::new() })
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -5,7 +5,7 @@ use std::hash::RandomState;
 
 use eider_domain::{DataType, Incoming, MAX_ALIAS_CHARS, MAX_PROPERTIES, SchemaDefinition, abbreviate};
 
-use super::column::{Column, Fit, Glance, Identity, Noted, Room, VALUES_A_REPETITION};
+use super::column::{Column, Fit, Glance, Identity, Noted, Room};
 use super::forms::Form;
 use super::rows::TypeTrial;
 use crate::reader::ReadError;
@@ -25,6 +25,8 @@ pub struct Survey {
     pub readable: Noted,
     /// Records that are none of any schema: malformed, too large, with a key twice.
     pub unreadable: Noted,
+    /// Whether there are no records beside those that were looked at.
+    pub is_whole: bool,
     /// The forms that texts were tried as.
     pub forms: Vec<Form>,
     /// The schema that the body says it is of, or why that is not believed; `None` where it says nothing.
@@ -35,17 +37,14 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Of a sample of so many records at most.
-    pub(crate) fn new(most_records: u64) -> Self {
-        let room = Room {
-            hasher: RandomState::new(),
-            values: REMEMBERED_VALUES,
-            max_repeated: most_records / VALUES_A_REPETITION,
-        };
+    /// Of no records yet.
+    pub(crate) fn new() -> Self {
+        let room = Room { hasher: RandomState::new(), values: REMEMBERED_VALUES };
         Self {
             columns: Vec::new(),
             readable: Noted::default(),
             unreadable: Noted::default(),
+            is_whole: false,
             forms: Form::all(),
             carried: None,
             room,
@@ -70,7 +69,7 @@ impl Survey {
     /// an alias may be.
     pub(crate) fn add_column(&mut self, name: String, types: &[DataType]) -> Result<usize, ReadError> {
         if self.columns.len() > MAX_PROPERTIES {
-            let detail = format!("the sample has more than {MAX_PROPERTIES} properties");
+            let detail = format!("there are more than {MAX_PROPERTIES} names, of which no schema has properties");
             return Err(ReadError::MalformedBody { detail });
         }
         if name.chars().count() > MAX_ALIAS_CHARS {
@@ -125,9 +124,10 @@ impl Survey {
         self.columns[column].forms.observe_other(written, token, trial);
     }
 
-    /// Takes note of a record without a value.
-    pub(crate) fn lack(&mut self, column: usize, line: u64) {
+    /// Takes note of a record without a value; whether the next one without is of interest, too.
+    pub(crate) fn lack(&mut self, column: usize, line: u64) -> bool {
         self.columns[column].lack(line);
+        self.columns[column].wants_lacking()
     }
 
     /// Ends a record of which every column has been noted.
@@ -145,8 +145,20 @@ impl Survey {
         }
     }
 
-    /// Puts columns together whose names differ in case alone, and of which no record has two.
-    pub(crate) fn join_spellings(&mut self) {
+    /// At its end.
+    pub(crate) fn settled(mut self) -> Self {
+        self.columns.iter_mut().for_each(|column| column.settle(self.readable.count));
+        self
+    }
+
+    /// At its end, with columns put together whose names differ in case alone, and of which no record has two.
+    pub(crate) fn with_joined_spellings(self) -> Self {
+        let mut survey = self.settled();
+        survey.join_spellings();
+        survey
+    }
+
+    fn join_spellings(&mut self) {
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut joined: Vec<Column> = Vec::with_capacity(self.columns.len());
         for column in self.columns.drain(..) {

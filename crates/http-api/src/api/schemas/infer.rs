@@ -16,6 +16,9 @@ use crate::request::body;
 use crate::request::content_type;
 use crate::state::ApiState;
 
+/// Records looked at unless another number is asked for.
+const DEFAULT_SAMPLE: u64 = 10_000;
+
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "they are described, and read one by one")]
@@ -47,6 +50,8 @@ pub(crate) struct Proposal {
     schema: Json,
     /// Records that were looked at.
     records: u64,
+    /// Whether the body has no others.
+    is_whole: bool,
     /// The options that the body was read with, those that were found among them: with them, a bulk call takes it.
     #[schema(value_type = HashMap<String, String>)]
     options: Json,
@@ -62,6 +67,7 @@ impl From<eider_application::infer::Proposal> for Proposal {
         Self {
             schema: proposal.schema,
             records: proposal.records,
+            is_whole: proposal.is_whole,
             options: Json::Object(options.collect()),
             query: proposal.reading.query(),
             evidence,
@@ -160,13 +166,15 @@ pub(crate) async fn handle(
     let _admitted = state.bulk_calls.admit(body::bulk_need(&request, settings)).await?;
     let pieces = body::bulk_pieces(&request, payload, settings.max_bulk_bytes, settings.body_timeouts())?;
     let proposal = state.services.ingest.infer(format, &options, pieces).await?;
+    // What is proposed can be created here.
+    state.services.schemas.check_width(proposal.schema["properties"].as_array().map_or(0, Vec::len))?;
     Ok(HttpResponse::Ok().json(Proposal::from(proposal)))
 }
 
 fn options(parameters: &Parameters<'_>, settings: &HttpSettings) -> Result<InferenceOptions, ApiError> {
     let name = parameters.control("name").map(SchemaName::parse).transpose();
     let sample = match parameters.control("sample") {
-        None => InferenceOptions::default().sample.min(settings.max_sample),
+        None => DEFAULT_SAMPLE.min(settings.max_sample),
         Some(text) => {
             let sample = text.parse().ok().filter(|sample| (1..=settings.max_sample).contains(sample));
             let detail = || format!("it takes a whole number from 1 to {}", settings.max_sample);
@@ -175,7 +183,7 @@ fn options(parameters: &Parameters<'_>, settings: &HttpSettings) -> Result<Infer
     };
     Ok(InferenceOptions {
         name: name.map_err(|error| ApiError::parameter("name", error))?,
-        sample,
+        sample: Some(sample),
         id_from: parameters.control("id_from").map(|name| only_name("id_from", name)).transpose()?.map(Into::into),
         sets_enums: parameters.choice("enums", &[("false", false), ("true", true)])?,
         ..InferenceOptions::default()

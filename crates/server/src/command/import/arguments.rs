@@ -9,6 +9,7 @@ use eider_application::ingest::BodyFormat;
 use eider_domain::SchemaName;
 
 use super::reading::Reading;
+use crate::command::infer::sample_parser;
 
 /// What to load, and where.
 #[derive(Debug, Args)]
@@ -21,9 +22,12 @@ pub(crate) struct ImportArguments {
     /// The schema that the records are of.
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     pub(super) schema: SchemaName,
-    /// Creates the schema first, as the first 10,000 records of each input suggest.
+    /// Creates the schema first, as the records of all inputs suggest.
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) create: bool,
+    /// Looks at the first N records of each input alone to create the schema, instead of all.
+    #[arg(long, value_name = "N", requires = "create", value_parser = sample_parser())]
+    pub(super) sample: Option<u64>,
     /// Texts that come again and again are all that the created schema allows.
     #[arg(long, requires = "create")]
     pub(super) enums: bool,
@@ -44,6 +48,11 @@ pub(crate) struct ImportArguments {
     /// What becomes of a record whose id or unique value another has [default: error].
     #[arg(long, value_enum, value_name = "POLICY")]
     pub(super) on_conflict: Option<OnConflict>,
+    /// What becomes of `created_at`, `updated_at` and `version` in the inputs: records that have them are refused, or they are
+    /// passed over, or new records keep them, which needs a key with the right `admin` [default: refuse, and ignore with
+    /// --create where an input is an export that carries its schema].
+    #[arg(long, value_name = "WHAT", value_parser = ["refuse", "ignore", "keep"])]
+    pub(super) read_only: Option<String>,
     /// Checks everything, and stores nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -111,13 +120,14 @@ pub(super) fn name_of(value: &impl ValueEnum) -> String {
 }
 
 /// Reads the name of a format.
-fn format_parser() -> impl TypedValueParser<Value = BodyFormat> {
+pub(crate) fn format_parser() -> impl TypedValueParser<Value = BodyFormat> {
     let value = |format: BodyFormat| PossibleValue::new(format.media_type().name).help(format.description());
     let values = PossibleValuesParser::new(BodyFormat::read().map(value).collect::<Vec<_>>());
     values.try_map(|name| BodyFormat::of_name(&name).ok_or("there is no such format"))
 }
 
-fn parse_name(text: &str) -> Result<SchemaName, String> {
+/// Reads the name of a schema.
+pub(crate) fn parse_name(text: &str) -> Result<SchemaName, String> {
     SchemaName::parse(text).map_err(|error| error.to_string())
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::source::Source;
 
-/// What the beginning of a source leads to.
-pub(super) async fn propose(source: &Source, options: &InferenceOptions) -> Result<Proposal> {
+/// What the records of a source lead to.
+pub(crate) async fn propose(source: &Source, options: &InferenceOptions) -> Result<Proposal> {
     let (format, limits, spool) = (source.format(), IngestLimits::default(), std::env::temp_dir());
     let body = body_of(source.sample()?);
     let proposal = match source.compression() {
@@ -29,18 +29,27 @@ pub(super) async fn propose(source: &Source, options: &InferenceOptions) -> Resu
 }
 
 /// The schema of several sources.
-#[derive(Debug, Default)]
-pub(super) struct Union {
+#[derive(Debug)]
+pub(crate) struct Union {
     schema: Option<Json>,
     /// What is said of properties in which sources differ.
-    pub(super) notes: Vec<String>,
-    pub(super) records: u64,
+    pub(crate) notes: Vec<String>,
+    pub(crate) records: u64,
+    /// Whether all records of all sources were looked at.
+    pub(crate) is_whole: bool,
+}
+
+impl Default for Union {
+    fn default() -> Self {
+        Self { schema: None, notes: Vec::new(), records: 0, is_whole: true }
+    }
 }
 
 impl Union {
     /// Takes in what one source leads to.
-    pub(super) fn add(&mut self, source: &str, proposal: &Proposal) {
+    pub(crate) fn add(&mut self, source: &str, proposal: &Proposal) {
         self.records += proposal.records;
+        self.is_whole &= proposal.is_whole;
         let Some(schema) = &mut self.schema else {
             self.schema = Some(proposal.schema.clone());
             return;
@@ -78,7 +87,7 @@ impl Union {
     ///
     /// # Errors
     /// When there was no source, or no schema holds what they have together.
-    pub(super) fn schema(&self) -> Result<&Json> {
+    pub(crate) fn schema(&self) -> Result<&Json> {
         let schema = self.schema.as_ref().context("there is nothing to make a schema of")?;
         if let Err(violations) = SchemaDefinition::parse(schema) {
             let mut text = "no schema can be made of all inputs together".to_owned();

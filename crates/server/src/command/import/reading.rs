@@ -6,7 +6,7 @@ use eider_application::ingest::{READ_OPTIONS, ReadOption, ReadOptions};
 
 /// The options that the flags come to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reading(pub(super) ReadOptions);
+pub(crate) struct Reading(pub(crate) ReadOptions);
 
 impl Args for Reading {
     fn augment_args(command: Command) -> Command {
