@@ -1,6 +1,6 @@
 //! What to say of a body that is CSV of another dialect than it is read as.
 
-use eider_domain::{Schema, SystemField};
+use eider_domain::{Schema, SourceNames, SystemField};
 use encoding_rs::UTF_8;
 
 use super::cells::Cells;
@@ -21,11 +21,16 @@ pub(super) fn of_encoding(what: &str, dialect: &CsvDialect) -> String {
 
 /// What is wrong with a header whose columns are not the schema's, and the option that it may want: told by what the
 /// header looks like, never acted upon.
-pub(super) fn of_header(detail: String, header: &str, schema: &Schema, dialect: &CsvDialect) -> String {
+pub(super) fn of_header(
+    detail: String,
+    header: &str,
+    (schema, names): (&Schema, &SourceNames),
+    dialect: &CsvDialect,
+) -> String {
     if opening::separator(&format!("{header}\n")).is_some() {
         return format!("{detail}; `sep=` is read in the first line alone");
     }
-    if let Some((sign, name)) = other_delimiter(header, schema, dialect) {
+    if let Some((sign, name)) = other_delimiter(header, (schema, names), dialect) {
         let option = if sign == "\t" { "%09".to_owned() } else { encoded(sign) };
         return format!(
             "{detail}; cells are between `{}` here, not {name}: say so with `csv.delimiter={option}`",
@@ -40,9 +45,14 @@ pub(super) fn of_header(detail: String, header: &str, schema: &Schema, dialect: 
 
 /// The delimiter by which a header has more cells than it has now: one that makes names of the schema of them, or
 /// that stands in a name that is none.
-fn other_delimiter(header: &str, schema: &Schema, dialect: &CsvDialect) -> Option<(&'static str, &'static str)> {
+fn other_delimiter(
+    header: &str,
+    (schema, names): (&Schema, &SourceNames),
+    dialect: &CsvDialect,
+) -> Option<(&'static str, &'static str)> {
     let is_known = |name: &str| {
-        schema.property_index(name).is_some()
+        names.find(schema, name).is_some()
+            || schema.property_index(name).is_some()
             || SystemField::ALL.into_iter().any(|field| field.name().eq_ignore_ascii_case(name))
     };
     let mut others = DELIMITERS.into_iter().filter(|(sign, _)| sign.as_bytes() != dialect.delimiter.as_bytes());

@@ -36,7 +36,7 @@ impl CsvHeader {
             .collect::<Result<_, _>>()
             .map_err(|Misquoted| "the header row has a quote where none may stand".to_owned())?;
         let slots = slots_of(schema, names, cells.iter().map(|cell| cell.text.as_ref()), *ignores_read_only)
-            .map_err(|detail| hint::of_header(detail, text, schema, &dialect))?;
+            .map_err(|detail| hint::of_header(detail, text, (schema, names), &dialect))?;
         Ok(Self { slots, dialect })
     }
 

@@ -32,6 +32,14 @@ struct Row {
     first_byte: u8,
 }
 
+impl Row {
+    /// Whether it has a name for more cells than the rows behind it have.
+    fn is_header_of(&self, width: usize) -> bool {
+        let is_name = |cell: &str| !cell.is_empty() && !is_number(cell);
+        width > 1 && self.cells.len() > width && self.cells.iter().all(|(cell, _)| is_name(cell))
+    }
+}
+
 impl Table {
     /// The table of rows that have `width` cells for the most part; `None` when there are no such rows.
     pub(super) fn of(text: &str, is_whole: bool, dialect: &CsvDialect, width: usize) -> Option<Self> {
@@ -49,8 +57,7 @@ impl Table {
         let mut width = width;
         // A header that is longer than its rows is a header, and no line in front of it.
         if let Some(before) = first.checked_sub(1).and_then(|place| rows.get(place))
-            && before.cells.len() > width
-            && before.cells.iter().all(|(cell, _)| !cell.is_empty() && !is_number(cell))
+            && before.is_header_of(width)
         {
             width = before.cells.len();
             first -= 1;
@@ -195,7 +202,9 @@ fn comment_of(rows: &[Row], width: usize) -> Option<(u8, usize)> {
     COMMENTS.into_iter().find_map(|sign| {
         let mut begin_so = rows.iter().filter(|row| row.first_byte == sign);
         let count = begin_so.clone().count();
-        (count > 0 && begin_so.all(|row| row.cells.len() != width)).then_some((sign, count))
+        let is_header = |row: &Row| row.is_header_of(width);
+        let is_only_header = count == 1 && begin_so.clone().all(is_header);
+        (count > 0 && !is_only_header && begin_so.all(|row| row.cells.len() != width)).then_some((sign, count))
     })
 }
 

@@ -1,6 +1,7 @@
 //! `POST /records/bulk`: a route of the predecessor, which names the schema in the body.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use eider_application::ErrorCode;
 use eider_application::ingest::BodyFormat;
 use futures::stream;
 
@@ -44,6 +45,12 @@ pub(crate) async fn handle(
     let body = body::whole_admitted(&request, payload, body::JSON, limit, &state).await?;
     let Opened { schema_name, data } = open(body).await?;
     access::check(&request, bulk::verb(&options), &schema_name)?;
+    if !data.starts_with(b"[") {
+        return Err(ApiError::new(
+            ErrorCode::MalformedJson,
+            "`data` is an array of records; `POST /records` takes one",
+        ));
+    }
     let schema = state.schema(&schema_name).await?;
     slow::note(&request, Shape::new("bulk", &schema));
     let pieces = (0..data.len()).step_by(PIECE_BYTES);
