@@ -29,6 +29,11 @@ pub(super) struct Finding {
 }
 
 impl Reading<'_> {
+    /// Whether what is no text is kept as its JSON.
+    pub(super) fn stringifies(&self) -> bool {
+        self.options.contains_key(DialectOption::Stringify.name())
+    }
+
     /// Whether values are null because it is said so.
     pub(super) fn has_nulls(&self) -> bool {
         self.options.contains_key(DialectOption::NullTokens.name())
@@ -53,6 +58,23 @@ impl Reading<'_> {
         self.set(DialectOption::NullTokens, json!(words), words, detail);
     }
 
+    /// No type keeps all values as they are, but their JSON does.
+    fn stringify(&mut self, chosen: &Candidate) {
+        let Candidate { fits, rounded, broken, .. } = chosen;
+        let of = fits + rounded.count + broken.count;
+        let kept = "those that are no texts are kept as their JSON";
+        let (broken, detail) = if broken.count > 0 {
+            let chosen = chosen.data_type();
+            (broken, format!("{} of {of} values are no `{chosen}`, and no type takes all; {kept}", broken.count))
+        } else {
+            (rounded, format!("{} of {of} values have more digits than any type keeps; {kept}", rounded.count))
+        };
+        self.data_type = Some(DataType::String);
+        self.options.insert(DialectOption::Stringify.name().to_owned(), true.into());
+        let broken = broken.clone();
+        self.findings.push(Finding { option: DialectOption::Stringify, values: Vec::new(), broken, detail });
+    }
+
     fn set_trim(&mut self) {
         let detail = "values have white space around them, which the type does not take".to_owned();
         self.set(DialectOption::Trim, true.into(), &[], detail);
@@ -63,6 +85,11 @@ impl Reading<'_> {
 pub(super) fn reading_of<'s>(column: &'s Column, chosen: &Candidate, forms: &[Form]) -> Reading<'s> {
     let null_words = column.forms.null_words.as_slice();
     let mut reading = Reading { null_words, ..Reading::default() };
+    let is_text_tried = column.candidates.iter().any(|candidate| candidate.data_type == DataType::String);
+    if is_text_tried && !(chosen.takes_all() && chosen.rounded.count == 0) {
+        reading.stringify(chosen);
+        return reading;
+    }
     if chosen.data_type.family() != Family::Text {
         if chosen.nullish > 0 && chosen.takes_all() {
             reading.set_nulls(Some(chosen.nullish));

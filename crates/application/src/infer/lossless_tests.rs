@@ -137,6 +137,50 @@ fn texts_of_a_kind() -> impl Strategy<Value = &'static [&'static str]> {
     ])
 }
 
+/// Members of records of JSON, as they are written.
+const MEMBERS: [&str; 29] = [
+    "null",
+    "true",
+    "false",
+    "1",
+    "0",
+    "-7",
+    "9007199254740993",
+    "9223372036854775808",
+    "12345678901234567890123456789",
+    "99999999999999999999999999999999999999999",
+    "0.5",
+    "1.10",
+    "0.12345678901234567890123",
+    "1e3",
+    "1e-400",
+    "\"text\"",
+    "\"\"",
+    "\"7\"",
+    "\"007\"",
+    "\"true\"",
+    "\"NA\"",
+    "\"2024-02-29\"",
+    "\"2024-02-29T08:15:00Z\"",
+    "\"08:15:00\"",
+    "\" é\"",
+    "{}",
+    "{\"a\":1.10}",
+    "[]",
+    "[1,{\"b\":null}]",
+];
+
+/// The proposal for all of a body of NDJSON.
+fn propose_ndjson(body: &[u8]) -> Proposal {
+    let options = InferenceOptions::default();
+    let reading = options.reading.clone();
+    let mut sample = Sample::new(BodyFormat::Ndjson, reading, ReadLimits::default(), Spooling::default(), None);
+    sample.push(body).unwrap();
+    sample.end().unwrap();
+    let (survey, reading, findings) = sample.into_parts();
+    Proposal::of(&survey, &findings, reading, &options).unwrap()
+}
+
 fn column() -> impl Strategy<Value = Vec<&'static str>> {
     let kinds = prop::collection::vec(texts_of_a_kind(), 1..=3);
     kinds.prop_flat_map(|kinds| prop::collection::vec(prop::sample::select(kinds.concat()), 1..=12))
@@ -168,6 +212,39 @@ proptest! {
             for (row, value) in values.iter().enumerate() {
                 let text = cell(column, row);
                 prop_assert!(is_kept(text, property, *data_type, value), "{:?} became {:?}: {}", text, value, property);
+            }
+        }
+    }
+
+    /// Members of whatever kinds, mixed or not, become what loses none of them.
+    #[test]
+    fn every_member_of_json_is_kept(
+        records in prop::collection::vec(prop::collection::vec(prop::sample::select(MEMBERS.to_vec()), 3), 1..=12),
+        kinds in prop::collection::vec(0..MEMBERS.len(), 3),
+    ) {
+        // A column is of one kind and now and then of another.
+        let member = |(column, (row, text)): (usize, (usize, &&'static str))| {
+            if (row + column) % 3 > 0 { MEMBERS[kinds[column]] } else { *text }
+        };
+        let rows: Vec<Vec<&str>> = records.iter().enumerate()
+            .map(|(row, texts)| texts.iter().enumerate().map(|(column, text)| member((column, (row, text)))).collect())
+            .collect();
+        let line = |row: &Vec<&str>| format!("{{\"k\":\"\",\"a\":{},\"b\":{},\"c\":{}}}\n", row[0], row[1], row[2]);
+        let body: String = rows.iter().map(line).collect();
+        let proposal = propose_ndjson(body.as_bytes());
+        for (column, (property, data_type, values)) in stored(BodyFormat::Ndjson, body.as_bytes(), &proposal)[1..].iter().enumerate() {
+            prop_assert_eq!(values.len(), rows.len());
+            for (row, value) in rows.iter().zip(values) {
+                let written = row[column];
+                let text: Option<String> = serde_json::from_str(written).ok();
+                let is_kept = match (&text, value) {
+                    _ if written == "null" => *value == Value::Null,
+                    (Some(text), value) => is_kept(text, property, *data_type, value),
+                    (None, Value::Json(json)) => json == written,
+                    // Text of what was none has its JSON.
+                    (None, value) => is_kept(written, property, *data_type, value),
+                };
+                prop_assert!(is_kept, "{} became {:?}: {}", written, value, property);
             }
         }
     }

@@ -288,14 +288,14 @@ impl Described<'_> {
                 evidence.push(self.evidence(Choice::Type(*data_type), broken, detail));
             }
         }
-        if chosen.rounded.count > 0 {
+        if chosen.rounded.count > 0 && !self.reading.stringifies() {
             let detail = format!(
                 "{} values have more digits than any type keeps, and are rounded to the nearest `{chosen_type}`",
                 chosen.rounded.count
             );
             evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.rounded, detail));
         }
-        if !chosen.takes_all() {
+        if !chosen.takes_all() && !self.reading.stringifies() {
             let detail = format!("no type takes every value; `{chosen_type}` takes all but {}", chosen.broken.count);
             evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.broken, detail));
         }
@@ -333,6 +333,7 @@ impl Described<'_> {
         let repeated = &column.values.repeated;
         let is_compared = self.data_type().is_comparable() && self.data_type().family() != Family::Boolean;
         let is_known = column.values.are_known();
+        let is_compared = is_compared && !self.reading.stringifies();
         let is_told_apart = (is_known || column.values.is_forgotten) && is_compared && chosen.fits > 1;
         if !is_told_apart || repeated.count * VALUES_A_REPETITION > chosen.fits {
             return None;

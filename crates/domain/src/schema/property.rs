@@ -91,6 +91,11 @@ impl Property {
             || self.dialect.as_ref().is_some_and(|dialect| dialect.needs_digits())
     }
 
+    /// Whether values of JSON that are no texts are kept as the JSON that they are.
+    pub fn stringifies(&self) -> bool {
+        self.dialect.as_ref().is_some_and(|dialect| dialect.stringifies)
+    }
+
     /// Whether it asks the same of its values as another: neither names nor aliases nor indexes nor defaults count.
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
         self.data_type == other.data_type

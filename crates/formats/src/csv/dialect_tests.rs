@@ -347,6 +347,12 @@ fn another_dialect_is_never_one_column_in_silence() {
         assert!(refused.contains(said), "{refused}");
     }
     assert!(refusal(&texts(), &[("csv.delimiter", ";")], b"a,b\n1,2\n").contains("csv.delimiter=%2C"));
+    // Names that properties have in files tell as much as their own.
+    let property = json!({"name": "from", "type": "string", "aliases": ["Abflug"]});
+    let definition = SchemaDefinition::parse(&json!({"name": "s", "properties": [property]})).unwrap();
+    let aliased = Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)));
+    assert!(refusal(&aliased, &[], b"Abflug^Ziel\n1^2\n").contains("csv.delimiter=%5E"));
+    assert!(!refusal(&aliased, &[], b"Ankunft^Ziel\n1^2\n").contains("csv.delimiter"));
     assert!(!refusal(&texts(), &[], b"x\n1\n").contains("csv."));
 }
 

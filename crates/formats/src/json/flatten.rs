@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use eider_domain::{DataType, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
+use eider_domain::{DataType, Property, RecordCheck, Schema, Slot, ValueRef, Violation, ViolationCode};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::members::Members;
-use super::reader::{describe, not_an_object, token_of};
+use super::reader::{describe, not_an_object, stringified, token_of};
 use crate::reader::rows::RecordParser;
 
 /// How many levels of objects are flattened; what lies deeper is one value.
@@ -114,9 +114,12 @@ impl<'de> Flat<'_, 'de, '_> {
             Slot::Property(index) if !self.schema.properties()[index].data_type.is_comparable() => {
                 self.check.json_value(index, value.get())
             }
+            Slot::Property(index) if self.schema.properties()[index].stringifies() => {
+                stringified(index, value, self.check)?
+            }
             _ => {
-                let is_exact = matches!(slot, Slot::Property(index)
-                    if matches!(self.schema.properties()[index].data_type, DataType::Decimal { .. }));
+                let counts = |property: &Property| property.needs_digits() || property.data_type == DataType::Integer;
+                let is_exact = matches!(slot, Slot::Property(index) if counts(&self.schema.properties()[index]));
                 self.check.value(slot, token_of(value, is_exact)?)
             }
         };

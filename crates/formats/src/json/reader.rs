@@ -197,6 +197,9 @@ impl<'de> Visitor<'de> for &mut MembersReader<'_, 'de, '_> {
                         self.check.json_value(index, raw.get())
                     }
                 }
+                Slot::Property(index) if self.schema.properties()[index].stringifies() => {
+                    stringified(index, map.next_value()?, self.check).map_err(A::Error::custom)?
+                }
                 Slot::Property(index) if self.needs_digits(index) => {
                     self.check.value(slot, exact_token(map.next_value()?)?)
                 }
@@ -230,6 +233,24 @@ fn exact_token<E: Error>(raw: &RawValue) -> Result<Incoming<'_>, E> {
         return Ok(Incoming::Digits(text));
     }
     TokenSeed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(E::custom)
+}
+
+/// The value of a property that keeps what is no text as its JSON, without the white space in it.
+pub(super) fn stringified<'de>(
+    index: usize,
+    raw: &'de RawValue,
+    check: &mut RecordCheck<'_>,
+) -> Result<Option<ValueRef<'de>>, serde_json::Error> {
+    let text = raw.get();
+    let token = match text.as_bytes().first() {
+        Some(b'"' | b'n') => token_of(raw, false)?,
+        Some(b'{' | b'[') => match check.nested(index, text) {
+            Some(text) => Incoming::Text(text),
+            None => return Ok(None),
+        },
+        _ => Incoming::Text(Cow::Borrowed(text)),
+    };
+    Ok(check.value(Slot::Property(index), token))
 }
 
 /// The token of a value that is read from its text; with all of its digits, if they count.

@@ -19,7 +19,7 @@ use eider_domain::abbreviate;
 
 use super::footer::is_too_deep;
 use super::pages::check_pages;
-use super::times::{old_times, whole_micros};
+use super::times::{exact, old_times};
 use crate::reader::columnar::{Arrival, ColumnSource};
 use crate::reader::{MemoryBudget, ReadError, Spooling};
 
@@ -236,7 +236,7 @@ struct Rows {
     reader: ParquetRecordBatchReader,
     /// The places of times of old writers, which have nanoseconds.
     times: Vec<usize>,
-    /// The same times as whole nanoseconds, wrapped around: only what they say of parts of microseconds counts.
+    /// The same times as whole nanoseconds, wrapped around where they are far away.
     nanos: Option<ParquetRecordBatchReader>,
     _reservation: Option<Box<dyn Any + Send>>,
 }
@@ -251,10 +251,15 @@ impl Rows {
         let mut columns = batch.columns().to_vec();
         for (place, nanos) in self.times.iter().zip(nanos.columns()) {
             if let Some(column) = columns.get_mut(*place) {
-                *column = make_array(whole_micros(&column.to_data(), &nanos.to_data())?);
+                *column = make_array(exact(&column.to_data(), &nanos.to_data())?);
             }
         }
-        Ok(Some(RecordBatch::try_new(batch.schema(), columns)?))
+        // Each is of the unit that holds it.
+        let schema = batch.schema();
+        let fields = schema.fields().iter().zip(&columns);
+        let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        let schema = ArrowSchema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
+        Ok(Some(RecordBatch::try_new(Arc::new(schema), columns)?))
     }
 }
 

@@ -195,6 +195,16 @@ async fn the_predecessors_route_takes_many_records() {
     let body = json!({"schema_name": "flights", "data": [{"carrier": "UA"}, {}]});
     let answer = app.post("/api/v1/records/bulk", &body).await;
     assert_eq!((answer.problem().0, &answer.json()["failures"][0]["line"]), (422, &json!(2)));
+    // One record is none of many.
+    for data in [json!({"carrier": "UA"}), json!("UA"), json!(7), json!(null)] {
+        let body = json!({"schema_name": "flights", "data": data});
+        assert_eq!(
+            app.post("/api/v1/records/bulk", &body).await.problem(),
+            (400, "malformed_json".to_owned()),
+            "{data}"
+        );
+    }
+    assert_eq!(app.count().await, 2);
 }
 
 #[tokio::test]

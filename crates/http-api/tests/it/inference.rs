@@ -95,7 +95,7 @@ async fn what_is_asked_for_wrongly_is_refused() {
         // More than the limit, so that it could not be created.
         ("", "application/x-ndjson", wide.as_str(), (422, "schema_invalid")),
     ] {
-        let answer = app.post_text(&format!("{INFER}{query}"), media_type, body).await;
+        let answer = app.post_text(&format!("{INFER}{query}"), media_type, body.to_owned()).await;
         let (status, code) = answer.problem();
         assert_eq!((status, code.as_str()), problem, "{query} {media_type}");
     }

@@ -30,7 +30,7 @@ fn hostile(option: DialectOption, data_type: DataType) -> Option<Json> {
         DialectOption::TrueTokens => json!(["ja"]),
         DialectOption::FalseTokens => json!(["nein"]),
         DialectOption::DecimalSeparator => json!(","),
-        DialectOption::Trim => json!(true),
+        DialectOption::Trim | DialectOption::Stringify => json!(true),
         DialectOption::Truncate | DialectOption::Ambiguous => return None,
     })
 }

@@ -78,7 +78,7 @@ fn harmless(option: DialectOption) -> Option<Json> {
         DialectOption::DecimalSeparator => json!("."),
         // White space may be part of a text.
         DialectOption::Trim => return None,
-        DialectOption::Truncate => json!(true),
+        DialectOption::Truncate | DialectOption::Stringify => json!(true),
     })
 }
 

@@ -35,6 +35,7 @@ impl Report {
                 DialectOption::DecimalSeparator => dialect.decimal_separator = self.separator(&at, value),
                 DialectOption::Trim => dialect.trims = self.flag(&at, Some(value)),
                 DialectOption::Truncate => dialect.truncates = self.flag(&at, Some(value)),
+                DialectOption::Stringify => dialect.stringifies = self.flag(&at, Some(value)),
             }
         }
         if dialect.is_empty() {
@@ -184,6 +185,7 @@ pub(super) fn add_members(dialect: &Dialect, document: &mut Map<String, Json>) {
             }),
             DialectOption::Trim => dialect.trims.then_some(true.into()),
             DialectOption::Truncate => dialect.truncates.then_some(true.into()),
+            DialectOption::Stringify => dialect.stringifies.then_some(true.into()),
         };
         if let Some(value) = value {
             document.insert(option.name().into(), value);

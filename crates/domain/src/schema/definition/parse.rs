@@ -14,7 +14,7 @@ use crate::{
 };
 
 const SCHEMA_KEYS: [&str; 5] = ["name", "description", "properties", "unique", "id_from"];
-const PROPERTY_KEYS: [&str; 21] = [
+const PROPERTY_KEYS: [&str; 22] = [
     "name",
     "aliases",
     "type",
@@ -36,6 +36,7 @@ const PROPERTY_KEYS: [&str; 21] = [
     "decimal_separator",
     "trim",
     "truncate",
+    "stringify",
 ];
 const CONSTRAINT_KEYS: [&str; 7] = ["min_length", "max_length", "pattern", "characters", "enum", "minimum", "maximum"];
 const WARNING_KEYS: [&str; 8] =

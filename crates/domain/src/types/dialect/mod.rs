@@ -47,6 +47,8 @@ pub enum DialectOption {
     Trim,
     /// Digits beyond microseconds go.
     Truncate,
+    /// What is no text is kept as its JSON.
+    Stringify,
 }
 
 impl DialectOption {
@@ -68,6 +70,7 @@ impl DialectOption {
             Self::NullTokens | Self::Trim => data_type.family() != Family::Nested,
             Self::TrueTokens | Self::FalseTokens => data_type.family() == Family::Boolean,
             Self::DecimalSeparator => data_type.family() == Family::Number,
+            Self::Stringify => data_type.family() == Family::Text,
         }
     }
 }
@@ -127,6 +130,8 @@ pub struct Dialect {
     pub trims: bool,
     /// Whether digits beyond microseconds go.
     pub truncates: bool,
+    /// Whether values of JSON that are no texts are kept as the JSON that they are.
+    pub stringifies: bool,
     /// The values that tokens for null would be, and stand for null too.
     nulls: Vec<Value>,
     /// Whether nothing is said but a zone, and what is cut: the one dialect that whole files of machines are written in.

@@ -64,6 +64,17 @@ fn the_encoding_is_that_in_which_the_bytes_are_usual() {
 }
 
 #[test]
+fn a_header_that_begins_as_a_comment_is_a_header() {
+    // It has a name for the cell that its rows leave out.
+    assert!(!found(b"#id,name,note\n1,a\n2,b\n3,c\n4,d\n").contains("comment"));
+    assert!(!found(b"#id,name\n1,a\n2,b\n3,c\n").contains("comment"));
+    assert!(found(b"# made by hand\nid,name\n1,a\n2,b\n3,c\n").contains("csv.comment=%23"));
+    assert!(
+        found(b"id,name\n1,a\n# a, note, of three\n# and, of four, more, cells\n2,b\n").contains("csv.comment=%23")
+    );
+}
+
+#[test]
 fn what_the_call_says_is_not_questioned() {
     let mut options = ReadOptions::default();
     options.set("csv.delimiter", ",").unwrap();

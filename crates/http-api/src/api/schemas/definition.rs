@@ -111,6 +111,8 @@ pub(crate) struct Property {
     trim: Option<bool>,
     /// Digits of a second beyond microseconds go; of a `time` or `datetime`.
     truncate: Option<bool>,
+    /// Values of JSON that are no texts are kept as their JSON; of a `string`.
+    stringify: Option<bool>,
 }
 
 /// What values must satisfy beyond their type; limits are inclusive.
@@ -233,4 +235,5 @@ pub(crate) struct PropertyChange {
     decimal_separator: Option<DecimalSeparator>,
     trim: Option<bool>,
     truncate: Option<bool>,
+    stringify: Option<bool>,
 }

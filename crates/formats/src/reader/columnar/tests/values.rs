@@ -173,10 +173,6 @@ fn booleans_uuids_and_nulls_pass() {
 #[test]
 fn the_times_of_old_parquet_writers_are_read_beyond_what_nanoseconds_reach() {
     const JULIAN_DAY_OF_1970: u32 = 2_440_588;
-    let message = ::parquet::schema::parser::parse_message_type("message m { required int96 p; }").unwrap();
-    let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(message), Arc::default()).unwrap();
-    let mut group = file.next_row_group().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
     // Nanoseconds of the day, low word first, and the day.
     let times = [
         vec![1_000, 0, JULIAN_DAY_OF_1970],
@@ -186,17 +182,46 @@ fn the_times_of_old_parquet_writers_are_read_beyond_what_nanoseconds_reach() {
         vec![999, 0, JULIAN_DAY_OF_1970 + 376_200],
         vec![0, 0, JULIAN_DAY_OF_1970 - 700_000],
     ];
-    let times = times.map(Int96::from);
-    column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
-    column.close().unwrap();
-    group.close().unwrap();
-    let body = file.into_inner().unwrap();
+    let body = old_times(times.map(Int96::from));
     let schema = schema_of(json!({"type": "datetime"}));
     let decoded = decode_in(&schema, Format::Parquet, ReadLimits::default(), &body, 100).unwrap();
     assert_eq!(decoded.report(), [(3, "/p", InvalidValue), (4, "/p", InvalidValue)]);
     let expected = ["1970-01-01T00:00:00.000001Z", "3000-01-01T00:00:00.000000Z", "0053-06-19T00:00:00.000000Z"];
     let found = [0, 1, 2].map(|row| value_at(DataType::Datetime, decoded.column("p"), row).text(DataType::Datetime));
     assert_eq!(found, expected.map(|text| Some(text.to_owned())));
+}
+
+/// A Parquet file of times as old writers have them.
+fn old_times<const N: usize>(times: [Int96; N]) -> Vec<u8> {
+    let message = ::parquet::schema::parser::parse_message_type("message m { required int96 p; }").unwrap();
+    let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(message), Arc::default()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    file.into_inner().unwrap()
+}
+
+#[test]
+fn parts_of_microseconds_of_old_parquet_writers_are_cut_where_that_is_said() {
+    let body =
+        old_times([[1_001, 0, 2_440_588], [1_000, 0, 2_440_588], [999, 0, 2_440_587]].map(|t| Int96::from(t.to_vec())));
+    for (property, expected, refused) in [
+        (json!({"type": "datetime"}), &["1970-01-01T00:00:00.000001Z"][..], &[1, 3][..]),
+        (
+            json!({"type": "datetime", "truncate": true}),
+            &["1970-01-01T00:00:00.000001Z", "1970-01-01T00:00:00.000001Z", "1969-12-31T00:00:00.000000Z"],
+            &[],
+        ),
+    ] {
+        let decoded = decode_in(&schema_of(property), Format::Parquet, ReadLimits::default(), &body, 100).unwrap();
+        let failed: Vec<u64> = decoded.failures.iter().map(|failure| failure.line.unwrap()).collect();
+        assert_eq!(failed, refused);
+        let column = decoded.column("p");
+        let texts = (0..column.len()).map(|row| value_at(DataType::Datetime, column, row).text(DataType::Datetime));
+        assert_eq!(texts.collect::<Vec<_>>(), some(expected));
+    }
 }
 
 #[test]
