@@ -84,7 +84,7 @@ fn is_kept(text: &str, property: &Json, data_type: DataType, value: &Value) -> b
     let written = value.text(data_type);
     let Some(written) = written else { return text.is_empty() || has("null_tokens") };
     match data_type {
-        DataType::String => written == text,
+        DataType::String | DataType::Date | DataType::Object | DataType::Array => written == text,
         DataType::Boolean => {
             let is_true = text.eq_ignore_ascii_case("true") || has("true_tokens");
             let is_false = text.eq_ignore_ascii_case("false") || has("false_tokens");
@@ -98,11 +98,9 @@ fn is_kept(text: &str, property: &Json, data_type: DataType, value: &Value) -> b
                 && (number(&pointed) == number(&format!("{double:e}"))
                     || number(&pointed).is_some_and(|(_, digits, _)| digits.len() > 17))
         }
-        DataType::Date => written == text,
         DataType::Time => written.strip_prefix(text).is_some_and(|zeros| zeros.trim_matches(['.', '0']).is_empty()),
         DataType::Datetime => written.starts_with(text.trim_end_matches('Z')),
         DataType::Uuid => written.eq_ignore_ascii_case(text),
-        DataType::Object | DataType::Array => written == text,
     }
 }
 

@@ -111,6 +111,7 @@ pub enum DecimalSeparator {
 /// How incoming values of one property are written. It changes how text is read, and numbers and columns of Arrow where
 /// that makes sense; it changes neither records that are stored nor filters.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of a property")]
 pub struct Dialect {
     /// The zone of times without an offset; without one, these are refused.
     pub time_zone: Option<Zone>,
