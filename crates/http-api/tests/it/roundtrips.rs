@@ -67,7 +67,11 @@ async fn an_export_goes_back_from_format_to_format() {
     let app = TestApp::start();
     let config = Config { cases: 96, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let run = |(document, records, formats)| Handle::current().block_on(goes_round(&app, document, records, formats));
-    block_in_place(|| TestRunner::new(config).run(&case(), run)).unwrap_or_else(|failure| panic!("{failure}"));
+    block_in_place(|| {
+        if let Err(failure) = TestRunner::new(config).run(&case(), run) {
+            panic!("{failure}");
+        }
+    });
 }
 
 /// From a schema that is given its records directly, into one made for each format, each filled from the one before.
@@ -98,7 +102,7 @@ async fn goes_round(
             let proposal = app.post_text(&path, media_type.essence, body.clone()).await;
             prop_assert_eq!(proposal.status, 200, "{:?}: {}", format, proposal.text);
             document = proposal.json()["schema"].clone();
-            query = proposal.json()["query"].as_str().unwrap_or_default().to_owned();
+            proposal.json()["query"].as_str().unwrap_or_default().clone_into(&mut query);
         }
         let made = app.post("/api/v1/schemas", &document).await;
         prop_assert_eq!(made.status, 201, "{}", made.text);
