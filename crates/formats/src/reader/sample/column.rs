@@ -89,7 +89,7 @@ pub struct Candidate {
     pub nullish: u64,
     /// Records with values that it takes once the white space around them is gone.
     pub padded: Noted,
-    /// Records without a value; before [`Column::settle`], those with one that the type takes for null.
+    /// Records without a value; until the sample has ended, those with one that the type takes for null.
     pub lacking: Noted,
 }
 
