@@ -1,13 +1,20 @@
-//! Arrow IPC streams: a schema, then batches of columns.
+//! Arrow IPC, streams and files: a schema, then batches of columns.
 //!
-//! Messages are cut out of the bytes as they arrive. Each says how large it becomes before it is decoded, so that a few
-//! bytes of a compressed buffer cannot take much memory.
+//! The messages of a stream are cut out of the bytes as they arrive; a file waits on disk until it is whole, since its
+//! end says where its messages are. Each message says how large it becomes before it is decoded, so that a few bytes of
+//! a compressed buffer cannot take much memory.
 
-mod reader;
+mod file;
+mod message;
+mod stream;
 mod writer;
 
-use self::reader::ArrowStream;
+use self::file::{ArrowFile, MAGIC};
+use self::stream::ArrowStream;
 pub(crate) use self::writer::WRITER;
 use crate::reader::Reader;
+use crate::reader::columnar::ColumnSource;
 
-pub(crate) const READER: Reader = Reader::Columns(|_, _| Box::<ArrowStream>::default());
+pub(crate) const READER: Reader = Reader::Columns(|beginning, spooling, _| -> Box<dyn ColumnSource> {
+    if beginning.starts_with(MAGIC) { Box::new(ArrowFile::new(spooling)) } else { Box::<ArrowStream>::default() }
+});

@@ -5,7 +5,7 @@ use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use super::Format;
 
 /// What a body begins with, and what to say of it.
-const BEGINNINGS: [(&[u8], &str); 12] = [
+const BEGINNINGS: [(&[u8], &str); 15] = [
     (b"\x1f\x8b", "the body is gzip; say so with `Content-Encoding: gzip`"),
     (b"\x28\xb5\x2f\xfd", "the body is zstd; say so with `Content-Encoding: zstd`"),
     (b"BZh", "the body is bzip2, which is not read here; send it as gzip, zstd or as it is"),
@@ -17,6 +17,9 @@ const BEGINNINGS: [(&[u8], &str); 12] = [
     (b"\xff\xff\xff\xff", "the body is an Arrow stream; its type is application/vnd.apache.arrow.stream"),
     (b"PK\x03\x04", "the body is a zip archive, as files of spreadsheets are; send CSV"),
     (b"\xd0\xcf\x11\xe0", "the body is a file of a spreadsheet; send CSV"),
+    (b"FEA1", "the body is Feather of version 1, which is not read here; write version 2, or Parquet"),
+    (b"Obj\x01", "the body is Avro, which is not read here; send it as Parquet or NDJSON"),
+    (b"ORC", "the body is ORC, which is not read here; send it as Parquet or NDJSON"),
     (b"SQLite format 3", "the body is a database of SQLite; send its rows"),
 ];
 

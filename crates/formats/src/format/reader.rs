@@ -163,7 +163,7 @@ impl RecordReader {
                 State::Rows(RowCutter::new(framer, &rows.records, context)?)
             }
             Reader::Columns(source) => {
-                let source = source(self.spooling.clone(), context.limits.batch_rows);
+                let source = source(beginning, self.spooling.clone(), context.limits.batch_rows);
                 State::Columns(ColumnCutter::new(source))
             }
         };

@@ -123,7 +123,7 @@ impl Sample {
                 State::Rows(RowSample::new(framer, sampler, limits.max_json_depth, *most)?)
             }
             Reader::Columns(source) => {
-                let source = source(self.spooling.clone(), limits.batch_rows);
+                let source = source(beginning, self.spooling.clone(), limits.batch_rows);
                 State::Columns(ColumnSample::new(source, *limits, *most)?)
             }
         };

@@ -15,4 +15,4 @@ pub(crate) use self::writer::WRITER;
 use crate::reader::Reader;
 
 pub(crate) const READER: Reader =
-    Reader::Columns(|spooling, batch_rows| Box::new(ParquetSpool::new(spooling, batch_rows)));
+    Reader::Columns(|_, spooling, batch_rows| Box::new(ParquetSpool::new(spooling, batch_rows)));

@@ -38,9 +38,9 @@ pub(crate) const FINDS_NOTHING: fn(&[u8], bool, &mut ReadOptions) -> Vec<Finding
 pub(crate) enum Reader {
     /// They hold record after record.
     Rows(&'static RowFormat),
-    /// They hold batches of columns. What waits until it is whole does so where it is said, and is read so many rows at
-    /// a time.
-    Columns(fn(Spooling, usize) -> Box<dyn ColumnSource>),
+    /// They hold batches of columns. The first bytes say what reads them. What waits until it is whole does so where it
+    /// is said, and is read so many rows at a time.
+    Columns(fn(&[u8], Spooling, usize) -> Box<dyn ColumnSource>),
 }
 
 /// How bodies that hold record after record are read.

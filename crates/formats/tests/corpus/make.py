@@ -95,6 +95,7 @@ def by_pyarrow():
         compression="gzip",
     )
     feather.write_feather(table(), HERE / "pyarrow.feather")
+    feather.write_feather(table(), HERE / "pyarrow-zstd.feather", compression="zstd")
     runs = table().drop_columns(["kind"]).append_column(
         "kind", pa.RunEndEncodedArray.from_arrays([1, 2, 3], ["north", "south", "north"])
     )
@@ -115,6 +116,8 @@ def by_polars():
     frame = frame.with_columns(pl.Series("code", [r["code"] and r["code"].bytes for r in RECORDS], pl.Binary))
     frame.write_parquet(HERE / "polars.parquet")
     frame.write_ipc(HERE / "polars.arrow")
+    frame.write_ipc(HERE / "polars-lz4.arrow", compression="lz4")
+    frame.write_ipc(HERE / "polars-zstd.arrow", compression="zstd")
     frame.write_ipc_stream(HERE / "polars.arrows")
 
 

@@ -68,8 +68,10 @@ fn a_damaged_body_is_refused_or_read_but_no_fault() {
 #[test]
 fn a_spool_directory_that_is_gone_is_a_fault_of_the_server() {
     let spooling = Spooling { directory: "/nonexistent/directory".into(), ..Spooling::default() };
-    let mut reader = RecordReader::new(Format::Parquet, flights(), ReadLimits::default(), spooling);
-    assert!(matches!(reader.cut(&b"PAR1".repeat(32)), Err(ReadError::Disk(_))));
+    for (format, magic) in [(Format::Parquet, "PAR1\0\0\0\0"), (Format::ArrowStream, "ARROW1\0\0")] {
+        let mut reader = RecordReader::new(format, flights(), ReadLimits::default(), spooling.clone());
+        assert!(matches!(reader.cut(magic.repeat(32).as_bytes()), Err(ReadError::Disk(_))));
+    }
 }
 
 /// The message with the schema of a stream: one column of whole numbers.
@@ -118,7 +120,7 @@ fn a_stream_of_a_big_endian_writer_is_refused() {
     let decoded = decode_in(&flights, Format::ArrowStream, ReadLimits::default(), &little, 64).unwrap();
     assert_eq!((decoded.received, decoded.failed), (1, 0));
     let detail = refusal(&flights, Format::ArrowStream, &stream(Endianness::Big));
-    assert_eq!(detail, "the Arrow stream is big-endian, which is not read here; write it little-endian");
+    assert_eq!(detail, "the Arrow body is big-endian, which is not read here; write it little-endian");
 }
 
 /// A file of one column and one page that is not compressed: what is in front of its description, and that.

@@ -87,7 +87,7 @@ fn compressed_streams_are_read_and_their_declared_size_is_believed_before_it_is_
         let place = body.windows(8).rposition(|bytes| bytes == length).unwrap();
         body[place..place + 8].copy_from_slice(&(1_i64 << 40).to_le_bytes());
         let detail = refusal(&flights(), Format::ArrowStream, &body);
-        assert!(detail.starts_with("a batch of the Arrow stream has more than"), "{detail}");
+        assert!(detail.starts_with("a batch of the Arrow body has more than"), "{detail}");
     }
 }
 
