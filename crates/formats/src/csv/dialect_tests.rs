@@ -10,6 +10,7 @@ use encoding_rs::{Encoding, UTF_16LE};
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::reader::sample::{Finding, Survey};
 use crate::test_support::{Decoded, decode_as};
 use crate::{Format, ReadError, ReadLimits, ReadOptions, Sample, Spooling};
 
@@ -23,6 +24,18 @@ fn schema(properties: &[(&str, &str)]) -> Arc<Schema> {
         .collect();
     let definition = SchemaDefinition::parse(&json!({"name": "s", "properties": properties})).unwrap();
     Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)))
+}
+
+fn schema_of(properties: &serde_json::Value) -> Arc<Schema> {
+    let definition = SchemaDefinition::parse(&json!({"name": "s", "properties": properties})).unwrap();
+    Arc::new(Schema::new(definition, 1, Timestamp::from_micros(0)))
+}
+
+fn sampled(body: &[u8], options: ReadOptions, most: u64) -> (Survey, ReadOptions, Vec<Finding>) {
+    let mut sample = Sample::new(Format::Csv, options, ReadLimits::default(), Spooling::default(), most);
+    sample.push(body).unwrap();
+    sample.end().unwrap();
+    sample.into_parts()
 }
 
 fn texts() -> Arc<Schema> {
@@ -382,4 +395,54 @@ fn memory_does_not_grow_with_what_is_passed_over() {
     let dialect = options(&[("csv.skip", "1"), ("csv.comment", "#")]);
     let decoded = decode_as(&texts(), Format::Csv, &dialect, limits, &body, 4_096).unwrap();
     assert_eq!((decoded.report(), &decoded.lines), (vec![], &vec![4]));
+}
+
+#[test]
+fn rows_of_a_header_name_columns_together() {
+    let schema = schema(&[("day", "string"), ("trip air", "string"), ("trip rail", "string")]);
+    let two = ("csv.header_rows", "2");
+    let decoded = read(&schema, &[two], b"day,trip,\n,air,rail\n1,2,3\n4,5,6\n").unwrap();
+    let found = rows(&decoded, 3);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[1], ["4", "5", "6"].map(|text| Some(text.to_owned())));
+    let detail = read(&schema, &[two], b"day,trip,\n").unwrap_err().to_string();
+    assert_eq!(detail, "the body is empty; expected a CSV header row");
+    let detail = read(&schema, &[two], b"day,trip,\n,air,rial\n1,2,3\n").unwrap_err().to_string();
+    assert!(detail.contains("`trip rial`; did you mean `trip rail`?"), "{detail}");
+}
+
+#[test]
+fn a_header_may_leave_out_the_names_of_rows() {
+    let schema =
+        schema_of(&json!([{"name": "row", "type": "string", "aliases": [""]}, {"name": "x", "type": "integer"}]));
+    let decoded = read(&schema, &[("csv.header", "row_names")], b"\"x\"\n\"a\",1\n\"b\",2\n").unwrap();
+    assert_eq!((decoded.received, decoded.failed), (2, 0));
+    assert_eq!(rows(&decoded, 1), [[Some("a".to_owned())], [Some("b".to_owned())]]);
+    let decoded = read(&schema, &[("csv.header", "row_names")], b"x\na\n").unwrap();
+    assert_eq!(decoded.failed, 1);
+}
+
+#[test]
+fn rows_of_empty_cells_are_passed_over_where_it_is_said() {
+    let body = b",,\na,b,c\n,,\n1,2,3\r\n,,\r\n\"\",,\n, ,\n,\n,,,\n,,";
+    let skipped = read(&texts(), &[("csv.empty_rows", "skip")], body).unwrap();
+    // Quotes and spaces are something. A row of empty cells is empty however many there are.
+    assert_eq!((skipped.received, skipped.failed), (3, 0));
+    let kept = read(&texts(), &[("csv.skip", "1")], body).unwrap();
+    assert_eq!((kept.received, kept.failed), (8, 2));
+    let body = b"a||b||c\n||||\n1||2||3\n|||\n";
+    let wide = read(&texts(), &[("csv.delimiter", "||"), ("csv.empty_rows", "skip")], body).unwrap();
+    assert_eq!((wide.received, wide.failed), (2, 1));
+}
+
+/// The option of a sample that its records, not its beginning, speak for.
+#[test]
+fn rows_of_empty_cells_are_found_wherever_they_are() {
+    let body = format!("a,b\n{}{}", "1,2\n".repeat(90_000), ",\n".repeat(3));
+    let (survey, options, findings) = sampled(body.as_bytes(), ReadOptions::default(), 100_000);
+    assert_eq!((survey.records(), options.query().as_str()), (90_000, "csv.empty_rows=skip"));
+    assert_eq!(findings.last().unwrap().detail, "3 rows have no value in any cell");
+    let (survey, options, findings) = sampled(body.as_bytes(), self::options(&[("csv.empty_rows", "keep")]), 100_000);
+    assert_eq!((survey.records(), options.query().as_str()), (90_003, "csv.empty_rows=keep"));
+    assert_eq!(findings, []);
 }

@@ -12,6 +12,7 @@ mod detect;
 #[cfg(test)]
 mod dialect_tests;
 mod framing;
+mod header;
 mod hint;
 mod opening;
 mod reader;
@@ -49,10 +50,11 @@ impl<const DELIMITER: u8> Delimited<DELIMITER> {
         framer: |max_record_bytes, options| framer(max_record_bytes, options.csv.dialect(Self::SIGN)),
         records: Records::Headed {
             headless: |context| reader::headless(context, Self::SIGN),
-            header: |frame, context| reader::behind_header(frame, context, Self::SIGN),
+            rows: |options| options.csv.dialect(Self::SIGN).header_rows.into(),
+            header: |rows, context| reader::behind_header(rows, context, Self::SIGN),
             missing: NO_HEADER,
         },
-        sampler: |options| Box::new(CsvSampler::new(options.csv.dialect(Self::SIGN), options.columns.clone())),
+        sampler: |options| Box::new(CsvSampler::new(options, Self::SIGN)),
     };
 }
 

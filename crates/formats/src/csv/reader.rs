@@ -10,11 +10,12 @@ use eider_domain::{
 use memchr::{memchr_iter, memchr2};
 use uuid::Uuid;
 
-use super::cells::{Cell, Cells, Misquoted};
+use super::cells::{Cell, Cells};
+use super::header::names_of;
 use super::hint;
 use crate::options::{CsvDialect, Delimiter};
 use crate::reader::ReadContext;
-use crate::reader::rows::{Frame, HeaderOutcome, RecordParser};
+use crate::reader::rows::{HeaderOutcome, RecordParser};
 use crate::reader::slots::{Slots, slots_of};
 
 /// Where the cells of each record belong.
@@ -25,18 +26,18 @@ struct CsvHeader {
 }
 
 impl CsvHeader {
-    /// Reads the header row.
+    /// Reads the rows of the header.
     ///
     /// # Errors
-    /// A sentence about what is wrong with it.
-    fn read(record: &[u8], context: &ReadContext, dialect: CsvDialect) -> Result<Self, String> {
+    /// A sentence about what is wrong with them.
+    fn read(rows: &[Vec<u8>], context: &ReadContext, dialect: CsvDialect) -> Result<Self, String> {
         let ReadContext { schema, names, ignores_read_only, .. } = context;
-        let text = std::str::from_utf8(record).map_err(|_| hint::of_encoding("the header row", &dialect))?;
-        let cells: Vec<Cell<'_>> = Cells::of(text, &dialect)
-            .collect::<Result<_, _>>()
-            .map_err(|Misquoted| "the header row has a quote where none may stand".to_owned())?;
-        let slots = slots_of(schema, names, cells.iter().map(|cell| cell.text.as_ref()), *ignores_read_only)
-            .map_err(|detail| hint::of_header(detail, text, (schema, names), &dialect))?;
+        let columns = names_of(rows, &dialect)?;
+        let slots =
+            slots_of(schema, names, columns.iter().map(String::as_str), *ignores_read_only).map_err(|detail| {
+                let text = rows.first().map(|row| String::from_utf8_lossy(row)).unwrap_or_default();
+                hint::of_header(detail, &text, (schema, names), &dialect)
+            })?;
         Ok(Self { slots, dialect })
     }
 
@@ -71,20 +72,16 @@ impl RecordParser for CsvHeader {
     }
 }
 
-/// What reads the records behind a header row.
-pub(crate) fn behind_header(frame: Frame<'_>, context: &ReadContext, delimiter: Delimiter) -> HeaderOutcome {
-    let dialect = context.options.csv.dialect(delimiter);
-    match frame {
-        Frame::Record(bytes) => Ok(Arc::new(CsvHeader::read(bytes, context, dialect)?)),
-        Frame::TooLarge => Err(format!("the header row has more than {} bytes", context.limits.max_record_bytes)),
-    }
+/// What reads the records behind a header.
+pub(crate) fn behind_header(rows: &[Vec<u8>], context: &ReadContext, delimiter: Delimiter) -> HeaderOutcome {
+    Ok(Arc::new(CsvHeader::read(rows, context, context.options.csv.dialect(delimiter))?))
 }
 
 /// What reads the records of a body that is said to have no header row.
 pub(crate) fn headless(context: &ReadContext, delimiter: Delimiter) -> Option<HeaderOutcome> {
     let dialect = context.options.csv.dialect(delimiter);
     let header = || CsvHeader::named(context, dialect).map(|header| Arc::new(header) as Arc<dyn RecordParser>);
-    (!dialect.has_header).then(header)
+    (dialect.header_rows == 0).then(header)
 }
 
 /// The violations of a record of CSV. One that cannot be told apart into cells, or has not as many as there should be,

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use eider_domain::{DataType, Family, is_plausible};
 
-use super::cells::{Cell, Cells, Misquoted};
+use super::cells::{Cell, Cells};
+use super::framing::is_empty;
+use super::header::names_of;
 use super::hint;
 use super::reader::{read_cell, with_decimal_point};
-use crate::options::CsvDialect;
+use crate::options::{CsvDialect, Delimiter, EmptyRows, ReadOptions};
 use crate::reader::ReadError;
 use crate::reader::rows::Frame;
 use crate::reader::sample::{
-    Fit, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, is_trimmed, slot_of,
+    Finding, Fit, RecordSampler, Survey, TYPES, TypeTrial, fit_of_digits, is_rounded, is_trimmed, slot_of,
 };
 use crate::reader::slots::numbered;
 
@@ -21,13 +23,38 @@ pub(crate) struct CsvSampler {
     dialect: CsvDialect,
     /// The names of the columns, where the call gives them.
     columns: Option<Vec<String>>,
-    /// Cells of the header, once it was met.
+    /// Cells of a record, once the header was met.
     width: Option<usize>,
+    /// The rows of the header that have been met so far.
+    header: Vec<Vec<u8>>,
+    /// Records whose cells are all empty, where the call does not say what becomes of them.
+    empty_rows: Option<u64>,
 }
 
 impl CsvSampler {
-    pub(crate) fn new(dialect: CsvDialect, columns: Option<Vec<String>>) -> Self {
-        Self { dialect, columns, width: None }
+    pub(crate) fn new(options: &ReadOptions, delimiter: Delimiter) -> Self {
+        Self {
+            dialect: options.csv.dialect(delimiter),
+            columns: options.columns.clone(),
+            width: None,
+            header: Vec::new(),
+            empty_rows: options.csv.empty_rows.is_none().then_some(0),
+        }
+    }
+
+    /// Adds the columns of a header, once all of its rows are there.
+    fn read_header(&mut self, row: &[u8], survey: &mut Survey) -> Result<(), ReadError> {
+        self.header.push(row.to_vec());
+        if self.header.len() < usize::from(self.dialect.header_rows) {
+            return Ok(());
+        }
+        let names = names_of(&self.header, &self.dialect).map_err(ReadError::malformed)?;
+        for name in numbered(&names.iter().map(String::as_str).collect::<Vec<_>>()) {
+            survey.add_column(name.into_owned(), &TYPES)?;
+        }
+        survey.tell_apart(0..survey.width());
+        self.width = Some(survey.width());
+        Ok(())
     }
 
     /// Adds the columns of a body without a header: as many as there are names, or else cells in the first record.
@@ -53,12 +80,18 @@ impl RecordSampler for CsvSampler {
         trial: &mut TypeTrial<'_>,
         survey: &mut Survey,
     ) -> Result<(), ReadError> {
-        if let (None, false, Frame::Record(record)) = (self.width, self.dialect.has_header, frame) {
+        if let (Some(count), Frame::Record(record)) = (&mut self.empty_rows, frame)
+            && is_empty(record, self.dialect.delimiter.as_bytes())
+        {
+            *count += 1;
+            return Ok(());
+        }
+        if let (None, 0, Frame::Record(record)) = (self.width, self.dialect.header_rows, frame) {
             self.width = Some(self.name_columns(record, survey)?);
         }
         let dialect = &self.dialect;
         match (self.width, frame) {
-            (None, Frame::Record(header)) => self.width = Some(read_header(header, dialect, survey)?),
+            (None, Frame::Record(row)) => self.read_header(row, survey)?,
             (None, Frame::TooLarge) => {
                 return Err(ReadError::malformed("the header row is longer than a record may be"));
             }
@@ -73,26 +106,22 @@ impl RecordSampler for CsvSampler {
     fn end(&self, survey: &Survey) -> Result<(), ReadError> {
         match self.width {
             None => Err(ReadError::malformed(super::NO_HEADER)),
-            // Any line of text is a header.
-            Some(_) if survey.records() == 0 => Err(ReadError::malformed("the body has no records")),
+            // Any line of text is a header of one column.
+            Some(..=1) if survey.records() == 0 => Err(ReadError::malformed("the body has no records")),
             Some(_) => Ok(()),
         }
     }
-}
 
-/// Adds the columns of a header; how many there are.
-fn read_header(header: &[u8], dialect: &CsvDialect, survey: &mut Survey) -> Result<usize, ReadError> {
-    let text =
-        std::str::from_utf8(header).map_err(|_| ReadError::malformed(hint::of_encoding("the header row", dialect)))?;
-    let cells: Vec<Cell<'_>> = Cells::of(text, dialect)
-        .collect::<Result<_, _>>()
-        .map_err(|Misquoted| ReadError::malformed("the header row has a quote where none may stand"))?;
-    let columns: Vec<&str> = cells.iter().map(|cell| cell.text.as_ref()).collect();
-    for name in numbered(&columns) {
-        survey.add_column(name.into_owned(), &TYPES)?;
+    fn find(&self, options: &mut ReadOptions) -> Option<Finding> {
+        let count = self.empty_rows.filter(|count| *count > 0)?;
+        options.csv.empty_rows = Some(EmptyRows::Skip);
+        Some(Finding {
+            option: "csv.empty_rows",
+            value: EmptyRows::Skip.to_string(),
+            confidence: 0.8,
+            detail: format!("{count} rows have no value in any cell"),
+        })
     }
-    survey.tell_apart(0..survey.width());
-    Ok(survey.width())
 }
 
 /// Takes note of the cells of a record, if it has as many as the header, or is made to.

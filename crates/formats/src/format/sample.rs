@@ -92,11 +92,14 @@ impl Sample {
     }
 
     /// What was seen, the options that it was read with, and what speaks for those that were not given.
-    pub fn into_parts(self) -> (Survey, ReadOptions, Vec<Finding>) {
+    pub fn into_parts(mut self) -> (Survey, ReadOptions, Vec<Finding>) {
         let is_whole = !self.is_full();
         let mut survey = match self.state {
             State::Beginning(_) => Survey::new(),
-            State::Rows(rows) => rows.survey.with_joined_spellings(),
+            State::Rows(rows) => {
+                self.findings.extend(rows.sampler.find(&mut self.options));
+                rows.survey.with_joined_spellings()
+            }
             State::Columns(columns) => columns.survey.settled(),
         };
         survey.is_whole = is_whole;

@@ -10,6 +10,8 @@ use super::OptionError;
 
 /// Most bytes of a delimiter.
 const MAX_DELIMITER_BYTES: usize = 8;
+/// Most rows that name the columns.
+pub(crate) const MAX_HEADER_ROWS: u8 = 8;
 
 /// What stands between two cells: one character or a few.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,8 @@ pub enum Header {
     Present,
     /// It is a record as any other.
     Absent,
+    /// It does, but for the first column, which it leaves out: that one names the rows, as `write.table` of R has it.
+    RowNames,
 }
 
 /// What ends a line.
@@ -131,6 +135,16 @@ pub enum Ragged {
     Pad,
 }
 
+/// What becomes of records whose cells are all empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum EmptyRows {
+    /// They are records without a value.
+    Keep,
+    /// They are passed over, as blank lines are.
+    Skip,
+}
+
 macro_rules! parse {
     ($($of:ty),*) => {
         $(impl $of {
@@ -141,7 +155,13 @@ macro_rules! parse {
     };
 }
 
-parse!(Header, LineEnd, Ragged);
+parse!(EmptyRows, Header, LineEnd, Ragged);
+
+/// How many rows name the columns.
+pub(super) fn header_rows(text: &str) -> Result<u8, String> {
+    let rows = text.parse::<u8>().ok().filter(|rows| (1..=MAX_HEADER_ROWS).contains(rows));
+    rows.ok_or_else(|| format!("it takes a number of rows, 1 to {MAX_HEADER_ROWS}"))
+}
 
 /// Whether the decimals of numbers stand behind a comma.
 pub(super) fn decimal_comma(text: &str) -> Result<bool, String> {
@@ -174,6 +194,10 @@ pub struct CsvOptions {
     pub comment: Option<Sign>,
     /// Whether there is a header row; by default there is.
     pub header: Option<Header>,
+    /// How many rows name the columns, where the first is not alone.
+    pub header_rows: Option<u8>,
+    /// What becomes of records whose cells are all empty.
+    pub empty_rows: Option<EmptyRows>,
     /// Lines in front of all others that are passed over.
     pub skip: Option<u64>,
     /// Whether the decimals of numbers stand behind a comma.
@@ -194,7 +218,9 @@ impl CsvOptions {
             quote: self.quote.map_or(Some(b'"'), Sign::byte),
             escape: self.escape.and_then(Sign::byte),
             comment: self.comment.and_then(Sign::byte),
-            has_header: self.header != Some(Header::Absent),
+            header_rows: if self.header == Some(Header::Absent) { 0 } else { self.header_rows.unwrap_or(1) },
+            has_row_names: self.header == Some(Header::RowNames),
+            skips_empty_rows: self.empty_rows == Some(EmptyRows::Skip),
             skip: self.skip.unwrap_or_default(),
             has_decimal_comma: self.decimal_comma.unwrap_or_default(),
             encoding: self.encoding.unwrap_or(UTF_8),
@@ -213,6 +239,9 @@ impl CsvOptions {
             if is_in_delimiter(sign) {
                 return Err(OptionError::new(name, "it may not be part of the delimiter"));
             }
+        }
+        if self.header == Some(Header::Absent) && self.header_rows.is_some() {
+            return Err(OptionError::new("csv.header_rows", "there is no header with `csv.header=absent`"));
         }
         if dialect.escape.is_some() && dialect.quote.is_none() {
             return Err(OptionError::new("csv.escape", "it stands before quotes, and there are none"));
@@ -241,8 +270,12 @@ pub struct CsvDialect {
     pub escape: Option<u8>,
     /// What begins a line that is passed over.
     pub comment: Option<u8>,
-    /// Whether the first record names the columns.
-    pub has_header: bool,
+    /// How many records, the first ones, name the columns.
+    pub header_rows: u8,
+    /// Whether they leave out the first column, which names the rows.
+    pub has_row_names: bool,
+    /// Whether records whose cells are all empty are passed over.
+    pub skips_empty_rows: bool,
     /// Lines in front of all others that are passed over.
     pub skip: u64,
     /// Whether the decimals of numbers stand behind a comma.

@@ -27,7 +27,8 @@ use std::str::FromStr;
 
 use strum::EnumString;
 
-pub use self::dialect::{CsvDialect, CsvOptions, Delimiter, Header, LineEnd, Ragged, Sign};
+pub(crate) use self::dialect::MAX_HEADER_ROWS;
+pub use self::dialect::{CsvDialect, CsvOptions, Delimiter, EmptyRows, Header, LineEnd, Ragged, Sign};
 pub use self::pointer::JsonPointer;
 
 /// Longest text between the names of flattened keys, in characters.
@@ -80,16 +81,23 @@ const fn option(name: &'static str, kind: OptionKind, value: &'static str, meani
 }
 
 /// Every option, in the order of their names.
-pub const OPTIONS: [ReadOption; 14] = {
+pub const OPTIONS: [ReadOption; 16] = {
     use OptionKind::{Delimited, Document, Objects, Values};
     [
         option("columns", Delimited, "NAMES", "The names of the columns of CSV without a header, between commas."),
         option("csv.comment", Delimited, "CHAR", "Lines of CSV that begin with it are passed over."),
         option("csv.decimal", Delimited, "CHAR", "What stands before the decimals of numbers in CSV: `.` or `,`."),
         option("csv.delimiter", Delimited, "TEXT", "What stands between the cells of CSV; `\\t` is a tab."),
+        option(
+            "csv.empty_rows",
+            Delimited,
+            "ROWS",
+            "Rows of CSV whose cells are all empty: `keep` them or `skip` them.",
+        ),
         option("csv.encoding", Delimited, "LABEL", "The encoding of CSV, such as `windows-1252` or `utf-16`."),
         option("csv.escape", Delimited, "CHAR", "What stands before a quote within a quoted cell of CSV, or `none`."),
-        option("csv.header", Delimited, "HEADER", "Whether CSV has a header row: `present` or `absent`."),
+        option("csv.header", Delimited, "HEADER", "Whether CSV has a header: `present`, `absent` or `row_names`."),
+        option("csv.header_rows", Delimited, "ROWS", "How many rows of CSV name its columns, 1 to 8."),
         option("csv.line_end", Delimited, "END", "What ends a line of CSV: `lf` (also after CR) or `any` (CR, too)."),
         option("csv.quote", Delimited, "CHAR", "What stands around cells of CSV, or `none`."),
         option(
@@ -158,9 +166,11 @@ impl ReadOptions {
             "csv.comment" => Sign::parse(text).and_then(|sign| put(&mut csv.comment, sign)),
             "csv.decimal" => dialect::decimal_comma(text).and_then(|comma| put(&mut csv.decimal_comma, comma)),
             "csv.delimiter" => Delimiter::parse(text).and_then(|delimiter| put(&mut csv.delimiter, delimiter)),
+            "csv.empty_rows" => EmptyRows::parse(text).and_then(|rows| put(&mut csv.empty_rows, rows)),
             "csv.encoding" => dialect::encoding(text).and_then(|encoding| put(&mut csv.encoding, encoding)),
             "csv.escape" => Sign::parse(text).and_then(|sign| put(&mut csv.escape, sign)),
             "csv.header" => Header::parse(text).and_then(|header| put(&mut csv.header, header)),
+            "csv.header_rows" => dialect::header_rows(text).and_then(|rows| put(&mut csv.header_rows, rows)),
             "csv.line_end" => LineEnd::parse(text).and_then(|end| put(&mut csv.line_end, end)),
             "csv.quote" => Sign::parse(text).and_then(|sign| put(&mut csv.quote, sign)),
             "csv.ragged" => Ragged::parse(text).and_then(|ragged| put(&mut csv.ragged, ragged)),
@@ -187,9 +197,11 @@ impl ReadOptions {
             ("csv.comment", text(csv.comment)),
             ("csv.decimal", csv.decimal_comma.map(|is_comma| if is_comma { "," } else { "." }.to_owned())),
             ("csv.delimiter", text(csv.delimiter)),
+            ("csv.empty_rows", text(csv.empty_rows)),
             ("csv.encoding", csv.encoding.map(|encoding| encoding.name().to_ascii_lowercase())),
             ("csv.escape", text(csv.escape)),
             ("csv.header", text(csv.header)),
+            ("csv.header_rows", text(csv.header_rows)),
             ("csv.line_end", text(csv.line_end)),
             ("csv.quote", text(csv.quote)),
             ("csv.ragged", text(csv.ragged)),

@@ -3,14 +3,16 @@ use proptest::prelude::*;
 use super::*;
 
 /// Texts of one option, each of them another value.
-const VALUES: [(&str, &[&str]); 14] = [
+const VALUES: [(&str, &[&str]); 16] = [
     ("columns", &["a", "a,b", "\"a,b\",c", "\"say \"\"a\"\"\",名前"]),
     ("csv.comment", &["#", "%", "none"]),
     ("csv.decimal", &[",", "."]),
     ("csv.delimiter", &[";", "|", "\\t", ", ", "||", "¦", "\u{1}"]),
+    ("csv.empty_rows", &["skip", "keep"]),
     ("csv.encoding", &["utf-8", "windows-1252", "utf-16le", "shift_jis"]),
     ("csv.escape", &["\\", "none"]),
-    ("csv.header", &["present", "absent"]),
+    ("csv.header", &["present", "absent", "row_names"]),
+    ("csv.header_rows", &["2", "1", "8"]),
     ("csv.line_end", &["lf", "any"]),
     ("csv.quote", &["'", "none", "\""]),
     ("csv.ragged", &["refuse", "pad"]),

@@ -39,10 +39,13 @@ pub(crate) fn detect(
     let is_whole = is_whole && text.len() <= TRIED_BYTES;
     let text = &text[..text.floor_char_boundary(TRIED_BYTES)];
     detect_line_end(text, &mut options.csv, &mut findings);
-    let Some(best) = score::best(text, is_whole, &options.csv, delimiter) else { return findings.0 };
-    best.describe(&mut options.csv, delimiter, &mut findings);
+    let best = score::best(text, is_whole, &options.csv, delimiter);
+    if let Some(best) = &best {
+        best.describe(&mut options.csv, delimiter, &mut findings);
+    }
     let dialect = options.csv.dialect(delimiter);
-    if let Some(table) = Table::of(text, is_whole, &dialect, best.width) {
+    // Where no delimiter makes cells of a text, it is one column.
+    if let Some(table) = Table::of(text, is_whole, &dialect, best.map_or(1, |best| best.width)) {
         table.describe(&mut options.csv, &mut findings);
     }
     findings.0

@@ -37,6 +37,9 @@ pub(super) struct Scored {
     pub(super) regular: usize,
     /// All rows, and lines that belong to none.
     pub(super) rows: usize,
+    /// Cells in quotes, and rows that cannot be told apart into cells.
+    quoted: usize,
+    misquoted: usize,
     score: f64,
     /// How much more it makes of the text than the next best delimiter.
     pub(super) confidence: f64,
@@ -44,7 +47,7 @@ pub(super) struct Scored {
 
 /// The dialect that makes most of a text, of those that the options leave; `None` when none has a row of two cells.
 pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: Delimiter) -> Option<Scored> {
-    let plain = CsvDialect { has_header: true, ..options.dialect(delimiter) };
+    let plain = CsvDialect { header_rows: 1, has_row_names: false, ..options.dialect(delimiter) };
     if is_one_column(text, is_whole, plain) {
         return None;
     }
@@ -62,6 +65,16 @@ pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: 
             _ => Some(next),
         })?
         .clone();
+    // Quotes that stand within cells, and around none, are text.
+    let is_of_text = |other: &&Scored| {
+        other.dialect == CsvDialect { quote: None, ..best.dialect } && other.misquoted == 0 && other.width == best.width
+    };
+    if best.quoted == 0
+        && best.misquoted > 0
+        && let Some(plain) = scored.iter().find(is_of_text)
+    {
+        best = plain.clone();
+    }
     let is_other = |other: &&Scored| other.dialect.delimiter != best.dialect.delimiter;
     let second = scored.iter().filter(is_other).map(|other| other.score).fold(0.0, f64::max);
     let regular = share(best.regular, best.rows);
@@ -153,6 +166,7 @@ struct Row {
     width: usize,
     /// Cells that look like values.
     plausible: usize,
+    quoted: usize,
 }
 
 fn score(text: &str, is_whole: bool, dialect: CsvDialect, usual: f64) -> Option<Scored> {
@@ -172,6 +186,14 @@ fn score(text: &str, is_whole: bool, dialect: CsvDialect, usual: f64) -> Option<
         rest = framer.open_lines();
     }
     let total = rows.len().saturating_add(rest);
+    // A header may leave out the name of the first column, or of the last.
+    if let [header, behind @ ..] = rows.as_mut_slice()
+        && (header.width > 1 || header.quoted > 0)
+        && !behind.is_empty()
+        && behind.iter().all(|row| row.width == header.width + 1)
+    {
+        *header = Row { width: header.width + 1, plausible: header.plausible + 1, ..*header };
+    }
     let widths: Vec<usize> = rows.iter().map(|row| row.width).collect();
     let weight = |width: usize| {
         let regular = widths.iter().filter(|other| **other == width).count();
@@ -195,7 +217,9 @@ fn score(text: &str, is_whole: bool, dialect: CsvDialect, usual: f64) -> Option<
     if score == 0.0 {
         return None;
     }
-    Some(Scored { dialect, width, regular, rows: total, score, confidence: 0.0 })
+    let quoted = rows.iter().map(|row| row.quoted).sum();
+    let misquoted = widths.iter().filter(|width| **width == 0).count();
+    Some(Scored { dialect, width, regular, rows: total, quoted, misquoted, score, confidence: 0.0 })
 }
 
 fn row_of(frame: Frame<'_>, dialect: &CsvDialect) -> Row {
@@ -205,6 +229,7 @@ fn row_of(frame: Frame<'_>, dialect: &CsvDialect) -> Row {
     for cell in Cells::of(&text, dialect) {
         let Ok(cell) = cell else { return Row::default() };
         row.width += 1;
+        row.quoted += usize::from(cell.is_quoted);
         row.plausible += usize::from(is_plausible(&cell));
     }
     row

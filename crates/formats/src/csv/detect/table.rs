@@ -1,9 +1,14 @@
 //! Where in a text its table is: lines in front of it, comments, its header, rows that are too short, decimals.
 
+mod header;
+mod kinds;
+
+use self::header::{Naming, is_named, titles_before};
+use self::kinds::{is_grouped, is_number, is_number_with};
 use super::super::cells::Cells;
 use super::super::framing::CsvFramer;
-use super::{Findings, TRIED_BYTES, is_of_instant};
-use crate::options::{CsvDialect, CsvOptions, Header, Ragged, Sign};
+use super::{Findings, TRIED_BYTES};
+use crate::options::{CsvDialect, CsvOptions, Ragged, Sign};
 use crate::reader::rows::Frame;
 
 /// Rows that are looked at.
@@ -21,6 +26,9 @@ pub(super) struct Table {
     first: usize,
     /// Cells of its first row.
     width: usize,
+    /// Lines in front of it that have as many cells, and are no names of columns.
+    has_titles: bool,
+    naming: Naming,
     comment: Option<(u8, usize)>,
 }
 
@@ -38,6 +46,11 @@ impl Row {
         let is_name = |cell: &str| !cell.is_empty() && !is_number(cell);
         width > 1 && self.cells.len() > width && self.cells.iter().all(|(cell, _)| is_name(cell))
     }
+
+    /// Cells that have something, if only quotes.
+    fn filled(&self) -> usize {
+        self.cells.iter().filter(|(cell, is_quoted)| *is_quoted || !cell.is_empty()).count()
+    }
 }
 
 impl Table {
@@ -48,21 +61,31 @@ impl Table {
         if let Some((sign, _)) = comment {
             rows.retain(|row| row.first_byte != sign);
         }
+        // They are another matter, and tell nothing of the rest.
+        rows.retain(|row| row.cells.is_empty() || row.filled() > 0);
+        let naming = Naming::of(&rows, width);
         let begins_at = |start: usize| {
             let next = rows[start..].iter().take(BEGINNING_ROWS);
             rows[start].cells.len() == width
                 && next.filter(|row| row.cells.len() == width).count() * 2 > BEGINNING_ROWS.min(rows.len() - start)
         };
+        if let Naming::WithoutRowNames | Naming::WithoutEnds = naming {
+            return Some(Self { rows, first: 0, width: naming.width(width), has_titles: false, naming, comment });
+        }
         let mut first = (0..rows.len()).find(|start| begins_at(*start))?;
         let mut width = width;
         // A header that is longer than its rows is a header, and no line in front of it.
         if let Some(before) = first.checked_sub(1).and_then(|place| rows.get(place))
-            && before.is_header_of(width)
+            && before.cells.len() > width
+            && before.filled() + 1 >= before.cells.len()
+            && before.cells.iter().all(|(cell, _)| !is_number(cell))
+            && !is_named(&rows[first..])
         {
             width = before.cells.len();
             first -= 1;
         }
-        Some(Self { rows, first, width, comment })
+        let titles = titles_before(&rows[first..], width);
+        Some(Self { rows, first: first + titles, width, has_titles: titles > 0, naming, comment })
     }
 
     /// Says what options the table needs.
@@ -76,13 +99,13 @@ impl Table {
         if options.skip.is_none() && self.first > 0 {
             let skip = self.rows[self.first].line - 1;
             options.skip = Some(skip);
-            let detail = format!("the first {skip} lines have not the {} cells of the rows behind them", self.width);
-            findings.note(
-                "csv.skip",
-                skip.to_string(),
-                if self.body().len() > BEGINNING_ROWS { 0.85 } else { 0.6 },
-                detail,
-            );
+            let detail = if self.has_titles {
+                format!("of the first {skip} lines, none has more than a title, and names of columns follow")
+            } else {
+                format!("the first {skip} lines have not the {} cells of the rows behind them", self.width)
+            };
+            let confidence = if self.body().len() > BEGINNING_ROWS { 0.85 } else { 0.6 };
+            findings.note("csv.skip", skip.to_string(), confidence, detail);
         }
         self.describe_header(options, findings);
         self.describe_ragged(options, findings);
@@ -98,34 +121,6 @@ impl Table {
     fn column(&self, index: usize) -> impl Iterator<Item = &str> {
         let cells = self.body().iter().skip(1).filter_map(move |row| row.cells.get(index));
         cells.map(|(cell, _)| cell.as_str()).filter(|cell| !cell.is_empty())
-    }
-
-    fn describe_header(&self, options: &mut CsvOptions, findings: &mut Findings) {
-        let [header, _, ..] = self.body() else { return };
-        if options.header.is_some() {
-            return;
-        }
-        let (mut speak_for, mut speak_against) = (0_u32, 0_u32);
-        for (index, (name, _)) in header.cells.iter().enumerate() {
-            let mut kinds = self.column(index).map(kind_of);
-            let Some(Some(kind)) = kinds.next() else { continue };
-            if kinds.any(|other| other != Some(kind)) {
-                continue;
-            }
-            // Tables have a column for each year.
-            let is_year_of_others = is_year(name) && !self.column(index).all(is_year);
-            if kind_of(name) == Some(kind) && !is_year_of_others {
-                speak_against += 1;
-            } else if !name.is_empty() {
-                speak_for += 1;
-            }
-        }
-        if speak_against > speak_for {
-            options.header = Some(Header::Absent);
-            let detail = format!("{speak_against} cells of the first row are values such as those below them");
-            let confidence = f64::from(speak_against) / f64::from(speak_against + speak_for + 1);
-            findings.note("csv.header", Header::Absent.to_string(), confidence.max(0.6), detail);
-        }
     }
 
     fn describe_ragged(&self, options: &mut CsvOptions, findings: &mut Findings) {
@@ -205,47 +200,5 @@ fn comment_of(rows: &[Row], width: usize) -> Option<(u8, usize)> {
         let is_header = |row: &Row| row.is_header_of(width);
         let is_only_header = count == 1 && begin_so.clone().all(is_header);
         (count > 0 && !is_only_header && begin_so.all(|row| row.cells.len() != width)).then_some((sign, count))
-    })
-}
-
-/// What cells are that names of columns are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Number,
-    Instant,
-    Truth,
-}
-
-fn kind_of(cell: &str) -> Option<Kind> {
-    let is_instant = || cell.chars().filter(char::is_ascii_digit).count() >= 4 && cell.chars().all(is_of_instant);
-    if is_number(cell) {
-        return Some(Kind::Number);
-    }
-    if ["true", "false"].iter().any(|word| cell.eq_ignore_ascii_case(word)) {
-        return Some(Kind::Truth);
-    }
-    is_instant().then_some(Kind::Instant)
-}
-
-fn is_year(cell: &str) -> bool {
-    cell.len() == 4 && cell.parse::<u16>().is_ok_and(|year| (1800..2200).contains(&year))
-}
-
-fn is_number(cell: &str) -> bool {
-    is_number_with(cell, '.') || is_number_with(cell, ',')
-}
-
-/// Whether a cell is digits, with at most one `sign` among them.
-fn is_number_with(cell: &str, sign: char) -> bool {
-    let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);
-    let (whole, decimals) = digits.split_once(sign).unwrap_or((digits, "0"));
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    are_digits(whole) && are_digits(decimals)
-}
-
-/// Whether the comma of a number may stand before thousands.
-fn is_grouped(cell: &str) -> bool {
-    cell.split_once(',').is_some_and(|(whole, behind)| {
-        behind.len() == 3 && (1..=3).contains(&whole.trim_start_matches(['-', '+']).len()) && !whole.starts_with('0')
     })
 }

@@ -24,9 +24,11 @@ use crate::options::ReadOptions;
 pub(crate) enum Records {
     /// Nothing but themselves.
     Alone(fn(&ReadOptions) -> Arc<dyn RecordParser>),
-    /// A header, which is the first record, unless the call says that there is none.
+    /// A header, which is the first record or the first few, unless the call says that there is none.
     Headed {
         headless: fn(&ReadContext) -> Option<HeaderOutcome>,
+        /// How many records are the header.
+        rows: fn(&ReadOptions) -> usize,
         header: HeaderReader,
         /// What to say of a body without one.
         missing: &'static str,
@@ -36,7 +38,7 @@ pub(crate) enum Records {
 /// What reads the records behind a header; a sentence about what is wrong with the header.
 pub(crate) type HeaderOutcome = Result<Arc<dyn RecordParser>, String>;
 
-type HeaderReader = fn(Frame<'_>, &ReadContext) -> HeaderOutcome;
+type HeaderReader = fn(&[Vec<u8>], &ReadContext) -> HeaderOutcome;
 
 /// Finds the ends of records in bytes that arrive in pieces of any size. Holds at most one record.
 pub(crate) trait Framer: fmt::Debug + Send {
@@ -81,6 +83,8 @@ pub(crate) struct RowCutter {
     records: &'static Records,
     /// `None` as long as a header has not been met that there should be.
     parser: Option<Arc<dyn RecordParser>>,
+    /// The records of the header that have been met so far.
+    header: Vec<Vec<u8>>,
 }
 
 impl RowCutter {
@@ -95,7 +99,7 @@ impl RowCutter {
             Records::Alone(parser) => Some(parser(&context.options)),
             Records::Headed { headless, .. } => headless(context).transpose().map_err(ReadError::malformed)?,
         };
-        Ok(Self { framer, records, parser })
+        Ok(Self { framer, records, parser, header: Vec::new() })
     }
 
     pub(crate) fn cut(&mut self, block: &[u8], context: &Arc<ReadContext>) -> Result<Vec<Chunk>, ReadError> {
@@ -115,7 +119,7 @@ impl RowCutter {
         context: &Arc<ReadContext>,
         feed: impl FnOnce(&mut dyn Framer, &mut dyn FnMut(u64, Frame<'_>)) -> Result<(), ReadError>,
     ) -> Result<Vec<Chunk>, ReadError> {
-        let Self { framer, records: read_by, parser } = self;
+        let Self { framer, records: read_by, parser, header: met } = self;
         let read_by = *read_by;
         let limits = &context.limits;
         let mut chunks = Vec::new();
@@ -129,10 +133,15 @@ impl RowCutter {
                     chunks.push(RowChunk::of(context, parser, std::mem::take(&mut records)));
                 }
             }
-            (None, Records::Headed { header, .. }) => match header(frame, context) {
-                Ok(behind) => *parser = Some(behind),
-                Err(detail) => fault = Some(ReadError::MalformedBody { detail }),
-            },
+            (None, Records::Headed { rows, header, .. }) => {
+                let outcome = hold_header(frame, met, limits.max_record_bytes);
+                match outcome
+                    .and_then(|()| (met.len() >= rows(&context.options)).then(|| header(met, context)).transpose())
+                {
+                    Ok(behind) => *parser = behind,
+                    Err(detail) => fault = Some(ReadError::MalformedBody { detail }),
+                }
+            }
             (None, Records::Alone(alone)) => *parser = Some(alone(&context.options)),
         });
         if let Some(fault) = fault {
@@ -146,6 +155,16 @@ impl RowCutter {
         }
         Ok(chunks)
     }
+}
+
+/// Keeps a record of the header, if all of it is no longer than a record may be.
+fn hold_header(frame: Frame<'_>, met: &mut Vec<Vec<u8>>, limit: usize) -> Result<(), String> {
+    let held: usize = met.iter().map(Vec::len).sum();
+    match frame {
+        Frame::Record(bytes) if held + bytes.len() <= limit => met.push(bytes.to_vec()),
+        _ => return Err(format!("the header row has more than {limit} bytes")),
+    }
+    Ok(())
 }
 
 /// The bytes of records, one behind the other.

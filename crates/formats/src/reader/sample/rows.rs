@@ -6,7 +6,8 @@ use eider_domain::{DataType, Incoming, RecordCheck, RecordValidator, Schema, Sch
 use serde_json::{Value as Json, json};
 
 use super::forms::Form;
-use super::{Fit, Survey};
+use super::{Finding, Fit, Survey};
+use crate::options::ReadOptions;
 use crate::reader::ReadError;
 use crate::reader::rows::{Frame, Framer};
 
@@ -33,13 +34,18 @@ pub(crate) trait RecordSampler: fmt::Debug + Send {
     /// # Errors
     /// When what was read is no body of the format.
     fn end(&self, survey: &Survey) -> Result<(), ReadError>;
+
+    /// An option that all of the records speak for, which is set in `options`, and why.
+    fn find(&self, _options: &mut ReadOptions) -> Option<Finding> {
+        None
+    }
 }
 
 /// The first records of a body.
 #[derive(Debug)]
 pub(crate) struct RowSample {
     framer: Box<dyn Framer>,
-    sampler: Box<dyn RecordSampler>,
+    pub(crate) sampler: Box<dyn RecordSampler>,
     /// What says whether a type takes a value.
     schema: TrialSchema,
     json_depth: usize,
