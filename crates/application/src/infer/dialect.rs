@@ -103,6 +103,10 @@ pub(super) fn reading_of<'s>(column: &'s Column, chosen: &Candidate, forms: &[Fo
         return reading;
     }
     if !read_truths(column, &mut reading) && !read_form(column, forms, &mut reading) {
+        if column.forms.has_bare_nulls() {
+            let detail = "every text is in quotes, but for words that stand for null elsewhere".to_owned();
+            reading.set(DialectOption::NullTokens, json!(null_words), null_words, detail);
+        }
         return reading;
     }
     if !null_words.is_empty() {

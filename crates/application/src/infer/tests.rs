@@ -398,12 +398,8 @@ fn files_of_common_writers_go_in_by_what_is_proposed() {
     let mut files = 0;
     for file in fs::read_dir(corpus).unwrap() {
         let path = file.unwrap().path();
-        let ending = path.extension().unwrap().to_str().unwrap().to_owned();
-        let Some(format) = BodyFormat::of_ending(&ending) else { continue };
-        if path.ends_with("polars.arrow") {
-            // It holds no stream, and is refused.
-            continue;
-        }
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let Some(format) = ending.and_then(BodyFormat::of_ending) else { continue };
         let body = fs::read(&path).unwrap();
         let proposal = propose(format, &body, &InferenceOptions::default()).unwrap();
         let definition = SchemaDefinition::parse(&proposal.schema).unwrap();
@@ -416,7 +412,7 @@ fn files_of_common_writers_go_in_by_what_is_proposed() {
         assert_eq!(decoded.iter().map(|decoded| decoded.lines.len()).sum::<usize>(), 3, "{}", path.display());
         files += 1;
     }
-    assert_eq!(files, 11, "ten of columns, and the records as NDJSON");
+    assert_eq!(files, 15, "fourteen of columns, and the records as NDJSON");
 }
 
 #[test]
@@ -568,6 +564,22 @@ fn cells_of_csv_are_numbers_but_for_words_and_white_space() {
     }
     let mixed = ndjson(&[json!({"a": 1}), json!({"a": "NA"}), json!({"a": 2})]);
     assert_eq!(mixed.schema["properties"][0], json!({"name": "a", "type": "integer", "null_tokens": ["NA"]}));
+}
+
+/// R puts texts into quotes, and `NA` not.
+#[test]
+fn words_without_quotes_are_null_where_every_text_has_some() {
+    for (cells, tokens) in [
+        (&["\"a\"", "NA", "\"b\""][..], json!(["NA"])),
+        (&["\"a\"", "NA", "b"], Json::Null),
+        (&["\"a\"", "NA", "\"NA\""], Json::Null),
+        (&["a", "NA", "b"], Json::Null),
+        (&["\"a\"", "\"NA\"", "\"b\""], Json::Null),
+    ] {
+        let proposal = of(BodyFormat::Csv, &format!("a,n\n{}", cells.join(",1\n") + ",2\n"));
+        assert_eq!(proposal.schema["properties"][0]["null_tokens"], tokens, "{cells:?}");
+        assert_eq!(proposal.schema["properties"][0]["required"].is_null(), tokens.is_array(), "{cells:?}");
+    }
 }
 
 #[test]

@@ -150,6 +150,7 @@ fn read_row(
             fit_of_cell(if is_trimmed(data_type) { &trimmed } else { &cell }, data_type, dialect, trial)
         });
         survey.observe_text(column, line, &fits, &cell.text, trial);
+        survey.observe_quotes(column, &cell.text, cell.is_quoted);
     }
     true
 }

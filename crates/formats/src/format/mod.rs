@@ -114,7 +114,7 @@ formats! {
             },
             MediaType {
                 synonyms: &["application/x-jsonlines"],
-                endings: &["jsonl"],
+                endings: &["jsonl", "geojsonl"],
                 ..MediaType::new("jsonl", "application/jsonl")
             },
         ],
@@ -130,7 +130,7 @@ formats! {
     /// One JSON array of objects, or objects one behind the other.
     JsonArray = Row {
         description: "One JSON array, or objects one behind the other",
-        media_types: &[MediaType { endings: &["json"], ..MediaType::new("json", "application/json") }],
+        media_types: &[MediaType { endings: &["json", "geojson"], ..MediaType::new("json", "application/json") }],
         is_text: true,
         is_compressed: false,
         is_shown: true,
@@ -181,7 +181,7 @@ formats! {
         media_types: &[MediaType {
             // `arrow` is registered for files, but streams are called so too; either is read.
             bodies: &["application/vnd.apache.arrow.file"],
-            endings: &["arrows", "arrow", "feather"],
+            endings: &["arrows", "arrow", "feather", "ipc"],
             ..MediaType::new("arrow", "application/vnd.apache.arrow.stream")
         }],
         is_text: false,

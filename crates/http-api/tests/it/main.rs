@@ -11,6 +11,7 @@ mod browsers;
 mod bulk;
 mod changes;
 mod conditional;
+mod corpus;
 mod delivery;
 mod dialects;
 mod early_answers;

@@ -125,9 +125,27 @@ pub struct Forms {
     pub is_padded: bool,
     /// The words met that stand for null, in the order in which they came.
     pub null_words: Vec<&'static str>,
+    /// How its texts stand in quotes, where the format has quotes.
+    pub(super) quotes: Quotes,
+}
+
+/// Which of the texts of a column stand in quotes.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a kind of text of its own")]
+pub(super) struct Quotes {
+    pub(super) quoted_texts: bool,
+    pub(super) bare_texts: bool,
+    pub(super) quoted_words: bool,
+    pub(super) bare_words: bool,
 }
 
 impl Forms {
+    /// Whether words that stand for null are told from texts by their quotes: all texts have some, and no word has any.
+    pub fn has_bare_nulls(&self) -> bool {
+        let Quotes { quoted_texts, bare_texts, quoted_words, bare_words } = self.quotes;
+        quoted_texts && bare_words && !bare_texts && !quoted_words
+    }
+
     /// Takes note of a text, which is no word for null.
     pub(super) fn observe(&mut self, text: &str, trial: &mut TypeTrial<'_>) {
         let alive = self.alive.get_or_insert_with(|| (0..trial.forms.len()).collect());

@@ -105,6 +105,17 @@ impl Survey {
         }
     }
 
+    /// Takes note of whether a text stands in quotes.
+    pub(crate) fn observe_quotes(&mut self, column: usize, text: &str, is_quoted: bool) {
+        let quotes = &mut self.columns[column].forms.quotes;
+        match (Glance::at(text).null_word.is_some(), is_quoted) {
+            (true, true) => quotes.quoted_words = true,
+            (true, false) => quotes.bare_words = true,
+            (false, true) => quotes.quoted_texts = true,
+            (false, false) => quotes.bare_texts = true,
+        }
+    }
+
     /// Takes note of another value in the same way.
     pub(crate) fn observe_other(
         &mut self,
