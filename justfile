@@ -53,6 +53,12 @@ hostile connections="10000" *args:
     ./dev build
     python3 load-tests/hostile.py --binary '{{ CARGO_TARGET_DIR }}/debug/eider' --connections {{ connections }} {{ args }}
 
+# Sends the files of public collections, whose clones are in a directory, to a server of its own (needs Python): inferred,
+# created, loaded, and compared; docs/development.md says which clones.
+collections directory *args:
+    ./dev build
+    python3 load-tests/collections.py --binary '{{ CARGO_TARGET_DIR }}/debug/eider' '{{ directory }}' {{ args }}
+
 # Runs the shell snippets of the front page, the tutorial and the guides, or of the pages named, and compares their output.
 documents *pages:
     ./dev build

@@ -65,6 +65,16 @@ pub(super) fn best(text: &str, is_whole: bool, options: &CsvOptions, delimiter: 
             _ => Some(next),
         })?
         .clone();
+    // A usual delimiter that makes rows of one width is meant, rather than a rare one that leaves some out.
+    let usual = |scored: &Scored| usualness(&scored.dialect, &plain);
+    let is_meant = |other: &&Scored| {
+        other.regular == other.rows && other.rows > 2 && usual(other) > usual(&best) && other.score * 2.0 > best.score
+    };
+    if best.regular < best.rows
+        && let Some(whole) = scored.iter().filter(is_meant).max_by(|one, other| one.score.total_cmp(&other.score))
+    {
+        best = whole.clone();
+    }
     // Quotes that stand within cells, and around none, are text.
     let is_of_text = |other: &&Scored| {
         other.dialect == CsvDialect { quote: None, ..best.dialect } && other.misquoted == 0 && other.width == best.width

@@ -48,6 +48,8 @@ fn each_kind_of_pollution_is_found() {
         ("\"x\",\"y\"\n\"1\",5,6\n\"2\",7,8\n\"3\",9,1\n", "csv.header=row_names"),
         ("x;y\nu;5;6\nv;7;8\nw;7;8\n", "csv.delimiter=%3B&csv.header=row_names"),
         ("a\n31.01.2024 08:15\n", ""),
+        ("time,count\n2015/01/01 01:00:00,2\n2015/01/01 04:00:00,3\n2015/01/01 05:00:00,1\n", ""),
+        ("state,jobs,pay\nOH,**,**\nWA,1,2.5\nPR,160,4.4\nMN,170,4.5\n", ""),
         ("\"x\"\n\"1\",5\n\"2\",7\n", "csv.header=row_names"),
         (",x\na,hello\nb,you\nc,there\n", ""),
         ("\"\",\"x\"\n\"1\",\"u\"\n\"2\",\"v\"\n", ""),

@@ -47,8 +47,10 @@ pub(super) fn is_grouped(cell: &str) -> bool {
     })
 }
 
-/// Whether a cell is a word that stands for no value.
+/// Whether a cell stands for no value: a word, or signs such as `**`. Signs of units are names.
 pub(super) fn is_null_word(cell: &str) -> bool {
-    let words = ["na", "n/a", "nan", "null", "none", "nil", "-", "--", ".", "..", "?", "missing", "unknown"];
-    words.contains(&cell.trim().to_ascii_lowercase().as_str())
+    let words = ["na", "n/a", "nan", "null", "none", "nil", "missing", "unknown"];
+    let cell = cell.trim();
+    let is_sign = !cell.is_empty() && !cell.contains(|c: char| c.is_alphanumeric() || "%#$€£¥°".contains(c));
+    is_sign || words.contains(&cell.to_ascii_lowercase().as_str())
 }
