@@ -1,6 +1,7 @@
 //! Files as programs that people use write them: `tests/corpus/tables/make.py` of `eider-formats`. Each goes in by what
 //! inference answers, with nothing set by hand, and has the values that its writer was given.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -84,7 +85,7 @@ async fn every_file_goes_in_by_what_is_proposed_with_the_values_of_its_source() 
                 .collect();
             format!("{}: {}{}", property["name"].as_str().unwrap(), property["type"].as_str().unwrap(), said.concat())
         });
-        proposals += &format!("{name} {query}\n  {}\n", types.collect::<Vec<_>>().join(", "));
+        writeln!(proposals, "{name} {query}\n  {}", types.collect::<Vec<_>>().join(", ")).unwrap();
     }
     insta::assert_snapshot!("proposals", proposals);
 }
