@@ -32,7 +32,15 @@ pub fn engine_schema(schema: &Schema) -> SchemaRef {
 /// `Internal` when the batch has other columns.
 pub fn engine_batch(batch: &RecordBatch, schema: &SchemaRef, first_sequence: i64) -> Result<RecordBatch, StoreError> {
     let last = first_sequence + i64::try_from(batch.num_rows()).map_err(|_| internal("a batch has too many rows"))?;
-    let sequence: ArrayRef = Arc::new(Int64Array::from_iter_values(first_sequence..last));
+    placed_batch(batch, schema, Int64Array::from_iter_values(first_sequence..last))
+}
+
+/// A batch of records with the columns of the table, each numbered by itself; `schema` is the [`engine_schema`].
+///
+/// # Errors
+/// `Internal` when the batch has other columns.
+pub fn placed_batch(batch: &RecordBatch, schema: &SchemaRef, sequence: Int64Array) -> Result<RecordBatch, StoreError> {
+    let sequence: ArrayRef = Arc::new(sequence);
     let columns = [sequence].into_iter().chain(batch.columns().iter().map(engine_array)).collect();
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(arrow_error)
 }

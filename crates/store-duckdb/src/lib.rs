@@ -30,7 +30,8 @@ pub use eider_engine_duckdb::connection::{
 pub use file::instance::FileHold;
 pub use file::settings::{GroupSettings, StoreSettings};
 pub use file::statistics::{
-    CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, RecordCacheStatistics, StoreStatistics,
+    CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, PendingStatistics,
+    RecordCacheStatistics, StoreStatistics,
 };
 pub use operate::doctor::{Content, Finding, Thoroughness, contents, examine};
 pub use operate::wal::CutLog;

@@ -14,8 +14,15 @@ use super::files::{claim, remove_cut_off, sync_directory};
 use crate::settings::DATABASE;
 use crate::store::{FileHold, begin_anew};
 
-/// The logs that belong to the file of the records; the last two are there when a checkpoint was cut off.
-const LOGS: [&str; 3] = ["eider.duckdb.wal", "eider.duckdb.wal.checkpoint", "eider.duckdb.wal.recovery"];
+/// The logs that belong to the file of the records. The second and the third are there when a checkpoint was cut off, the
+/// last when a server was killed.
+const LOGS: [&str; 5] = [
+    "eider.duckdb.wal",
+    "eider.duckdb.wal.checkpoint",
+    "eider.duckdb.wal.recovery",
+    "eider.duckdb.changes",
+    "eider.duckdb.changes-wal",
+];
 /// The file of the records until it is whole.
 const PARTIAL: &str = "eider.duckdb.restoring";
 /// The log of that file while it is made another store's.

@@ -175,6 +175,8 @@ impl Settings {
     /// What the guard over memory is told.
     pub fn for_memory_guard(&self) -> MemoryGuardSettings {
         let caches = self.http.answer_cache_bytes + self.store.record_cache_bytes;
+        // Of one schema: others are written to in turn, mostly.
+        let caches = caches + self.store.group.pending_bytes as u64;
         MemoryGuardSettings { base_bytes: self.engine_memory() + caches + PROGRAM_BYTES, ..self.memory_guard }
     }
 

@@ -35,6 +35,11 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) const NEW: Self = Self { last: 0 };
 
+    /// The counters after the commit of this number.
+    pub(crate) fn at(last: i64) -> Self {
+        Self { last }
+    }
+
     /// The number of the last commit.
     pub(crate) fn commit_seq(self) -> u64 {
         self.last.unsigned_abs()

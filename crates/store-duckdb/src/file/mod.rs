@@ -1,5 +1,6 @@
 //! The file: opened and looked at, what operators set of it, and its statistics.
 
+pub(crate) mod change_log;
 pub(crate) mod disk;
 pub(crate) mod instance;
 pub(crate) mod names;

@@ -7,6 +7,7 @@ use eider_application::ports::StoreError;
 use eider_engine_duckdb::Connection;
 use eider_engine_duckdb::connection::EngineMemory;
 
+use crate::file::change_log;
 use crate::file::disk::{self, directory_bytes, free_bytes};
 use crate::file::settings::StoreSettings;
 use crate::file::statistics::FileStatistics;
@@ -59,6 +60,7 @@ fn files(settings: &StoreSettings) -> io::Result<FileStatistics> {
     Ok(FileStatistics {
         database_bytes: std::fs::metadata(&settings.path)?.len(),
         log_bytes: disk::log_bytes(settings),
+        change_log_bytes: change_log::bytes(settings),
         temporary_bytes: directory_bytes(&settings.temp_directory)?,
         free_bytes: free_bytes(&settings.path)?,
     })

@@ -114,10 +114,23 @@ pub struct GroupSettings {
     /// Changes that may wait at once, for each schema. More are refused with 503.
     #[serde(rename = "commits.queue_length")]
     pub queue_length: usize,
+    /// How long changes of single records, which are durable in the log of changes, wait for others before they go into
+    /// their table together.
+    #[serde(rename = "commits.flush_after", with = "Period")]
+    pub flush_after: Duration,
+    /// Memory of the changes of one schema that are not in its table yet. Then the next ones wait until they are.
+    #[serde(rename = "commits.pending_memory", with = "Size")]
+    pub pending_bytes: usize,
 }
 
 impl Default for GroupSettings {
     fn default() -> Self {
-        Self { max_changes: 1_024, max_wait: Duration::from_secs(10), queue_length: 8_192 }
+        Self {
+            max_changes: 1_024,
+            max_wait: Duration::from_secs(10),
+            queue_length: 8_192,
+            flush_after: Duration::from_millis(100),
+            pending_bytes: 32 << 20,
+        }
     }
 }

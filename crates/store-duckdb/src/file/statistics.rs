@@ -12,6 +12,8 @@ pub struct StoreStatistics {
     pub last_checkpoint: Option<Duration>,
     /// The checkpoints since the store was opened.
     pub checkpoints: Option<CheckpointStatistics>,
+    /// The changes of single records that are not in their table yet.
+    pub pending: PendingStatistics,
     /// The commits since the store was opened.
     pub commits: Option<CommitStatistics>,
     /// The changes of schemas since the store was opened.
@@ -24,6 +26,15 @@ pub struct StoreStatistics {
     pub engine_memory: Option<EngineMemory>,
     /// The files and their disk, at most two seconds old.
     pub files: Option<FileStatistics>,
+}
+
+/// The changes of single records that are durable in the log and not in their table yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PendingStatistics {
+    /// Records that they are of.
+    pub records: u64,
+    /// Memory that they take.
+    pub bytes: u64,
 }
 
 /// What the records kept in memory for reads by id have done and take.
@@ -57,6 +68,8 @@ pub struct FileStatistics {
     pub database_bytes: u64,
     /// The write-ahead log; 0 when there is none.
     pub log_bytes: u64,
+    /// The log of changes.
+    pub change_log_bytes: u64,
     /// The files in the directory of temporary files.
     pub temporary_bytes: u64,
     /// What is free to this process on the disk of the records.
@@ -84,4 +97,6 @@ pub struct CommitStatistics {
     pub bulk_seconds: Distribution,
     /// Changes of single records that shared a commit.
     pub group_changes: Distribution,
+    /// Seconds that it took to store changes of the log in their table.
+    pub flush_seconds: Distribution,
 }

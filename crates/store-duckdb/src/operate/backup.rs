@@ -18,6 +18,7 @@ use crate::file::disk;
 use crate::operate::checkpoint;
 use crate::table::Shared;
 use crate::table::copies::Copies;
+use crate::table::flush::store_every;
 
 /// Bytes that are read at once.
 const PIECE_BYTES: u64 = 1 << 20;
@@ -37,7 +38,8 @@ pub(crate) async fn begin(shared: Arc<Shared>) -> Result<Backup, StoreError> {
     let started = Instant::now();
     loop {
         let held = Instant::now();
-        let locks = shared.every_write_lock().await;
+        let mut locks = shared.every_write_lock().await;
+        store_every(&shared, &mut locks).await?;
         let outcome = checkpoint::take(&shared).await;
         let is_whole = outcome.is_ok() && disk::log_bytes(&shared.settings) == 0;
         if is_whole {

@@ -9,6 +9,7 @@ use eider_engine_duckdb::error::store_error;
 
 use crate::file::disk::{self, log_bytes};
 use crate::table::Shared;
+use crate::table::flush::store_every;
 
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -30,7 +31,11 @@ pub(crate) async fn run(shared: Weak<Shared>, idle: Duration) {
         if !shared.activity.is_idle_for(idle) && !is_long || is_held_back(&shared) {
             continue;
         }
-        let _locks = shared.every_write_lock().await;
+        let mut locks = shared.every_write_lock().await;
+        // So that nothing is left which somebody would have to wait for while the checkpoint runs.
+        if let Err(error) = store_every(&shared, &mut locks).await {
+            tracing::debug!(%error, "changes stay in the log");
+        }
         // A copy may have been first.
         if is_held_back(&shared) {
             continue;

@@ -20,6 +20,7 @@ use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql;
 
 use crate::catalog::{self, StoredSchema};
+use crate::file::change_log;
 use crate::file::disk::{self, log_bytes};
 use crate::file::instance;
 use crate::file::names;
@@ -103,6 +104,8 @@ pub fn examine(settings: &StoreSettings, scratch: &Path, how: Thoroughness) -> V
     };
     findings.push(Finding::of("open", None, Ok("opened for reading".to_owned())));
     findings.push(Finding::of("log", None, log(settings).map_err(|error| (told(&error), advice(&error)))));
+    let changes = changes(settings, scratch).map_err(|error| (told(&error), advice(&error)));
+    findings.push(Finding::of("changes", None, changes));
     let schemas = match schemas(&connection) {
         Ok(schemas) => schemas,
         Err(error) => {
@@ -202,6 +205,17 @@ fn log(settings: &StoreSettings) -> Result<String, StoreError> {
         let _ = write!(said, "; {name} of an earlier start: {of}");
     }
     Ok(said)
+}
+
+/// What the log of changes holds. Entries are what a server leaves that was killed.
+fn changes(settings: &StoreSettings, scratch: &Path) -> Result<String, StoreError> {
+    let schemas = change_log::look(settings, scratch)?;
+    if schemas.is_empty() {
+        return Ok("no changes beside the tables".to_owned());
+    }
+    let of = |(key, commits, last): &(String, usize, i64)| format!("{commits} commits of `{key}` up to {last}");
+    let schemas: Vec<String> = schemas.iter().map(of).collect();
+    Ok(format!("{}, all whole, which the next start stores", schemas.join(", ")))
 }
 
 fn disk(settings: &StoreSettings) -> Finding {

@@ -6,7 +6,8 @@ use eider_application::ports::{Distribution, Metric, StoreMetrics};
 use eider_engine_duckdb::connection::{ConnectionStatistics, EngineMemory};
 
 use crate::file::statistics::{
-    CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, RecordCacheStatistics, StoreStatistics,
+    CheckpointStatistics, CommitStatistics, EvolutionStatistics, FileStatistics, PendingStatistics,
+    RecordCacheStatistics, StoreStatistics,
 };
 
 impl StoreStatistics {
@@ -18,6 +19,7 @@ impl StoreStatistics {
         });
         let mut metrics: Vec<Metric> = last_checkpoint.into_iter().collect();
         metrics.extend(self.checkpoints.into_iter().flat_map(of_checkpoints));
+        metrics.extend(of_pending(self.pending));
         metrics.extend(self.commits.into_iter().flat_map(of_commits));
         metrics.extend(self.evolutions.into_iter().flat_map(of_evolutions));
         metrics.extend(self.connections.into_iter().flat_map(of_connections));
@@ -46,13 +48,23 @@ fn of_checkpoints(statistics: CheckpointStatistics) -> [Metric; 2] {
     ]
 }
 
-fn of_commits(statistics: CommitStatistics) -> [Metric; 2] {
-    let CommitStatistics { single_seconds, bulk_seconds, group_changes } = statistics;
+fn of_pending(statistics: PendingStatistics) -> [Metric; 2] {
+    let PendingStatistics { records, bytes } = statistics;
+    let size = Metric::new("store_pending_size", "Memory of the changes that are not in their table yet", Gauge(bytes));
+    [
+        Metric::new("store_pending_records", "Records with changes that are not in their table yet", Gauge(records)),
+        size.in_unit(Bytes),
+    ]
+}
+
+fn of_commits(statistics: CommitStatistics) -> [Metric; 3] {
+    let CommitStatistics { single_seconds, bulk_seconds, group_changes, flush_seconds } = statistics;
     let help = "How long commits took, without the wait for the write lock";
     let kinds = [("single", Histogram(single_seconds)), ("bulk", Histogram(bulk_seconds))];
     [
         Metric::labelled("store_commit_duration", help, "kind", kinds).in_unit(Seconds),
         Metric::new("store_commit_group_changes", "Changes that shared a commit", Histogram(group_changes)),
+        seconds("store_flush_duration", "How long changes took from the log into their table", flush_seconds),
     ]
 }
 
@@ -114,8 +126,13 @@ fn of_memory(memory: &EngineMemory) -> [Metric; 3] {
 }
 
 fn of_files(files: FileStatistics) -> [Metric; 2] {
-    let FileStatistics { database_bytes, log_bytes, temporary_bytes, free_bytes } = files;
-    let sizes = [("database", Gauge(database_bytes)), ("log", Gauge(log_bytes)), ("temporary", Gauge(temporary_bytes))];
+    let FileStatistics { database_bytes, log_bytes, change_log_bytes, temporary_bytes, free_bytes } = files;
+    let sizes = [
+        ("database", Gauge(database_bytes)),
+        ("log", Gauge(log_bytes)),
+        ("changes", Gauge(change_log_bytes)),
+        ("temporary", Gauge(temporary_bytes)),
+    ];
     [
         Metric::labelled("store_file_size", "Files of the store", "file", sizes),
         Metric::new("store_disk_free", "Free room on the disk of the store", Gauge(free_bytes)),

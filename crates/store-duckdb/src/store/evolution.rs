@@ -27,6 +27,7 @@ use crate::catalog;
 use crate::file::names::CATALOG;
 use crate::sql::{self, Alteration};
 use crate::table::WriteLock;
+use crate::table::flush::table_lock;
 use crate::table::recorders::Running;
 
 /// Changes a schema, or finds out what keeps it from being changed.
@@ -53,7 +54,7 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     let pool = &store.shared.pool;
     // The lock goes through every step, down to the last index. Given back in between, a write could store under the
     // old schema what was just looked for and not found.
-    let lock = store.shared.write_lock(&request.schema).await?;
+    let lock = table_lock(&store.shared, &request.schema).await?;
     let relation = store.shared.table_of(&request.schema)?.relation;
     let (lock, request, found) = worker::write(pool, move |connection| {
         let found = existing_violations(connection, &relation, &request)?;

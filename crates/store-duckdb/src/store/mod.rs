@@ -28,20 +28,22 @@ use crate::file::instance;
 use crate::file::names;
 use crate::file::observed::{Observation, Observed};
 use crate::file::settings::StoreSettings;
-use crate::file::statistics::StoreStatistics;
+use crate::file::statistics::{PendingStatistics, StoreStatistics};
 use crate::operate::checkpoint;
 use crate::operate::observing;
 use crate::operate::wal;
 use crate::operate::wal::CutLog;
 use crate::read::reads;
+use crate::table::flush::{self, table_lock};
 use crate::table::identity::IdFilterStatus;
 use crate::table::ranges::RangeStatus;
 use crate::table::record_cache::RecordCache;
 use crate::table::recorders::CommitRecorders;
 use crate::table::recorders::EvolutionRecorders;
-use crate::table::{Queues, Shared, Table};
+use crate::table::{Queues, Shared, Table, Wanted};
 use crate::write::group;
 use crate::write::id_filters;
+use crate::write::replay;
 
 /// A store in one DuckDB file.
 #[derive(Debug, Clone)]
@@ -60,13 +62,14 @@ impl DuckDbStore {
     #[instrument(name = "store.open", level = "debug", skip_all)]
     pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let opening = settings.clone();
-        let (connection, catalog, observed, cut_log) = blocking::run(move || {
+        let (connection, catalog, observed, cut_log, change_log) = blocking::run(move || {
             let cut_log = wal::prepare(&opening)?;
             let connection = instance::open(&opening)?;
-            let catalog = catalog::load(&connection)?;
+            let mut catalog = catalog::load(&connection)?;
             tell_of(cut_log.as_ref(), &catalog.schemas);
+            let change_log = replay::open(&connection, &mut catalog, &opening)?;
             let observed = Observed::new(connect(&connection)?, &opening)?;
-            Ok::<_, StoreError>((connection, catalog, observed, cut_log))
+            Ok::<_, StoreError>((connection, catalog, observed, cut_log, change_log))
         })
         .await??;
         let pool = Pool::new(connection, &settings.pool)?;
@@ -76,6 +79,7 @@ impl DuckDbStore {
         let shared = Shared {
             pool,
             settings,
+            change_log,
             identity: catalog.identity,
             tables: RwLock::default(),
             activity,
@@ -96,10 +100,22 @@ impl DuckDbStore {
         Ok(store)
     }
 
+    /// The table of a schema, once it has everything that is committed now.
+    ///
+    /// # Errors
+    /// As [`Shared::table_of`] and [`flush::settle`].
+    pub(crate) async fn settled(&self, schema: &Arc<Schema>) -> Result<Table, StoreError> {
+        let table = self.shared.table_of(schema)?;
+        flush::settle(&self.shared, &table).await?;
+        Ok(table)
+    }
+
     /// Makes a schema of the file known, and begins to serve its queues.
     fn add(&self, schema: Schema, counters: Counters, lost_commits: Vec<RangeInclusive<u64>>) -> Arc<Schema> {
-        let (table, queues, id_filters) = Table::new(schema, counters, lost_commits, &self.shared);
+        let (table, queues, wanted) = Table::new(schema, counters, lost_commits, &self.shared);
+        let Wanted { id_filters, flushes } = wanted;
         tokio::spawn(id_filters::run(Arc::downgrade(&self.shared), Arc::clone(&table.schema), id_filters));
+        tokio::spawn(flush::run(Arc::downgrade(&self.shared), Arc::clone(&table.schema), flushes));
         self.serve(table, queues)
     }
 
@@ -128,7 +144,10 @@ impl DuckDbStore {
     #[instrument(name = "store.close", level = "debug", skip_all)]
     pub async fn close(&self) -> Result<(), StoreError> {
         let started = Instant::now();
-        let locks = self.shared.every_write_lock().await;
+        let mut locks = self.shared.every_write_lock().await;
+        if let Err(error) = flush::store_every(&self.shared, &mut locks).await {
+            tracing::warn!(%error, "changes stay in the log, for the next start");
+        }
         let checkpointed = checkpoint::take(&self.shared).await;
         drop(locks);
         self.shared.pool.close();
@@ -175,7 +194,14 @@ impl DuckDbStore {
     pub fn store_statistics(&self) -> StoreStatistics {
         let Shared { activity, commits, evolutions, observed, pool, record_cache, .. } = &*self.shared;
         let Observation { engine_memory, files } = observed.last();
+        let tables = self.shared.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let pending = tables
+            .values()
+            .map(|table| table.pending.size())
+            .fold((0, 0), |(records, bytes), (more, size)| (records + more as u64, bytes + size as u64));
+        drop(tables);
         StoreStatistics {
+            pending: PendingStatistics { records: pending.0, bytes: pending.1 },
             last_checkpoint: self.last_checkpoint(),
             checkpoints: Some(activity.statistics()),
             commits: Some(commits.statistics()),
@@ -245,12 +271,14 @@ impl SchemaCatalog for DuckDbStore {
                 Some(expected) => Arc::clone(expected),
                 None => self.shared.table(&name.key())?.schema,
             };
-            match self.shared.write_lock(&schema).await {
+            match table_lock(&self.shared, &schema).await {
                 Err(error) if error.kind() == StoreErrorKind::SchemaChanged && expected.is_none() => {}
                 lock => break (schema, lock?),
             }
         };
         let shared = Arc::clone(&self.shared);
+        // Entries that are left would be taken for those of a schema that is created under the name again.
+        shared.change_log.clear(&schema.name().key()).await?;
         worker::write(&self.shared.pool, move |connection| {
             let _lock = lock;
             transaction(connection, || catalog::remove(connection, &schema).map(Decision::Commit))?;

@@ -20,13 +20,15 @@ use crate::read::indexes;
 use crate::read::shortcuts::Shortcuts;
 use crate::read::statistics::{record_counts, statistics};
 use crate::table::Table;
+use crate::table::flush::settle;
+use crate::table::pending::Found;
 use crate::table::read_queue;
 
 #[async_trait]
 impl RecordReader for DuckDbStore {
     #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
-        let table = self.shared.table_of(schema)?;
+        let table = self.settled(schema).await?;
         let shortcuts = Box::new(Shortcuts::of(&table));
         read::records(&self.shared.pool, table.relation, request, shortcuts, self.shared.settings.scan_batch).await
     }
@@ -34,6 +36,11 @@ impl RecordReader for DuckDbStore {
     #[instrument(name = "store.record", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
         let table = self.shared.table_of(schema)?;
+        match table.pending.find(*id.as_uuid()) {
+            Found::Record(record) => return Ok(Some(record)),
+            Found::Gone => return Ok(None),
+            Found::Elsewhere => {}
+        }
         match table.records.get(*id.as_uuid())? {
             Some(record) => Ok(Some(record)),
             None => read_queue::submit(&table.reads, id).await,
@@ -42,7 +49,7 @@ impl RecordReader for DuckDbStore {
 
     #[instrument(name = "store.count", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn count(&self, schema: &Arc<Schema>, filter: &Filter) -> Result<u64, StoreError> {
-        let relation = self.shared.table_of(schema)?.relation;
+        let relation = self.settled(schema).await?.relation;
         let started = Instant::now();
         let count = read::count(&self.shared.pool, relation, filter).await?;
         let name = schema.name();
@@ -52,7 +59,7 @@ impl RecordReader for DuckDbStore {
 
     #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        let Table { id_filter, relation, .. } = self.shared.table_of(schema)?;
+        let Table { id_filter, relation, .. } = self.settled(schema).await?;
         let filter = id_filter.status();
         let identity = IdentityStatistics {
             has_index: false,
@@ -67,6 +74,12 @@ impl RecordReader for DuckDbStore {
 
     #[instrument(name = "store.record_counts", level = "debug", skip_all)]
     async fn record_counts(&self, schemas: &[Arc<Schema>]) -> Result<Vec<Option<u64>>, StoreError> {
+        for schema in schemas {
+            // One that was removed meanwhile has no count.
+            if let Ok(table) = self.shared.table_now(schema) {
+                settle(&self.shared, &table).await?;
+            }
+        }
         let (shared, schemas) = (Arc::clone(&self.shared), schemas.to_vec());
         worker::read(&self.shared.pool, move |connection| record_counts(connection, &shared, &schemas)).await
     }
@@ -81,7 +94,7 @@ impl Aggregator for DuckDbStore {
         aggregation: &Aggregation,
         limit: Option<u64>,
     ) -> Result<RecordStream, StoreError> {
-        let relation = self.shared.table_of(schema)?.relation;
+        let relation = self.settled(schema).await?.relation;
         read::groups(&self.shared.pool, &relation, aggregation, limit, self.shared.settings.scan_batch).await
     }
 }
@@ -90,7 +103,7 @@ impl Aggregator for DuckDbStore {
 impl Profiler for DuckDbStore {
     #[instrument(name = "store.profile", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn profile(&self, schema: &Arc<Schema>, request: &ProfileRequest) -> Result<DataProfile, StoreError> {
-        read::profile(&self.shared.pool, self.shared.table_of(schema)?.relation, request).await
+        read::profile(&self.shared.pool, self.settled(schema).await?.relation, request).await
     }
 }
 
@@ -98,7 +111,7 @@ impl Profiler for DuckDbStore {
 impl Explainer for DuckDbStore {
     #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
-        let table = self.shared.table_of(schema)?;
+        let table = self.settled(schema).await?;
         let (shortcuts, relation, request) = (Shortcuts::of(&table), table.relation, request.clone());
         let version = relation.version().clone();
         let explain = move |connection: &_| indexes::explain(connection, &relation, &request, &shortcuts);

@@ -24,6 +24,7 @@ use crate::operate::backup;
 use crate::sql;
 use crate::table::Table;
 use crate::table::change_queue;
+use crate::table::flush::table_lock;
 use crate::table::record_cache::Ids;
 use crate::write::suggestions;
 use crate::write::writer::StagedWriter;
@@ -50,7 +51,7 @@ impl RecordWriter for DuckDbStore {
     ) -> Result<DeleteOutcome, StoreError> {
         let started = Instant::now();
         let statement = sql::delete(schema, filter);
-        let mut lock = self.shared.write_lock(schema).await?;
+        let mut lock = table_lock(&self.shared, schema).await?;
         let begun = Instant::now();
         let (name, schema) = (schema.name(), Arc::clone(schema));
         let outcome = worker::write(&self.shared.pool, move |connection| {
@@ -121,7 +122,10 @@ impl IdempotencyRecords for DuckDbStore {
         key: &str,
         since: Timestamp,
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
-        self.shared.table_of(schema)?;
+        // What was stored while this looked is found in the table.
+        if let Some(answer) = self.shared.table_of(schema)?.pending.answer(key) {
+            return Ok((answer.at >= since).then_some(answer));
+        }
         let (schema, key) = (Arc::clone(schema), key.to_owned());
         worker::read(&self.shared.pool, move |connection| catalog::idempotency_record(connection, &schema, &key, since))
             .await
@@ -132,7 +136,7 @@ impl IdempotencyRecords for DuckDbStore {
 impl RuleChecker for DuckDbStore {
     #[instrument(name = "store.validate", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn validate(&self, schema: &Arc<Schema>, request: ValidationRequest) -> Result<Validation, StoreError> {
-        let relation = self.shared.table_of(schema)?.relation;
+        let relation = self.settled(schema).await?.relation;
         let directory = self.shared.settings.temp_directory.clone();
         validate(&self.shared.pool, relation, sql::snapshot(schema), request, directory).await
     }

@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) struct Waiting {
     pub(crate) change: Change,
     pub(crate) since: Instant,
-    pub(crate) answer: oneshot::Sender<Result<ChangeOutcome, StoreError>>,
+    pub(crate) answer: Caller,
 }
 
+pub(crate) type Caller = oneshot::Sender<Result<ChangeOutcome, StoreError>>;
 pub(crate) type Queue = mpsc::Sender<Waiting>;
 
 /// Puts a change in the queue and waits until it is committed or refused.

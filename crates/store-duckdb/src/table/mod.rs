@@ -3,8 +3,10 @@
 pub(crate) mod activity;
 pub(crate) mod change_queue;
 pub(crate) mod copies;
+pub(crate) mod flush;
 pub(crate) mod identity;
 pub(crate) mod lookups;
+pub(crate) mod pending;
 pub(crate) mod ranges;
 pub(crate) mod read_queue;
 pub(crate) mod record_cache;
@@ -13,6 +15,7 @@ pub(crate) mod recorders;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use eider_application::ports::{CommitReceipt, StoreError, StoreErrorKind};
@@ -24,6 +27,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use uuid::Uuid;
 
 use crate::catalog::Counters;
+use crate::file::change_log::ChangeLog;
 use crate::file::names;
 use crate::file::observed::Observed;
 use crate::file::settings::StoreSettings;
@@ -31,6 +35,7 @@ use crate::table::activity::WriteActivity;
 use crate::table::copies::Copies;
 use crate::table::identity::{IdFilter, IdFilterGauge, StoredIds};
 use crate::table::lookups::Lookups;
+use crate::table::pending::Pending;
 use crate::table::ranges::Ranges;
 use crate::table::record_cache::{CachedRecords, RecordCache};
 use crate::table::recorders::CommitRecorders;
@@ -40,6 +45,7 @@ use crate::table::recorders::EvolutionRecorders;
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) settings: StoreSettings,
+    pub(crate) change_log: ChangeLog,
     /// What tells the store from every other, and from itself before it was restored.
     pub(crate) identity: Uuid,
     /// The schemas by key. Writes to it hold `catalog_gate`.
@@ -75,6 +81,9 @@ pub(crate) struct Table {
     /// The numbers of commits that are not there any more.
     pub(crate) lost_commits: Arc<[RangeInclusive<u64>]>,
     pub(crate) queue: change_queue::Queue,
+    pub(crate) pending: Arc<Pending>,
+    /// The first use of a connection that certainly began after the last deletion from the table.
+    pub(crate) deleted_before: Arc<AtomicU64>,
 }
 
 /// What the writers of a schema keep, one by one.
@@ -82,8 +91,6 @@ pub(crate) struct Table {
 pub(crate) struct WriterState {
     counters: Counters,
     ids: StoredIds,
-    /// The first use of a connection that certainly began after the last deletion.
-    deleted_before: u64,
 }
 
 /// The other ends of a table's queues.
@@ -93,34 +100,59 @@ pub(crate) struct Queues {
 }
 
 /// What every version of a table shares.
-type Lasting = (Arc<AsyncMutex<WriterState>>, Arc<IdFilterGauge>, Arc<watch::Sender<u64>>, Arc<[RangeInclusive<u64>]>);
+struct Lasting {
+    writer: Arc<AsyncMutex<WriterState>>,
+    id_filter: Arc<IdFilterGauge>,
+    committed: Arc<watch::Sender<u64>>,
+    lost_commits: Arc<[RangeInclusive<u64>]>,
+    pending: Arc<Pending>,
+    deleted_before: Arc<AtomicU64>,
+}
+
+/// What tells the tasks that serve every version of a table what is wanted of them.
+pub(crate) struct Wanted {
+    /// Filters over its ids.
+    pub(crate) id_filters: mpsc::Receiver<IdFilter>,
+    /// To store what is pending.
+    pub(crate) flushes: mpsc::Receiver<()>,
+}
 
 impl Table {
-    /// The table of a schema that this process did not know, and the queue of wanted filters over its ids.
+    /// The table of a schema that this process did not know, its queues, and what is wanted of the tasks that serve it.
     pub(crate) fn new(
         schema: Schema,
         counters: Counters,
         lost_commits: Vec<RangeInclusive<u64>>,
         shared: &Shared,
-    ) -> (Self, Queues, mpsc::Receiver<IdFilter>) {
+    ) -> (Self, Queues, Wanted) {
         let id_filter = Arc::<IdFilterGauge>::default();
         let (ids, id_filters) = StoredIds::new(shared.settings.id_filter_bytes, Arc::clone(&id_filter));
         let committed = Arc::new(watch::Sender::new(counters.commit_seq()));
-        let writer = Arc::new(AsyncMutex::new(WriterState { counters, ids, deleted_before: 0 }));
-        let lasting = (writer, id_filter, committed, lost_commits.into());
+        let writer = Arc::new(AsyncMutex::new(WriterState { counters, ids }));
+        let (pending, flushes) = Pending::new(counters.commit_seq());
+        let lasting = Lasting {
+            writer,
+            id_filter,
+            committed,
+            lost_commits: lost_commits.into(),
+            pending: Arc::new(pending),
+            deleted_before: Arc::default(),
+        };
         let (table, queues) = Self::of_version(schema, TableVersion::first(), lasting, shared);
-        (table, queues, id_filters)
+        (table, queues, Wanted { id_filters, flushes })
     }
 
     /// The table of the next version of its schema. Who waits for the write lock goes on waiting.
     pub(crate) fn evolved(self, next: Schema, version: TableVersion, shared: &Shared) -> (Self, Queues) {
-        Self::of_version(next, version, (self.writer, self.id_filter, self.committed, self.lost_commits), shared)
+        let Self { writer, id_filter, committed, lost_commits, pending, deleted_before, .. } = self;
+        let lasting = Lasting { writer, id_filter, committed, lost_commits, pending, deleted_before };
+        Self::of_version(next, version, lasting, shared)
     }
 
     fn of_version(
         schema: Schema,
         version: TableVersion,
-        (writer, id_filter, committed, lost_commits): Lasting,
+        Lasting { writer, id_filter, committed, lost_commits, pending, deleted_before }: Lasting,
         shared: &Shared,
     ) -> (Self, Queues) {
         let schema = Arc::new(schema);
@@ -144,6 +176,8 @@ impl Table {
                 committed,
                 lost_commits,
                 queue,
+                pending,
+                deleted_before,
             },
             queues,
         )
@@ -153,15 +187,18 @@ impl Table {
 /// What [`Shared::every_write_lock`] holds.
 pub(crate) struct EveryWriteLock {
     _catalog: OwnedMutexGuard<()>,
-    _locks: Vec<OwnedMutexGuard<WriterState>>,
+    _writers: Vec<OwnedMutexGuard<WriterState>>,
+    /// Each table that may have changes pending, and the right to change it.
+    pub(crate) tables: Vec<(Table, OwnedMutexGuard<()>)>,
 }
 
 /// The write lock of one writer on a schema.
 #[derive(Debug)]
 pub(crate) struct WriteLock {
     writer: OwnedMutexGuard<WriterState>,
-    records: Arc<CachedRecords>,
-    committed: Arc<watch::Sender<u64>>,
+    table: Table,
+    /// The right to change the table, where it is needed.
+    _held: Option<OwnedMutexGuard<()>>,
     activity: Arc<WriteActivity>,
     pool: Pool,
 }
@@ -178,25 +215,40 @@ impl WriteLock {
 
     /// The records in memory, which are to be told of changes.
     pub(crate) fn records(&self) -> Arc<CachedRecords> {
-        Arc::clone(&self.records)
+        Arc::clone(&self.table.records)
+    }
+
+    /// The table that is written to.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// With the right to change the table.
+    pub(crate) fn holding(self, held: OwnedMutexGuard<()>) -> Self {
+        Self { _held: Some(held), ..self }
     }
 
     /// The uses of connections that may see what was deleted from the table: those before this.
     pub(crate) fn deleted_before(&self) -> u64 {
-        self.writer.deleted_before
+        self.table.deleted_before.load(Ordering::Acquire)
     }
 
     /// Takes note of a commit that has succeeded, and has deleted or replaced records.
     pub(crate) fn advance_deleted(&mut self, next: Counters) {
-        self.writer.deleted_before = self.pool.uses().mark();
+        self.table.deleted_before.fetch_max(self.pool.uses().mark(), Ordering::AcqRel);
         self.advance_appended(next);
     }
 
     /// Takes note of a commit that has succeeded, and has only added records.
     pub(crate) fn advance_appended(&mut self, next: Counters) {
-        self.writer.counters = next;
-        self.committed.send_replace(next.commit_seq());
+        self.advance_logged(next);
         self.activity.wrote();
+    }
+
+    /// Takes note of a commit that the log has, and the table will have.
+    pub(crate) fn advance_logged(&mut self, next: Counters) {
+        self.writer.counters = next;
+        self.table.committed.send_replace(next.commit_seq());
     }
 
     /// The receipt of a write that changes nothing.
@@ -233,8 +285,16 @@ impl Shared {
     /// # Errors
     /// `NotFound`.
     pub(crate) fn relation_now(&self, schema: &Schema) -> Result<Arc<Relation>, StoreError> {
+        Ok(self.table_now(schema)?.relation)
+    }
+
+    /// The table of the version of a schema that there is now.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) fn table_now(&self, schema: &Schema) -> Result<Table, StoreError> {
         let table = self.table(&schema.name().key())?;
-        if table.schema.is_version_of(schema) { Ok(table.relation) } else { Err(schema_removed()) }
+        if table.schema.is_version_of(schema) { Ok(table) } else { Err(schema_removed()) }
     }
 
     /// Waits for the write lock of a schema. Never held while waiting for a client.
@@ -242,14 +302,14 @@ impl Shared {
     /// # Errors
     /// `Unavailable` with the budget `writer`, `NotFound`, `SchemaChanged`.
     pub(crate) async fn write_lock(&self, schema: &Arc<Schema>) -> Result<WriteLock, StoreError> {
-        let Table { writer, records, committed, .. } = self.table_of(schema)?;
+        let writer = self.table_of(schema)?.writer;
         let writer = tokio::time::timeout(self.settings.writer_wait, writer.lock_owned())
             .await
             .map_err(|_| StoreError::unavailable("writer", "other writes to the schema took too long"))?;
         // It may have been removed or changed while this waited.
-        self.table_of(schema)?;
+        let table = self.table_of(schema)?;
         let (activity, pool) = (Arc::clone(&self.activity), self.pool.clone());
-        Ok(WriteLock { writer, records, committed, activity, pool })
+        Ok(WriteLock { writer, table, _held: None, activity, pool })
     }
 
     /// The write lock to store records that were found valid under a version of a schema's table, and the schema that there is now.
@@ -285,15 +345,17 @@ impl Shared {
     /// The write locks of all schemas and of the catalog: nothing is written while they are held.
     pub(crate) async fn every_write_lock(&self) -> EveryWriteLock {
         let catalog = Arc::clone(&self.catalog_gate).lock_owned().await;
-        let writers: Vec<_> = {
+        let tables: Vec<Table> = {
             let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-            tables.values().map(|table| Arc::clone(&table.writer)).collect()
+            tables.values().cloned().collect()
         };
-        let mut locks = Vec::with_capacity(writers.len());
-        for writer in writers {
-            locks.push(writer.lock_owned().await);
+        let (mut writers, mut held) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
+        for table in tables {
+            writers.push(Arc::clone(&table.writer).lock_owned().await);
+            let lock = Arc::clone(&table.pending.table).lock_owned().await;
+            held.push((table, lock));
         }
-        EveryWriteLock { _catalog: catalog, _locks: locks }
+        EveryWriteLock { _catalog: catalog, _writers: writers, tables: held }
     }
 }
 

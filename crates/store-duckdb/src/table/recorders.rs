@@ -14,6 +14,7 @@ pub(crate) struct CommitRecorders {
     pub(crate) single_seconds: Recorder,
     pub(crate) bulk_seconds: Recorder,
     pub(crate) group_changes: Recorder,
+    pub(crate) flush_seconds: Recorder,
 }
 
 impl Default for CommitRecorders {
@@ -22,6 +23,7 @@ impl Default for CommitRecorders {
             single_seconds: Recorder::new(SECONDS),
             bulk_seconds: Recorder::new(SECONDS),
             group_changes: Recorder::new(NUMBERS),
+            flush_seconds: Recorder::new(SECONDS),
         }
     }
 }
@@ -32,6 +34,7 @@ impl CommitRecorders {
             single_seconds: self.single_seconds.distribution(),
             bulk_seconds: self.bulk_seconds.distribution(),
             group_changes: self.group_changes.distribution(),
+            flush_seconds: self.flush_seconds.distribution(),
         }
     }
 }

@@ -137,7 +137,7 @@ fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds)
         Change::Create { record, ids: IdOrigin::Client, answer: None } => {
             stored.excludes(id_of(change).as_bytes()).then_some(record)
         }
-        _ => None,
+        Change::Create { .. } | Change::Replace { .. } | Change::Delete { .. } => None,
     };
     changes.iter().map(record).collect()
 }
@@ -168,25 +168,30 @@ fn refused_by_id(
     changes: &[Change],
     stored: &StoredIds,
 ) -> Result<Vec<Option<ChangeOutcome>>, StoreError> {
-    let names_record = |change: &&Change| !matches!(change, Change::Create { ids: IdOrigin::Generated, .. });
-    let named = changes.iter().filter(names_record).map(id_of);
+    let named = changes.iter().filter(|change| names_record(change)).map(id_of);
     let ids: Vec<Uuid> = named.filter(|id| !stored.excludes(id.as_bytes())).collect();
     stored.count_lookups(ids.len());
     let versions = if ids.is_empty() { HashMap::new() } else { versions_of(connection, schema, &ids)? };
-    let refusal = |change: &Change| {
-        let found = versions.get(&id_of(change)).copied();
-        match (change, found) {
-            (Change::Create { ids: IdOrigin::Generated, .. }, _)
-            | (Change::Create { .. }, None)
-            | (Change::Delete { expected: None, .. }, Some(_)) => None,
-            (Change::Create { .. }, Some(_)) => Some(conflict(vec![Field::System(SystemField::Id)])),
-            (Change::Replace { .. } | Change::Delete { .. }, None) => Some(ChangeOutcome::Missing),
-            (Change::Replace { expected, .. } | Change::Delete { expected: Some(expected), .. }, Some(version)) => {
-                (version != *expected).then_some(ChangeOutcome::Stale)
-            }
+    Ok(changes.iter().map(|change| refusal(change, versions.get(&id_of(change)).copied())).collect())
+}
+
+/// Whether a change is about a record that may be stored: all but creations under ids of the server.
+pub(crate) fn names_record(change: &Change) -> bool {
+    !matches!(change, Change::Create { ids: IdOrigin::Generated, .. })
+}
+
+/// Why a change is refused, by the version of the record that is stored under its id.
+pub(crate) fn refusal(change: &Change, found: Option<Version>) -> Option<ChangeOutcome> {
+    match (change, found) {
+        (Change::Create { ids: IdOrigin::Generated, .. }, _)
+        | (Change::Create { .. }, None)
+        | (Change::Delete { expected: None, .. }, Some(_)) => None,
+        (Change::Create { .. }, Some(_)) => Some(conflict(vec![Field::System(SystemField::Id)])),
+        (Change::Replace { .. } | Change::Delete { .. }, None) => Some(ChangeOutcome::Missing),
+        (Change::Replace { expected, .. } | Change::Delete { expected: Some(expected), .. }, Some(version)) => {
+            (version != *expected).then_some(ChangeOutcome::Stale)
         }
-    };
-    Ok(changes.iter().map(refusal).collect())
+    }
 }
 
 fn conflict(fields: Vec<Field>) -> ChangeOutcome {

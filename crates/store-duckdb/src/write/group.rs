@@ -16,10 +16,12 @@ use uuid::Uuid;
 
 use crate::catalog::Counters;
 use crate::file::settings::GroupSettings;
-use crate::table::change_queue::Waiting;
+use crate::table::change_queue::{self, Waiting};
+use crate::table::flush;
 use crate::table::record_cache::Ids;
 use crate::table::{Shared, WriteLock};
 use crate::write::changes::{apply, id_of};
+use crate::write::logged;
 
 /// Commits what waits until the schema is removed or the store is dropped.
 pub(crate) async fn run(
@@ -28,7 +30,7 @@ pub(crate) async fn run(
     version: TableVersion,
     mut queue: mpsc::Receiver<Waiting>,
 ) {
-    let mut held_back = None;
+    let (mut held_back, mut logged) = (None, None);
     loop {
         let first = match held_back.take() {
             Some(waiting) => waiting,
@@ -59,7 +61,14 @@ pub(crate) async fn run(
         if group.waiting.is_empty() {
             continue;
         }
-        commit(&shared, &schema, group.waiting, lock).await;
+        if logged::is_for(&schema) {
+            logged::commit(&shared, &mut logged, group.waiting, lock).await;
+            continue;
+        }
+        match flush::with_table(&shared, lock).await {
+            Ok(lock) => commit(&shared, &schema, group.waiting, lock).await,
+            Err(error) => answer_all(group.waiting.into_iter().map(|waiting| waiting.answer), &error),
+        }
     }
 }
 
@@ -98,6 +107,17 @@ fn answer(waiting: Waiting, outcome: Result<ChangeOutcome, StoreError>) {
     let _ = waiting.answer.send(outcome);
 }
 
+/// Answers callers none of whose changes were begun.
+pub(crate) fn answer_all(callers: impl IntoIterator<Item = change_queue::Caller>, error: &StoreError) {
+    for caller in callers {
+        let error = match error.budget() {
+            Some(budget) => StoreError::unavailable(budget, "the change could not begin"),
+            None => StoreError::new(error.kind(), "the change could not begin"),
+        };
+        let _ = caller.send(Err(error));
+    }
+}
+
 /// Commits a group; when it fails as a whole, each change by itself, so that none fails for another.
 async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting>, lock: WriteLock) {
     let started = Instant::now();
@@ -123,14 +143,7 @@ async fn commit(shared: &Arc<Shared>, schema: &Arc<Schema>, waiting: Vec<Waiting
         }
         Err(error) => {
             // Without a connection nothing was begun.
-            let (kind, budget) = (error.kind(), error.budget());
-            for caller in callers {
-                let error = match budget {
-                    Some(budget) => StoreError::unavailable(budget, "the change could not begin"),
-                    None => StoreError::new(kind, "the change could not begin"),
-                };
-                let _ = caller.send(Err(error));
-            }
+            answer_all(callers, &error);
         }
     }
     tracing::debug!(group.changes = size, duration_ms = started.elapsed().as_secs_f64() * 1e3, "store changes");

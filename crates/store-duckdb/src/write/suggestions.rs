@@ -13,18 +13,19 @@ use eider_engine_duckdb::{Connection, Relation};
 use crate::catalog::Counters;
 use crate::sql;
 use crate::table::Shared;
+use crate::table::flush::table_lock;
 use crate::table::record_cache::{CachedRecords, Ids};
 use crate::write::unique_keys::keys_of;
 
 /// Applies rules together to every record that breaks them now.
 pub(crate) async fn apply(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     schema: &Arc<Schema>,
     request: SuggestionRequest,
 ) -> Result<SuggestionOutcome, StoreError> {
     // It may be every record of the schema.
     let _alone = shared.large_commits.lock().await;
-    let mut lock = shared.write_lock(schema).await?;
+    let mut lock = table_lock(shared, schema).await?;
     let (begun, relation) = (Instant::now(), shared.table_of(schema)?.relation);
     let outcome = worker::write(&shared.pool, move |connection| {
         let (counters, records) = (lock.counters(), lock.records());

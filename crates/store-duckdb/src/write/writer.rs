@@ -14,6 +14,7 @@ use eider_engine_duckdb::error::internal;
 use tracing::instrument;
 
 use crate::table::Shared;
+use crate::table::flush::with_table;
 use crate::write::commit::commit;
 use crate::write::staging::Staging;
 
@@ -60,7 +61,8 @@ impl BatchWriter for StagedWriter {
         let started = Instant::now();
         let name = request.schema.name().clone();
         let _alone = if staging.is_spilled() { Some(shared.large_commits.lock().await) } else { None };
-        let (mut lock, schema) = shared.write_lock_to_store(&request.schema, &version).await?;
+        let (lock, schema) = shared.write_lock_to_store(&request.schema, &version).await?;
+        let mut lock = with_table(&shared, lock).await?;
         let request = WriteRequest { schema, ..request };
         let (waited, begun) = (started.elapsed(), Instant::now());
         let ended = worker::write(&shared.pool, move |connection| {

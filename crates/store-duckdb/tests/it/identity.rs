@@ -189,8 +189,9 @@ async fn without_memory_for_a_filter_ids_are_looked_up() {
     assert!(!create(&store, &schema, 1).await);
     assert_eq!(bulk(&store, &schema, &[2, 1], OnConflict::Error).await, None);
     assert_eq!(bulk(&store, &schema, &[2, 3], OnConflict::Error).await, Some((2, 0)));
+    // Of the second nothing had to be looked up: the first was in the log still.
     let status = store.id_filter(&schema).unwrap();
-    assert_eq!((status.bytes, status.lookups), (0, 2));
+    assert_eq!((status.bytes, status.lookups), (0, 1));
 }
 
 #[derive(Debug, Clone)]
