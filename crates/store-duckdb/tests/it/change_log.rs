@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -451,4 +452,72 @@ async fn an_answer_is_found_in_the_log_and_after_an_end() {
     assert_eq!(of(&after, &schema_after, at).await, kept);
     scanned(&store, &schema).await;
     assert_eq!(of(&store, &schema, at).await, kept);
+}
+
+fn creation(schema: &Schema, n: i64) -> Change {
+    let record = batch(schema, json!([{"n": n, "text": "x"}]));
+    Change::Create { record, ids: IdOrigin::Generated, answer: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_without_room_for_the_log_refuses_changes_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(directory.path());
+    // No disk has room for so much.
+    settings.group.pending_bytes = 1 << 60;
+    let (store, schema) = notes(settings).await;
+    let error = store.change(&schema, creation(&schema, 1)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::StorageFull);
+    assert_eq!(store.commit_seq(&schema).await.unwrap(), 0);
+    let mut writer = store.begin_write(WriteRequest::new(Arc::clone(&schema))).await.unwrap();
+    writer.append(record(&schema, 1, 1, 1), IdOrigin::Client).await.unwrap();
+    writer.commit(CommitTerms::all_or_nothing()).await.unwrap();
+    assert_eq!(scanned(&store, &schema).await.len(), 1);
+    store.change(&schema, Change::Delete { id: id(1), expected: None }).await.unwrap_err();
+    assert!(store.record(&schema, id(1)).await.unwrap().is_some());
+}
+
+/// Writers, readers of everything that are cut off at any moment, and a bound on what is pending.
+async fn write_beside_readers(pending_bytes: usize, flush_after: Duration) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(directory.path());
+    settings.group.pending_bytes = pending_bytes;
+    settings.group.flush_after = flush_after;
+    let (store, schema) = notes(settings).await;
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let writers = (0..4_i64).map(|writer| {
+        let (store, schema, acknowledged) = (store.clone(), Arc::clone(&schema), Arc::clone(&acknowledged));
+        tokio::spawn(async move {
+            for n in 0..60 {
+                store.change(&schema, creation(&schema, writer * 1_000 + n)).await.unwrap();
+                acknowledged.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let mut cut = 0;
+    while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
+        let at_least = acknowledged.load(Ordering::SeqCst);
+        assert!(scanned(&store, &schema).await.len() >= at_least, "a scan lacks what was acknowledged before it");
+        let (inner, of) = (store.clone(), Arc::clone(&schema));
+        let reader = tokio::spawn(async move { scanned(&inner, &of).await.len() });
+        tokio::time::sleep(Duration::from_micros(137 * (cut % 20))).await;
+        reader.abort();
+        cut += 1;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    // `scanned` fails on a record that comes twice.
+    assert_eq!(scanned(&store, &schema).await.len(), 240);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_beside_writers_see_all_that_was_acknowledged_and_nothing_twice() {
+    write_beside_readers(32 << 20, Duration::from_millis(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_wait_when_more_is_pending_than_there_may_be() {
+    write_beside_readers(1, Duration::from_secs(3_600)).await;
 }
