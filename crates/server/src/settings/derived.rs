@@ -138,7 +138,8 @@ impl Settings {
         ensure!(
             limit >= needed,
             "`memory.limit` is {limit}; the engine, the caches and the program take so much that requests need a limit of \
-             {needed}; lower `storage.memory_limit`, `limits.answer_cache` or `storage.record_cache`, or give it more"
+             {needed}; lower `storage.memory_limit`, `limits.answer_cache`, `storage.record_cache` or `commits.pending_memory`, or give it \
+             more"
         );
         Ok(())
     }

@@ -88,7 +88,7 @@ async fn the_command_says_whether_a_server_is_ready() {
 #[tokio::test]
 async fn a_server_with_little_memory_for_requests_says_so_when_it_starts() {
     let directory = tempfile::tempdir().unwrap();
-    let server = start(directory.path(), "[memory]\nlimit = \"480 MiB\"\n");
+    let server = start(directory.path(), "[memory]\nlimit = \"496 MiB\"\n");
     let logged = server.logged_before();
     assert!(logged.iter().any(|line| line.contains("little memory for requests")), "{logged:#?}");
 }

@@ -130,7 +130,7 @@ impl Default for GroupSettings {
             max_wait: Duration::from_secs(10),
             queue_length: 8_192,
             flush_after: Duration::from_millis(100),
-            pending_bytes: 32 << 20,
+            pending_bytes: 16 << 20,
         }
     }
 }
