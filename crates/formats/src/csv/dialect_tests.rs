@@ -32,7 +32,7 @@ fn schema_of(properties: &serde_json::Value) -> Arc<Schema> {
 }
 
 fn sampled(body: &[u8], options: ReadOptions, most: u64) -> (Survey, ReadOptions, Vec<Finding>) {
-    let mut sample = Sample::new(Format::Csv, options, ReadLimits::default(), Spooling::default(), most);
+    let mut sample = Sample::new(Format::Csv, options, ReadLimits::default(), Spooling::default(), Some(most));
     sample.push(body).unwrap();
     sample.end().unwrap();
     sample.into_parts()

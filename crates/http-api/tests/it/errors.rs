@@ -32,7 +32,8 @@ async fn every_code_is_explained_to_everybody() {
 
         let page = app.send(app.request("GET", &path).header("accept", "text/html, */*;q=0.8")).await;
         assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
-        assert_eq!(page.header("vary"), "accept");
+        // One that is long may be compressed as well.
+        assert_eq!(page.header("vary").split(", ").next(), Some("accept"), "{path}");
         assert!(page.text.starts_with("<!doctype html>") && page.text.contains(&format!("<title>{code}</title>")));
         assert!(page.text.contains(&format!("HTTP status: {status} ")) && !page.text.contains('`'), "{}", page.text);
         assert_eq!(page.text.contains("may succeed later"), retryable, "{path}");

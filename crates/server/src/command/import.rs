@@ -31,15 +31,15 @@ use eider_application::infer::InferenceOptions;
 use eider_application::ingest::ReadOptions;
 use eider_application::runtime::blocking;
 
-pub(super) use self::arguments::{ImportArguments, format_parser, parse_name};
 use self::arguments::name_of;
+pub(super) use self::arguments::{ImportArguments, format_parser, parse_name};
 pub(super) use self::create::{Union, propose};
 use self::failure::{ALL_STORED, SOME_REFUSED};
 pub(super) use self::failure::{Because, Cause, Failure};
 pub(super) use self::place::{Place, places_of};
 use self::progress::Shown;
-use self::rejects::Rejects;
 pub(super) use self::reading::Reading;
+use self::rejects::Rejects;
 use self::server::{Counts, Server};
 pub(super) use self::source::{Opening, Source};
 use super::infer::{records_of, write_evidence};

@@ -123,7 +123,7 @@ async fn an_inferred_schema_can_be_created_and_takes_the_file() {
     let (code, text) = shell(&server, directory.path(), "$eider infer f.csv --sample 300 | grep integer").await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("made of the first 300 records, a sample"), "{text}");
-    for (arguments, said) in [("nowhere.csv", "cannot open"), ("f.csv --sample 0", "--sample"), ("", "<FILE>")] {
+    for (arguments, said) in [("nowhere.csv", "cannot open"), ("f.csv --sample 0", "--sample"), ("", "<INPUT>")] {
         let (code, text) = shell(&server, directory.path(), &format!("$eider infer {arguments}")).await;
         assert!(code != Some(0) && text.contains(said), "{arguments}: {text}");
     }

@@ -11,14 +11,14 @@ pub(super) const SOME_REFUSED: u8 = 1;
 
 /// Why an input was not loaded.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) cause: Cause,
-    pub(super) error: Error,
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) error: Error,
 }
 
 /// Whose fault it is. Each has an exit code of its own, as docs/reference/command-line.md has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// What was asked for cannot be done.
     Usage,
     /// The server does not answer, or cannot at the moment.
@@ -33,7 +33,7 @@ pub(super) enum Cause {
 
 impl Cause {
     /// How the program ends for it.
-    pub(super) fn exit_code(self) -> u8 {
+    pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 2,
             Self::Unreachable => 3,
@@ -58,7 +58,7 @@ impl fmt::Display for Failure {
 }
 
 /// Says whose fault an error is.
-pub(super) trait Because<T> {
+pub(crate) trait Because<T> {
     /// Names the cause.
     fn because(self, cause: Cause) -> Result<T, Failure>;
 }

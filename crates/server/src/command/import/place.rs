@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 64;
 
 /// Where an input is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// `-`
     StandardInput,
     /// A file, a pipe or a device.
@@ -25,7 +25,7 @@ pub(super) enum Place {
 
 impl Place {
     /// What a person calls it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::StandardInput => "standard input".to_owned(),
             Self::Path(path) => path.display().to_string(),
@@ -59,7 +59,7 @@ impl Place {
 ///
 /// # Errors
 /// When an argument stands for nothing, or for a URL that is not allowed.
-pub(super) fn places_of(arguments: &[PathBuf], allows_urls: bool) -> Result<Vec<Place>, Failure> {
+pub(crate) fn places_of(arguments: &[PathBuf], allows_urls: bool) -> Result<Vec<Place>, Failure> {
     let mut places = Vec::new();
     for argument in arguments {
         let text = argument.to_string_lossy();

@@ -22,17 +22,17 @@ use super::{archive, made, remote};
 
 /// What the flags say of inputs that their names and bytes do not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Opening {
-    pub(super) format: Option<BodyFormat>,
+pub(crate) struct Opening {
+    pub(crate) format: Option<BodyFormat>,
     /// The sheet of workbooks; the first by default.
-    pub(super) sheet: Option<String>,
+    pub(crate) sheet: Option<String>,
     /// The table of databases; the only one by default.
-    pub(super) table: Option<String>,
+    pub(crate) table: Option<String>,
 }
 
 /// Records of one format, under one name. An archive has several.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     name: String,
     format: BodyFormat,
     content: Content,
@@ -67,7 +67,7 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot be read, or nothing says what it holds.
-    pub(super) fn open(place: &Place, opening: &Opening) -> Result<Vec<Self>, Failure> {
+    pub(crate) fn open(place: &Place, opening: &Opening) -> Result<Vec<Self>, Failure> {
         let input = match place {
             Place::StandardInput => Input::open(Path::new("-")),
             Place::Path(path) => Input::open(path),
@@ -109,11 +109,11 @@ impl Source {
     }
 
     /// What a person calls it.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn format(&self) -> BodyFormat {
+    pub(crate) fn format(&self) -> BodyFormat {
         self.format
     }
 
