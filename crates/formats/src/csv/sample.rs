@@ -29,6 +29,8 @@ pub(crate) struct CsvSampler {
     header: Vec<Vec<u8>>,
     /// Records whose cells are all empty, where the call does not say what becomes of them.
     empty_rows: Option<u64>,
+    /// Whether there was a row with a value.
+    has_values: bool,
 }
 
 impl CsvSampler {
@@ -39,6 +41,7 @@ impl CsvSampler {
             width: None,
             header: Vec::new(),
             empty_rows: options.csv.empty_rows.is_none().then_some(0),
+            has_values: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl RecordSampler for CsvSampler {
                 return Err(ReadError::malformed("the header row is longer than a record may be"));
             }
             (Some(width), Frame::Record(record)) if read_row(line, record, (width, dialect), trial, survey) => {
+                self.has_values = true;
                 survey.accept(line);
             }
             (Some(_), _) => survey.refuse(line),
@@ -113,7 +117,8 @@ impl RecordSampler for CsvSampler {
     }
 
     fn find(&self, options: &mut ReadOptions) -> Option<Finding> {
-        let count = self.empty_rows.filter(|count| *count > 0)?;
+        // Where there is no other row, an empty one is not what is left of a sheet.
+        let count = self.empty_rows.filter(|count| *count > 0 && self.has_values)?;
         options.csv.empty_rows = Some(EmptyRows::Skip);
         Some(Finding {
             option: "csv.empty_rows",

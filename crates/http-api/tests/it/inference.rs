@@ -199,7 +199,11 @@ proptest! {
             let BulkOutcome::Stored(receipt) = outcome else {
                 return Err(TestCaseError::fail(format!("{format:?} {schema}: {outcome:?}")));
             };
-            prop_assert_eq!(receipt.created, sent.num_rows() as u64, "{:?}", format);
+            // In CSV a row without a value is taken for what is left of a sheet, where others have one, and is passed over;
+            // the evidence says so.
+            let empty = (0..sent.num_rows()).filter(|row| sent.columns().iter().all(|column| column.is_null(*row))).count();
+            let passed_over = if is_delimited && empty < sent.num_rows() { empty } else { 0 };
+            prop_assert_eq!(receipt.created, (sent.num_rows() - passed_over) as u64, "{:?}", format);
         }
     }
 
