@@ -201,7 +201,7 @@ impl Part {
         let records = if rows.len() == all {
             concat_batches(schema.arrow(), &self.batches)
         } else if rows.is_empty() {
-            Ok(RecordBatch::new_empty(schema.arrow().clone()))
+            Ok(RecordBatch::new_empty(Arc::clone(schema.arrow())))
         } else {
             interleave_record_batch(&self.batches.iter().collect::<Vec<_>>(), &rows)
         };

@@ -1,5 +1,6 @@
 //! What a log of changes holds when a file is opened, put into the tables.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use eider_application::ports::{StoreError, StoreErrorKind};
@@ -45,7 +46,7 @@ pub(crate) fn open(
 }
 
 fn store(connection: &Connection, loaded: &mut LoadedSchema, entries: Vec<Entry>) -> Result<(), StoreError> {
-    let batches = Batches::new(loaded.schema.arrow().clone())?;
+    let batches = Batches::new(Arc::clone(loaded.schema.arrow()))?;
     let mut part = Part::default();
     for entry in entries {
         let after = Counters::at(entry.last);

@@ -1,5 +1,6 @@
 //! The log of changes: what is acknowledged is read at once, and is there after every end of a process.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -26,8 +27,8 @@ use crate::fixture;
 
 /// Settings under which nothing is stored in a table unless somebody asks for it.
 fn settings(directory: &Path) -> StoreSettings {
-    let group = GroupSettings { flush_after: Duration::from_secs(3_600), ..GroupSettings::default() };
-    StoreSettings { group, checkpoint_after_idle: Duration::from_secs(3_600), ..fixture::settings(directory) }
+    let group = GroupSettings { flush_after: Duration::from_hours(1), ..GroupSettings::default() };
+    StoreSettings { group, checkpoint_after_idle: Duration::from_hours(1), ..fixture::settings(directory) }
 }
 
 async fn notes(settings: StoreSettings) -> (DuckDbStore, Arc<Schema>) {
@@ -168,11 +169,11 @@ impl Checked {
         self.next += 1;
         let (n, record) = (self.next, record(&self.schema, number, self.next, 1));
         let outcome = self.change(Change::Create { record, ids: IdOrigin::Client, answer: None }).await;
-        match self.records.get(&id(number)) {
-            Some(_) => assert!(matches!(outcome, ChangeOutcome::Conflict(_)), "{outcome:?}"),
-            None => {
+        match self.records.entry(id(number)) {
+            Entry::Occupied(_) => assert!(matches!(outcome, ChangeOutcome::Conflict(_)), "{outcome:?}"),
+            Entry::Vacant(place) => {
                 assert!(matches!(outcome, ChangeOutcome::Committed { .. }), "{outcome:?}");
-                self.records.insert(id(number), (n, 1));
+                place.insert((n, 1));
             }
         }
     }
@@ -203,12 +204,12 @@ impl Checked {
 
     async fn many(&mut self, numbers: Vec<u8>) {
         let store = self.store().clone();
-        let change = |number: u8| match self.records.contains_key(&id(number)) {
-            true => Change::Delete { id: id(number), expected: None },
-            false => {
-                let record = record(&self.schema, number, self.next, 1);
-                Change::Create { record, ids: IdOrigin::Client, answer: None }
+        let change = |number: u8| {
+            if self.records.contains_key(&id(number)) {
+                return Change::Delete { id: id(number), expected: None };
             }
+            let record = record(&self.schema, number, self.next, 1);
+            Change::Create { record, ids: IdOrigin::Client, answer: None }
         };
         let numbers: BTreeSet<u8> = numbers.into_iter().collect();
         let changes = numbers.iter().map(|number| store.change(&self.schema, change(*number)));
@@ -392,7 +393,7 @@ fn the_log_of_another_store_is_refused_and_left_alone() {
     for file in ["eider.duckdb", "eider.duckdb.wal"] {
         match fs::copy(other.path().join(file), one.path().join(file)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                fs::remove_file(one.path().join(file)).unwrap_or(())
+                fs::remove_file(one.path().join(file)).unwrap_or(());
             }
             copied => drop(copied.unwrap()),
         }
@@ -519,5 +520,5 @@ async fn scans_beside_writers_see_all_that_was_acknowledged_and_nothing_twice() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_wait_when_more_is_pending_than_there_may_be() {
-    write_beside_readers(1, Duration::from_secs(3_600)).await;
+    write_beside_readers(1, Duration::from_hours(1)).await;
 }
