@@ -2,14 +2,14 @@
 
 pub(crate) mod history;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use eider_application::ports::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;
-use eider_engine_duckdb::{Connection, params};
+use eider_engine_duckdb::{Connection, ToSql, params};
 use uuid::Uuid;
 
 use crate::file::names::{self, CATALOG};
@@ -17,6 +17,9 @@ use crate::sql;
 
 /// Version of the layout of the file. A file with another is not opened.
 pub(crate) const FORMAT_VERSION: i32 = 4;
+
+/// Answers that one statement keeps.
+const ANSWERS_AT_ONCE: usize = 256;
 
 /// The repair of files whose indexes may hold records that were deleted: see `docs/explanation/engine-faults.md`.
 const REBUILT_INDEXES: &str = "indexes made beside reads";
@@ -369,28 +372,39 @@ pub(crate) fn advance(connection: &Connection, schema: &Schema, counters: Counte
         .map_err(store_error)
 }
 
-/// Keeps the answer of a write, to be run in its transaction; answers that have had their time are removed.
-pub(crate) fn keep_answer(
+/// Keeps the answers of writes under their keys, to be run in the transaction of the writes; answers that have had their
+/// time are removed.
+pub(crate) fn keep_answers(
     connection: &Connection,
     schema: &Schema,
-    key: &str,
-    IdempotencyRecord { fingerprint, at, text }: &IdempotencyRecord,
+    answers: &HashMap<String, IdempotencyRecord>,
 ) -> Result<(), StoreError> {
+    let Some(latest) = answers.values().map(|answer| answer.at.as_micros()).max() else { return Ok(()) };
     let lifetime = i64::try_from(ANSWER_LIFETIME.as_micros()).unwrap_or(i64::MAX);
-    let (schema_key, at) = (schema.name().key(), at.as_micros());
-    connection
-        .execute(
-            &format!("DELETE FROM {CATALOG}.answers WHERE \"at\" < ? OR (schema_key = ? AND \"key\" = ?)"),
-            params![at.saturating_sub(lifetime), schema_key, key],
-        )
-        .map_err(store_error)?;
-    connection
-        .execute(
-            &format!("INSERT INTO {CATALOG}.answers VALUES (?, ?, ?, ?, ?)"),
-            params![schema_key, key, fingerprint, at, text],
-        )
-        .map(|_| ())
-        .map_err(store_error)
+    let schema_key = schema.name().key();
+    let execute = |sql: &str, values: &[&dyn ToSql]| connection.execute(sql, values).map_err(store_error);
+    let old = format!("DELETE FROM {CATALOG}.answers WHERE \"at\" < ?");
+    execute(&old, params![latest.saturating_sub(lifetime)])?;
+    // One statement for many: each reads the whole table.
+    let keys: Vec<&String> = answers.keys().collect();
+    for keys in keys.chunks(ANSWERS_AT_ONCE) {
+        let places = vec!["?"; keys.len()].join(", ");
+        let replaced = format!("DELETE FROM {CATALOG}.answers WHERE schema_key = ? AND \"key\" IN ({places})");
+        let values: Vec<&dyn ToSql> =
+            [&schema_key as &dyn ToSql].into_iter().chain(keys.iter().map(|key| *key as &dyn ToSql)).collect();
+        execute(&replaced, &values)?;
+        let row = "(?, ?, ?, ?, ?)";
+        let insert = format!("INSERT INTO {CATALOG}.answers VALUES {}", vec![row; keys.len()].join(", "));
+        let rows: Vec<_> = keys.iter().map(|key| (*key, &answers[*key], answers[*key].at.as_micros())).collect();
+        let values: Vec<&dyn ToSql> = rows
+            .iter()
+            .flat_map(|(key, IdempotencyRecord { fingerprint, text, .. }, at)| {
+                [&schema_key as &dyn ToSql, *key, fingerprint, at, text]
+            })
+            .collect();
+        execute(&insert, &values)?;
+    }
+    Ok(())
 }
 
 /// The answer that was kept under a key at `since` or later.

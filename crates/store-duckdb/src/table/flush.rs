@@ -82,7 +82,10 @@ pub(crate) async fn store_all(
     if table.pending.last().is_none() {
         return Ok(lock);
     }
-    let (inner, table) = (Arc::clone(shared), table.clone());
+    // The schema may have been changed before the lock was there; what is pending is of the version that there is now. Of one
+    // that was removed nothing is.
+    let Ok(table) = shared.table_now(&table.schema) else { return Ok(lock) };
+    let inner = Arc::clone(shared);
     // To its end, also when nobody waits for it any more: a part that the table has must not be stored again.
     worker::write(&shared.pool, move |connection| {
         let last = table.pending.last();
@@ -179,9 +182,7 @@ pub(crate) fn store(connection: &Connection, schema: &Schema, part: &Part) -> Re
         if !is_last_stored {
             catalog::advance(connection, schema, after)?;
         }
-        for (key, answer) in part.answers() {
-            catalog::keep_answer(connection, schema, key, answer)?;
-        }
+        catalog::keep_answers(connection, schema, part.answers())?;
         Ok(Decision::Commit(()))
     })
 }

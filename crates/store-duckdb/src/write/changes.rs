@@ -30,6 +30,14 @@ pub(crate) fn id_of(change: &Change) -> Uuid {
     }
 }
 
+/// Memory of the record that a change brings.
+pub(crate) fn bytes_of(change: &Change) -> usize {
+    match change {
+        Change::Create { record, .. } | Change::Replace { record, .. } => record.get_array_memory_size(),
+        Change::Delete { .. } => 0,
+    }
+}
+
 /// Applies changes of different records in one transaction: how each ended, and the counters afterwards when
 /// anything was changed.
 ///
@@ -80,13 +88,12 @@ pub(crate) fn apply(
         if records.is_empty() {
             catalog::advance(connection, schema, next)?;
         }
-        for change in accepted() {
-            if let Change::Create { answer: Some(answer), .. } = change {
-                let commit_seq = Some(next.commit_seq());
-                let receipt = WriteReceipt { created: 1, commit_seq, ..WriteReceipt::default() };
-                catalog::keep_answer(connection, schema, &answer.key, &answer.complete(&receipt, &[]))?;
-            }
-        }
+        let receipt = WriteReceipt { created: 1, commit_seq: Some(next.commit_seq()), ..WriteReceipt::default() };
+        let kept = accepted().filter_map(|change| match change {
+            Change::Create { answer: Some(answer), .. } => Some((answer.key.clone(), answer.complete(&receipt, &[]))),
+            Change::Create { .. } | Change::Replace { .. } | Change::Delete { .. } => None,
+        });
+        catalog::keep_answers(connection, schema, &kept.collect())?;
         let mut shared = shared_keys(connection, schema, counters.next_sequence(), records.len())?.into_iter();
         let outcomes = changes.iter().zip(refusals).map(|(change, refusal)| {
             let committed = || {

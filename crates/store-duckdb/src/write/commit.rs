@@ -1,6 +1,6 @@
 //! The one transaction of a write.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
@@ -114,7 +114,7 @@ pub(crate) fn commit(
         // call is repeated, and stored twice.
         if let Some(answer) = &terms.answer {
             let kept = answer.complete(&receipt, conflicts.first());
-            catalog::keep_answer(connection, schema, &answer.key, &kept)?;
+            catalog::keep_answers(connection, schema, &HashMap::from([(answer.key.clone(), kept)]))?;
         }
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
     });

@@ -20,7 +20,7 @@ use crate::table::change_queue::{self, Waiting};
 use crate::table::flush;
 use crate::table::record_cache::Ids;
 use crate::table::{Shared, WriteLock};
-use crate::write::changes::{apply, id_of};
+use crate::write::changes::{apply, bytes_of, id_of};
 use crate::write::logged;
 
 /// Commits what waits until the schema is removed or the store is dropped.
@@ -77,15 +77,17 @@ struct Group {
     settings: GroupSettings,
     ids: HashSet<Uuid>,
     waiting: Vec<Waiting>,
+    /// Memory of the records.
+    bytes: usize,
 }
 
 impl Group {
     fn new(settings: GroupSettings) -> Self {
-        Self { settings, ids: HashSet::new(), waiting: Vec::new() }
+        Self { settings, ids: HashSet::new(), waiting: Vec::new(), bytes: 0 }
     }
 
     fn has_room(&self) -> bool {
-        self.waiting.len() < self.settings.max_changes.max(1)
+        self.waiting.len() < self.settings.max_changes.max(1) && self.bytes < self.settings.pending_bytes
     }
 
     /// Takes a change, or hands it back when the group has one of its record already.
@@ -97,6 +99,7 @@ impl Group {
         if !self.ids.insert(id_of(&waiting.change)) {
             return Some(waiting);
         }
+        self.bytes += bytes_of(&waiting.change);
         self.waiting.push(waiting);
         None
     }

@@ -97,6 +97,13 @@ async fn log(
     let after = committed.after;
     lock.table().pending.push(committed, number);
     lock.advance_logged(after);
+    if lock.table().pending.size().1 >= shared.settings.group.pending_bytes {
+        // Before the answer: until then the calls have memory set aside for what they sent. What cannot be stored now is
+        // durable all the same, and keeps the next group waiting.
+        if let Err(error) = flush::settle(shared, lock.table()).await {
+            tracing::debug!(%error, "changes stay in the log");
+        }
+    }
     let done = ChangeOutcome::Committed { commit_seq: after.commit_seq(), shared: Vec::new() };
     Ok(refusals.into_iter().map(|refusal| refusal.unwrap_or_else(|| done.clone())).collect())
 }

@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use eider_application::ports::{
-    AnswerDraft, AnswerToKeep, BackupSource, Change, ChangeOutcome, CommitLog, CommitOutcome, CommitTerms, IdOrigin,
-    IdempotencyRecords, OnConflict, RecordReader, RecordWriter, ScanRequest, SchemaCatalog, StoreErrorKind,
-    WriteRequest, value_at,
+    AnswerDraft, AnswerToKeep, BackupSource, Change, ChangeOutcome, CommitLog, CommitOutcome, CommitTerms,
+    EvolutionOutcome, EvolutionRequest, IdOrigin, IdempotencyRecords, OnConflict, RecordReader, RecordWriter,
+    ScanRequest, SchemaCatalog, SchemaEvolution, StoreErrorKind, WriteRequest, value_at,
 };
-use eider_domain::{DataType, RecordId, RecordQuery, Schema, SchemaName, SystemField, Timestamp, Value, Version};
+use eider_domain::{
+    DataType, Evolution, Filter, RecordId, RecordQuery, Schema, SchemaName, SystemField, Timestamp, Value, Version,
+};
 use eider_store_duckdb::{DuckDbStore, GroupSettings, StoreSettings};
 use eider_testkit::{batch, condition};
 use futures::TryStreamExt;
@@ -521,4 +523,63 @@ async fn scans_beside_writers_see_all_that_was_acknowledged_and_nothing_twice() 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_wait_when_more_is_pending_than_there_may_be() {
     write_beside_readers(1, Duration::from_hours(1)).await;
+}
+
+/// Reads of everything beside changes of the schema and of single records: none meets records of another version.
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_beside_changes_of_the_schema_see_all_that_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(directory.path());
+    settings.group.flush_after = Duration::from_millis(1);
+    let (store, schema) = notes(settings).await;
+    let name = schema.name().clone();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let writers = (0..2).map(|_| {
+        let (store, name, is_over) = (store.clone(), name.clone(), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            let mut created = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                let schema = store.get(&name).await.unwrap();
+                match store.change(&schema, creation(&schema, created)).await {
+                    Ok(_) => created += 1,
+                    Err(error) => assert_eq!(error.kind(), StoreErrorKind::SchemaChanged, "{error}"),
+                }
+            }
+            created
+        })
+    });
+    let readers = (0..2).map(|_| {
+        let (store, name, is_over) = (store.clone(), name.clone(), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            while !is_over.load(Ordering::SeqCst) {
+                let schema = store.get(&name).await.unwrap();
+                if let Err(error) = store.count(&schema, &Filter::everything()).await {
+                    assert_eq!(error.kind(), StoreErrorKind::SchemaChanged, "{error}");
+                }
+            }
+        })
+    });
+    let (writers, readers): (Vec<_>, Vec<_>) = (writers.collect(), readers.collect());
+    for round in 0..12 {
+        let schema = store.get(&name).await.unwrap();
+        let change = if round % 2 == 0 {
+            json!({"add": [{"name": "more", "type": "string"}]})
+        } else {
+            json!({"drop": ["more"]})
+        };
+        let evolution = Evolution::parse(schema.definition(), &change).unwrap();
+        let at = eider_testkit::created_at();
+        let outcome = store.evolve(EvolutionRequest { schema, evolution, at, is_dry_run: false }).await.unwrap();
+        assert!(matches!(outcome, EvolutionOutcome::Evolved(_)), "{outcome:?}");
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let mut created = 0;
+    for writer in writers {
+        created += writer.await.unwrap();
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    let schema = store.get(&name).await.unwrap();
+    assert_eq!(scanned(&store, &schema).await.len(), usize::try_from(created).unwrap());
 }

@@ -129,7 +129,7 @@ impl Table {
         // A row of a cell or two is rather a note below the table.
         let is_padded = |row: &Row| {
             let length = row.cells.len();
-            (length < self.width && length * 2 >= self.width && length > 1)
+            (length < self.width && (length > 2 || length * 2 >= self.width && length > 1))
                 || (length > self.width
                     && row.cells[self.width..].iter().all(|(cell, quoted)| cell.is_empty() && !quoted))
         };
