@@ -90,6 +90,19 @@ async fn records_that_are_not_taken_are_named_and_the_others_stored() {
     assert!(text.contains("made of 12002 records") && text.contains("12002 stored, 0 not taken"), "{text}");
 }
 
+/// A root that cannot be written to has no directory for temporary files, and most imports need none.
+#[tokio::test]
+async fn a_pipe_goes_in_without_a_directory_of_temporary_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&directory.path().join("data"));
+    let schema = json!({"name": "t", "properties": [{"name": "n", "type": "integer"}]});
+    json_of(server.post("/api/v1/schemas", "application/json", schema.to_string()), 201).await;
+    let script =
+        "printf '{\"n\":1}\n{\"n\":\"x\"}\n' | TMPDIR=/nowhere $eider import - --format ndjson --schema t --url $url";
+    let (code, text) = shell(&server, directory.path(), script).await;
+    assert!(code == Some(1) && text.contains("1 stored, 1 not taken"), "{text}");
+}
+
 /// What `eider infer` writes is a schema as it is created, and what it says of it is beside it.
 #[tokio::test]
 async fn an_inferred_schema_can_be_created_and_takes_the_file() {

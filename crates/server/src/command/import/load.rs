@@ -216,7 +216,7 @@ impl Import {
         line_of: impl Fn(u64) -> u64,
         progress: Option<&Progress>,
     ) -> Result<FailureLog, Failure> {
-        let mut log = FailureLog::new().because(Cause::Unreadable)?;
+        let mut log = FailureLog::new();
         let keeps = self.arguments.rejects.is_some();
         let take = |failure: Json| {
             if keeps {

@@ -1,6 +1,5 @@
 //! The file of refused records: as they were in the input, with the reasons, so that they can be mended and loaded again.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use eider_application::ingest::{BodyFormat, ReadOptions};
 use serde::Serialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, SpooledTempFile};
 
 use super::columns::each_row;
 use super::cut::{Records, What};
@@ -178,10 +177,14 @@ fn json_of(text: &str) -> Option<Box<RawValue>> {
 /// The line of a failure that has none.
 const NO_LINE: u64 = u64::MAX;
 
-/// Failures of one call, on the disk: memory has 24 bytes of each.
+/// Bytes of failures that are kept in memory.
+const IN_MEMORY: usize = 1 << 20;
+
+/// Failures of one call, on the disk where they are many: memory has 24 bytes of each then. An import without any needs no
+/// directory of temporary files.
 #[derive(Debug)]
 pub(super) struct FailureLog {
-    file: BufWriter<File>,
+    file: SpooledTempFile,
     bytes: u64,
     entries: Vec<Entry>,
 }
@@ -194,9 +197,8 @@ struct Entry {
 }
 
 impl FailureLog {
-    pub(super) fn new() -> Result<Self> {
-        let file = tempfile::tempfile().context("cannot create a temporary file")?;
-        Ok(Self { file: BufWriter::new(file), bytes: 0, entries: Vec::new() })
+    pub(super) fn new() -> Self {
+        Self { file: SpooledTempFile::new(IN_MEMORY), bytes: 0, entries: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -225,7 +227,7 @@ impl FailureLog {
     fn read(&mut self, entry: Entry) -> Result<Json> {
         let mut text = vec![0; entry.bytes];
         self.file.seek(SeekFrom::Start(entry.at))?;
-        self.file.get_ref().read_exact(&mut text).context("cannot read a temporary file")?;
+        self.file.read_exact(&mut text).context("cannot read a temporary file")?;
         Ok(serde_json::from_slice(&text)?)
     }
 }
