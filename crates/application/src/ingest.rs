@@ -30,8 +30,8 @@ pub use bulk::{BulkMode, BulkOptions, ReadOnlyFields};
 pub use chunk::{Chunk, DecodedChunk};
 pub use decoder::{DecodedBatch, DecodedBlock, IngestLimits, RecordDecoder};
 pub use eider_formats::{
-    BYTE_ORDER_MARK, Format as BodyFormat, OptionError, ReadOptions, options::OPTIONS as READ_OPTIONS,
-    options::ReadOption,
+    BYTE_ORDER_MARK, Format as BodyFormat, OptionError, ReadOptions, csv_dialect, options::CsvDialect,
+    options::Delimiter, options::OPTIONS as READ_OPTIONS, options::ReadOption,
 };
 pub use infer::infer_schema;
 pub use keyed::KeyedCreation;

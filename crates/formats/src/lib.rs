@@ -62,6 +62,7 @@ mod test_support;
 mod writer;
 
 pub use column::{Column, TextForm, column_of, columns_of, types_of, value_at};
+pub use csv::csv_dialect;
 pub use format::{Format, MediaType, RecordReader, Sample, UuidForm};
 pub use metadata::{SCHEMA_KEY, with_schema};
 pub use options::{OptionError, ReadOptions};

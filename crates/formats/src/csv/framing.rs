@@ -273,18 +273,10 @@ impl CsvFramer {
         self.line += 1 + std::mem::take(&mut self.inner_lines);
         self.carry.complete(part, |frame| match frame {
             Frame::TooLarge => sink(line, Frame::TooLarge),
-            Frame::Record(record) => match record.strip_suffix(b"\r").unwrap_or(record) {
-                [] => {}
-                record if self.dialect.skips_empty_rows && is_empty(record, self.dialect.delimiter.as_bytes()) => {}
-                record => sink(line, Frame::Record(record)),
-            },
+            Frame::Record(record) if self.dialect.is_no_record(record) => {}
+            Frame::Record(record) => sink(line, Frame::Record(record.strip_suffix(b"\r").unwrap_or(record))),
         });
     }
-}
-
-/// Whether a record is delimiters and nothing else, so that its cells are all empty.
-pub(super) fn is_empty(record: &[u8], delimiter: &[u8]) -> bool {
-    record.chunks(delimiter.len()).all(|piece| piece == delimiter)
 }
 
 impl Framer for CsvFramer {

@@ -28,7 +28,7 @@ use self::framing::CsvFramer;
 use self::sample::CsvSampler;
 use self::transcoding::Transcoded;
 pub(crate) use self::writer::{TSV_WRITER, WRITER};
-use crate::options::{CsvDialect, Delimiter};
+use crate::options::{CsvDialect, Delimiter, ReadOptions};
 use crate::reader::rows::{Framer, Records};
 use crate::reader::{Reader, RowFormat};
 
@@ -56,6 +56,18 @@ impl<const DELIMITER: u8> Delimited<DELIMITER> {
         },
         sampler: |options| Box::new(CsvSampler::new(options, Self::SIGN)),
     };
+}
+
+/// The dialect of CSV that begins so.
+///
+/// `delimiter` stands between its cells if neither the options nor the beginning say otherwise. Where these contradict
+/// each other, it is the dialect of the options; a reader of the body refuses it.
+pub fn csv_dialect(beginning: &[u8], options: &ReadOptions, delimiter: Delimiter) -> CsvDialect {
+    let mut declared = options.csv.clone();
+    match opening::declared(beginning, &mut declared) {
+        Ok(()) => declared.dialect(delimiter),
+        Err(_) => options.csv.dialect(delimiter),
+    }
 }
 
 fn framer(max_record_bytes: usize, dialect: CsvDialect) -> Box<dyn Framer> {

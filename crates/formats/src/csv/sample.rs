@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use eider_domain::{DataType, Family, is_plausible};
 
 use super::cells::{Cell, Cells};
-use super::framing::is_empty;
 use super::header::names_of;
 use super::hint;
 use super::reader::{read_cell, with_decimal_point};
@@ -84,7 +83,7 @@ impl RecordSampler for CsvSampler {
         survey: &mut Survey,
     ) -> Result<(), ReadError> {
         if let (Some(count), Frame::Record(record)) = (&mut self.empty_rows, frame)
-            && is_empty(record, self.dialect.delimiter.as_bytes())
+            && self.dialect.has_only_empty_cells(record)
         {
             *count += 1;
             return Ok(());

@@ -287,3 +287,18 @@ pub struct CsvDialect {
     /// Whether a CR alone ends a line, too.
     pub ends_at_cr: bool,
 }
+
+impl CsvDialect {
+    /// Whether a line without the LF or CR that ended it is no record, though nothing says that it is passed over: it is
+    /// blank, or, where those do not count, its cells are all empty.
+    pub fn is_no_record(&self, line: &[u8]) -> bool {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        line.is_empty() || self.skips_empty_rows && self.has_only_empty_cells(line)
+    }
+
+    /// Whether a record is delimiters and nothing else.
+    pub(crate) fn has_only_empty_cells(&self, record: &[u8]) -> bool {
+        let delimiter = self.delimiter.as_bytes();
+        record.chunks(delimiter.len()).all(|piece| piece == delimiter)
+    }
+}

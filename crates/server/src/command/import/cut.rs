@@ -5,7 +5,7 @@ mod json;
 
 use std::io::{self, Read};
 
-use eider_application::ingest::{BYTE_ORDER_MARK, BodyFormat, ReadOptions};
+use eider_application::ingest::{BYTE_ORDER_MARK, BodyFormat, Delimiter, ReadOptions, csv_dialect};
 use memchr::{memchr, memchr_iter};
 
 use self::csv::CsvCutter;
@@ -105,9 +105,16 @@ impl<R: Read> Records<R> {
             self.fill()?;
         };
         let bytes = &self.buffer[self.begin..self.begin + end.bytes];
-        let lines = self.cutter.lines(bytes, end.what);
+        let what = match &mut self.cutter {
+            Cutter::Csv(cutter) if self.offset == 0 => {
+                cutter.told(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes))
+            }
+            Cutter::Csv(cutter) => cutter.told(bytes),
+            Cutter::Lines | Cutter::Json(_) => end.what,
+        };
+        let lines = self.cutter.lines(bytes, what);
         let bytes = self.cutter.trimmed(bytes);
-        let stretch = Stretch { bytes, what: end.what, line: self.line, lines, offset: self.offset };
+        let stretch = Stretch { bytes, what, line: self.line, lines, offset: self.offset };
         self.line += lines;
         self.offset += end.bytes as u64;
         self.begin += end.bytes;
@@ -134,8 +141,8 @@ impl Cutter {
     fn new(format: BodyFormat, reading: &ReadOptions, beginning: &[u8]) -> Result<Self, String> {
         match format {
             BodyFormat::Ndjson => Ok(Self::Lines),
-            BodyFormat::Csv => CsvCutter::new(b",", reading, beginning).map(Self::Csv),
-            BodyFormat::Tsv => CsvCutter::new(b"\t", reading, beginning).map(Self::Csv),
+            BodyFormat::Csv => CsvCutter::new(csv_dialect(beginning, reading, Delimiter::COMMA)).map(Self::Csv),
+            BodyFormat::Tsv => CsvCutter::new(csv_dialect(beginning, reading, Delimiter::TAB)).map(Self::Csv),
             BodyFormat::JsonArray if reading.records_at.is_some() => {
                 Err("records inside a JSON document are not told apart here".to_owned())
             }
@@ -148,7 +155,7 @@ impl Cutter {
     fn look(&mut self, bytes: &[u8]) -> Option<End> {
         match self {
             Self::Lines => memchr(b'\n', bytes).map(|end| End { bytes: end + 1, what: What::Record }),
-            Self::Csv(cutter) => cutter.look(bytes),
+            Self::Csv(cutter) => cutter.look(bytes).map(|bytes| End { bytes, what: What::Record }),
             Self::Json(cutter) => cutter.look(bytes),
         }
     }
@@ -156,8 +163,7 @@ impl Cutter {
     /// What the last bytes are, behind which there are none.
     fn finish(&mut self) -> Result<What, String> {
         match self {
-            Self::Lines => Ok(What::Record),
-            Self::Csv(cutter) => Ok(cutter.finish()),
+            Self::Lines | Self::Csv(_) => Ok(What::Record),
             Self::Json(cutter) => cutter.finish(),
         }
     }
@@ -201,8 +207,8 @@ impl Chunk {
     }
 }
 
-/// Cuts an input into chunks: each ends with the first record that ends at so many bytes or behind. So they are the same
-/// however the input arrives.
+/// Cuts an input into chunks: each ends with the first record that ends at so many bytes behind the opening, or later. So
+/// they are the same however the input arrives.
 #[derive(Debug)]
 pub(super) struct Chunks<R> {
     records: Records<R>,
@@ -236,10 +242,13 @@ impl<R: Read> Chunks<R> {
         while taken < bytes {
             let Some(stretch) = self.records.next()? else { break };
             let is_wanted = !self.is_json || stretch.what == What::Record;
-            if stretch.what != What::Opening && is_wanted {
-                begins.get_or_insert((stretch.offset, stretch.line));
+            if stretch.what != What::Opening {
+                // Without the whole of it, what follows could not be read.
+                taken += stretch.bytes.len();
+                if is_wanted {
+                    begins.get_or_insert((stretch.offset, stretch.line));
+                }
             }
-            taken += stretch.bytes.len();
             if is_wanted {
                 if self.is_json && has_records {
                     body.push(b',');

@@ -54,6 +54,10 @@ fn records_of_csv_end_outside_quotes() {
     assert_eq!(csv("a\n'1\\'\n'\n2\n", &[("csv.quote", "'"), ("csv.escape", "\\")]), ["2:'1\\'\n'", "4:2"]);
     assert_eq!(csv("a||b\n1|\"\n2||\"\n\"\n", &[("csv.delimiter", "||")]), ["2:1|\"", "3:2||\"\n\""]);
     assert_eq!(csv("a\n\"1\n2\n", &[("csv.quote", "none")]), ["2:\"1", "3:2"]);
+    // A header of several rows, and rows that are none.
+    assert_eq!(csv("a,\nb,c\n1,2\n", &[("csv.header_rows", "2")]), ["3:1,2"]);
+    assert_eq!(csv(",\na,b\n,\n1,2\r\n,\r\n3,4", &[("csv.empty_rows", "skip")]), ["4:1,2", "6:3,4"]);
+    assert_eq!(csv("||\na||b\n1||2\n||\n", &[("csv.empty_rows", "skip"), ("csv.delimiter", "||")]), ["3:1||2"]);
     let wide = stretches("\u{ff}", BodyFormat::Csv, &[("csv.encoding", "utf-16")]).unwrap_err();
     assert!(wide.to_string().contains("convert it to UTF-8"));
 }
@@ -129,6 +133,40 @@ proptest! {
                 }
             }
         }
+        prop_assert_eq!(found, expected);
+    }
+}
+
+proptest! {
+    /// Each chunk has the whole header in front of its records, however many rows it has and whatever stands between.
+    #[test]
+    fn chunks_of_csv_begin_with_the_header(
+        header in prop::collection::vec("[a-z]{1,3},[a-z]{0,3}", 1..4),
+        rows in prop::collection::vec(prop_oneof!["[0-9]{0,3},[0-9]{1,3}", Just(",".to_owned()), Just(String::new())], 1..40),
+        begins_with_nothing in any::<bool>(),
+        skips_empty in any::<bool>(),
+        bytes in 1_usize..60,
+    ) {
+        let before = if begins_with_nothing && skips_empty { ",\n\n" } else { "" };
+        let text = format!("{before}{}\n{}\n", header.join("\n"), rows.join("\n"));
+        let header_rows = header.len().to_string();
+        let mut given = vec![("csv.header_rows", header_rows.as_str())];
+        if skips_empty {
+            given.push(("csv.empty_rows", "skip"));
+        }
+        let reading = options(&given);
+        let mut chunks = Chunks::new(text.as_bytes(), BodyFormat::Csv, &reading, bytes).unwrap();
+        let mut found = Vec::new();
+        while let Some(chunk) = chunks.next().unwrap() {
+            let body = String::from_utf8(chunk.body.clone()).unwrap();
+            let named: Vec<&str> = body.lines().filter(|line| !line.is_empty() && *line != ",").take(header.len()).collect();
+            prop_assert_eq!(named, header.iter().map(String::as_str).collect::<Vec<_>>());
+            found.extend(records(&body, BodyFormat::Csv, &given).into_iter().map(|(line, record)| (chunk.line(line), record)));
+        }
+        let first = 1 + before.matches('\n').count() as u64 + header.len() as u64;
+        let is_record = |row: &String| !row.is_empty() && (!skips_empty || row != ",");
+        let expected = rows.iter().zip(first..).filter(|(row, _)| is_record(row));
+        let expected: Vec<(u64, String)> = expected.map(|(row, line)| (line, format!("{row}\n"))).collect();
         prop_assert_eq!(found, expected);
     }
 }
