@@ -1,10 +1,10 @@
-//! Arrow IPC files: kept in a file without a name until they are whole, then read as the footer at their end says.
+//! Arrow IPC files, once they are whole: read as the footer at their end says.
 //!
 //! The messages of a file need not make a stream: polars, for one, leaves out what stands in front of the first.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -12,78 +12,20 @@ use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::FileDecoder;
 use arrow_ipc::{Block, root_as_footer, root_as_message};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::Schema;
 
 use super::message::{CONTINUATION, Dictionaries, MAX_METADATA_BYTES, check_order, check_size, look_over, undecodable};
-use crate::reader::columnar::{Arrival, ColumnSource};
-use crate::reader::{ReadError, Spooling};
+use crate::reader::ReadError;
+use crate::reader::columnar::spooled::{self, Opened};
 
+/// What the format is called.
+pub(super) const NAME: &str = "Arrow";
 /// What a file begins with, and what it ends with.
 pub(super) const MAGIC: &[u8] = b"ARROW1";
 /// Bytes behind the footer: its length, and the mark.
 const END_BYTES: u64 = 10;
 
-/// An Arrow file that arrives in blocks.
-#[derive(Debug)]
-pub(crate) struct ArrowFile {
-    spooling: Spooling,
-    file: Option<File>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Arriving,
-    /// Ready to say which columns there are.
-    Whole(SchemaRef, Batches),
-    Reading(Batches),
-}
-
-impl ArrowFile {
-    pub(super) fn new(spooling: Spooling) -> Self {
-        Self { spooling, file: None, state: State::Arriving }
-    }
-}
-
-impl ColumnSource for ArrowFile {
-    fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(tempfile::tempfile_in(&self.spooling.directory)?),
-        };
-        Ok(file.write_all(block)?)
-    }
-
-    /// Ends the body and reads its footer.
-    fn end(&mut self) -> Result<(), ReadError> {
-        let file = self.file.take().ok_or_else(damaged)?;
-        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| open(file)));
-        let (columns, batches) = opened.unwrap_or_else(|_| Err(damaged()))?;
-        self.state = State::Whole(columns, batches);
-        Ok(())
-    }
-
-    /// The columns, or the next batch; `None` before the end of the body and behind the last batch.
-    fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
-        match std::mem::replace(&mut self.state, State::Arriving) {
-            State::Arriving => Ok(None),
-            State::Whole(columns, batches) => {
-                self.state = State::Reading(batches);
-                Ok(Some(Arrival::Columns(columns)))
-            }
-            State::Reading(mut batches) => {
-                let batch = batches.next()?;
-                if batch.is_some() {
-                    self.state = State::Reading(batches);
-                }
-                Ok(batch.map(Arrival::Rows))
-            }
-        }
-    }
-}
-
 /// The batches of a file that are still to be read.
-#[derive(Debug)]
 struct Batches {
     file: File,
     /// Where each of them stands.
@@ -91,7 +33,7 @@ struct Batches {
     decoder: FileDecoder,
 }
 
-impl Batches {
+impl spooled::Batches for Batches {
     fn next(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         while let Some(place) = self.places.pop_front() {
             let message = message_at(&mut self.file, &place, None)?;
@@ -103,8 +45,8 @@ impl Batches {
     }
 }
 
-/// The columns of a file, its dictionaries read, and where its batches are.
-fn open(mut file: File) -> Result<(SchemaRef, Batches), ReadError> {
+/// The columns of a file, its dictionaries read, and what reads its batches.
+pub(super) fn open(mut file: File) -> Result<Opened, ReadError> {
     let size = file.seek(SeekFrom::End(0))?;
     let footer = footer_of(&mut file, size)?;
     let messages_end = size - END_BYTES - footer.len() as u64;
@@ -121,7 +63,7 @@ fn open(mut file: File) -> Result<(SchemaRef, Batches), ReadError> {
         let message = message_at(&mut file, &place, Some(&mut held))?;
         decoder.read_dictionary(&place, &message).map_err(undecodable)?;
     }
-    Ok((schema, Batches { file, places, decoder }))
+    Ok((schema, Box::new(Batches { file, places, decoder })))
 }
 
 /// The bytes of the footer of a file of so many bytes.
@@ -188,5 +130,5 @@ fn message_at(file: &mut File, place: &Block, dictionaries: Option<&mut Dictiona
 }
 
 fn damaged() -> ReadError {
-    ReadError::malformed("the Arrow file is damaged")
+    spooled::damaged(NAME)
 }

@@ -9,12 +9,16 @@ mod message;
 mod stream;
 mod writer;
 
-use self::file::{ArrowFile, MAGIC};
 use self::stream::ArrowStream;
 pub(crate) use self::writer::WRITER;
 use crate::reader::Reader;
 use crate::reader::columnar::ColumnSource;
+use crate::reader::columnar::spooled::SpooledFile;
 
 pub(crate) const READER: Reader = Reader::Columns(|beginning, spooling, _| -> Box<dyn ColumnSource> {
-    if beginning.starts_with(MAGIC) { Box::new(ArrowFile::new(spooling)) } else { Box::<ArrowStream>::default() }
+    if beginning.starts_with(file::MAGIC) {
+        Box::new(SpooledFile::new(file::NAME, spooling, |file, _| file::open(file)))
+    } else {
+        Box::<ArrowStream>::default()
+    }
 });

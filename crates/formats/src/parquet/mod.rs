@@ -10,9 +10,11 @@ mod thrift;
 mod times;
 mod writer;
 
-use self::reader::ParquetSpool;
 pub(crate) use self::writer::WRITER;
 use crate::reader::Reader;
+use crate::reader::columnar::spooled::SpooledFile;
 
-pub(crate) const READER: Reader =
-    Reader::Columns(|_, spooling, batch_rows| Box::new(ParquetSpool::new(spooling, batch_rows)));
+pub(crate) const READER: Reader = Reader::Columns(|_, spooling, batch_rows| {
+    let batch_rows = batch_rows.max(1);
+    Box::new(SpooledFile::new(reader::NAME, spooling, move |file, memory| reader::open(file, memory, batch_rows)))
+});

@@ -1,9 +1,8 @@
-//! Parquet bodies: kept in a file without a name until they are whole, then read row group by row group.
+//! Parquet files, once they are whole: read row group by row group.
 
 use std::any::Any;
-use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
@@ -20,79 +19,15 @@ use eider_domain::abbreviate;
 use super::footer::is_too_deep;
 use super::pages::check_pages;
 use super::times::{exact, old_times};
-use crate::reader::columnar::{Arrival, ColumnSource};
-use crate::reader::{MemoryBudget, ReadError, Spooling};
+use crate::reader::columnar::spooled::{self, Batches, Opened};
+use crate::reader::{MemoryBudget, ReadError};
 
+/// What the format is called.
+pub(super) const NAME: &str = "Parquet";
 /// Bytes of pages for which nothing is reserved beside what every call reserves.
 const SMALL_BYTES: u64 = 8 << 20;
 /// Most bytes of the description at the end of a file.
 const MAX_FOOTER_BYTES: u64 = 64 << 20;
-
-/// A Parquet file that arrives in blocks.
-pub(crate) struct ParquetSpool {
-    spooling: Spooling,
-    batch_rows: usize,
-    file: Option<File>,
-    state: State,
-}
-
-enum State {
-    Arriving,
-    /// Ready to say which columns there are.
-    Whole(SchemaRef, Box<Rows>),
-    Reading(Box<Rows>),
-}
-
-impl ParquetSpool {
-    /// A file that will be read `batch_rows` rows at a time.
-    pub(crate) fn new(spooling: Spooling, batch_rows: usize) -> Self {
-        Self { spooling, batch_rows: batch_rows.max(1), file: None, state: State::Arriving }
-    }
-}
-
-impl ColumnSource for ParquetSpool {
-    fn push(&mut self, block: &[u8]) -> Result<(), ReadError> {
-        if block.is_empty() {
-            return Ok(());
-        }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(tempfile::tempfile_in(&self.spooling.directory)?),
-        };
-        Ok(file.write_all(block)?)
-    }
-
-    /// Ends the body and opens it.
-    fn end(&mut self) -> Result<(), ReadError> {
-        let mut file =
-            self.file.take().ok_or_else(|| ReadError::malformed("the body is empty; expected a Parquet file"))?;
-        check_footer(&mut file)?;
-        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            open(file, &*self.spooling.memory, self.batch_rows)
-        }));
-        let (columns, rows) = opened.unwrap_or_else(|_| Err(ReadError::malformed("the Parquet file is damaged")))?;
-        self.state = State::Whole(columns, Box::new(rows));
-        Ok(())
-    }
-
-    /// The columns, or the next batch; `None` before the end of the body and behind the last batch.
-    fn arrival(&mut self) -> Result<Option<Arrival>, ReadError> {
-        match std::mem::replace(&mut self.state, State::Arriving) {
-            State::Arriving => Ok(None),
-            State::Whole(columns, rows) => {
-                self.state = State::Reading(rows);
-                Ok(Some(Arrival::Columns(columns)))
-            }
-            State::Reading(mut rows) => {
-                let batch = rows.next()?;
-                if batch.is_some() {
-                    self.state = State::Reading(rows);
-                }
-                Ok(batch.map(Arrival::Rows))
-            }
-        }
-    }
-}
 
 /// Checks how the file ends before its description is read.
 fn check_footer(file: &mut File) -> Result<(), ReadError> {
@@ -112,18 +47,19 @@ fn check_footer(file: &mut File) -> Result<(), ReadError> {
             match is_too_deep(BufReader::new(file.take(length))) {
                 Ok(false) => Ok(()),
                 Ok(true) => Err(ReadError::malformed("the columns of the Parquet file are nested too deep")),
-                Err(_) => Err(ReadError::malformed("the Parquet file is damaged")),
+                Err(_) => Err(damaged()),
             }
         }
-        b"PAR1" => Err(ReadError::malformed("the Parquet file is damaged")),
+        b"PAR1" => Err(damaged()),
         b"PARE" => Err(ReadError::malformed("the Parquet file is encrypted")),
         _ => Err(no_parquet()),
     }
 }
 
-/// The columns as the file has them, and what reads them.
-fn open(mut file: File, memory: &dyn MemoryBudget, batch_rows: usize) -> Result<(SchemaRef, Rows), ReadError> {
-    let damaged = |_| ReadError::malformed("the Parquet file is damaged");
+/// The columns as a file has them, and what reads them, `batch_rows` rows at a time.
+pub(super) fn open(mut file: File, memory: &dyn MemoryBudget, batch_rows: usize) -> Result<Opened, ReadError> {
+    check_footer(&mut file)?;
+    let damaged = |_| damaged();
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
     check_types(metadata.parquet_schema())?;
     let columns = Arc::clone(metadata.schema());
@@ -142,7 +78,7 @@ fn open(mut file: File, memory: &dyn MemoryBudget, batch_rows: usize) -> Result<
     let times = old_times(metadata.parquet_schema());
     let nanos = (!times.is_empty()).then(|| reader(TimeUnit::Nanosecond, Some(&times))).transpose()?;
     let rows = Rows { reader: reader(TimeUnit::Microsecond, None)?, times, nanos, _reservation: reservation };
-    Ok((columns, rows))
+    Ok((columns, Box::new(rows)))
 }
 
 /// The description of a file whose columns begin where it says: some writers put 0 for a dictionary that there is not,
@@ -241,13 +177,13 @@ struct Rows {
     _reservation: Option<Box<dyn Any + Send>>,
 }
 
-impl Rows {
+impl Batches for Rows {
     fn next(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         let Some(batch) = self.reader.next().transpose().map_err(unreadable)? else { return Ok(None) };
         let Some(nanos) = &mut self.nanos else { return Ok(Some(batch)) };
         let nanos = nanos.next().transpose().map_err(unreadable)?;
         let nanos = nanos.filter(|nanos| nanos.num_rows() == batch.num_rows());
-        let nanos = nanos.ok_or_else(|| ReadError::malformed("the Parquet file is damaged"))?;
+        let nanos = nanos.ok_or_else(damaged)?;
         let mut columns = batch.columns().to_vec();
         for (place, nanos) in self.times.iter().zip(nanos.columns()) {
             if let Some(column) = columns.get_mut(*place) {
@@ -273,8 +209,6 @@ fn unreadable(error: ArrowError) -> ReadError {
     })
 }
 
-impl fmt::Debug for ParquetSpool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParquetSpool").field("batch_rows", &self.batch_rows).finish_non_exhaustive()
-    }
+fn damaged() -> ReadError {
+    spooled::damaged(NAME)
 }

@@ -11,6 +11,7 @@ mod report;
 mod scalar;
 mod shape;
 mod size;
+pub(crate) mod spooled;
 mod trial;
 mod value;
 
