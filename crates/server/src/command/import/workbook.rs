@@ -6,7 +6,7 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, anyhow, bail};
-use calamine::{Data, DataRef, ExcelDateTime, Reader, Sheets, open_workbook_auto_from_rs};
+use calamine::{Data, ExcelDateTime, Reader, Sheets, open_workbook_auto_from_rs};
 use serde_json::{Number, Value as Json};
 
 use super::container::{Container, Positioned};
@@ -121,7 +121,7 @@ impl Sheet {
                 let mut reader = workbook.worksheet_cells_reader(&self.name)?;
                 let mut row = Row::default();
                 while let Some(cell) = reader.next_cell()? {
-                    row.add(cell.get_position(), of_reference(cell.get_value()), &mut take)?;
+                    row.add(cell.get_position(), of_data(cell.get_value().clone().into()), &mut take)?;
                 }
                 row.end(&mut take)
             }
@@ -131,7 +131,7 @@ impl Sheet {
                 let mut row = Row::default();
                 for (down, right, cell) in range.used_cells() {
                     let place = (top + u32::try_from(down)?, left + u32::try_from(right)?);
-                    row.add(place, of_data(cell), &mut take)?;
+                    row.add(place, of_data(cell.clone()), &mut take)?;
                 }
                 row.end(&mut take)
             }
@@ -189,33 +189,17 @@ fn opened(container: &Container) -> Result<Sheets<Positioned>> {
 }
 
 /// What a cell holds. An empty text is an empty cell: nobody sees a difference in a sheet.
-fn of_reference(value: &DataRef<'_>) -> Option<Cell> {
+fn of_data(value: Data) -> Option<Cell> {
     match value {
-        DataRef::Empty | DataRef::SharedString("") => None,
-        DataRef::String(text) if text.is_empty() => None,
-        DataRef::SharedString(text) => Some(Cell::Json((*text).into())),
-        DataRef::Int(number) => Some(Cell::Json((*number).into())),
-        DataRef::Float(number) => Some(Cell::Json(number_of(*number))),
-        DataRef::String(text) | DataRef::DateTimeIso(text) => Some(Cell::Json(text.as_str().into())),
-        DataRef::Bool(value) => Some(Cell::Json((*value).into())),
-        DataRef::DateTime(time) => Some(Cell::Time(*time)),
-        DataRef::DurationIso(text) => Some(Cell::Json(clock_of(text).into())),
-        DataRef::Error(error) => Some(Cell::Json(error.to_string().into())),
-    }
-}
-
-/// As [`of_reference`].
-fn of_data(value: &Data) -> Option<Cell> {
-    match value {
-        Data::String(text) if text.is_empty() => None,
-        Data::Int(number) => Some(Cell::Json((*number).into())),
-        Data::Float(number) => Some(Cell::Json(number_of(*number))),
-        Data::String(text) | Data::DateTimeIso(text) => Some(Cell::Json(text.as_str().into())),
-        Data::Bool(value) => Some(Cell::Json((*value).into())),
-        Data::DateTime(time) => Some(Cell::Time(*time)),
-        Data::DurationIso(text) => Some(Cell::Json(clock_of(text).into())),
-        Data::Error(error) => Some(Cell::Json(error.to_string().into())),
         Data::Empty => None,
+        Data::String(text) if text.is_empty() => None,
+        Data::Int(number) => Some(Cell::Json(number.into())),
+        Data::Float(number) => Some(Cell::Json(number_of(number))),
+        Data::String(text) | Data::DateTimeIso(text) => Some(Cell::Json(text.into())),
+        Data::Bool(value) => Some(Cell::Json(value.into())),
+        Data::DateTime(time) => Some(Cell::Time(time)),
+        Data::DurationIso(text) => Some(Cell::Json(clock_of(&text).into())),
+        Data::Error(error) => Some(Cell::Json(error.to_string().into())),
     }
 }
 
