@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 pub(crate) use self::entry::{Batches, Entry, answers_text};
 use self::writer::{Command, Writer};
+use crate::file::disk::beside;
 use crate::file::settings::StoreSettings;
 
 /// Version of the layout of the log. A log with another is not opened.
@@ -50,22 +51,13 @@ pub(crate) struct ReadLog {
 
 /// The path of the log of a file.
 pub(crate) fn path(settings: &StoreSettings) -> PathBuf {
-    let mut path = settings.path.clone().into_os_string();
-    path.push(".changes");
-    path.into()
+    beside(&settings.path, ".changes")
 }
 
 /// The bytes of the log, with what SQLite keeps beside it.
 pub(crate) fn bytes(settings: &StoreSettings) -> u64 {
     let path = path(settings);
     ["", "-wal"].iter().map(|ending| std::fs::metadata(beside(&path, ending)).map_or(0, |file| file.len())).sum()
-}
-
-/// A file that SQLite keeps beside a database.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut path = path.to_owned().into_os_string();
-    path.push(ending);
-    path.into()
 }
 
 impl ReadLog {

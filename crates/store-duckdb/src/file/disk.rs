@@ -7,8 +7,13 @@ use crate::file::settings::StoreSettings;
 
 /// The path of the log of a file.
 pub(crate) fn log_path(settings: &StoreSettings) -> PathBuf {
-    let mut path = settings.path.clone().into_os_string();
-    path.push(".wal");
+    beside(&settings.path, ".wal")
+}
+
+/// A path with something behind its name.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
     path.into()
 }
 

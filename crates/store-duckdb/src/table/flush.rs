@@ -159,32 +159,30 @@ pub(crate) async fn with_table(shared: &Arc<Shared>, lock: WriteLock) -> Result<
 /// # Errors
 /// Those of the engine: nothing of the part is stored then.
 pub(crate) fn store(connection: &Connection, schema: &Schema, part: &Part) -> Result<(), StoreError> {
+    transaction(connection, || write(connection, schema, part).map(Decision::Commit))
+}
+
+/// Stores a part; to be run in a transaction.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn write(connection: &Connection, schema: &Schema, part: &Part) -> Result<(), StoreError> {
     let Some(after) = part.after() else { return Ok(()) };
+    delete(connection, schema, part.gone())?;
     let (records, places) = part.records(schema)?;
-    let is_last_stored = places.last().is_some_and(|last| last.unsigned_abs() == after.commit_seq());
-    let append = || -> Result<(), StoreError> {
-        if places.is_empty() {
-            return Ok(());
-        }
-        let batch = placed_batch(&records, &engine_schema(schema), Int64Array::from(places.clone()))?;
+    let last_place = places.last().map_or(0, |place| place.unsigned_abs());
+    if !places.is_empty() {
+        let batch = placed_batch(&records, &engine_schema(schema), Int64Array::from(places))?;
         let mut appender =
             connection.appender_to_db(&names::table_name(schema.name()), names::RECORDS).map_err(store_error)?;
         appender.append_record_batch(batch).map_err(store_error)?;
-        appender.flush().map_err(store_error)
-    };
-    if is_last_stored && part.gone().is_empty() && part.answers().is_empty() {
-        // An append is a transaction of its own: half the statements.
-        return append();
+        appender.flush().map_err(store_error)?;
     }
-    transaction(connection, || {
-        delete(connection, schema, part.gone())?;
-        append()?;
-        if !is_last_stored {
-            catalog::advance(connection, schema, after)?;
-        }
-        catalog::keep_answers(connection, schema, part.answers())?;
-        Ok(Decision::Commit(()))
-    })
+    if last_place < after.commit_seq() {
+        // The table does not say by itself how far it has been written.
+        catalog::advance(connection, schema, after)?;
+    }
+    catalog::keep_answers(connection, schema, part.answers())
 }
 
 fn delete(connection: &Connection, schema: &Schema, gone: &HashSet<Uuid>) -> Result<(), StoreError> {

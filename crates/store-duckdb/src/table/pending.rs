@@ -159,6 +159,13 @@ impl Pending {
 }
 
 impl Part {
+    /// Changes that are in no log.
+    pub(crate) fn of(changes: Committed) -> Self {
+        let mut part = Self::default();
+        part.push(changes, 0);
+        part
+    }
+
     /// Takes changes that were committed after all others.
     pub(crate) fn push(&mut self, changes: Committed, entry: i64) {
         let Committed { records, gone, answers, first, after } = changes;

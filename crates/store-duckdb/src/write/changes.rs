@@ -1,6 +1,7 @@
 //! The one transaction of a group of changes.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
@@ -8,18 +9,18 @@ use eider_application::ports::{
     Change, ChangeOutcome, ConflictingKey, IdOrigin, KeyConflict, StoreError, WriteReceipt, value_at,
 };
 use eider_domain::{DataType, Field, Schema, SystemField, Value, Version};
-use eider_engine_duckdb::columns::{engine_batch, engine_schema, ids_of};
+use eider_engine_duckdb::Connection;
+use eider_engine_duckdb::columns::ids_of;
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::error::{arrow_error, internal, store_error};
-use eider_engine_duckdb::sql::Prepared;
 use eider_engine_duckdb::sql::rows::read;
-use eider_engine_duckdb::{Connection, params_from_iter};
 use uuid::Uuid;
 
-use crate::catalog::{self, Counters};
-use crate::file::names;
+use crate::catalog::Counters;
 use crate::sql;
+use crate::table::flush;
 use crate::table::identity::StoredIds;
+use crate::table::pending::{Committed, Part};
 use crate::write::unique_keys::keys_of;
 
 /// The record that a change is about.
@@ -53,48 +54,20 @@ pub(crate) fn apply(
     if changes.iter().any(|change| matches!(change, Change::Create { ids: IdOrigin::Client, .. })) {
         ids.want(connection, schema, counters.commit_seq())?;
     }
-    if let Some(records) = unconditional(schema, changes, ids) {
-        // Nothing has to be read first, so the append is a transaction of its own: half the statements.
-        append(connection, schema, &records, counters, ids)?;
-        let next = counters.after(count(&records)?);
-        let committed = ChangeOutcome::Committed { commit_seq: next.commit_seq(), shared: Vec::new() };
-        return Ok((vec![committed; changes.len()], Some(next)));
-    }
     transaction(connection, || {
         let mut refusals = refused_by_id(connection, schema, changes, ids)?;
         refuse_by_unique_values(connection, schema, changes, &mut refusals)?;
-        let accepted = || changes.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(c, _)| c);
-        if accepted().next().is_none() {
+        let accepted = changes.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(change, _)| change);
+        let Some(committed) = committed(schema, accepted, counters)? else {
             return Ok(Decision::RollBack((refusals.into_iter().flatten().collect(), None)));
+        };
+        if let Some(records) = &committed.records {
+            ids.note(records);
         }
-        let gone = accepted().filter(|change| !matches!(change, Change::Create { .. })).map(id_of).collect::<Vec<_>>();
-        if !gone.is_empty() {
-            let deletion = sql::delete_ids(schema, &gone);
-            let deleted = Prepared::new(connection, &deletion)?
-                .execute(params_from_iter(deletion.values.iter()))
-                .map_err(store_error)?;
-            if deleted != gone.len() {
-                return Err(internal("a deletion met other records than were found"));
-            }
-        }
-        let records: Vec<&RecordBatch> = accepted()
-            .filter_map(|change| match change {
-                Change::Create { record, .. } | Change::Replace { record, .. } => Some(record),
-                Change::Delete { .. } => None,
-            })
-            .collect();
-        append(connection, schema, &records, counters, ids)?;
-        let next = counters.after(count(&records)?);
-        if records.is_empty() {
-            catalog::advance(connection, schema, next)?;
-        }
-        let receipt = WriteReceipt { created: 1, commit_seq: Some(next.commit_seq()), ..WriteReceipt::default() };
-        let kept = accepted().filter_map(|change| match change {
-            Change::Create { answer: Some(answer), .. } => Some((answer.key.clone(), answer.complete(&receipt, &[]))),
-            Change::Create { .. } | Change::Replace { .. } | Change::Delete { .. } => None,
-        });
-        catalog::keep_answers(connection, schema, &kept.collect())?;
-        let mut shared = shared_keys(connection, schema, counters.next_sequence(), records.len())?.into_iter();
+        let (first, next) = (committed.first, committed.after);
+        let records = committed.records.as_ref().map_or(0, RecordBatch::num_rows);
+        flush::write(connection, schema, &Part::of(committed))?;
+        let mut shared = shared_keys(connection, schema, first, records)?.into_iter();
         let outcomes = changes.iter().zip(refusals).map(|(change, refusal)| {
             let committed = || {
                 let shared = if matches!(change, Change::Delete { .. }) { None } else { shared.next() };
@@ -106,8 +79,47 @@ pub(crate) fn apply(
     })
 }
 
-fn count(records: &[&RecordBatch]) -> Result<i64, StoreError> {
-    i64::try_from(records.len()).map_err(|_| internal("a group is too large"))
+/// What changes that were accepted make of a schema; `None` when there are none.
+///
+/// # Errors
+/// `Internal` when a record has other columns than the schema.
+pub(crate) fn committed<'c>(
+    schema: &Schema,
+    accepted: impl Iterator<Item = &'c Change>,
+    before: Counters,
+) -> Result<Option<Committed>, StoreError> {
+    let (mut records, mut gone, mut kept, mut is_empty) = (Vec::<&RecordBatch>::new(), Vec::new(), Vec::new(), true);
+    for change in accepted {
+        is_empty = false;
+        match change {
+            Change::Create { record, answer, .. } => {
+                records.push(record);
+                kept.extend(answer);
+            }
+            Change::Replace { record, .. } => {
+                gone.push(id_of(change));
+                records.push(record);
+            }
+            Change::Delete { .. } => gone.push(id_of(change)),
+        }
+    }
+    if is_empty {
+        return Ok(None);
+    }
+    let rows = i64::try_from(records.len()).map_err(|_| internal("a group is too large"))?;
+    let after = before.after(rows);
+    let receipt = WriteReceipt { created: 1, commit_seq: Some(after.commit_seq()), ..WriteReceipt::default() };
+    let answers = kept.into_iter().map(|answer| (answer.key.clone(), answer.complete(&receipt, &[]))).collect();
+    let records = match records.as_slice() {
+        [] => None,
+        // Its columns are those of the schema as it is now, its schema may be that of a version before.
+        [record] => {
+            let (arrow, columns) = (Arc::clone(schema.arrow()), record.columns().to_vec());
+            Some(RecordBatch::try_new(arrow, columns).map_err(arrow_error)?)
+        }
+        _ => Some(concat_batches(schema.arrow(), records).map_err(arrow_error)?),
+    };
+    Ok(Some(Committed { records, gone, answers, first: before.next_sequence(), after }))
 }
 
 /// For each of the records that were appended from a place on, the keys that it shares with one before it and should not.
@@ -132,40 +144,6 @@ fn shared_keys(
         }
     }
     Ok(shared)
-}
-
-/// The new records, when there is nothing else and none can conflict with another.
-fn unconditional<'c>(schema: &Schema, changes: &'c [Change], stored: &StoredIds) -> Option<Vec<&'c RecordBatch>> {
-    if !schema.definition().unique_keys().is_empty() || schema.properties().iter().any(|property| property.is_unique) {
-        return None;
-    }
-    let record = |change: &'c Change| match change {
-        Change::Create { record, ids: IdOrigin::Generated, answer: None } => Some(record),
-        Change::Create { record, ids: IdOrigin::Client, answer: None } => {
-            stored.excludes(id_of(change).as_bytes()).then_some(record)
-        }
-        Change::Create { .. } | Change::Replace { .. } | Change::Delete { .. } => None,
-    };
-    changes.iter().map(record).collect()
-}
-
-fn append(
-    connection: &Connection,
-    schema: &Schema,
-    records: &[&RecordBatch],
-    counters: Counters,
-    ids: &mut StoredIds,
-) -> Result<(), StoreError> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let batch = concat_batches(schema.arrow(), records.iter().copied()).map_err(arrow_error)?;
-    ids.note(&batch);
-    let batch = engine_batch(&batch, &engine_schema(schema), counters.next_sequence())?;
-    let mut appender =
-        connection.appender_to_db(&names::table_name(schema.name()), names::RECORDS).map_err(store_error)?;
-    appender.append_record_batch(batch).map_err(store_error)?;
-    appender.flush().map_err(store_error)
 }
 
 /// Refuses changes of records that are not there or not of the expected version, and creations under a taken id.

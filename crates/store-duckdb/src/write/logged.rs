@@ -8,28 +8,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::RecordBatch;
-use arrow_select::concat::concat_batches;
-use eider_application::ports::{Change, ChangeOutcome, IdOrigin, IdempotencyRecord, StoreError, WriteReceipt};
+use eider_application::ports::{Change, ChangeOutcome, IdOrigin, StoreError};
 use eider_domain::{Schema, Version};
 use eider_engine_duckdb::connection::worker;
-use eider_engine_duckdb::error::{arrow_error, internal};
 use uuid::Uuid;
 
-use crate::catalog::Counters;
 use crate::file::change_log::{Batches, Entry, answers_text};
 use crate::table::change_queue::Waiting;
 use crate::table::flush;
-use crate::table::pending::{Committed, Found, version_of};
+use crate::table::pending::{Found, version_of};
 use crate::table::{Shared, WriteLock};
-use crate::write::changes::{id_of, names_record, refusal, versions_of};
+use crate::write::changes::{self, id_of, names_record, refusal, versions_of};
 use crate::write::group::answer_all;
 
 /// Whether the changes of a schema are committed in the log.
 pub(crate) fn is_for(schema: &Schema) -> bool {
-    schema.definition().unique_keys().is_empty()
-        && schema.soft_unique_keys().is_empty()
-        && schema.properties().iter().all(|property| !property.is_unique)
+    schema.definition().unique_keys().is_empty() && schema.properties().iter().all(|property| !property.is_unique)
 }
 
 /// Commits a group. `batches` writes the records of the schema, and is made when it is needed first.
@@ -73,7 +67,7 @@ async fn log(
     let refusals: Vec<Option<ChangeOutcome>> =
         changes.iter().map(|change| refusal(change, versions.get(&id_of(change)).copied())).collect();
     let accepted = changes.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(change, _)| change);
-    let Some(committed) = Committed::of(lock.table().schema.as_ref(), accepted, lock.counters())? else {
+    let Some(committed) = changes::committed(&lock.table().schema, accepted, lock.counters())? else {
         return Ok(refusals.into_iter().flatten().collect());
     };
     if let Some(records) = &committed.records {
@@ -151,50 +145,4 @@ async fn versions(
     let found = worker::write(&shared.pool, move |connection| versions_of(connection, &schema, &unknown)).await?;
     versions.extend(found);
     Ok((versions, lock))
-}
-
-impl Committed {
-    /// What changes that were accepted make of a schema; `None` when there are none.
-    ///
-    /// # Errors
-    /// `Internal` when a record has other columns than the schema.
-    fn of<'c>(
-        schema: &Schema,
-        accepted: impl Iterator<Item = &'c Change>,
-        before: Counters,
-    ) -> Result<Option<Self>, StoreError> {
-        let (mut records, mut gone, mut kept, mut count) = (Vec::<&RecordBatch>::new(), Vec::new(), Vec::new(), 0);
-        for change in accepted {
-            count += 1;
-            match change {
-                Change::Create { record, answer, .. } => {
-                    records.push(record);
-                    kept.extend(answer);
-                }
-                Change::Replace { record, .. } => {
-                    gone.push(id_of(change));
-                    records.push(record);
-                }
-                Change::Delete { .. } => gone.push(id_of(change)),
-            }
-        }
-        if count == 0 {
-            return Ok(None);
-        }
-        let rows = i64::try_from(records.len()).map_err(|_| internal("a group is too large"))?;
-        let after = before.after(rows);
-        let receipt = WriteReceipt { created: 1, commit_seq: Some(after.commit_seq()), ..WriteReceipt::default() };
-        let answers: Vec<(String, IdempotencyRecord)> =
-            kept.into_iter().map(|answer| (answer.key.clone(), answer.complete(&receipt, &[]))).collect();
-        let records = match records.as_slice() {
-            [] => None,
-            // Its columns are those of the schema as it is now, its schema may be that of a version before.
-            [record] => {
-                let (arrow, columns) = (Arc::clone(schema.arrow()), record.columns().to_vec());
-                Some(RecordBatch::try_new(arrow, columns).map_err(arrow_error)?)
-            }
-            _ => Some(concat_batches(schema.arrow(), records).map_err(arrow_error)?),
-        };
-        Ok(Some(Self { records, gone, answers, first: before.next_sequence(), after }))
-    }
 }
