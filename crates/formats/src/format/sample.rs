@@ -115,7 +115,7 @@ impl Sample {
         {
             options.csv.encoding = Some(encoding);
             let value = encoding.name().to_ascii_lowercase();
-            let detail = "every other byte is zero".to_owned();
+            let detail = "its first characters have two bytes each".to_owned();
             findings.push(Finding { option: "csv.encoding", value, confidence: 0.95, detail });
         }
         self.state = match begin(*format, beginning, options)? {

@@ -165,6 +165,15 @@ async fn a_body_in_a_dialect_goes_in_by_what_was_proposed_for_it() {
     }
 }
 
+#[tokio::test]
+async fn a_name_in_front_that_another_format_begins_with_is_a_name() {
+    for body in ["\"\0a\0\"\nx\n", "ORCID,year\nx,1\n", "PAR1,PAR2\n1,2\n", "BZh9,b\n1,2\n"] {
+        let (schema, outcome) = infer_and_load(BodyFormat::Csv, body.as_bytes().to_vec()).await;
+        let BulkOutcome::Stored(receipt) = outcome else { panic!("{schema}: {outcome:?}") };
+        assert_eq!(receipt.created, 1, "{body:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
