@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use async_stream::stream;
+use async_stream::try_stream;
 use bytes::{Buf, Bytes};
 use eider_application::ingest::BodyError;
 use eider_application::runtime::blocking;
@@ -43,58 +43,30 @@ pub fn inflated(
     compression: Compression,
     limit_bytes: u64,
 ) -> impl Stream<Item = Result<Bytes, BodyError>> {
-    let damaged = BodyError::Damaged { encoding: compression.name() };
-    stream! {
+    try_stream! {
         let mut pieces = std::pin::pin!(pieces);
-        let Ok(mut inflater) = Inflater::new(compression) else {
-            yield Err(BodyError::Unreadable);
-            return;
-        };
+        let mut inflater = Inflater::new(compression).map_err(|_| BodyError::Unreadable)?;
         let mut total: u64 = 0;
         let mut is_ended = false;
         while !is_ended {
-            let mut piece = match pieces.next().await {
+            let mut piece = match pieces.next().await.transpose()? {
                 // A decoder that is given no bytes waits for a frame, behind the last one too.
-                Some(Ok(piece)) if piece.is_empty() => continue,
-                Some(Ok(piece)) => piece,
-                Some(Err(error)) => {
-                    yield Err(error);
-                    return;
-                }
+                Some(piece) if piece.is_empty() => continue,
+                Some(piece) => piece,
                 None => {
                     is_ended = true;
                     Bytes::new()
                 }
             };
             loop {
-                let work = move || {
-                    let output = if is_ended { inflater.finish() } else { inflater.step(&mut piece) };
-                    (inflater, piece, output)
-                };
-                let Ok(ran) = blocking::run(work).await else {
-                    yield Err(BodyError::Unreadable);
-                    return;
-                };
                 let output;
-                (inflater, piece, output) = ran;
-                let output = match output {
-                    Ok(output) => output,
-                    Err(error) if error.to_string().contains("requires too much memory") => {
-                        yield Err(BodyError::WideWindow { max_mib: (1 << MAX_WINDOW_LOG) >> 20 });
-                        return;
-                    }
-                    Err(_) => {
-                        yield Err(damaged);
-                        return;
-                    }
-                };
+                (inflater, piece, output) = run_step(inflater, piece, is_ended, compression).await?;
                 total += output.len() as u64;
                 if total > limit_bytes {
-                    yield Err(BodyError::TooLarge { limit_bytes });
-                    return;
+                    Err(BodyError::TooLarge { limit_bytes })?;
                 }
                 if !output.is_empty() {
-                    yield Ok(Bytes::from(output));
+                    yield Bytes::from(output);
                 }
                 if is_ended || (piece.is_empty() && !inflater.holds_output()) {
                     break;
@@ -102,6 +74,27 @@ pub fn inflated(
             }
         }
     }
+}
+
+/// Inflates the beginning of a piece, or what is left when the body has ended; with what it gives, what goes on.
+async fn run_step(
+    mut inflater: Inflater,
+    mut piece: Bytes,
+    is_ended: bool,
+    compression: Compression,
+) -> Result<(Inflater, Bytes, Vec<u8>), BodyError> {
+    let work = move || {
+        let output = if is_ended { inflater.finish() } else { inflater.step(&mut piece) };
+        output.map(|output| (inflater, piece, output))
+    };
+    let stepped = blocking::run(work).await.map_err(|_| BodyError::Unreadable)?;
+    stepped.map_err(|error| {
+        if error.to_string().contains("requires too much memory") {
+            BodyError::WideWindow { max_mib: (1 << MAX_WINDOW_LOG) >> 20 }
+        } else {
+            BodyError::Damaged { encoding: compression.name() }
+        }
+    })
 }
 
 /// Inflates a body piece by piece.
