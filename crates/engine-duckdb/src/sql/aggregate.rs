@@ -45,68 +45,16 @@ pub(crate) fn aggregate(
     limit: Option<u64>,
     summation: Summation,
 ) -> Statement {
-    let (table, fields) = (relation.source(), aggregation.fields());
-    let keys = aggregation.keys().len();
-    let names: Vec<String> = fields.iter().map(ident::column).collect();
-    let exact: Vec<(usize, &Aggregate)> = aggregation
-        .aggregates()
-        .enumerate()
-        .map(|(index, figure)| (keys + index, figure))
-        .filter(|(_, figure)| summation == Summation::Exact && sums_doubles(figure))
-        .collect();
-    let named_keys = aggregation.keys().zip(&names).map(|(key, name)| format!("{} AS {name}", key_expression(key)));
-    let named_keys: Vec<String> = named_keys.collect();
-    let figures = aggregation.aggregates().zip(&names[keys..]).map(|(figure, name)| match summation {
-        Summation::Exact if sums_doubles(figure) => format!("NULL AS {name}"),
-        Summation::Fast | Summation::Any | Summation::Exact => {
-            format!("{} AS {name}", figure_expression(figure, &unsure(summation)))
-        }
-    });
-    let columns = named_keys.iter().cloned().chain(figures).collect::<Vec<_>>().join(", ");
-    let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
-    let grouped = if places.is_empty() { String::new() } else { format!(" GROUP BY {}", places.join(", ")) };
+    let names: Vec<String> = aggregation.fields().iter().map(ident::column).collect();
+    let keys = aggregation.keys().zip(&names).map(|(key, name)| format!("{} AS {name}", key_expression(key)));
+    let groups = Groups { relation, aggregation, keys: keys.collect(), names: &names };
     let mut statement = Statement::default();
     statement.push("SELECT * FROM (");
-    if !exact.is_empty() {
-        let shown = names.iter().enumerate().map(|(place, name)| {
-            let table =
-                exact.iter().find(|(other, _)| *other == place).map_or("g".to_owned(), |(at, _)| format!("e{at}"));
-            format!("{table}.{name}")
-        });
-        statement.push(&format!("SELECT {} FROM (", shown.collect::<Vec<_>>().join(", ")));
+    match summation {
+        Summation::Exact => groups.push_exact(&mut statement),
+        Summation::Fast | Summation::Any => groups.push(&mut statement, summation),
     }
-    statement.push(&format!("SELECT {columns} FROM {table}"));
-    statement.push_where(&aggregation.filter);
-    statement.push(&grouped);
     statement.push(")");
-    if !exact.is_empty() {
-        statement.push(" g");
-        for (place, figure) in exact {
-            let count = if figure.function() == Function::Avg { "sum(n)::BIGINT" } else { "1" };
-            let column = figure.field().map(ident::column).unwrap_or_default();
-            let listed = |of: &[String]| of.iter().flat_map(|part| [part.as_str(), ", "]).collect::<String>();
-            statement.push(&format!(
-                " LEFT JOIN (SELECT {}{EXACT_QUOTIENT}({count}, string_agg(b || ':' || s, ' ')) AS {} FROM (\
-                 SELECT {}{} AS b, sum({}) AS s, count(*) AS n FROM {table}",
-                listed(&names[..keys]),
-                names[place],
-                listed(&named_keys),
-                power(&column),
-                multiple(&column)
-            ));
-            let has_filter = !aggregation.filter.is_everything();
-            statement.push_where(&aggregation.filter);
-            statement.push(&format!(
-                "{}{column} IS NOT NULL GROUP BY ALL) {}) e{place} ON ",
-                if has_filter { " AND " } else { " WHERE " },
-                if keys > 0 { "GROUP BY ALL" } else { "" }
-            ));
-            let same = names[..keys].iter().map(|key| format!("g.{key} IS NOT DISTINCT FROM e{place}.{key}"));
-            let same: Vec<String> = same.collect();
-            statement.push(&if same.is_empty() { "TRUE".to_owned() } else { same.join(" AND ") });
-        }
-        statement.push(")");
-    }
     statement.push_where(&aggregation.having);
     let order = aggregation.order();
     if !order.is_empty() {
@@ -117,6 +65,84 @@ pub(crate) fn aggregate(
         statement.push(&format!(" LIMIT {limit}"));
     }
     statement
+}
+
+/// The groups of an aggregation, in any order.
+struct Groups<'a> {
+    relation: &'a Relation,
+    aggregation: &'a Aggregation,
+    /// The expressions of the keys, with their names.
+    keys: Vec<String>,
+    /// The names of the keys, then those of the figures.
+    names: &'a [String],
+}
+
+impl Groups<'_> {
+    /// Groups with their figures, in one pass. Sums that are to be exact are null.
+    fn push(&self, statement: &mut Statement, summation: Summation) {
+        let Self { relation, aggregation, keys, names } = self;
+        let figures = aggregation.aggregates().zip(&names[keys.len()..]).map(|(figure, name)| match summation {
+            Summation::Exact if sums_doubles(figure) => format!("NULL AS {name}"),
+            Summation::Fast | Summation::Any | Summation::Exact => {
+                format!("{} AS {name}", figure_expression(figure, &unsure(summation)))
+            }
+        });
+        let columns = keys.iter().cloned().chain(figures).collect::<Vec<_>>().join(", ");
+        statement.push(&format!("SELECT {columns} FROM {}", relation.source()));
+        statement.push_where(&aggregation.filter);
+        if !keys.is_empty() {
+            let places: Vec<String> = (1..=keys.len()).map(|place| place.to_string()).collect();
+            statement.push(&format!(" GROUP BY {}", places.join(", ")));
+        }
+    }
+
+    /// The same, with the exact sums from passes of their own: `e3` has that in the place 3.
+    fn push_exact(&self, statement: &mut Statement) {
+        let places = self.keys.len()..;
+        let exact = places.zip(self.aggregation.aggregates()).filter(|(_, figure)| sums_doubles(figure));
+        let exact: Vec<(usize, &Aggregate)> = exact.collect();
+        if exact.is_empty() {
+            return self.push(statement, Summation::Exact);
+        }
+        let shown = self.names.iter().enumerate().map(|(place, name)| {
+            let is_exact = exact.iter().any(|(other, _)| *other == place);
+            if is_exact { format!("e{place}.{name}") } else { format!("g.{name}") }
+        });
+        statement.push(&format!("SELECT {} FROM (", shown.collect::<Vec<_>>().join(", ")));
+        self.push(statement, Summation::Exact);
+        statement.push(") g");
+        for (place, figure) in exact {
+            statement.push(" LEFT JOIN (");
+            self.push_exact_sum(statement, place, figure);
+            let keys = &self.names[..self.keys.len()];
+            let same = keys.iter().map(|key| format!("g.{key} IS NOT DISTINCT FROM e{place}.{key}"));
+            let same: Vec<String> = same.collect();
+            let same = if same.is_empty() { "TRUE".to_owned() } else { same.join(" AND ") };
+            statement.push(&format!(") e{place} ON {same}"));
+        }
+    }
+
+    /// Each group with one figure: its parts are summed for each power of two, and those sums together.
+    fn push_exact_sum(&self, statement: &mut Statement, place: usize, figure: &Aggregate) {
+        let Self { relation, aggregation, keys, names } = self;
+        let count = if figure.function() == Function::Avg { "sum(n)::BIGINT" } else { "1" };
+        let column = figure.field().map(ident::column).unwrap_or_default();
+        let listed = |of: &[String]| of.iter().flat_map(|part| [part.as_str(), ", "]).collect::<String>();
+        statement.push(&format!(
+            "SELECT {}{EXACT_QUOTIENT}({count}, string_agg(b || ':' || s, ' ')) AS {} FROM (\
+             SELECT {}{} AS b, sum({}) AS s, count(*) AS n FROM {}",
+            listed(&names[..keys.len()]),
+            names[place],
+            listed(keys),
+            power(&column),
+            multiple(&column),
+            relation.source()
+        ));
+        statement.push_where(&aggregation.filter);
+        let joint = if aggregation.filter.is_everything() { " WHERE " } else { " AND " };
+        let grouped = if keys.is_empty() { "" } else { "GROUP BY ALL" };
+        statement.push(&format!("{joint}{column} IS NOT NULL GROUP BY ALL) {grouped}"));
+    }
 }
 
 /// One row with the exact mean of a field of doubles.
