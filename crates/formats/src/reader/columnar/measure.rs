@@ -7,7 +7,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, OffsetSizeTrait};
 use arrow_buffer::ArrowNativeType;
-use arrow_schema::DataType as ArrowType;
+use arrow_schema::{DataType as ArrowType, Fields, UnionFields};
 
 use super::plain::{keys, runs};
 use super::scalar::base64_len;
@@ -51,30 +51,9 @@ fn of_values(array: &dyn Array, limit: usize) -> Measure<'_> {
         A::LargeList(_) => list::<i64>(array, limit),
         A::ListView(_) => list_view::<i32>(array, limit),
         A::LargeListView(_) => list_view::<i64>(array, limit),
-        A::FixedSizeList(_, length) => {
-            let (items, length) = (measure(array.as_fixed_size_list().values(), limit), usize::try_from(*length));
-            let length = length.unwrap_or(0);
-            Box::new(move |start, end| (end - start) * QUOTES + items(start * length, end * length))
-        }
-        A::Struct(fields) => {
-            let names: usize = fields.iter().map(|field| field.name().len() + QUOTES + 1).sum();
-            let columns: Vec<Measure<'_>> =
-                array.as_struct().columns().iter().map(|column| measure(column, limit)).collect();
-            Box::new(move |start, end| {
-                let frame = (end - start).saturating_mul(QUOTES + names);
-                columns.iter().fold(frame, |sum, of_column| sum.saturating_add(of_column(start, end)))
-            })
-        }
-        A::Map(..) => {
-            let maps = array.as_map();
-            let (of_keys, of_entries, offsets) =
-                (measure(maps.keys(), limit), measure(maps.values(), limit), maps.offsets());
-            Box::new(move |start, end| {
-                let (first, last) = (offsets[start].as_usize(), offsets[end].as_usize());
-                let frame = (end - start + last - first) * QUOTES;
-                frame.saturating_add(of_keys(first, last)).saturating_add(of_entries(first, last))
-            })
-        }
+        A::FixedSizeList(_, length) => fixed_list(array, usize::try_from(*length).unwrap_or(0), limit),
+        A::Struct(fields) => structs(array, fields, limit),
+        A::Map(..) => maps(array, limit),
         A::Dictionary(..) => {
             let (values, key) = keys(array);
             let of_values = measure(values, limit);
@@ -87,16 +66,7 @@ fn of_values(array: &dyn Array, limit: usize) -> Measure<'_> {
             }
             None => fixed(NULL_BYTES),
         },
-        A::Union(variants, _) => {
-            let union = array.as_union();
-            let of_variants: Vec<(i8, Measure<'_>)> =
-                variants.iter().map(|(id, _)| (id, measure(union.child(id), limit))).collect();
-            by_row(limit, move |row| {
-                let place = union.value_offset(row);
-                let known = of_variants.iter().find(|(id, _)| *id == union.type_id(row));
-                known.map_or(NULL_BYTES, |(_, of_variant)| of_variant(place, place + 1))
-            })
-        }
+        A::Union(variants, _) => unions(array, variants, limit),
         A::Null | A::Boolean => fixed(NULL_BYTES + 1),
         scalar => fixed(2 * scalar.primitive_width().unwrap_or(8) + QUOTES),
     }
@@ -143,6 +113,41 @@ fn list_view<O: OffsetSizeTrait>(array: &dyn Array, limit: usize) -> Measure<'_>
     by_row(limit, move |row| {
         let start = lists.value_offset(row).as_usize();
         QUOTES.saturating_add(items(start, start + lists.value_size(row).as_usize()))
+    })
+}
+
+fn fixed_list(array: &dyn Array, length: usize, limit: usize) -> Measure<'_> {
+    let items = measure(array.as_fixed_size_list().values(), limit);
+    Box::new(move |start, end| (end - start) * QUOTES + items(start * length, end * length))
+}
+
+fn structs<'a>(array: &'a dyn Array, fields: &Fields, limit: usize) -> Measure<'a> {
+    let names: usize = fields.iter().map(|field| field.name().len() + QUOTES + 1).sum();
+    let columns: Vec<Measure<'_>> = array.as_struct().columns().iter().map(|column| measure(column, limit)).collect();
+    Box::new(move |start, end| {
+        let frame = (end - start).saturating_mul(QUOTES + names);
+        columns.iter().fold(frame, |sum, of_column| sum.saturating_add(of_column(start, end)))
+    })
+}
+
+fn maps(array: &dyn Array, limit: usize) -> Measure<'_> {
+    let maps = array.as_map();
+    let (of_keys, of_entries, offsets) = (measure(maps.keys(), limit), measure(maps.values(), limit), maps.offsets());
+    Box::new(move |start, end| {
+        let (first, last) = (offsets[start].as_usize(), offsets[end].as_usize());
+        let frame = (end - start + last - first) * QUOTES;
+        frame.saturating_add(of_keys(first, last)).saturating_add(of_entries(first, last))
+    })
+}
+
+fn unions<'a>(array: &'a dyn Array, variants: &UnionFields, limit: usize) -> Measure<'a> {
+    let union = array.as_union();
+    let of_variants: Vec<(i8, Measure<'_>)> =
+        variants.iter().map(|(id, _)| (id, measure(union.child(id), limit))).collect();
+    by_row(limit, move |row| {
+        let place = union.value_offset(row);
+        let known = of_variants.iter().find(|(id, _)| *id == union.type_id(row));
+        known.map_or(NULL_BYTES, |(_, of_variant)| of_variant(place, place + 1))
     })
 }
 
