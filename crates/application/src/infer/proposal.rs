@@ -259,7 +259,6 @@ impl Described<'_> {
 
     fn add_evidence(&self, evidence: &mut Vec<Evidence>) {
         let Self { column, chosen, named, .. } = self;
-        let chosen_type = self.data_type();
         if let Some(reason) = &named.reason {
             let detail = format!("{reason}; the name in the source is an alias");
             let found = self.evidence(Choice::Renamed, &Noted::default(), detail);
@@ -268,6 +267,27 @@ impl Described<'_> {
         if let Some(form) = &column.form {
             evidence.push(self.evidence(Choice::Converted, &Noted::default(), form.clone()));
         }
+        self.add_evidence_of_types(evidence);
+        evidence.extend(self.evidence_of_presence());
+        evidence.extend(self.reading.findings.iter().map(|finding| Evidence {
+            values: finding.values.clone(),
+            ..self.evidence(Choice::Dialect(finding.option), &finding.broken, finding.detail.clone())
+        }));
+        evidence.extend(self.evidence_of_key());
+        evidence.extend(self.makes_ids().then(|| {
+            let detail = "the id of a record is made of its value, so that a repeat meets the same record".to_owned();
+            self.evidence(Choice::IdFrom, &column.values.repeated, detail)
+        }));
+        evidence.extend(self.texts().map(|texts| {
+            let detail = format!("{} different texts make {} values", texts.len(), chosen.fits);
+            Evidence { values: texts.to_vec(), ..self.evidence(Choice::Enum, &Noted::default(), detail) }
+        }));
+    }
+
+    /// Why no stricter type was chosen, and what the chosen one loses.
+    fn add_evidence_of_types(&self, evidence: &mut Vec<Evidence>) {
+        let Self { column, chosen, .. } = self;
+        let chosen_type = self.data_type();
         for candidate in &column.candidates {
             let Candidate { data_type, fits, rounded, broken, .. } = candidate;
             if std::ptr::eq(candidate, *chosen) {
@@ -299,27 +319,21 @@ impl Described<'_> {
             let detail = format!("no type takes every value; `{chosen_type}` takes all but {}", chosen.broken.count);
             evidence.push(self.evidence(Choice::Type(chosen_type), &chosen.broken, detail));
         }
+    }
+
+    /// That some records have no value, or all.
+    fn evidence_of_presence(&self) -> Option<Evidence> {
+        let Self { chosen, .. } = self;
         let taken = chosen.fits + chosen.rounded.count;
         if taken == 0 {
+            let chosen_type = self.data_type();
             let detail = format!("no record has a value, so `{chosen_type}` is a guess");
-            evidence.push(self.evidence(Choice::Type(chosen_type), &Noted::default(), detail));
-        } else if (1..=taken).contains(&chosen.lacking.count) {
-            let detail = format!("{} records have no value, so it is not required", chosen.lacking.count);
-            evidence.push(self.evidence(Choice::Required, &chosen.lacking, detail));
+            return Some(self.evidence(Choice::Type(chosen_type), &Noted::default(), detail));
         }
-        evidence.extend(self.reading.findings.iter().map(|finding| Evidence {
-            values: finding.values.clone(),
-            ..self.evidence(Choice::Dialect(finding.option), &finding.broken, finding.detail.clone())
-        }));
-        evidence.extend(self.evidence_of_key());
-        evidence.extend(self.makes_ids().then(|| {
-            let detail = "the id of a record is made of its value, so that a repeat meets the same record".to_owned();
-            self.evidence(Choice::IdFrom, &column.values.repeated, detail)
-        }));
-        evidence.extend(self.texts().map(|texts| {
-            let detail = format!("{} different texts make {} values", texts.len(), chosen.fits);
-            Evidence { values: texts.to_vec(), ..self.evidence(Choice::Enum, &Noted::default(), detail) }
-        }));
+        (1..=taken).contains(&chosen.lacking.count).then(|| {
+            let detail = format!("{} records have no value, so it is not required", chosen.lacking.count);
+            self.evidence(Choice::Required, &chosen.lacking, detail)
+        })
     }
 
     /// The type of the property.

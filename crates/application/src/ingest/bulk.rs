@@ -17,7 +17,7 @@ use super::names::BodyNames;
 use super::pipeline::DecodePipeline;
 use super::receipt::{BulkOutcome, BulkReceipt, KeptReceipt, members_of};
 use super::service::RecordService;
-use super::{BodyFormat, DecodedBatch, DecodedBlock};
+use super::{BodyFormat, DecodedBatch, DecodedBlock, RecordDecoder};
 use crate::Error;
 use crate::ports::{
     ANSWER_LIFETIME, AnswerDraft, AnswerToKeep, BatchWriter, CommitOutcome, CommitTerms, Conflicts, EndedWrite, KeyId,
@@ -173,8 +173,14 @@ impl RecordService {
             }
         }
         let (decoder, fingerprint) = pipeline.into_parts()?;
+        let receipt = self.receipt_of(&decoder, options);
+        self.settle(options, fingerprint, intake, decoder.into_lines(), receipt, started).await
+    }
+
+    /// The receipt of a body that was decoded, before anything is stored.
+    fn receipt_of(&self, decoder: &RecordDecoder, options: &BulkOptions) -> BulkReceipt {
         let BodyNames { renamed, ignored } = decoder.names();
-        let receipt = BulkReceipt {
+        BulkReceipt {
             received: decoder.received(),
             created: 0,
             updated: 0,
@@ -192,8 +198,7 @@ impl RecordService {
             ignored_names: ignored,
             import_id: None,
             ids: None,
-        };
-        self.settle(options, fingerprint, intake, decoder.into_lines(), receipt, started).await
+        }
     }
 
     /// What will be wrong with a body.
