@@ -177,8 +177,8 @@ pub async fn a_change_does_what_its_dry_run_promised(fixture: Fixture) {
         types.prop_flat_map(|(was, is)| (Just((was, is)), vec(option::of(value(was)), 0..5), option::of(value(is))));
     let added = data_type().prop_flat_map(|added| (Just(added), option::of(value(added))));
     let flags = (any::<[bool; 5]>(), any::<[bool; 3]>());
-    for_all(CASES, &(values, added, flags), async |(values, added, flags)| {
-        promised_is_done(&fixture, values, added, flags).await
+    for_all(CASES, &(values, added, flags), async |((types, stored, allowed), added, flags)| {
+        promised_is_done(&fixture, DrawnChange { types, allowed, added, flags }, stored).await
     });
 }
 
@@ -204,82 +204,98 @@ fn described(name: &str, data_type: DataType) -> Json {
     document
 }
 
-async fn promised_is_done(
-    fixture: &Fixture,
-    ((was, is), stored, allowed): ((DataType, DataType), Vec<Option<Value>>, Option<Value>),
-    (added, default): (DataType, Option<Value>),
-    ([is_required, is_unique, is_renamed, is_indexed, was_indexed], [adds, adds_required, adds_unique]): (
-        [bool; 5],
-        [bool; 3],
-    ),
-) -> TestCaseResult {
-    let mut before = described("a", was);
-    before["is_indexed"] = (was_indexed && was.is_comparable()).into();
-    let mut change = described("a", is);
-    change["required"] = is_required.into();
-    change["is_unique"] = (is_unique && is.is_comparable()).into();
-    change["is_indexed"] = (is_indexed && is.is_comparable()).into();
-    if is_renamed {
-        change["name"] = "c".into();
+/// What is drawn of a change: the types of a property before and after it, a least value that it is to allow, and the type
+/// and default of a property that it may add.
+struct DrawnChange {
+    types: (DataType, DataType),
+    allowed: Option<Value>,
+    added: (DataType, Option<Value>),
+    flags: ([bool; 5], [bool; 3]),
+}
+
+impl DrawnChange {
+    /// The schema that is changed, and the change.
+    fn documents(&self) -> (Json, Json) {
+        let ((was, is), (added, default)) = (self.types, &self.added);
+        let ([is_required, is_unique, is_renamed, is_indexed, was_indexed], [adds, adds_required, adds_unique]) =
+            self.flags;
+        let mut before = described("a", was);
+        before["is_indexed"] = (was_indexed && was.is_comparable()).into();
+        let mut change = described("a", is);
+        change["required"] = is_required.into();
+        change["is_unique"] = (is_unique && is.is_comparable()).into();
+        change["is_indexed"] = (is_indexed && is.is_comparable()).into();
+        if is_renamed {
+            change["name"] = "c".into();
+        }
+        let has_minimum = is.is_ordered() && !matches!(is, DataType::String | DataType::Uuid);
+        if let Some(least) = self.allowed.as_ref().filter(|_| has_minimum) {
+            change["constraints"] = json!({"minimum": least.to_json(is)});
+        }
+        let mut change = json!({"change": {"a": change}});
+        if adds {
+            let mut property = described("b", *added);
+            property["required"] = adds_required.into();
+            property["is_unique"] = (adds_unique && added.is_comparable()).into();
+            property["default"] = default.as_ref().map_or(Json::Null, |value| value.to_json(*added));
+            change["add"] = json!([property]);
+        }
+        (json!({"name": "s", "properties": [before, {"name": "z", "type": "integer"}]}), change)
     }
-    if let Some(least) = allowed.filter(|_| is.is_ordered() && !matches!(is, DataType::String | DataType::Uuid)) {
-        change["constraints"] = json!({"minimum": least.to_json(is)});
-    }
-    let mut change = json!({"change": {"a": change}});
-    if adds {
-        let mut property = described("b", added);
-        property["required"] = adds_required.into();
-        property["is_unique"] = (adds_unique && added.is_comparable()).into();
-        property["default"] = default.as_ref().map_or(Json::Null, |value| value.to_json(added));
-        change["add"] = json!([property]);
-    }
-    let before = json!({"name": "s", "properties": [before, {"name": "z", "type": "integer"}]});
+}
+
+async fn promised_is_done(fixture: &Fixture, drawn: DrawnChange, stored: Vec<Option<Value>>) -> TestCaseResult {
+    let (before, change) = drawn.documents();
     let record = |(number, value): (u128, &Option<Value>)| {
-        let value = value.as_ref().map_or(Json::Null, |value| value.to_json(was));
+        let value = value.as_ref().map_or(Json::Null, |value| value.to_json(drawn.types.0));
         json!({"id": Uuid::from_u128(number), "a": value, "z": 1})
     };
-    let records: Json = (0..).zip(&stored).map(record).collect();
+    let records: Vec<Json> = (0..).zip(&stored).map(record).collect();
     let memory = Fixture::new(Arc::new(MemoryStore::new()));
-    let mut outcomes = Vec::new();
-    for fixture in [fixture, &memory] {
-        let schema = fixture.create(before.clone()).await;
-        if !stored.is_empty() {
-            fixture.write(&schema, records.clone()).await;
-        }
-        let Ok(evolution) = Evolution::parse(schema.definition(), &change) else {
-            fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
-            return Ok(());
-        };
-        let run = |is_dry_run| {
-            let (schema, evolution) = (Arc::clone(&schema), evolution.clone());
-            fixture.evolution().evolve(EvolutionRequest {
-                schema,
-                evolution,
-                at: Timestamp::from_micros(7),
-                is_dry_run,
-            })
-        };
-        let (tried, done) = (run(true).await, run(false).await);
-        let found = match &done {
-            Ok(EvolutionOutcome::Evolved(schema)) => properties(fixture, schema).await,
-            _ => Vec::new(),
-        };
-        fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
-        outcomes.push(match (tried, done) {
-            (Ok(EvolutionOutcome::Possible), Ok(EvolutionOutcome::Evolved(_))) => Ok(found),
-            (Ok(EvolutionOutcome::Contradicted(tried)), Ok(EvolutionOutcome::Contradicted(mut found))) => {
-                prop_assert_eq!(&tried, &found);
-                // Which of many are named first is up to the store.
-                for violation in &mut found {
-                    violation.sample.sort_unstable();
-                }
-                Err(found)
-            }
-            (tried, done) => return Err(TestCaseError::fail(format!("{change}: tried {tried:?}, done {done:?}"))),
-        });
-    }
-    prop_assert_eq!(&outcomes[0], &outcomes[1], "{}", change);
+    let found = tried_and_done(fixture, &before, &records, &change).await?;
+    prop_assert_eq!(found, tried_and_done(&memory, &before, &records, &change).await?, "{}", change);
     Ok(())
+}
+
+/// What a change makes of records, or what of them contradicts it, once its dry run has said the same; `None` when it is
+/// none of the schema.
+async fn tried_and_done(
+    fixture: &Fixture,
+    before: &Json,
+    records: &[Json],
+    change: &Json,
+) -> Result<Option<Result<Vec<Json>, Vec<ExistingDataViolation>>>, TestCaseError> {
+    let schema = fixture.create(before.clone()).await;
+    if !records.is_empty() {
+        fixture.write(&schema, records.into()).await;
+    }
+    let Ok(evolution) = Evolution::parse(schema.definition(), change) else {
+        fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
+        return Ok(None);
+    };
+    let run = |is_dry_run| {
+        let (schema, evolution) = (Arc::clone(&schema), evolution.clone());
+        let at = Timestamp::from_micros(7);
+        fixture.evolution().evolve(EvolutionRequest { schema, evolution, at, is_dry_run })
+    };
+    let (tried, done) = (run(true).await, run(false).await);
+    let changed = match &done {
+        Ok(EvolutionOutcome::Evolved(schema)) => properties(fixture, schema).await,
+        _ => Vec::new(),
+    };
+    fixture.store.remove(schema.name(), None).await.expect("the schema is removed");
+    match (tried, done) {
+        (Ok(EvolutionOutcome::Possible), Ok(EvolutionOutcome::Evolved(_))) => Ok(Some(Ok(changed))),
+        (Ok(EvolutionOutcome::Contradicted(tried)), Ok(EvolutionOutcome::Contradicted(mut found))) => {
+            prop_assert_eq!(&tried, &found);
+            // Which of many are named first is up to the store.
+            for violation in &mut found {
+                violation.sample.sort_unstable();
+            }
+            Ok(Some(Err(found)))
+        }
+        (tried, done) => Err(TestCaseError::fail(format!("{change}: tried {tried:?}, done {done:?}"))),
+    }
 }
 
 /// A value that the wider type cannot hold keeps the schema as it is.

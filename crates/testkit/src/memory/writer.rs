@@ -79,8 +79,44 @@ fn store_accepted(
     request: &WriteRequest,
     rows: Vec<Row>,
     terms: &CommitTerms,
-    Resolution { conflicts, refused, ignored, targets }: &Resolution,
+    resolution: &Resolution,
 ) -> WriteReceipt {
+    let (accepted, replaced) = accepted_of(table, rows, resolution);
+    let Resolution { conflicts, refused, ignored, .. } = resolution;
+    let updated = replaced.len() as u64;
+    let mut receipt = WriteReceipt {
+        created: accepted.len() as u64 - updated,
+        updated,
+        ignored: ignored.len() as u64,
+        refused: refused.len() as u64,
+        ..WriteReceipt::default()
+    };
+    if request.is_dry_run {
+        return receipt;
+    }
+    if request.returns_ids {
+        receipt.ids = accepted.iter().filter_map(|values| id_of(values)).collect();
+    }
+    if !accepted.is_empty() {
+        let mut place = 0..;
+        table.records.retain(|_| place.next().is_some_and(|place| !replaced.contains(&place)));
+        let first = table.insert(accepted);
+        receipt.shared = shared_keys(table, first);
+        receipt.commit_seq = Some(table.commit());
+    }
+    if let Some(answer) = &terms.answer {
+        let wanted = answer.wanted_conflicts().min(conflicts.len());
+        table.answers.insert(answer.key.clone(), answer.complete(&receipt, &conflicts[..wanted]));
+    }
+    receipt
+}
+
+/// The records that accepted rows become, and the places of the stored ones that they replace.
+fn accepted_of(
+    table: &Table,
+    rows: Vec<Row>,
+    Resolution { refused, ignored, targets, .. }: &Resolution,
+) -> (Vec<Vec<Value>>, BTreeSet<usize>) {
     let mut accepted = Vec::new();
     let mut replaced = BTreeSet::new();
     let ids: Vec<Value> = rows.iter().map(|row| row.values[SystemField::Id as usize].clone()).collect();
@@ -108,32 +144,7 @@ fn store_accepted(
         }
         accepted.push(values);
     }
-    let updated = replaced.len() as u64;
-    let mut receipt = WriteReceipt {
-        created: accepted.len() as u64 - updated,
-        updated,
-        ignored: ignored.len() as u64,
-        refused: refused.len() as u64,
-        ..WriteReceipt::default()
-    };
-    if request.is_dry_run {
-        return receipt;
-    }
-    if request.returns_ids {
-        receipt.ids = accepted.iter().filter_map(|values| id_of(values)).collect();
-    }
-    if !accepted.is_empty() {
-        let mut place = 0..;
-        table.records.retain(|_| place.next().is_some_and(|place| !replaced.contains(&place)));
-        let first = table.insert(accepted);
-        receipt.shared = shared_keys(table, first);
-        receipt.commit_seq = Some(table.commit());
-    }
-    if let Some(answer) = &terms.answer {
-        let wanted = answer.wanted_conflicts().min(conflicts.len());
-        table.answers.insert(answer.key.clone(), answer.complete(&receipt, &conflicts[..wanted]));
-    }
-    receipt
+    (accepted, replaced)
 }
 
 /// The id of a record.
