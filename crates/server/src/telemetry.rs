@@ -71,8 +71,11 @@ pub(crate) fn check_filter(text: &str) -> Result<()> {
 
 fn parse_filter(text: &str) -> Result<EnvFilter> {
     // What clients do to their connections is no error of the server; who wants to see it names the target.
-    let quiet = if text.contains(HTTP_LIBRARY) { String::new() } else { format!(",{HTTP_LIBRARY}=off") };
-    EnvFilter::try_new(format!("{text}{quiet}"))
+    // And each step of the library that has the indexes is no news.
+    let quiet = [(HTTP_LIBRARY, "off"), ("fjall", "warn"), ("lsm_tree", "warn")];
+    let quiet = quiet.into_iter().filter(|(target, _)| !text.contains(target));
+    let directives = quiet.fold(text.to_owned(), |all, (target, level)| format!("{all},{target}={level}"));
+    EnvFilter::try_new(directives)
         .with_context(|| format!("`log.filter` is not a list of targets and levels: {text:?}"))
 }
 

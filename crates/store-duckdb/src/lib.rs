@@ -10,12 +10,14 @@
 //! | `file` | the file opened, its settings and statistics, the names of what is in it |
 //! | `sql` | statements that make, change and delete tables and what is in them |
 //! | `catalog` | the tables that say which schemas there are |
+//! | `index` | the indexes beside the engine: their keys, and the tree that has them |
 //! | `table` | what is known of each schema while the store is open: counters, caches, queues, the write lock |
 //! | `read`, `write`, `operate` | the work |
 //! | `store` | the roles of the port, and changes of schemas |
 
 mod catalog;
 mod file;
+mod index;
 mod operate;
 mod read;
 mod sql;

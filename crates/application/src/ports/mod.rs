@@ -22,7 +22,7 @@ mod rule_checker;
 mod store;
 mod writer;
 
-pub use eider_formats::{column_of, value_at};
+pub use eider_formats::{Column, column_of, value_at};
 
 pub use backup::{Backup, BackupPieces, BackupSource};
 pub use capabilities::{BackupMethod, Durability, Indexes, Reads, StoreCapabilities, Writers};

@@ -177,8 +177,8 @@ fn index_advice(hint: &IndexHint, plan: &ReadPlan) -> Advice {
     let IndexHint { property, matching, serves_only } = hint;
     let (code, detail) = if let Some(served) = serves_only {
         let detail = format!(
-            "the index on `{property}` finds {matching} records, but serves only {served}: read by `{property}` alone \
-             and do the rest with what comes"
+            "the index on `{property}` finds {matching} records, but serves only {served}: read those and do the rest \
+             with what comes"
         );
         (AdviceCode::IndexUnused, detail)
     } else {

@@ -19,7 +19,7 @@ pub use keys::key;
 pub use order::KeyRange;
 pub use prepared::Prepared;
 pub use quality::{PLACE, SUGGESTED};
-pub use select::{count_up_to, cut, records, scan, scan_found, scan_within, span};
+pub use select::{cut, places, records, scan, scan_listed, scan_places, scan_within, span};
 
 pub(crate) use aggregate::{Summation, aggregate};
 pub(crate) use profile::{exact_mean, statistics, top, values_of};

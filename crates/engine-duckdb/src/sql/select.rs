@@ -1,10 +1,12 @@
 //! Statements that read and delete.
 
+use std::ops::Range;
+
 use eider_application::ports::{POSITION_SEQUENCE, ScanRequest, position_key};
-use eider_domain::{Condition, DataType, Field, Filter, Value};
+use eider_domain::{DataType, Field, Filter, Value};
 use uuid::Uuid;
 
-use super::filter::{makes_a_join, push_filter};
+use super::filter::makes_a_join;
 use super::order::{push_after, push_order, push_within};
 use super::{Statement, padded};
 use crate::connection::settings::LATE_ROWS;
@@ -30,9 +32,17 @@ pub fn scan(relation: &Relation, request: &ScanRequest) -> Statement {
     scan_of(relation, request, &Among::All)
 }
 
-/// A scan of the records that fulfil a condition of its filter, which are looked up first.
-pub fn scan_found(relation: &Relation, request: &ScanRequest, condition: &Condition) -> Statement {
-    scan_of(relation, request, &Among::Found(condition))
+/// A scan of the records at these places, in no order where it asks for none.
+pub fn scan_places(relation: &Relation, request: &ScanRequest, places: Range<i64>) -> Statement {
+    scan_of(relation, request, &Among::Places(places))
+}
+
+/// A scan of the records at some of these places.
+///
+/// The engine looks for the keys of a join in the scan; a list behind `IN` it compares only once every column of every
+/// row group in question is read (measured: 16 of a million take 3.4 ms instead of 16).
+pub fn scan_listed(relation: &Relation, request: &ScanRequest, places: &[i64]) -> Statement {
+    scan_of(relation, request, &Among::Listed(places))
 }
 
 /// The first records of a scan, at least as many as it asks for, of those whose first key is within a range.
@@ -45,8 +55,8 @@ pub fn scan_within(relation: &Relation, request: &ScanRequest, range: &KeyRange)
 enum Among<'a> {
     All,
     Range(&'a KeyRange),
-    /// Those that fulfil a condition, gathered before anything else is asked of them.
-    Found(&'a Condition),
+    Places(Range<i64>),
+    Listed(&'a [i64]),
 }
 
 fn scan_of(relation: &Relation, request: &ScanRequest, among: &Among<'_>) -> Statement {
@@ -63,27 +73,34 @@ fn scan_of(relation: &Relation, request: &ScanRequest, among: &Among<'_>) -> Sta
     }
     let mut statement = Statement::default();
     let table = relation.source();
-    let source = if let Among::Found(condition) = among {
-        statement.push(&format!("WITH found AS MATERIALIZED (SELECT * FROM {table} WHERE "));
-        push_filter(&mut statement, &(*condition).clone().into());
-        statement.push(") ");
-        "found"
-    } else {
-        table
-    };
-    statement.push(&format!("SELECT {} FROM {source}", columns.join(", ")));
+    statement.push(&format!("SELECT {} FROM {table}", columns.join(", ")));
     statement.push_where(&query.filter);
     let mut joint = if query.filter.is_everything() { " WHERE " } else { " AND " };
-    if let Among::Range(range) = among {
+    if !matches!(among, Among::All) {
         statement.push(joint);
-        push_within(&mut statement, range);
         joint = " AND ";
+    }
+    match among {
+        Among::All => {}
+        Among::Range(range) => push_within(&mut statement, range),
+        Among::Places(places) => {
+            statement.push(&format!("{} >= ", ident::SEQUENCE));
+            statement.bind(DataType::Integer, &Value::Integer(places.start));
+            statement.push(&format!(" AND {} < ", ident::SEQUENCE));
+            statement.bind(DataType::Integer, &Value::Integer(places.end));
+        }
+        Among::Listed(places) => {
+            statement.push(&format!("{} IN (SELECT unnest(", ident::SEQUENCE));
+            let places: Vec<Value> = places.iter().copied().map(Value::Integer).collect();
+            statement.bind_list(DataType::Integer, &places);
+            statement.push("))");
+        }
     }
     if let Some(position) = &request.after {
         statement.push(joint);
         push_after(&mut statement, &query.sort, position);
     }
-    let is_gathered = makes_a_join(&query.filter) || matches!(among, Among::Found(_));
+    let is_gathered = makes_a_join(&query.filter) || matches!(among, Among::Listed(_));
     if query.sort.is_empty() && is_gathered {
         statement.push(&format!(" ORDER BY {}", ident::SEQUENCE));
     } else {
@@ -123,20 +140,16 @@ pub fn records(relation: &Relation, ids: &[Uuid]) -> Statement {
     statement
 }
 
+/// The places of all records, in order.
+pub fn places(relation: &Relation) -> String {
+    format!("SELECT {} FROM {}", ident::SEQUENCE, relation.source())
+}
+
 /// How many records there are, and the least and the greatest value of a field.
 pub fn span(relation: &Relation, field: &Field) -> Statement {
     let column = ident::column(field);
     let mut statement = Statement::default();
     statement.push(&format!("SELECT count(*), min({column}), max({column}) FROM {}", relation.source()));
-    statement
-}
-
-/// How many records fulfil a condition, counted up to so many.
-pub fn count_up_to(relation: &Relation, condition: &Condition, most: u64) -> Statement {
-    let mut statement = Statement::default();
-    statement.push(&format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE ", relation.source()));
-    push_filter(&mut statement, &condition.clone().into());
-    statement.push(&format!(" LIMIT {most})"));
     statement
 }
 

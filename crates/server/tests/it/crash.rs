@@ -334,9 +334,11 @@ async fn a_log_that_was_cut_says_what_is_missing() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path());
     json_of(server.post("/api/v1/schemas", "application/json", schema().to_string()), 201).await;
+    // Each a commit of the engine.
+    let bulk = format!("{RECORDS}/bulk");
     for n in 0..10 {
         let record = json!({"key": n.to_string(), "bucket": n, "value": n});
-        json_of(server.post(RECORDS, "application/json", record.to_string()), 201).await;
+        json_of(server.post(&bulk, "application/x-ndjson", record.to_string()), 201).await;
     }
     assert_eq!(server.stop("KILL"), None);
     let log = directory.path().join("eider.duckdb.wal");
@@ -365,7 +367,7 @@ async fn a_log_that_was_cut_says_what_is_missing() {
     // So does a copy that is taken of data that no server has open.
     let server = Server::start(directory.path());
     let record = json!({"key": "last", "bucket": 0, "value": 0});
-    json_of(server.post(RECORDS, "application/json", record.to_string()), 201).await;
+    json_of(server.post(&bulk, "application/x-ndjson", record.to_string()), 201).await;
     assert_eq!(server.stop("KILL"), None);
     cut(1);
     let backup = tempfile::tempdir().unwrap();

@@ -22,6 +22,14 @@ use crate::file::names::CATALOG;
 pub(crate) fn identity(connection: &Connection) -> Result<Uuid, StoreError> {
     let sql = format!("INSERT INTO {CATALOG}.identity SELECT ? WHERE NOT EXISTS (FROM {CATALOG}.identity)");
     connection.execute(&sql, [Uuid::new_v4().to_string()]).map_err(store_error)?;
+    stored_identity(connection)
+}
+
+/// What tells the store of a file from every other.
+///
+/// # Errors
+/// When the file is of a release that gave none, or cannot be read.
+pub(crate) fn stored_identity(connection: &Connection) -> Result<Uuid, StoreError> {
     let sql = format!("SELECT identity FROM {CATALOG}.identity");
     let text: String = connection.query_row(&sql, [], |row| row.get(0)).map_err(store_error)?;
     Uuid::parse_str(&text).map_err(|error| internal("the identity of the store cannot be read").with_source(error))

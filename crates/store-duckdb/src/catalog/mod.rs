@@ -2,11 +2,11 @@
 
 pub(crate) mod history;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use eider_application::ports::{ANSWER_LIFETIME, IdempotencyRecord, SchemaVersion, StoreError, StoreErrorKind};
-use eider_domain::{Schema, SchemaDefinition, Timestamp, listed, parse_json};
+use eider_domain::{Schema, SchemaDefinition, Timestamp, parse_json};
 use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::{Connection, ToSql, params};
@@ -20,9 +20,6 @@ pub(crate) const FORMAT_VERSION: i32 = 4;
 
 /// Answers that one statement keeps.
 const ANSWERS_AT_ONCE: usize = 256;
-
-/// The repair of files whose indexes may hold records that were deleted: see `docs/explanation/engine-faults.md`.
-const REBUILT_INDEXES: &str = "indexes made beside reads";
 
 /// How far the records of a schema have been written.
 ///
@@ -79,14 +76,9 @@ pub(crate) fn load(connection: &Connection) -> Result<Catalog, StoreError> {
     let schemas = stored(connection)?;
     add_tables(connection)?;
     let identity = history::identity(connection)?;
-    if is_new {
-        note_rebuilt(connection)?;
-    } else {
-        rebuild_indexes(connection, &schemas)?;
-    }
+    drop_indexes(connection)?;
     let schemas = schemas.into_iter();
     let ready = |stored: StoredSchema| {
-        mend_indexes(connection, &stored.schema)?;
         let counters = counters(connection, &stored)?;
         let lost_commits = history::lost_commits(connection, &stored.schema)?;
         let property_ids = property_ids(connection, &stored.schema)?;
@@ -115,8 +107,7 @@ pub(crate) struct LoadedSchema {
 /// Makes the tables of the catalog that files of an earlier release lack.
 pub(crate) fn add_tables(connection: &Connection) -> Result<(), StoreError> {
     let tables = format!(
-        "CREATE TABLE IF NOT EXISTS {CATALOG}.repairs (\"name\" VARCHAR NOT NULL);
-         CREATE TABLE IF NOT EXISTS {CATALOG}.identity (identity VARCHAR NOT NULL);
+        "CREATE TABLE IF NOT EXISTS {CATALOG}.identity (identity VARCHAR NOT NULL);
          CREATE TABLE IF NOT EXISTS {CATALOG}.lost_commits (\"key\" VARCHAR NOT NULL, \"first\" BIGINT NOT NULL, last BIGINT NOT NULL);
          CREATE TABLE IF NOT EXISTS {CATALOG}.properties (\"key\" VARCHAR NOT NULL, place UINTEGER NOT NULL, id UBIGINT NOT NULL);"
     );
@@ -124,7 +115,7 @@ pub(crate) fn add_tables(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// The ids of the properties, in their order; none of a schema that was not changed since ids are kept.
-fn property_ids(connection: &Connection, schema: &Schema) -> Result<Vec<u64>, StoreError> {
+pub(crate) fn property_ids(connection: &Connection, schema: &Schema) -> Result<Vec<u64>, StoreError> {
     let sql = format!("SELECT id FROM {CATALOG}.properties WHERE \"key\" = ? ORDER BY place");
     let mut statement = connection.prepare(&sql).map_err(store_error)?;
     let ids = statement.query_map([schema.name().key()], |row| row.get::<_, u64>(0)).map_err(store_error)?;
@@ -207,12 +198,11 @@ fn create(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(&statements).map_err(store_error)
 }
 
-/// Stores a schema and makes its table and indexes; to be run in a transaction.
+/// Stores a schema and makes its table; to be run in a transaction.
 pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
     let key = schema.name().key();
     let definition = schema.definition().to_json().to_string();
     let created_at = schema.created_at().as_micros();
-    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
     connection
         .execute(
             &format!("INSERT INTO {CATALOG}.schemas VALUES (?, ?, ?, ?)"),
@@ -223,8 +213,7 @@ pub(crate) fn insert(connection: &Connection, schema: &Schema) -> Result<(), Sto
     connection
         .execute(&format!("INSERT INTO {CATALOG}.counters VALUES (?, ?)"), params![key, Counters::NEW.last])
         .map_err(store_error)?;
-    execute(&sql::create_table(schema))?;
-    sql::create_indexes(schema).iter().try_for_each(|statement| execute(statement))
+    connection.execute_batch(&sql::create_table(schema)).map_err(store_error)
 }
 
 fn insert_version(connection: &Connection, schema: &Schema, since: Timestamp) -> Result<(), StoreError> {
@@ -274,76 +263,20 @@ pub(crate) fn versions(connection: &Connection, schema: &Schema) -> Result<Vec<S
     .collect()
 }
 
-/// Whether no index of a file is of a release that made indexes beside open reads.
-///
-/// # Errors
-/// When the catalog cannot be read.
-pub(crate) fn is_repaired(connection: &Connection) -> Result<bool, StoreError> {
-    let one = |sql: &str, values: &[&str]| -> Result<i64, StoreError> {
-        connection.query_row(sql, eider_engine_duckdb::params_from_iter(values), |row| row.get(0)).map_err(store_error)
-    };
-    let sql = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = 'repairs'";
-    if one(sql, &[CATALOG.trim_matches('"')])? == 0 {
-        return Ok(false);
-    }
-    Ok(one(&format!("SELECT count(*) FROM {CATALOG}.repairs WHERE \"name\" = ?"), &[REBUILT_INDEXES])? > 0)
-}
-
-/// Makes every index anew in a file of a release that made indexes beside open reads; they may hold records that were
-/// deleted. Once for each file.
-fn rebuild_indexes(connection: &Connection, schemas: &[StoredSchema]) -> Result<(), StoreError> {
-    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
-    if is_repaired(connection)? {
-        return Ok(());
-    }
-    for StoredSchema { schema, .. } in schemas {
-        for index in schema.indexes() {
-            let properties = listed(&index.fields);
-            tracing::info!(schema.name = %schema.name(), properties, "an index is made anew, once for this file");
-            // What the drop leaves undone after a failure is mended below, or by the next start.
-            execute(&sql::drop_index_if_there(schema, &index))?;
-            execute(&sql::create_index(schema, &index)).map_err(|error| {
-                let message = format!(
-                    "the index on {properties} of `{}` cannot be made anew: records share a value that should be unique; \
-                     run the release before, remove all but one of them, and start this one again",
-                    schema.name()
-                );
-                if error.kind() == StoreErrorKind::Conflict {
-                    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
-                } else {
-                    error
-                }
-            })?;
-        }
-    }
-    note_rebuilt(connection)
-}
-
-/// Takes note that no index of the file has to be made anew.
-fn note_rebuilt(connection: &Connection) -> Result<(), StoreError> {
-    connection
-        .execute(&format!("INSERT INTO {CATALOG}.repairs VALUES (?)"), [REBUILT_INDEXES])
-        .map(|_| ())
-        .map_err(store_error)
-}
-
-/// Makes the indexes of a schema that are not there: a change of the schema that was cut short has taken them away.
-fn mend_indexes(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+/// Removes the indexes of the engine that earlier releases have made in a file. Those of this one are beside it.
+fn drop_indexes(connection: &Connection) -> Result<(), StoreError> {
     let sql = "SELECT index_name FROM duckdb_indexes() WHERE schema_name = ?";
     let mut statement = connection.prepare(sql).map_err(store_error)?;
     let names = statement.query_map([names::RECORDS], |row| row.get::<_, String>(0)).map_err(store_error)?;
-    let names = names.collect::<Result<HashSet<String>, _>>().map_err(store_error)?;
-    for index in schema.indexes() {
-        if !names.contains(&names::index_name(schema.name(), &index)) {
-            connection.execute_batch(&sql::create_index(schema, &index)).map_err(store_error)?;
-            let properties = listed(&index.fields);
-            tracing::warn!(schema.name = %schema.name(), properties, "an index was missing and was made again");
-        }
+    for name in names.collect::<Result<Vec<String>, _>>().map_err(store_error)? {
+        tracing::info!(index = name, "an index in the file goes; those beside it take its place");
+        let name = format!("{}.{}", ident::quoted(names::RECORDS), ident::quoted(&name));
+        connection.execute_batch(&format!("DROP INDEX {name}")).map_err(store_error)?;
     }
     Ok(())
 }
 
-/// Removes a schema, its table and its indexes; to be run in a transaction.
+/// Removes a schema and its table; to be run in a transaction.
 pub(crate) fn remove(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
     let key = schema.name().key();
     connection.execute_batch(&sql::drop_table(schema)).map_err(store_error)?;

@@ -1,6 +1,7 @@
 //! The files of a store and the disk that they are on.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::file::settings::StoreSettings;
@@ -41,4 +42,21 @@ pub(crate) fn directory_bytes(directory: &Path) -> io::Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+/// Bytes on the disk of all files in a directory and those below it; none where there is no directory. Files that were made
+/// longer than what was written to them take no more than that.
+pub(crate) fn taken_bytes(directory: &Path) -> u64 {
+    let (mut bytes, mut waiting) = (0, vec![directory.to_owned()]);
+    while let Some(directory) = waiting.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => waiting.push(entry.path()),
+                Ok(metadata) => bytes += metadata.blocks() * 512,
+                // It has gone meanwhile.
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
 }

@@ -5,16 +5,12 @@ use std::path::Path;
 
 use eider_application::ports::{StoreError, StoreErrorKind};
 use eider_engine_duckdb::connection::{check_release, register_functions};
-use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::{AccessMode, Config, Connection};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use crate::file::disk;
 use crate::file::settings::StoreSettings;
-
-/// Lets the engine use an index however many records match.
-const INDEXES_ALWAYS: &str = "SET GLOBAL index_scan_percentage = 1.0; SET GLOBAL index_scan_max_count = 1000000000";
 
 /// Opens the file, or creates it, and puts the settings in force.
 ///
@@ -31,8 +27,7 @@ pub(crate) fn open(settings: &StoreSettings) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Opens the file to look at it: nothing is changed, and a log beside it is replayed in memory. Indexes serve every lookup
-/// that they can.
+/// Opens the file to look at it: nothing is changed, and a log beside it is replayed in memory.
 ///
 /// # Errors
 /// As [`open`].
@@ -41,7 +36,6 @@ pub(crate) fn open_read_only(settings: &StoreSettings) -> Result<Connection, Sto
     let failed = |error| open_error(&settings.path, error);
     let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
     let connection = Connection::open_with_flags(&settings.path, config).map_err(failed)?;
-    connection.execute_batch(INDEXES_ALWAYS).map_err(store_error)?;
     settings.of_instance().apply(&connection)?;
     Ok(connection)
 }

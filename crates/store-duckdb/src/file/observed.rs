@@ -9,6 +9,7 @@ use eider_engine_duckdb::connection::EngineMemory;
 
 use crate::file::change_log;
 use crate::file::disk::{self, directory_bytes, free_bytes};
+use crate::file::names;
 use crate::file::settings::StoreSettings;
 use crate::file::statistics::FileStatistics;
 
@@ -61,6 +62,7 @@ fn files(settings: &StoreSettings) -> io::Result<FileStatistics> {
         database_bytes: std::fs::metadata(&settings.path)?.len(),
         log_bytes: disk::log_bytes(settings),
         change_log_bytes: change_log::bytes(settings),
+        index_bytes: disk::taken_bytes(&names::index_directory(&settings.path)),
         temporary_bytes: directory_bytes(&settings.temp_directory)?,
         free_bytes: free_bytes(&settings.path)?,
     })

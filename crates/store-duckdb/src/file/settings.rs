@@ -40,6 +40,9 @@ pub struct StoreSettings {
     /// Memory of the records, of all schemas together, that are kept for reads by id. 0 keeps none.
     #[serde(rename = "storage.record_cache", with = "Size")]
     pub record_cache_bytes: u64,
+    /// Memory of the indexes, of all schemas together, for what is read from their files.
+    #[serde(rename = "storage.index_cache", with = "Size")]
+    pub index_cache_bytes: u64,
     /// How long a write waits for the write lock of its schema.
     #[serde(rename = "storage.writer_wait", with = "Period")]
     pub writer_wait: Duration,
@@ -91,6 +94,7 @@ impl Default for StoreSettings {
             staging_memory_bytes: 32 << 20,
             id_filter_bytes: 256 << 20,
             record_cache_bytes: 64 << 20,
+            index_cache_bytes: 16 << 20,
             writer_wait: Duration::from_secs(30),
             change_patience: Duration::from_secs(10),
             scan_batch: ScanBatch::default(),

@@ -70,6 +70,8 @@ pub struct FileStatistics {
     pub log_bytes: u64,
     /// The log of changes.
     pub change_log_bytes: u64,
+    /// The indexes.
+    pub index_bytes: u64,
     /// The files in the directory of temporary files.
     pub temporary_bytes: u64,
     /// What is free to this process on the disk of the records.

@@ -25,6 +25,7 @@ use crate::file::disk::{self, log_bytes};
 use crate::file::instance;
 use crate::file::names;
 use crate::file::settings::StoreSettings;
+use crate::index::tree::Tree;
 use crate::operate::checkpoint::SPARE_BYTES;
 use crate::operate::wal;
 
@@ -70,16 +71,16 @@ impl Finding {
 /// How closely a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thoroughness {
-    /// Whether all keys of each index are looked up, or a thousand.
+    /// Whether all records are looked up in each index, or a thousand.
     pub all_keys: bool,
     /// How deep objects and arrays may be nested in values.
     pub json_depth: usize,
 }
 
 impl Thoroughness {
-    /// A thousand keys of each index, and values nested as deep as where nothing else is configured.
+    /// A thousand records in each index, and values nested as deep as where nothing else is configured.
     pub const QUICK: Self = Self { all_keys: false, json_depth: DEFAULT_JSON_DEPTH };
-    /// All keys, else as the quick one.
+    /// All records, else as the quick one.
     pub const FULL: Self = Self { all_keys: true, ..Self::QUICK };
 }
 
@@ -114,8 +115,12 @@ pub fn examine(settings: &StoreSettings, scratch: &Path, how: Thoroughness) -> V
         }
     };
     findings.push(Finding::of("catalog", None, catalog(&connection, &schemas)));
+    let tree = Tree::existing(&names::index_directory(&settings.path));
+    if tree.as_ref().is_some_and(|tree| !tree.is_usable()) {
+        findings.push(Finding::of("indexes", None, Err(("they cannot be read".to_owned(), indexes::ANEW))));
+    }
     for stored in &schemas {
-        findings.extend(tables::examine(&connection, stored, how));
+        findings.extend(tables::examine(&connection, stored, tree.as_ref(), how));
     }
     findings
 }
@@ -257,12 +262,7 @@ fn catalog(connection: &Connection, schemas: &[StoredSchema]) -> Result<String, 
     if let Some(table) = tables.iter().find(|table| !is_known(table)) {
         return Err((format!("the table `{table}` belongs to no schema"), RESTORE));
     }
-    let repairs = if catalog::is_repaired(connection).map_err(|error| (told(&error), RESTORE))? {
-        ""
-    } else {
-        "; its indexes may be wrong, and are made anew at the next start"
-    };
-    Ok(format!("{} schemas, format {}{repairs}", schemas.len(), catalog::FORMAT_VERSION))
+    Ok(format!("{} schemas, format {}", schemas.len(), catalog::FORMAT_VERSION))
 }
 
 /// The columns that the table of a schema should have: name, type, whether it may be null.

@@ -126,11 +126,13 @@ fn of_memory(memory: &EngineMemory) -> [Metric; 3] {
 }
 
 fn of_files(files: FileStatistics) -> [Metric; 2] {
-    let FileStatistics { database_bytes, log_bytes, change_log_bytes, temporary_bytes, free_bytes } = files;
+    let FileStatistics { database_bytes, log_bytes, change_log_bytes, index_bytes, temporary_bytes, free_bytes } =
+        files;
     let sizes = [
         ("database", Gauge(database_bytes)),
         ("log", Gauge(log_bytes)),
         ("changes", Gauge(change_log_bytes)),
+        ("indexes", Gauge(index_bytes)),
         ("temporary", Gauge(temporary_bytes)),
     ];
     [

@@ -3,22 +3,20 @@
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use eider_application::ports::{
-    Access, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, ScanRequest, StoreError,
-};
-use eider_domain::{Aggregate, Aggregation, ColumnName, Condition, Field, Function, Operator};
+use eider_application::ports::{Access, IndexEstimate, IndexHint, ReadPlan, ReadRequest, ReadShape, StoreError};
+use eider_domain::{Aggregate, Aggregation, ColumnName, Field, Function, Operator};
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::read::{self, count_now};
 use eider_engine_duckdb::{Connection, Relation};
 
+use crate::read::by_index::MOST_OF_VALUE;
 use crate::read::shortcuts::Shortcuts;
-use crate::table::lookups::is_equality;
 
 /// Rows of a row group. A scan of fewer is too small for a word on indexes.
 const ROW_GROUP_ROWS: u64 = 122_880;
 
-/// The reads that the engine uses an index for.
-const SERVED: &str = "reads without other conditions, cursor, or `sort` with a limit";
+/// The reads that an index serves.
+const SERVED: &str = "reads of records without patterns, not counts and groups";
 
 /// Nanoseconds that an index adds to a bulk call for each record (docs/benchmarks.md).
 const WRITE_NANOS: u64 = 800;
@@ -27,18 +25,10 @@ const DISK_BYTES: u64 = 27;
 /// The same where nearly every record has a value of its own.
 const DISK_BYTES_UNIQUE: u64 = 50;
 
-/// Of so many records the engine looks up so many by an index.
-fn most_found(records: u64) -> u64 {
-    (records / 1_000).max(2_048)
-}
-
-/// Whether an index on a property could find the records of reads: for an equality, whatever else there is, or for the
-/// only condition.
+/// Whether an index on a property could find the records of reads.
 pub(crate) fn index_serves(shape: &ReadShape, property: &str) -> bool {
-    let is_alone = || !shape.has_others && shape.conditions.iter().all(|(other, _)| other == property);
     shape.conditions.iter().filter(|(name, _)| name == property).any(|(_, operator)| match operator {
-        Operator::Eq => true,
-        Operator::In | Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => is_alone(),
+        Operator::Eq | Operator::In | Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte => true,
         Operator::Ne | Operator::Like | Operator::Ilike | Operator::IsNull | Operator::IsNotNull => false,
     })
 }
@@ -65,7 +55,7 @@ pub(crate) fn index_estimates(figures: &RecordBatch, records: u64) -> Vec<IndexE
         let bytes = if records_a_value < 2 { DISK_BYTES_UNIQUE } else { DISK_BYTES };
         IndexEstimate {
             records_a_value,
-            is_worthwhile: records >= ROW_GROUP_ROWS && records_a_value <= most_found(records),
+            is_worthwhile: records >= ROW_GROUP_ROWS && records_a_value <= MOST_OF_VALUE as u64,
             write_nanos: WRITE_NANOS,
             disk_bytes: records * bytes,
         }
@@ -87,7 +77,7 @@ pub(crate) fn explain(
     })
 }
 
-/// The indexes that would have found few enough records: as many as the engine looks up by an index.
+/// The indexes that would have found few enough records.
 fn index_hints(
     connection: &Connection,
     relation: &Relation,
@@ -98,7 +88,6 @@ fn index_hints(
     if matches!(plan.access, Access::Index { .. } | Access::Nothing) || plan.scanned < ROW_GROUP_ROWS {
         return Ok(hints);
     }
-    let limit = most_found(plan.records);
     for condition in request.filter().required_conditions() {
         let asks_for_values = match condition.operator() {
             Operator::Eq | Operator::In => true,
@@ -114,24 +103,14 @@ fn index_hints(
         };
         let Some(property) = relation.property(condition.field()).filter(|_| asks_for_values) else { continue };
         let (name, is_declared) = (property.name.as_str(), property.has_index());
-        // One that exists was not used for the form of the read, one that does not would not be.
-        if is_declared == may_use_an_index(request, condition) || hints.iter().any(|hint| hint.property == name) {
+        // One that does not exist would not be used for the form of the read.
+        if (!is_declared && request.scan().is_none()) || hints.iter().any(|hint| hint.property == name) {
             continue;
         }
         let matching = count_now(connection, relation, &condition.clone().into())?;
-        if matching <= limit {
+        if matching <= MOST_OF_VALUE as u64 {
             hints.push(IndexHint { property: name.to_owned(), matching, serves_only: is_declared.then_some(SERVED) });
         }
     }
     Ok(hints)
-}
-
-/// Whether an index may be used: by a scan for an equality, which is looked up first; otherwise by the engine, when one condition is
-/// all that it scans by. A cursor is another, and so is the last of the first records that a sort with a limit has found yet.
-fn may_use_an_index(request: &ReadRequest, condition: &Condition) -> bool {
-    if is_equality(condition) && request.scan().is_some() {
-        return true;
-    }
-    let is_plain = |scan: &ScanRequest| scan.after.is_none() && (scan.query.sort.is_empty() || scan.limit.is_none());
-    request.filter().condition_count() == 1 && request.scan().is_none_or(is_plain)
 }

@@ -19,9 +19,10 @@ use eider_engine_duckdb::sql::rows;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::read::fetch::{Looked, look};
 use crate::table::Shared;
 use crate::table::read_queue::{Caller, Waiting};
-use crate::table::record_cache::CachedRecords;
+use crate::table::seeking::Contents;
 
 /// Ids that one query reads at most.
 pub(crate) const MAX_IDS: usize = 64;
@@ -30,7 +31,7 @@ pub(crate) const MAX_IDS: usize = 64;
 pub(crate) async fn run(
     shared: Weak<Shared>,
     relation: Weak<Relation>,
-    records: Arc<CachedRecords>,
+    contents: Arc<Contents>,
     mut queue: mpsc::Receiver<Waiting>,
 ) {
     while let Some(first) = queue.recv().await {
@@ -50,31 +51,32 @@ pub(crate) async fn run(
             answer_all(callers, |_| Err(schema_removed()));
             continue;
         };
-        answer_once_read(&shared, relation, &records, callers).await;
+        answer_once_read(&shared, relation, &contents, callers).await;
     }
 }
 
 async fn answer_once_read(
     shared: &Arc<Shared>,
     relation: Arc<Relation>,
-    records: &Arc<CachedRecords>,
+    contents: &Arc<Contents>,
     callers: HashMap<Uuid, Vec<Caller>>,
 ) {
     let started = Instant::now();
     let ids: Vec<Uuid> = callers.keys().copied().collect();
-    let (size, records) = (ids.len(), Arc::clone(records));
+    let (size, contents) = (ids.len(), Arc::clone(contents));
     let found = worker::read_version(&shared.pool, relation.version().clone(), move |connection| {
-        let reading = records.begin_read();
-        let found = rows::collect(connection, &sql::records(&relation, &ids), relation.schema().arrow(), usize::MAX)?;
-        let found = found.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(relation.schema().arrow())));
-        reading.keep(&found)?;
+        let Looked { mut found, elsewhere, .. } = look(connection, &relation, &contents, &ids)?;
+        if !elsewhere.is_empty() {
+            let statement = sql::records(&relation, &elsewhere);
+            let read = rows::collect(connection, &statement, relation.schema().arrow(), usize::MAX)?;
+            if let Some(read) = read {
+                found.extend(ids_of(&read).enumerate().map(|(row, id)| (id, read.slice(row, 1))));
+            }
+        }
         Ok(found)
     });
     match found.await {
-        Ok(found) => {
-            let rows: HashMap<Uuid, usize> = ids_of(&found).zip(0..).collect();
-            answer_all(callers, |id| Ok(rows.get(&id).map(|row| found.slice(*row, 1))));
-        }
+        Ok(found) => answer_all(callers, |id| Ok(found.get(&id).cloned())),
         Err(error) => {
             tracing::debug!(%error, "store reads failed");
             let (kind, budget) = (error.kind(), error.budget());

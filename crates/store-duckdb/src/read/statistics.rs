@@ -1,6 +1,5 @@
 //! What a schema holds, counted.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eider_application::ports::{IdentityStatistics, SchemaStatistics, StoreError, StoreErrorKind};
@@ -10,16 +9,15 @@ use eider_engine_duckdb::ident;
 use eider_engine_duckdb::read::count_now;
 use eider_engine_duckdb::{Connection, Relation};
 
-use crate::file::names;
 use crate::table::Shared;
 
-/// The statistics of a schema, with those of its ids.
+/// The statistics of a schema, with its indexes and those of its ids.
 pub(crate) fn statistics(
     connection: &Connection,
     relation: &Relation,
+    indexes: Vec<Index>,
     identity: IdentityStatistics,
 ) -> Result<SchemaStatistics, StoreError> {
-    let schema = relation.schema();
     let record_count = count_now(connection, relation, &Filter::everything())?;
     // Segments that share a block name it each; a block counts once.
     let blocks = format!(
@@ -28,21 +26,8 @@ pub(crate) fn statistics(
         ident::literal(relation.source()),
     );
     let size_bytes: i64 = connection.query_row(&blocks, [], |row| row.get(0)).map_err(store_error)?;
-    let mut existing = connection
-        .prepare("SELECT index_name, is_unique FROM duckdb_indexes() WHERE schema_name = ? AND lower(table_name) = ?")
-        .map_err(store_error)?;
-    let rows = existing
-        .query_map([names::RECORDS, &names::table_name(schema.name())], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?))
-        })
-        .map_err(store_error)?;
-    let found: BTreeMap<String, bool> = rows.collect::<Result<_, _>>().map_err(store_error)?;
-    let indexes = schema.indexes().into_iter().filter_map(|index| {
-        let is_unique = *found.get(&names::index_name(schema.name(), &index))?;
-        Some(Index { is_unique, ..index })
-    });
     let size_bytes = u64::try_from(size_bytes).map_err(|_| internal("the engine counts a negative size"))?;
-    Ok(SchemaStatistics { record_count, size_bytes, indexes: indexes.collect(), identity })
+    Ok(SchemaStatistics { record_count, size_bytes, indexes, identity })
 }
 
 /// How many records each of some schemas has, in their order; `None` of one that was removed.

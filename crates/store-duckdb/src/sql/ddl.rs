@@ -1,6 +1,6 @@
-//! The table and the indexes of a schema.
+//! The table of a schema.
 
-use eider_domain::{Index, Schema, SystemField};
+use eider_domain::{Schema, SystemField};
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::column_type;
 
@@ -23,37 +23,7 @@ pub(crate) fn create_table(schema: &Schema) -> String {
     format!("CREATE TABLE {} ({})", names::table(schema), columns.join(", "))
 }
 
-/// The indexes that a schema asks for.
-pub(crate) fn create_indexes(schema: &Schema) -> Vec<String> {
-    schema.indexes().iter().map(|index| create_index(schema, index)).collect()
-}
-
-/// Makes an index.
-pub(crate) fn create_index(schema: &Schema, index: &Index) -> String {
-    let unique = if index.is_unique { "UNIQUE " } else { "" };
-    let columns: Vec<String> = index.fields.iter().map(ident::column).collect();
-    format!(
-        "CREATE {unique}INDEX {} ON {} ({})",
-        ident::quoted(&names::index_name(schema.name(), index)),
-        names::table(schema),
-        columns.join(", ")
-    )
-}
-
-/// Removes an index.
-pub(crate) fn drop_index(schema: &Schema, index: &Index) -> String {
-    format!("DROP INDEX {}", qualified(schema, index))
-}
-
-pub(crate) fn drop_index_if_there(schema: &Schema, index: &Index) -> String {
-    format!("DROP INDEX IF EXISTS {}", qualified(schema, index))
-}
-
-fn qualified(schema: &Schema, index: &Index) -> String {
-    format!("{}.{}", ident::quoted(names::RECORDS), ident::quoted(&names::index_name(schema.name(), index)))
-}
-
-/// Removes the table with its indexes.
+/// Removes the table.
 pub(crate) fn drop_table(schema: &Schema) -> String {
     format!("DROP TABLE {}", names::table(schema))
 }

@@ -1,73 +1,23 @@
 //! From one version of a schema to the next.
 
-use eider_domain::{DataType, Evolution, Family, Field, Index, Property, RECORD_FIELD_COUNT, Schema, Value};
+use eider_domain::{DataType, Evolution, Family, Field, Property, RECORD_FIELD_COUNT, Schema, Value};
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql::{column_type, key};
 
-use super::{create_index, drop_index};
 use crate::file::names;
 
-/// What makes the table of one version that of the next.
-#[derive(Debug, Default)]
-pub(crate) struct Alteration {
-    /// Indexes on columns that change their type, and on or behind one that goes. The engine lets these columns change only when
-    /// the indexes went in a transaction before; each with what makes it again.
-    pub(crate) unindexed: Vec<(String, String)>,
-    /// Everything else, for one transaction.
-    pub(crate) steps: Vec<String>,
-    /// Indexes on columns that come, have moved or are of another type. The engine knows columns by their places, and shows an
-    /// index to reads that see the table as it was: for a transaction of its own, once there is no such read.
-    pub(crate) late: Vec<String>,
-}
-
-impl Alteration {
-    /// Whether the table stays as it is.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.unindexed.is_empty() && self.steps.is_empty() && self.late.is_empty()
-    }
-}
-
-/// What makes the table of `before` that of `after`.
-pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema) -> Alteration {
-    let mut alteration = Alteration::default();
-    let steps = &mut alteration.steps;
+/// The statements that make the table of `before` that of `after`, for one transaction.
+pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema) -> Vec<String> {
     let successor = |index: usize| {
         let place = evolution.origins().iter().position(|origin| *origin == Some(index));
         place.map(|place| &after.properties()[place])
     };
     let kept: Vec<(&Property, &Property)> =
         before.properties().iter().enumerate().filter_map(|(index, was)| Some((was, successor(index)?))).collect();
-    let is_altered = |was: &Property, is: &Property| {
-        was.name.as_str() != is.name.as_str() || was.data_type != is.data_type || was.is_required != is.is_required
-    };
-    let is_added_required =
-        evolution.properties(before).any(|(is, was)| was.is_none() && (is.is_required || is_computed(is)));
-    // While there is any index, columns that may be null can be added, and nothing else.
-    let is_structural =
-        is_added_required || kept.len() < before.properties().len() || kept.iter().any(|(was, is)| is_altered(was, is));
-    let first_dropped = (0..before.properties().len()).find(|index| successor(*index).is_none()).unwrap_or(usize::MAX);
-    let (were, are) = (before.indexes(), after.indexes());
-    let is_same = |was: &Index, is: &Index| {
-        let origins = is.places().into_iter().map(|place| evolution.origins()[place]);
-        was.is_unique == is.is_unique && was.places().into_iter().map(Some).eq(origins)
-    };
-    // Whether a column is at its place, and of its type, in both.
-    let is_in_place = |place: &usize| {
-        let is_of_type = |is: &Property| is.data_type == before.properties()[*place].data_type;
-        *place < first_dropped && successor(*place).is_some_and(is_of_type)
-    };
-    for was in &were {
-        let drop = drop_index(before, was);
-        if !was.places().iter().all(is_in_place) {
-            alteration.unindexed.push((drop, create_index(before, was)));
-        } else if is_structural || !are.iter().any(|is| is_same(was, is)) {
-            steps.push(drop);
-        }
-    }
     let on_table = |what: String| format!("ALTER TABLE {} {what}", names::table(before));
     let dropped = (0..before.properties().len()).filter(|index| successor(*index).is_none());
     let dropped = dropped.map(|index| ident::property(&before.properties()[index].name));
-    steps.extend(dropped.map(|column| on_table(format!("DROP COLUMN {column}"))));
+    let mut steps: Vec<String> = dropped.map(|column| on_table(format!("DROP COLUMN {column}"))).collect();
     steps.extend(
         renames(&kept)
             .into_iter()
@@ -85,35 +35,34 @@ pub(crate) fn alteration(before: &Schema, evolution: &Evolution, after: &Schema)
         }
     }
     for (property, _) in evolution.properties(before).filter(|(_, origin)| origin.is_none()) {
-        let column = ident::property(&property.name);
-        let (data_type, default) = (column_type(property.data_type), &property.default);
-        let default = default.as_ref().map(|value| literal(property.data_type, value));
-        // The default of later records is given to them before they come here.
-        match default {
-            // A default that is computed is an update of every record to the engine, which then refuses to say that none is
-            // null and to make an index in one transaction.
-            Some(default) if property.is_required || is_computed(property) => steps.extend([
-                on_table(format!("ADD COLUMN {column} {data_type}")),
-                on_table(format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING {default}")),
-            ]),
-            Some(default) => steps.extend([
-                on_table(format!("ADD COLUMN {column} {data_type} DEFAULT {default}")),
-                on_table(format!("ALTER COLUMN {column} DROP DEFAULT")),
-            ]),
-            None => steps.push(on_table(format!("ADD COLUMN {column} {data_type}"))),
-        }
-        if property.is_required {
-            steps.push(on_table(format!("ALTER COLUMN {column} SET NOT NULL")));
-        }
+        steps.extend(addition(property).into_iter().map(on_table));
     }
-    let stands = |is: &Index| !is_structural && were.iter().any(|was| is_same(was, is));
-    for is in are.iter().filter(|is| !stands(is)) {
-        let has_columns =
-            is.places().into_iter().all(|place| evolution.origins()[place].is_some_and(|was| is_in_place(&was)));
-        let made = if has_columns { &mut *steps } else { &mut alteration.late };
-        made.push(create_index(after, is));
+    steps
+}
+
+/// What adds a property to a table.
+fn addition(property: &Property) -> Vec<String> {
+    let column = ident::property(&property.name);
+    let data_type = column_type(property.data_type);
+    let default = property.default.as_ref().map(|value| literal(property.data_type, value));
+    // The default of later records is given to them before they come here.
+    let mut steps = match default {
+        // A default that is computed is an update of every record to the engine, which then refuses to say that none is
+        // null in one transaction.
+        Some(default) if property.is_required || is_computed(property) => vec![
+            format!("ADD COLUMN {column} {data_type}"),
+            format!("ALTER COLUMN {column} SET DATA TYPE {data_type} USING {default}"),
+        ],
+        Some(default) => vec![
+            format!("ADD COLUMN {column} {data_type} DEFAULT {default}"),
+            format!("ALTER COLUMN {column} DROP DEFAULT"),
+        ],
+        None => vec![format!("ADD COLUMN {column} {data_type}")],
+    };
+    if property.is_required {
+        steps.push(format!("ALTER COLUMN {column} SET NOT NULL"));
     }
-    alteration
+    steps
 }
 
 /// From which name to which, one after the other; by way of names that no property has where one is taken yet.

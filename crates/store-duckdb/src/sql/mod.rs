@@ -7,8 +7,8 @@ mod keys;
 mod quality;
 
 pub(crate) use changes::{delete, delete_ids, holders, versions};
-pub(crate) use ddl::{create_index, create_indexes, create_table, drop_index, drop_index_if_there, drop_table};
-pub(crate) use evolution::{Alteration, alteration, duplicates};
+pub(crate) use ddl::{create_table, drop_table};
+pub(crate) use evolution::{alteration, duplicates};
 pub(crate) use keys::sharing;
 pub(crate) use quality::{replace_suggested, snapshot};
 

@@ -1,9 +1,8 @@
-//! A change of a schema: its table, its indexes and the catalog, in one transaction.
+//! A change of a schema: its table and the catalog, in one transaction.
 //!
 //! The write lock is held throughout, so that nothing is stored under the old schema while the new one is made. Reads
 //! go on: those that have begun keep their snapshot, and those that begin while the change is committed are told so.
-//! Indexes that they must not see are made in a transaction behind it, once they have ended or given their first
-//! rows.
+//! New indexes of a large table are made beside everybody, once the change is done.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +24,7 @@ use tracing::Instrument;
 use super::DuckDbStore;
 use crate::catalog;
 use crate::file::names::CATALOG;
-use crate::sql::{self, Alteration};
+use crate::sql;
 use crate::table::WriteLock;
 use crate::table::flush::table_lock;
 use crate::table::recorders::Running;
@@ -52,8 +51,8 @@ pub(crate) async fn evolve(store: &DuckDbStore, request: EvolutionRequest) -> Re
 /// Looks at what is stored, waits for those that began before, and changes the table; all under the write lock.
 async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<EvolutionOutcome, StoreError> {
     let pool = &store.shared.pool;
-    // The lock goes through every step, down to the last index. Given back in between, a write could store under the
-    // old schema what was just looked for and not found.
+    // The lock goes through every step. Given back in between, a write could store under the old schema what was just
+    // looked for and not found.
     let lock = table_lock(&store.shared, &request.schema).await?;
     let relation = store.shared.table_of(&request.schema)?.relation;
     let (lock, request, found) = worker::write(pool, move |connection| {
@@ -67,70 +66,52 @@ async fn change(store: &DuckDbStore, request: EvolutionRequest) -> Result<Evolut
     if request.is_dry_run {
         return Ok(EvolutionOutcome::Possible);
     }
-    let (next, alteration) = next_of(&request);
-    // The engine takes a deleted row out of the indexes that the table had, once the reads from before have ended. A
-    // table that was altered meanwhile keeps the row in its index, or the engine stops (decision 17).
-    if !alteration.is_empty() {
+    let (next, steps) = next_of(&request);
+    // The engine cleans up after deletions once the reads from before have ended, and must not find another table then
+    // (decision 17).
+    if !steps.is_empty() {
         pool.uses()
             .wait_for_those_before(lock.deleted_before(), Waiting::ForAll, store.shared.settings.change_patience)
             .await?;
     }
-    // To its end, also when nobody waits for it any more: what the first transaction leaves to the second is done.
-    let changed = tokio::spawn(carry_out(store.clone(), lock, request, next, alteration).in_current_span());
+    // To its end, also when nobody waits for it any more.
+    let changed = tokio::spawn(carry_out(store.clone(), lock, request, next, steps).in_current_span());
     changed.await.map_err(|error| internal("the change did not end").with_source(error))?.map(EvolutionOutcome::Evolved)
 }
 
-/// Changes the table, and makes the indexes that reads of the table as it was must not see.
+/// Changes the table.
 async fn carry_out(
     store: DuckDbStore,
     lock: WriteLock,
     request: EvolutionRequest,
     next: Schema,
-    alteration: Alteration,
+    steps: Vec<String>,
 ) -> Result<Arc<Schema>, StoreError> {
     let pool = &store.shared.pool;
     let (inner, runtime) = (store.clone(), Handle::current());
-    let (lock, schema, late) = worker::write(pool, move |connection| {
-        // The engine takes deleted rows out of the indexes before a transaction has ended. After this one nothing is
-        // left of what those before have deleted.
+    worker::write(pool, move |connection| {
+        // What older transactions have deleted is cleaned up before this one has ended: nothing of it is left after.
         transaction(connection, || {
             connection.execute_batch(&format!("SELECT version FROM {CATALOG}.format")).map_err(store_error)?;
             Ok(Decision::Commit(()))
         })?;
         let _runtime = runtime.enter();
-        let schema = apply(&inner, connection, &request, next, &alteration)?;
-        Ok((lock, schema, alteration.late))
+        let schema = apply(&inner, connection, &request, next, &steps)?;
+        let table = inner.shared.table_of(&schema)?;
+        if let Err(error) = table.contents.indexes.begin(connection, &table.relation, table.contents.places.next()) {
+            tracing::warn!(schema.name = %schema.name(), %error, "new indexes are made later");
+        }
+        drop(lock);
+        Ok(schema)
     })
-    .await?;
-    if late.is_empty() {
-        return Ok(schema);
-    }
-    let (uses, patience) = (pool.uses(), store.shared.settings.change_patience);
-    let mark = uses.mark();
-    while let Err(error) = uses.wait_for_those_before(mark, Waiting::ForUnopened, patience).await {
-        tracing::warn!(schema.name = %schema.name(), %error, "an index still waits to be made");
-    }
-    let (inner, name) = (store.clone(), schema.name().clone());
-    let made = worker::write(pool, move |connection| {
-        let _lock = lock;
-        let running = Running::begin_rest(&inner.shared.evolutions, late.len());
-        late.iter().try_for_each(|sql| {
-            tracing::debug!(schema.name = %name, statement = sql, "schema change");
-            connection.execute_batch(sql).map_err(store_error).inspect(|()| running.step())
-        })
-    });
-    if let Err(error) = made.await {
-        // The change is made; what is not there is made again when the file is opened.
-        tracing::error!(schema.name = %schema.name(), %error, "an index could not be made; the next start makes it");
-    }
-    Ok(schema)
+    .await
 }
 
-/// The schema that a change makes, and what makes its table.
-fn next_of(EvolutionRequest { schema: before, evolution, .. }: &EvolutionRequest) -> (Schema, Alteration) {
+/// The schema that a change makes, and the statements that make its table.
+fn next_of(EvolutionRequest { schema: before, evolution, .. }: &EvolutionRequest) -> (Schema, Vec<String>) {
     let next = before.evolved(evolution);
-    let alteration = sql::alteration(before, evolution, &next);
-    (next, alteration)
+    let steps = sql::alteration(before, evolution, &next);
+    (next, steps)
 }
 
 fn apply(
@@ -138,42 +119,24 @@ fn apply(
     connection: &Connection,
     request: &EvolutionRequest,
     next: Schema,
-    alteration: &Alteration,
+    steps: &[String],
 ) -> Result<Arc<Schema>, StoreError> {
     let before = &request.schema;
     let table = store.shared.table_of(before)?;
-    let execute = |sql: &str| connection.execute_batch(sql).map_err(store_error);
-    let running = Running::begin(&store.shared.evolutions, alteration.unindexed.len() + alteration.steps.len());
-    let step = |sql: &str| {
-        tracing::debug!(schema.name = %before.name(), statement = sql, "schema change");
-        execute(sql).inspect(|()| running.step())
-    };
-    let (mut unindexed, mut changing) = (0, None);
-    // These indexes go in transactions of their own, since the engine refuses what follows beside their removal
-    // (decision 14). A crash in between leaves fewer indexes than the catalog names; the next start makes them.
-    let changed = alteration.unindexed.iter().try_for_each(|(drop, _)| step(drop).inspect(|()| unindexed += 1));
-    let changed = changed.and_then(|()| {
-        transaction(connection, || {
-            alteration.steps.iter().try_for_each(|sql| step(sql))?;
-            catalog::replace(connection, &next, request.at)?;
-            // From just before the commit until the next version is current, no read knows which of two tables it was
-            // bound to. It fails with `SchemaChanged` and is made again; without this it would read columns by the
-            // places of the other.
-            changing = Some(Changing::begin(table.relation.version().clone()));
-            Ok(Decision::Commit(()))
-        })
-    });
-    if let Err(error) = changed {
-        // Reads of the version that stays need not wait for its indexes.
-        drop(changing);
-        // What was lost to a failure here is made again when the file is opened.
-        for (_, create) in &alteration.unindexed[..unindexed] {
-            if let Err(error) = execute(create) {
-                tracing::warn!(schema.name = %before.name(), %error, "an index could not be made again");
-            }
+    let running = Running::begin(&store.shared.evolutions, steps.len());
+    let mut changing = None;
+    transaction(connection, || {
+        for sql in steps {
+            tracing::debug!(schema.name = %before.name(), statement = sql, "schema change");
+            connection.execute_batch(sql).map_err(store_error).inspect(|()| running.step())?;
         }
-        return Err(error);
-    }
+        catalog::replace(connection, &next, request.at)?;
+        // From just before the commit until the next version is current, no read knows which of two tables it was
+        // bound to. It fails with `SchemaChanged` and is made again; without this it would read columns by the
+        // places of the other.
+        changing = Some(Changing::begin(table.relation.version().clone()));
+        Ok(Decision::Commit(()))
+    })?;
     let version = table.relation.version().next();
     let schema = store.add_version(table, next, version.clone());
     version.make_current();

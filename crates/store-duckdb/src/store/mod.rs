@@ -6,6 +6,7 @@ mod writing;
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use eider_application::runtime::blocking;
 use eider_domain::{Schema, SchemaName};
 use eider_engine_duckdb::connection::worker::{Decision, transaction};
 use eider_engine_duckdb::connection::{Pool, PoolStatus, TableVersion, connect, worker};
-use eider_engine_duckdb::error::store_error;
+use eider_engine_duckdb::error::{internal, store_error};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::instrument;
@@ -29,6 +30,7 @@ use crate::file::names;
 use crate::file::observed::{Observation, Observed};
 use crate::file::settings::StoreSettings;
 use crate::file::statistics::{PendingStatistics, StoreStatistics};
+use crate::index::tree::Tree;
 use crate::operate::checkpoint;
 use crate::operate::observing;
 use crate::operate::wal;
@@ -43,6 +45,7 @@ use crate::table::recorders::EvolutionRecorders;
 use crate::table::{Queues, Shared, Table, Wanted};
 use crate::write::group;
 use crate::write::id_filters;
+use crate::write::indexing;
 use crate::write::replay;
 
 /// A store in one DuckDB file.
@@ -62,14 +65,18 @@ impl DuckDbStore {
     #[instrument(name = "store.open", level = "debug", skip_all)]
     pub async fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let opening = settings.clone();
-        let (connection, catalog, observed, cut_log, change_log) = blocking::run(move || {
+        let (connection, catalog, observed, cut_log, change_log, tree) = blocking::run(move || {
             let cut_log = wal::prepare(&opening)?;
             let connection = instance::open(&opening)?;
+            // Making it anew waits for the disk. Nobody else has the file now.
+            let (directory, cache) = (names::index_directory(&opening.path), opening.index_cache_bytes);
+            let tree = thread::spawn(move || Tree::open(&directory, cache));
             let mut catalog = catalog::load(&connection)?;
             tell_of(cut_log.as_ref(), &catalog.schemas);
             let change_log = replay::open(&connection, &mut catalog, &opening)?;
             let observed = Observed::new(connect(&connection)?, &opening)?;
-            Ok::<_, StoreError>((connection, catalog, observed, cut_log, change_log))
+            let tree = tree.join().map_err(|_| internal("the indexes could not be opened"))?;
+            Ok::<_, StoreError>((connection, catalog, observed, cut_log, change_log, Arc::new(tree)))
         })
         .await??;
         let pool = Pool::new(connection, &settings.pool)?;
@@ -80,6 +87,7 @@ impl DuckDbStore {
             pool,
             settings,
             change_log,
+            tree,
             identity: catalog.identity,
             tables: RwLock::default(),
             activity,
@@ -94,9 +102,14 @@ impl DuckDbStore {
         let store = Self { shared: Arc::new(shared), cut_log: cut_log.map(Arc::new) };
         tokio::spawn(checkpoint::run(Arc::downgrade(&store.shared), idle));
         tokio::spawn(observing::run(Arc::downgrade(&store.shared)));
-        for LoadedSchema { schema, counters, lost_commits } in catalog.schemas {
-            store.add(schema, counters, lost_commits);
-        }
+        let (adding, runtime) = (store.clone(), Handle::current());
+        blocking::run(move || {
+            let _runtime = runtime.enter();
+            for LoadedSchema { schema, counters, lost_commits } in catalog.schemas {
+                adding.add(schema, counters, lost_commits);
+            }
+        })
+        .await?;
         Ok(store)
     }
 
@@ -113,10 +126,13 @@ impl DuckDbStore {
     /// Makes a schema of the file known, and begins to serve its queues.
     fn add(&self, schema: Schema, counters: Counters, lost_commits: Vec<RangeInclusive<u64>>) -> Arc<Schema> {
         let (table, queues, wanted) = Table::new(schema, counters, lost_commits, &self.shared);
-        let Wanted { id_filters, flushes } = wanted;
-        tokio::spawn(id_filters::run(Arc::downgrade(&self.shared), Arc::clone(&table.schema), id_filters));
-        tokio::spawn(flush::run(Arc::downgrade(&self.shared), Arc::clone(&table.schema), flushes));
-        self.serve(table, queues)
+        let Wanted { id_filters, flushes, behind } = wanted;
+        // Once it is known: they end when it is not.
+        let schema = self.serve(table, queues);
+        tokio::spawn(indexing::run(Arc::downgrade(&self.shared), Arc::clone(&schema), behind));
+        tokio::spawn(id_filters::run(Arc::downgrade(&self.shared), Arc::clone(&schema), id_filters));
+        tokio::spawn(flush::run(Arc::downgrade(&self.shared), Arc::clone(&schema), flushes));
+        schema
     }
 
     /// Makes the next version of a schema known in the place of the one before, and begins to serve its queues. Those of the
@@ -129,11 +145,16 @@ impl DuckDbStore {
     fn serve(&self, table: Table, queues: Queues) -> Arc<Schema> {
         let schema = Arc::clone(&table.schema);
         let shared = || Arc::downgrade(&self.shared);
-        let (records, version) = (Arc::clone(&table.records), table.relation.version().clone());
+        let contents = Arc::clone(&table.contents);
+        let version = table.relation.version().clone();
         tokio::spawn(group::run(shared(), Arc::downgrade(&schema), version, queues.changes));
-        tokio::spawn(reads::run(shared(), Arc::downgrade(&table.relation), records, queues.reads));
+        tokio::spawn(reads::run(shared(), Arc::downgrade(&table.relation), contents, queues.reads));
+        let contents = Arc::clone(&table.contents);
         let mut tables = self.shared.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(schema.name().key(), table);
+        drop(tables);
+        // Not before: whoever is told looks at the version that is known.
+        contents.indexes.tell_of_those_behind(contents.places.next());
         schema
     }
 
@@ -151,6 +172,8 @@ impl DuckDbStore {
         let checkpointed = checkpoint::take(&self.shared).await;
         drop(locks);
         self.shared.pool.close();
+        let tree = Arc::clone(&self.shared.tree);
+        blocking::run(move || tree.close()).await?;
         tracing::info!(
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
             is_checkpointed = checkpointed.is_ok(),
@@ -197,7 +220,7 @@ impl DuckDbStore {
         let tables = self.shared.tables.read().unwrap_or_else(PoisonError::into_inner);
         let pending = tables
             .values()
-            .map(|table| table.pending.size())
+            .map(|table| table.contents.pending.size())
             .fold((0, 0), |(records, bytes), (more, size)| (records + more as u64, bytes + size as u64));
         drop(tables);
         StoreStatistics {
@@ -282,7 +305,10 @@ impl SchemaCatalog for DuckDbStore {
         worker::write(&self.shared.pool, move |connection| {
             let _lock = lock;
             transaction(connection, || catalog::remove(connection, &schema).map(Decision::Commit))?;
-            shared.tables.write().unwrap_or_else(PoisonError::into_inner).remove(&schema.name().key());
+            let removed = shared.tables.write().unwrap_or_else(PoisonError::into_inner).remove(&schema.name().key());
+            if let Some(table) = removed {
+                table.contents.indexes.forget(&schema);
+            }
             Ok(())
         })
         .await

@@ -9,26 +9,30 @@ use eider_application::ports::{
     Aggregator, DataProfile, Explainer, IdentityStatistics, IndexEstimate, ProfileRequest, Profiler, ReadPlan,
     ReadRequest, ReadShape, RecordReader, RecordStream, ScanRequest, SchemaStatistics, StoreError,
 };
-use eider_domain::{Aggregation, Field, Filter, RecordId, Schema};
+use eider_domain::{Aggregation, Field, Filter, Index, RecordId, Schema};
 use eider_engine_duckdb::connection::worker;
-use eider_engine_duckdb::read;
+use eider_engine_duckdb::read::{self, count_now};
 use futures::TryStreamExt;
 use tracing::instrument;
 
 use super::DuckDbStore;
+use crate::read::by_index;
 use crate::read::indexes;
 use crate::read::shortcuts::Shortcuts;
 use crate::read::statistics::{record_counts, statistics};
 use crate::table::Table;
 use crate::table::flush::settle;
-use crate::table::pending::Found;
 use crate::table::read_queue;
+use crate::table::seeking::Sought;
 
 #[async_trait]
 impl RecordReader for DuckDbStore {
     #[instrument(name = "store.scan", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn scan(&self, schema: &Arc<Schema>, request: ScanRequest) -> Result<RecordStream, StoreError> {
         let table = self.settled(schema).await?;
+        if let Some(answer) = by_index::answer(&self.shared, &table, &request).await? {
+            return Ok(answer.into_stream(&request));
+        }
         let shortcuts = Box::new(Shortcuts::of(&table));
         read::records(&self.shared.pool, table.relation, request, shortcuts, self.shared.settings.scan_batch).await
     }
@@ -36,14 +40,10 @@ impl RecordReader for DuckDbStore {
     #[instrument(name = "store.record", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn record(&self, schema: &Arc<Schema>, id: RecordId) -> Result<Option<RecordBatch>, StoreError> {
         let table = self.shared.table_of(schema)?;
-        match table.pending.find(*id.as_uuid()) {
-            Found::Record(record) => return Ok(Some(record)),
-            Found::Gone => return Ok(None),
-            Found::Elsewhere => {}
-        }
-        match table.records.get(*id.as_uuid())? {
-            Some(record) => Ok(Some(record)),
-            None => read_queue::submit(&table.reads, id).await,
+        match table.contents.recall(*id.as_uuid())? {
+            Sought::Record(record) => Ok(Some(record)),
+            Sought::Nothing => Ok(None),
+            Sought::At(_) | Sought::Unknown => read_queue::submit(&table.reads, id).await,
         }
     }
 
@@ -59,16 +59,18 @@ impl RecordReader for DuckDbStore {
 
     #[instrument(name = "store.statistics", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn statistics(&self, schema: &Arc<Schema>) -> Result<SchemaStatistics, StoreError> {
-        let Table { id_filter, relation, .. } = self.settled(schema).await?;
+        let Table { id_filter, relation, contents, .. } = self.settled(schema).await?;
         let filter = id_filter.status();
         let identity = IdentityStatistics {
-            has_index: false,
+            has_index: contents.indexes.has_ids(contents.places.next()),
             generated_ids: "by_construction",
             given_ids: if filter.is_given_up { "scan" } else { "filter_then_scan" },
             filter_bytes: filter.bytes,
         };
+        let indexes = contents.indexes.current(contents.places.next()).into_iter();
+        let indexes = indexes.map(|index| Index { fields: index.fields.clone(), is_unique: index.is_unique }).collect();
         let version = relation.version().clone();
-        let count = move |connection: &_| statistics(connection, &relation, identity);
+        let count = move |connection: &_| statistics(connection, &relation, indexes, identity);
         worker::read_version(&self.shared.pool, version, count).await
     }
 
@@ -112,6 +114,14 @@ impl Explainer for DuckDbStore {
     #[instrument(name = "store.explain", level = "debug", skip_all, fields(schema.name = %schema.name()))]
     async fn explain(&self, schema: &Arc<Schema>, request: &ReadRequest) -> Result<ReadPlan, StoreError> {
         let table = self.settled(schema).await?;
+        if let ReadRequest::Scan(scan) = request
+            && let Some(answer) = by_index::answer(&self.shared, &table, scan).await?
+        {
+            let relation = table.relation;
+            let counted = move |connection: &_| count_now(connection, &relation, &Filter::everything());
+            let records = worker::read(&self.shared.pool, counted).await?;
+            return Ok(answer.plan(scan, records));
+        }
         let (shortcuts, relation, request) = (Shortcuts::of(&table), table.relation, request.clone());
         let version = relation.version().clone();
         let explain = move |connection: &_| indexes::explain(connection, &relation, &request, &shortcuts);

@@ -25,7 +25,7 @@ use crate::sql;
 use crate::table::Table;
 use crate::table::change_queue;
 use crate::table::flush::table_lock;
-use crate::table::record_cache::Ids;
+use crate::table::places::Emptied;
 use crate::write::suggestions;
 use crate::write::writer::StagedWriter;
 
@@ -56,8 +56,8 @@ impl RecordWriter for DuckDbStore {
         let (name, schema) = (schema.name(), Arc::clone(schema));
         let outcome = worker::write(&self.shared.pool, move |connection| {
             let next = lock.counters().after(0);
-            let records = lock.records();
-            let _change = records.begin_change(Ids::All);
+            let table = lock.table().clone();
+            let _change = table.contents.places.begin_change();
             let (rows, is_committed) = transaction(connection, || {
                 let rows = connection
                     .execute(&statement.sql, params_from_iter(statement.values.iter()))
@@ -69,6 +69,7 @@ impl RecordWriter for DuckDbStore {
                 Ok(Decision::Commit((rows, true)))
             })?;
             if is_committed {
+                table.tell_of(connection, next, Emptied::Unknown);
                 lock.advance_deleted(next);
                 return Ok(DeleteOutcome::Deleted(CommitReceipt { rows, commit_seq: next.commit_seq() }));
             }
@@ -123,7 +124,7 @@ impl IdempotencyRecords for DuckDbStore {
         since: Timestamp,
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
         // What was stored while this looked is found in the table.
-        if let Some(answer) = self.shared.table_of(schema)?.pending.answer(key) {
+        if let Some(answer) = self.shared.table_of(schema)?.contents.pending.answer(key) {
             return Ok((answer.at >= since).then_some(answer));
         }
         let (schema, key) = (Arc::clone(schema), key.to_owned());

@@ -24,7 +24,7 @@ use crate::catalog::{self, Counters};
 use crate::file::names;
 use crate::sql;
 use crate::table::pending::Part;
-use crate::table::record_cache::Ids;
+use crate::table::places::Emptied;
 use crate::table::{EveryWriteLock, Shared, Table, WriteLock};
 
 /// Ids that one statement deletes at most.
@@ -60,13 +60,13 @@ pub(crate) async fn run(shared: Weak<Shared>, first: Arc<Schema>, mut filled: mp
 /// # Errors
 /// Those of the transaction: what is pending stays so.
 pub(crate) async fn settle(shared: &Arc<Shared>, table: &Table) -> Result<(), StoreError> {
-    let Some(last) = table.pending.last() else { return Ok(()) };
+    let Some(last) = table.contents.pending.last() else { return Ok(()) };
     // A write of many records that has the lock has stored what was pending before it began: who waits for that does
     // not wait for the write.
     tokio::select! {
         biased;
-        () = table.pending.wait_until_stored(last) => Ok(()),
-        lock = Arc::clone(&table.pending.table).lock_owned() => store_all(shared, table, lock).await.map(drop),
+        () = table.contents.pending.wait_until_stored(last) => Ok(()),
+        lock = Arc::clone(&table.contents.pending.table).lock_owned() => store_all(shared, table, lock).await.map(drop),
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn store_all(
     table: &Table,
     lock: OwnedMutexGuard<()>,
 ) -> Result<OwnedMutexGuard<()>, StoreError> {
-    if table.pending.last().is_none() {
+    if table.contents.pending.last().is_none() {
         return Ok(lock);
     }
     // The schema may have been changed before the lock was there; what is pending is of the version that there is now. Of one
@@ -88,8 +88,8 @@ pub(crate) async fn store_all(
     let inner = Arc::clone(shared);
     // To its end, also when nobody waits for it any more: a part that the table has must not be stored again.
     worker::write(&shared.pool, move |connection| {
-        let last = table.pending.last();
-        while let Some(part) = table.pending.leave() {
+        let last = table.contents.pending.last();
+        while let Some(part) = table.contents.pending.leave() {
             store_part(connection, &inner, &table, &part)?;
             // What was committed meanwhile is not waited for.
             if part.after().map(Counters::commit_seq) >= last {
@@ -120,15 +120,19 @@ pub(crate) async fn store_every(shared: &Arc<Shared>, locks: &mut EveryWriteLock
 
 fn store_part(connection: &Connection, shared: &Shared, table: &Table, part: &Part) -> Result<(), StoreError> {
     let started = Instant::now();
-    let gone = part.gone();
-    // Before the commit, and until after it: see `record_cache`.
-    let change = (!gone.is_empty()).then(|| table.records.begin_change(Ids::Some(gone.clone())));
+    let (gone, before) = (part.gone(), table.contents.places.next());
+    // Looked up before others of these ids are added.
+    let emptied = table.contents.indexes.has_ids(before).then(|| table.contents.indexes.places_of(gone)).flatten();
     store(connection, &table.schema, part)?;
-    drop(change);
     if !gone.is_empty() {
         table.deleted_before.fetch_max(shared.pool.uses().mark(), Ordering::AcqRel);
     }
-    table.pending.left();
+    if let Some(after) = part.after() {
+        let (records, places) = part.records(&table.schema)?;
+        table.contents.indexes.add(&records, &places, before, after.next_sequence());
+        table.contents.places.commit(after.next_sequence(), emptied.map_or(Emptied::Unknown, Emptied::Places));
+    }
+    table.contents.pending.left();
     shared.change_log.remove(&table.schema.name().key(), part.entry());
     shared.activity.wrote();
     shared.commits.flush_seconds.record(started.elapsed().as_secs_f64());
@@ -149,7 +153,7 @@ pub(crate) async fn table_lock(shared: &Arc<Shared>, schema: &Arc<Schema>) -> Re
 /// # Errors
 /// As [`settle`].
 pub(crate) async fn with_table(shared: &Arc<Shared>, lock: WriteLock) -> Result<WriteLock, StoreError> {
-    let held = Arc::clone(&lock.table().pending.table).lock_owned().await;
+    let held = Arc::clone(&lock.table().contents.pending.table).lock_owned().await;
     let held = store_all(shared, lock.table(), held).await?;
     Ok(lock.holding(held))
 }

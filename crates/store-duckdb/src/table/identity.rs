@@ -165,11 +165,6 @@ impl StoredIds {
         (Self { state: State::Unread, most_bytes, gauge, reader }, wanted)
     }
 
-    /// Whether a filter is to be made before an id of a client is checked.
-    pub(crate) fn is_unread(&self) -> bool {
-        matches!(self.state, State::Unread)
-    }
-
     /// Makes a filter, now or beside the caller, if there is none. `rows` is the most that the table may have.
     pub(crate) fn want(&mut self, connection: &Connection, schema: &Schema, rows: u64) -> Result<(), StoreError> {
         if !matches!(self.state, State::Unread) {

@@ -5,12 +5,14 @@ pub(crate) mod change_queue;
 pub(crate) mod copies;
 pub(crate) mod flush;
 pub(crate) mod identity;
-pub(crate) mod lookups;
+pub(crate) mod indexing;
 pub(crate) mod pending;
+pub(crate) mod places;
 pub(crate) mod ranges;
 pub(crate) mod read_queue;
 pub(crate) mod record_cache;
 pub(crate) mod recorders;
+pub(crate) mod seeking;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,9 +22,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use eider_application::ports::{CommitReceipt, StoreError, StoreErrorKind};
 use eider_domain::{Schema, SchemaName};
-use eider_engine_duckdb::Relation;
 use eider_engine_duckdb::connection::{Pool, TableVersion};
 use eider_engine_duckdb::error::{schema_changed, schema_removed};
+use eider_engine_duckdb::{Connection, Relation};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 use uuid::Uuid;
 
@@ -31,21 +33,26 @@ use crate::file::change_log::ChangeLog;
 use crate::file::names;
 use crate::file::observed::Observed;
 use crate::file::settings::StoreSettings;
+use crate::index::tree::Tree;
 use crate::table::activity::WriteActivity;
 use crate::table::copies::Copies;
 use crate::table::identity::{IdFilter, IdFilterGauge, StoredIds};
-use crate::table::lookups::Lookups;
+use crate::table::indexing::Indexes;
 use crate::table::pending::Pending;
+use crate::table::places::{Emptied, Places};
 use crate::table::ranges::Ranges;
 use crate::table::record_cache::{CachedRecords, RecordCache};
 use crate::table::recorders::CommitRecorders;
 use crate::table::recorders::EvolutionRecorders;
+use crate::table::seeking::Contents;
 
 /// What writers and readers share.
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) settings: StoreSettings,
     pub(crate) change_log: ChangeLog,
+    /// The entries of all indexes.
+    pub(crate) tree: Arc<Tree>,
     /// What tells the store from every other, and from itself before it was restored.
     pub(crate) identity: Uuid,
     /// The schemas by key. Writes to it hold `catalog_gate`.
@@ -72,16 +79,15 @@ pub(crate) struct Table {
     pub(crate) relation: Arc<Relation>,
     pub(crate) writer: Arc<AsyncMutex<WriterState>>,
     pub(crate) id_filter: Arc<IdFilterGauge>,
-    pub(crate) records: Arc<CachedRecords>,
+    /// What is known of its records.
+    pub(crate) contents: Arc<Contents>,
     pub(crate) reads: read_queue::Queue,
     pub(crate) ranges: Arc<Ranges>,
-    pub(crate) lookups: Arc<Lookups>,
     /// The number of the last commit.
     pub(crate) committed: Arc<watch::Sender<u64>>,
     /// The numbers of commits that are not there any more.
     pub(crate) lost_commits: Arc<[RangeInclusive<u64>]>,
     pub(crate) queue: change_queue::Queue,
-    pub(crate) pending: Arc<Pending>,
     /// The first use of a connection that certainly began after the last deletion from the table.
     pub(crate) deleted_before: Arc<AtomicU64>,
 }
@@ -106,6 +112,7 @@ struct Lasting {
     committed: Arc<watch::Sender<u64>>,
     lost_commits: Arc<[RangeInclusive<u64>]>,
     pending: Arc<Pending>,
+    places: Arc<Places>,
     deleted_before: Arc<AtomicU64>,
 }
 
@@ -115,6 +122,8 @@ pub(crate) struct Wanted {
     pub(crate) id_filters: mpsc::Receiver<IdFilter>,
     /// To store what is pending.
     pub(crate) flushes: mpsc::Receiver<()>,
+    /// To bring up indexes.
+    pub(crate) behind: mpsc::Receiver<()>,
 }
 
 impl Table {
@@ -136,32 +145,38 @@ impl Table {
             committed,
             lost_commits: lost_commits.into(),
             pending: Arc::new(pending),
+            places: Arc::new(Places::new(counters.next_sequence())),
             deleted_before: Arc::default(),
         };
-        let (table, queues) = Self::of_version(schema, TableVersion::first(), lasting, shared);
-        (table, queues, Wanted { id_filters, flushes })
+        let (tell, behind) = mpsc::channel(1);
+        let indexes = Indexes::new(&shared.tree, &schema, counters.next_sequence(), tell);
+        let (table, queues) = Self::of_version(schema, TableVersion::first(), lasting, indexes, shared);
+        (table, queues, Wanted { id_filters, flushes, behind })
     }
 
     /// The table of the next version of its schema. Who waits for the write lock goes on waiting.
     pub(crate) fn evolved(self, next: Schema, version: TableVersion, shared: &Shared) -> (Self, Queues) {
-        let Self { writer, id_filter, committed, lost_commits, pending, deleted_before, .. } = self;
-        let lasting = Lasting { writer, id_filter, committed, lost_commits, pending, deleted_before };
-        Self::of_version(next, version, lasting, shared)
+        let Self { writer, id_filter, committed, lost_commits, contents, deleted_before, .. } = self;
+        let (pending, places) = (Arc::clone(&contents.pending), Arc::clone(&contents.places));
+        let indexes = contents.indexes.clone().evolved(&next, places.next());
+        let lasting = Lasting { writer, id_filter, committed, lost_commits, pending, places, deleted_before };
+        Self::of_version(next, version, lasting, indexes, shared)
     }
 
     fn of_version(
         schema: Schema,
         version: TableVersion,
-        Lasting { writer, id_filter, committed, lost_commits, pending, deleted_before }: Lasting,
+        Lasting { writer, id_filter, committed, lost_commits, pending, places, deleted_before }: Lasting,
+        indexes: Indexes,
         shared: &Shared,
     ) -> (Self, Queues) {
         let schema = Arc::new(schema);
         let relation = Relation::new(Arc::clone(&schema), names::table(&schema), version);
         let (queue, changes) = mpsc::channel(shared.settings.group.queue_length.max(1));
         let (reads, waiting_reads) = mpsc::channel(read_queue::QUEUE_LENGTH);
-        let records = Arc::new(CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema)));
+        let records = CachedRecords::new(Arc::clone(&shared.record_cache), Arc::clone(&schema));
+        let contents = Arc::new(Contents { pending, places, indexes, records });
         let ranges = Arc::new(Ranges::new(shared.settings.least_ranged_rows));
-        let lookups = Arc::default();
         let queues = Queues { changes, reads: waiting_reads };
         (
             Self {
@@ -169,14 +184,12 @@ impl Table {
                 relation: Arc::new(relation),
                 writer,
                 id_filter,
-                records,
+                contents,
                 reads,
                 ranges,
-                lookups,
                 committed,
                 lost_commits,
                 queue,
-                pending,
                 deleted_before,
             },
             queues,
@@ -211,11 +224,6 @@ impl WriteLock {
     /// What is known of the stored ids.
     pub(crate) fn ids(&mut self) -> &mut StoredIds {
         &mut self.writer.ids
-    }
-
-    /// The records in memory, which are to be told of changes.
-    pub(crate) fn records(&self) -> Arc<CachedRecords> {
-        Arc::clone(&self.table.records)
     }
 
     /// The table that is written to.
@@ -254,6 +262,19 @@ impl WriteLock {
     /// The receipt of a write that changes nothing.
     pub(crate) fn unchanged(&self) -> CommitReceipt {
         CommitReceipt { rows: 0, commit_seq: self.writer.counters.commit_seq() }
+    }
+}
+
+impl Table {
+    /// Tells of a commit of the table, by the connection that made it. What was pending is not of that kind.
+    pub(crate) fn tell_of(&self, connection: &Connection, after: Counters, emptied: Emptied) {
+        let Contents { places, indexes, .. } = &*self.contents;
+        let (before, next) = (places.next(), after.next_sequence());
+        if let Err(error) = indexes.catch_up(connection, &self.relation, before, next) {
+            tracing::warn!(schema.name = %self.schema.name(), %error, "the indexes stay behind");
+        }
+        places.commit(next, emptied);
+        indexes.tell_of_those_behind(next);
     }
 }
 
@@ -352,7 +373,7 @@ impl Shared {
         let (mut writers, mut held) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
         for table in tables {
             writers.push(Arc::clone(&table.writer).lock_owned().await);
-            let lock = Arc::clone(&table.pending.table).lock_owned().await;
+            let lock = Arc::clone(&table.contents.pending.table).lock_owned().await;
             held.push((table, lock));
         }
         EveryWriteLock { _catalog: catalog, _writers: writers, tables: held }

@@ -42,6 +42,8 @@ pub(crate) struct Committed {
     pub(crate) gone: Vec<Uuid>,
     /// The answers to keep, each with its key.
     pub(crate) answers: Vec<(String, IdempotencyRecord)>,
+    /// The unique keys of the records, each with its record.
+    pub(crate) keys: Vec<(Vec<u8>, Uuid)>,
     /// The place that the first record took.
     pub(crate) first: i64,
     /// The counters afterwards.
@@ -76,6 +78,9 @@ pub(crate) struct Part {
     latest: HashMap<Uuid, Latest>,
     /// The ids of records that the table has and that are to be deleted from it.
     gone: HashSet<Uuid>,
+    /// The unique keys of the latest records, and by record.
+    holders: HashMap<Vec<u8>, Uuid>,
+    keys: HashMap<Uuid, Vec<Vec<u8>>>,
     answers: HashMap<String, IdempotencyRecord>,
     after: Option<Counters>,
     /// The number of the last entry in the log.
@@ -106,6 +111,18 @@ impl Pending {
         let parts = self.parts();
         let leaving = || parts.leaving.as_ref().and_then(|part| part.answers.get(key));
         parts.growing.answers.get(key).or_else(leaving).cloned()
+    }
+
+    /// The record that has a unique key.
+    pub(crate) fn holder(&self, key: &[u8]) -> Option<Uuid> {
+        let parts = self.parts();
+        let growing = &parts.growing;
+        let leaving = || {
+            let id = parts.leaving.as_ref()?.holders.get(key)?;
+            // What became of it since is in the part that grows.
+            (!growing.latest.contains_key(id)).then_some(*id)
+        };
+        growing.holders.get(key).copied().or_else(leaving)
     }
 
     /// Takes changes whose entry has this number in the log.
@@ -168,8 +185,11 @@ impl Part {
 
     /// Takes changes that were committed after all others.
     pub(crate) fn push(&mut self, changes: Committed, entry: i64) {
-        let Committed { records, gone, answers, first, after } = changes;
+        let Committed { records, gone, answers, keys, first, after } = changes;
         for id in gone {
+            for key in self.keys.remove(&id).into_iter().flatten() {
+                self.holders.remove(&key);
+            }
             // What was stored here first is not in the table.
             if self.latest.insert(id, None).is_none() {
                 self.gone.insert(id);
@@ -182,6 +202,11 @@ impl Part {
             self.bytes += records.get_array_memory_size() + records.num_rows() * OVERHEAD_BYTES;
             self.batches.push(records);
             self.firsts.push(first);
+        }
+        for (key, id) in keys {
+            self.bytes += 2 * key.len() + OVERHEAD_BYTES;
+            self.keys.entry(id).or_default().push(key.clone());
+            self.holders.insert(key, id);
         }
         self.answers.extend(answers);
         self.after = Some(after);

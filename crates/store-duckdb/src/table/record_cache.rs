@@ -1,51 +1,97 @@
-//! Records kept in memory for reads by id, exact under writes.
+//! Records kept in memory, by their places in commit order.
 //!
-//! A record is kept as the bytes of Arrow's row format, a few hundred rather than the thousands that its columns take.
-//! Whoever changes records says which before the commit, and holds a [`Change`] until after it. What it names leaves
-//! the cache, and no read that overlaps the change puts it back: so a version that was replaced is never read from
-//! here once its successor can be seen anywhere.
+//! A place holds one record or none, and never another one, so what is kept here stays right; whether a place still
+//! holds its record is known to [`Places`](crate::table::places). Records are kept in two forms: where many are likely to
+//! be asked for, whole blocks of those that stand together, as the columns that they were read in; else one by one, as the
+//! bytes of Arrow's row format, a few hundred rather than the thousands that columns of one row take.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_row::{RowConverter, SortField};
+use arrow_select::interleave::interleave_record_batch;
 use eider_application::ports::StoreError;
 use eider_domain::Schema;
-use eider_engine_duckdb::columns::ids_of;
-use eider_engine_duckdb::error::arrow_error;
+use eider_engine_duckdb::error::{arrow_error, internal};
 use moka::sync::Cache;
 use uuid::Uuid;
 
 use crate::file::statistics::RecordCacheStatistics;
 
-/// What a record takes beside its bytes: its key, and the cache's own entry.
+/// What an entry takes beside its records: its key, and the cache's own.
 const OVERHEAD_BYTES: usize = 160;
+/// What the columns of a block take at most, about, and how many records it has.
+const BLOCK_BYTES: usize = 256 << 10;
+const MOST_ROWS: i64 = 2_048;
+/// Records that are read to see how large they are.
+const PROBE_ROWS: i64 = 8;
 
 /// The records of all schemas, bounded together.
 pub(crate) struct RecordCache {
     /// `None` when nothing is to be kept.
-    entries: Option<Cache<Key, Arc<[u8]>>>,
-    generations: AtomicU64,
+    entries: Option<Cache<Key, Entry>>,
+    max_bytes: u64,
+    versions: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-/// A record of a schema, as long as nothing made everything of the schema outdated.
+/// What is kept of a version of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    generation: u64,
-    id: Uuid,
+    version: u64,
+    at: At,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum At {
+    Id(Uuid),
+    Place(i64),
+    Block(i64),
+}
+
+#[derive(Debug, Clone)]
+enum Entry {
+    Place(i64),
+    Row(Arc<[u8]>),
+    Block(Arc<Block>),
+}
+
+/// Records that stand together.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// The places of the records, in order.
+    pub(crate) places: Vec<i64>,
+    pub(crate) records: RecordBatch,
+}
+
+impl Block {
+    /// The row of the record at a place.
+    pub(crate) fn row(&self, place: i64) -> Option<usize> {
+        self.places.binary_search(&place).ok()
+    }
+
+    fn bytes(&self) -> usize {
+        self.records.get_array_memory_size() + self.places.len() * size_of::<i64>()
+    }
 }
 
 impl RecordCache {
     /// An empty cache of so many bytes at most.
     pub(crate) fn new(max_bytes: u64) -> Self {
-        let weigh = |_: &Key, record: &Arc<[u8]>| u32::try_from(record.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX);
+        let weigh = |_: &Key, entry: &Entry| {
+            let bytes = match entry {
+                Entry::Place(_) => 0,
+                Entry::Row(row) => row.len(),
+                Entry::Block(block) => block.bytes(),
+            };
+            u32::try_from(bytes + OVERHEAD_BYTES).unwrap_or(u32::MAX)
+        };
         let entries = (max_bytes > 0).then(|| Cache::builder().max_capacity(max_bytes).weigher(weigh).build());
-        Self { entries, generations: AtomicU64::new(0), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Self { entries, max_bytes, versions: AtomicU64::new(0), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// What it takes and has done; `None` when nothing is to be kept.
@@ -58,10 +104,6 @@ impl RecordCache {
             bytes: entries.weighted_size(),
         })
     }
-
-    fn next_generation(&self) -> u64 {
-        self.generations.fetch_add(1, Ordering::Relaxed)
-    }
 }
 
 impl fmt::Debug for RecordCache {
@@ -70,162 +112,185 @@ impl fmt::Debug for RecordCache {
     }
 }
 
-/// The records of one schema in the cache.
+/// The records of one version of a schema in the cache.
 #[derive(Debug)]
 pub(crate) struct CachedRecords {
     cache: Arc<RecordCache>,
-    /// Between records and bytes; `None` when records of this schema are not kept.
+    /// Between records and bytes; `None` when records of this schema are not kept one by one.
     converter: Option<RowConverter>,
     schema: Arc<Schema>,
-    /// Part of the keys. A new one makes everything kept before unreachable, to be pushed out in time.
-    generation: AtomicU64,
-    state: Mutex<State>,
+    version: u64,
+    /// Places that a block is of; 0 until a record was seen.
+    block_places: AtomicI64,
+    /// Bytes of a record in a block, about.
+    record_bytes: AtomicU64,
 }
 
-/// Which records are being changed, and which were since a read began.
-#[derive(Debug, Default)]
-struct State {
-    changing: Ids,
-    /// What the read that is under way must not keep; `None` when none is.
-    invalidated: Option<Ids>,
-}
-
-/// Some records of a schema.
-#[derive(Debug, Clone)]
-pub(crate) enum Ids {
-    /// Those of these ids.
-    Some(HashSet<Uuid>),
-    /// All.
-    All,
-}
-
-impl Default for Ids {
-    fn default() -> Self {
-        Self::Some(HashSet::new())
-    }
-}
-
-impl Ids {
-    fn contains(&self, id: Uuid) -> bool {
-        match self {
-            Self::Some(ids) => ids.contains(&id),
-            Self::All => true,
-        }
-    }
-
-    fn extend(&mut self, more: &Self) {
-        match (&mut *self, more) {
-            (Self::Some(ids), Self::Some(more)) => ids.extend(more),
-            _ => *self = Self::All,
-        }
-    }
-}
-
-/// A change of records that is under way; over when it is dropped.
+/// What is known of the record at a place.
 #[derive(Debug)]
-pub(crate) struct Change<'a>(&'a CachedRecords);
-
-/// A read of records from the table; over when it is dropped. One at a time for a schema.
-#[derive(Debug)]
-pub(crate) struct Read<'a> {
-    records: &'a CachedRecords,
-    generation: u64,
+pub(crate) enum Kept {
+    /// In this row of a block.
+    Row(Arc<Block>, usize),
+    /// By itself.
+    Bytes(Arc<[u8]>),
 }
 
 impl CachedRecords {
-    /// The records of a schema, none of which are in the cache.
+    /// The records of a version of a schema, none of which are in the cache.
     pub(crate) fn new(cache: Arc<RecordCache>, schema: Arc<Schema>) -> Self {
         let fields = schema.arrow().fields().iter().map(|field| SortField::new(field.data_type().clone()));
         let converter = cache.entries.as_ref().and_then(|_| RowConverter::new(fields.collect()).ok());
-        let generation = AtomicU64::new(cache.next_generation());
-        Self { cache, converter, schema, generation, state: Mutex::default() }
+        let version = cache.versions.fetch_add(1, Ordering::Relaxed);
+        Self { cache, converter, schema, version, block_places: AtomicI64::new(0), record_bytes: AtomicU64::new(0) }
     }
 
-    /// The record of an id, if it is in the cache, as a batch of one row.
+    /// Where the record of an id was once, if that is in the cache.
+    pub(crate) fn place_of(&self, id: Uuid) -> Option<i64> {
+        match self.cache.entries.as_ref()?.get(&self.key(At::Id(id)))? {
+            Entry::Place(place) => Some(place),
+            Entry::Row(_) | Entry::Block(_) => None,
+        }
+    }
+
+    /// Counts records that were in memory, and others that were not.
+    pub(crate) fn count(&self, hits: usize, misses: usize) {
+        self.cache.hits.fetch_add(hits as u64, Ordering::Relaxed);
+        self.cache.misses.fetch_add(misses as u64, Ordering::Relaxed);
+    }
+
+    /// Keeps where the record of an id is.
+    pub(crate) fn keep_place(&self, id: Uuid, place: i64) {
+        if let Some(entries) = &self.cache.entries {
+            entries.insert(self.key(At::Id(id)), Entry::Place(place));
+        }
+    }
+
+    /// The record at a place, if it is in the cache.
+    pub(crate) fn get(&self, place: i64) -> Option<Kept> {
+        let entries = self.cache.entries.as_ref()?;
+        if let Some(number) = self.block_of(place)
+            && let Some(Entry::Block(block)) = entries.get(&self.key(At::Block(number)))
+            && let Some(row) = block.row(place)
+        {
+            return Some(Kept::Row(block, row));
+        }
+        match entries.get(&self.key(At::Place(place)))? {
+            Entry::Row(bytes) => Some(Kept::Bytes(bytes)),
+            Entry::Place(_) | Entry::Block(_) => None,
+        }
+    }
+
+    /// Records that are kept, in this order, as one batch.
     ///
     /// # Errors
-    /// `Internal` when its bytes are not those of a record.
-    pub(crate) fn get(&self, id: Uuid) -> Result<Option<RecordBatch>, StoreError> {
-        let (Some(entries), Some(converter)) = (&self.cache.entries, &self.converter) else { return Ok(None) };
-        let Some(bytes) = entries.get(&Key { generation: self.generation.load(Ordering::Acquire), id }) else {
-            self.cache.misses.fetch_add(1, Ordering::Relaxed);
-            return Ok(None);
-        };
-        self.cache.hits.fetch_add(1, Ordering::Relaxed);
-        let parser = converter.parser();
-        let columns = converter.convert_rows([parser.parse(&bytes)]).map_err(arrow_error)?;
-        RecordBatch::try_new(Arc::clone(self.schema.arrow()), columns).map(Some).map_err(arrow_error)
-    }
-
-    /// Begins a change. To be called before its commit, by the holder of the write lock.
-    pub(crate) fn begin_change(&self, ids: Ids) -> Change<'_> {
-        let mut state = self.state();
-        // All under the lock that `Read::keep` holds too: a read either has kept a record before, which goes below,
-        // or finds its id here and keeps nothing.
-        if let Some(invalidated) = &mut state.invalidated {
-            invalidated.extend(&ids);
+    /// `Internal` when bytes are not those of a record.
+    pub(crate) fn batch(&self, kept: &[&Kept]) -> Result<RecordBatch, StoreError> {
+        if let [Kept::Row(block, row)] = kept {
+            return Ok(block.records.slice(*row, 1));
         }
-        match (&self.cache.entries, &ids) {
-            (None, _) => {}
-            (Some(entries), Ids::Some(ids)) => {
-                let generation = self.generation.load(Ordering::Acquire);
-                for id in ids {
-                    entries.invalidate(&Key { generation, id: *id });
-                }
+        let converter = self.converter.as_ref();
+        let parser = converter.map(RowConverter::parser);
+        let mut rows = Vec::new();
+        for kept in kept {
+            if let (Kept::Bytes(bytes), Some(parser)) = (kept, &parser) {
+                rows.push(parser.parse(bytes));
             }
-            // A read that is under way has the old generation, and keeps what it read under keys that nobody asks for.
-            (Some(_), Ids::All) => self.generation.store(self.cache.next_generation(), Ordering::Release),
         }
-        state.changing = ids;
-        Change(self)
+        let singles = match converter {
+            Some(converter) if !rows.is_empty() => {
+                let columns = converter.convert_rows(rows).map_err(arrow_error)?;
+                RecordBatch::try_new(Arc::clone(self.schema.arrow()), columns).map_err(arrow_error)?
+            }
+            _ => RecordBatch::new_empty(Arc::clone(self.schema.arrow())),
+        };
+        if singles.num_rows() == kept.len() {
+            return Ok(singles);
+        }
+        let mut batches = vec![&singles];
+        let mut next_single = 0;
+        let mut indices = Vec::with_capacity(kept.len());
+        for kept in kept {
+            indices.push(match kept {
+                Kept::Bytes(_) => {
+                    next_single += 1;
+                    (0, next_single - 1)
+                }
+                Kept::Row(block, row) => {
+                    // Neighbours mostly stand in one block.
+                    let records = &block.records;
+                    if !std::ptr::eq(batches[batches.len() - 1], records) {
+                        batches.push(records);
+                    }
+                    (batches.len() - 1, *row)
+                }
+            });
+        }
+        interleave_record_batch(&batches, &indices).map_err(arrow_error)
     }
 
-    /// Begins a read. To be called before its snapshot is taken.
-    pub(crate) fn begin_read(&self) -> Read<'_> {
-        let mut state = self.state();
-        // A change that is under way may be committed before this read takes its snapshot or after: what it names is
-        // not kept in either case.
-        state.invalidated = Some(state.changing.clone());
-        Read { records: self, generation: self.generation.load(Ordering::Acquire) }
+    /// The number of the block of a place; `None` until it is known how large records are.
+    pub(crate) fn block_of(&self, place: i64) -> Option<i64> {
+        match self.block_places.load(Ordering::Relaxed) {
+            0 => None,
+            places => Some(place / places),
+        }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The places that are to be read for one place: its block, or a few to see how large records are.
+    pub(crate) fn places_around(&self, place: i64) -> Range<i64> {
+        match self.block_places.load(Ordering::Relaxed) {
+            0 => place..place + PROBE_ROWS,
+            places => place / places * places..(place / places + 1) * places,
+        }
     }
-}
 
-impl Read<'_> {
-    /// Keeps whole records that were read, but for those that have been changed since the read began.
+    /// Whether blocks are to be read for single records: when all records, of so many places, have room in the cache.
+    pub(crate) fn prefers_blocks(&self, next: i64) -> bool {
+        let bytes = next.unsigned_abs().saturating_mul(self.record_bytes.load(Ordering::Relaxed));
+        bytes <= self.cache.max_bytes
+    }
+
+    /// Bytes up to which a block is kept.
+    pub(crate) fn most_block_bytes() -> usize {
+        4 * BLOCK_BYTES
+    }
+
+    /// Keeps the block that was read for a place, and says how large records are.
+    pub(crate) fn keep_block(&self, range: &Range<i64>, block: Block) -> Arc<Block> {
+        let block = Arc::new(block);
+        let rows = block.records.num_rows();
+        if rows > 0 && self.block_places.load(Ordering::Relaxed) == 0 {
+            let bytes = (block.bytes() / rows).max(1);
+            self.record_bytes.store(bytes as u64, Ordering::Relaxed);
+            let places = i64::try_from(BLOCK_BYTES / bytes).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
+            self.block_places.store(places, Ordering::Relaxed);
+        }
+        if let (Some(entries), Some(number)) = (&self.cache.entries, self.block_of(range.start))
+            && self.places_around(range.start) == *range
+        {
+            entries.insert(self.key(At::Block(number)), Entry::Block(Arc::clone(&block)));
+        }
+        block
+    }
+
+    /// Keeps records one by one.
     ///
     /// # Errors
     /// `Internal` when they are not of the schema.
-    pub(crate) fn keep(self, records: &RecordBatch) -> Result<(), StoreError> {
-        let (Some(entries), Some(converter)) = (&self.records.cache.entries, &self.records.converter) else {
-            return Ok(());
-        };
+    pub(crate) fn keep(&self, records: &RecordBatch, places: &[i64]) -> Result<(), StoreError> {
+        let (Some(entries), Some(converter)) = (&self.cache.entries, &self.converter) else { return Ok(()) };
+        if records.num_rows() != places.len() {
+            return Err(internal("records have no places"));
+        }
         let rows = converter.convert_columns(records.columns()).map_err(arrow_error)?;
-        // Held while records go in. A change that began between the look and the insertion would find nothing to
-        // remove, and the version that it replaces would be read from here until somebody changes the record again.
-        let state = self.records.state();
-        let invalidated = state.invalidated.as_ref().unwrap_or(&Ids::All);
-        for (id, row) in ids_of(records).zip(rows.iter()) {
-            if !invalidated.contains(id) {
-                entries.insert(Key { generation: self.generation, id }, row.as_ref().into());
-            }
+        for (place, row) in places.iter().zip(rows.iter()) {
+            entries.insert(self.key(At::Place(*place)), Entry::Row(row.as_ref().into()));
         }
         Ok(())
     }
-}
 
-impl Drop for Read<'_> {
-    fn drop(&mut self) {
-        self.records.state().invalidated = None;
-    }
-}
-
-impl Drop for Change<'_> {
-    fn drop(&mut self) {
-        self.0.state().changing = Ids::default();
+    fn key(&self, at: At) -> Key {
+        Key { version: self.version, at }
     }
 }
 

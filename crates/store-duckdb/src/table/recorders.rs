@@ -66,8 +66,7 @@ impl EvolutionRecorders {
 /// A change that runs, among the statistics until it is dropped.
 pub(crate) struct Running<'r> {
     recorders: &'r EvolutionRecorders,
-    /// `None` for the rest of a change that is timed already.
-    began: Option<Instant>,
+    began: Instant,
     steps: u64,
     done: Cell<u64>,
 }
@@ -76,14 +75,7 @@ impl<'r> Running<'r> {
     /// A change of so many steps.
     pub(crate) fn begin(recorders: &'r EvolutionRecorders, steps: usize) -> Self {
         recorders.steps.fetch_add(steps as u64, Ordering::Relaxed);
-        Self { recorders, began: Some(Instant::now()), steps: steps as u64, done: Cell::new(0) }
-    }
-
-    /// The rest of one, of so many steps.
-    pub(crate) fn begin_rest(recorders: &'r EvolutionRecorders, steps: usize) -> Self {
-        let mut running = Self::begin(recorders, steps);
-        running.began = None;
-        running
+        Self { recorders, began: Instant::now(), steps: steps as u64, done: Cell::new(0) }
     }
 
     /// Takes note that a step is done.
@@ -97,8 +89,6 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.recorders.steps.fetch_sub(self.steps, Ordering::Relaxed);
         self.recorders.steps_done.fetch_sub(self.done.get(), Ordering::Relaxed);
-        if let Some(began) = self.began {
-            self.recorders.seconds.record(began.elapsed().as_secs_f64());
-        }
+        self.recorders.seconds.record(self.began.elapsed().as_secs_f64());
     }
 }

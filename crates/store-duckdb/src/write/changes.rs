@@ -119,7 +119,7 @@ pub(crate) fn committed<'c>(
         }
         _ => Some(concat_batches(schema.arrow(), records).map_err(arrow_error)?),
     };
-    Ok(Some(Committed { records, gone, answers, first: before.next_sequence(), after }))
+    Ok(Some(Committed { records, gone, answers, keys: Vec::new(), first: before.next_sequence(), after }))
 }
 
 /// For each of the records that were appended from a place on, the keys that it shares with one before it and should not.

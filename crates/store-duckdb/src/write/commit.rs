@@ -19,8 +19,9 @@ use eider_engine_duckdb::error::{arrow_error, internal, store_error};
 
 use crate::catalog::{self, Counters};
 use crate::file::names;
+use crate::table::Table;
 use crate::table::identity::StoredIds;
-use crate::table::record_cache::{CachedRecords, Ids};
+use crate::table::places::Emptied;
 use crate::write::conflicts::ConflictSpool;
 use crate::write::staging::{Sealed, Staging};
 use crate::write::unique_keys::{self, Keys, Resolution, keys_of};
@@ -34,7 +35,7 @@ pub(crate) fn commit(
     terms: &CommitTerms,
     counters: Counters,
     ids: &mut StoredIds,
-    records: &CachedRecords,
+    table: &Table,
 ) -> Result<(EndedWrite, Option<Counters>), StoreError> {
     let schema = &request.schema;
     let rows = staging.rows();
@@ -84,10 +85,6 @@ pub(crate) fn commit(
         let mut next = None;
         if stored > 0 {
             if resolution.updated > 0 {
-                // Only the engine knows which records are replaced, so all are named. This has to be before the
-                // commit: a read that began earlier could otherwise put a replaced version into the cache, and
-                // nothing would take it out again.
-                change = Some(records.begin_change(Ids::All));
                 unique_keys::delete_targets(connection, schema)?;
             }
             let appended = i64::try_from(stored).map_err(|_| internal("a write has too many rows"))?;
@@ -116,11 +113,18 @@ pub(crate) fn commit(
             let kept = answer.complete(&receipt, conflicts.first());
             catalog::keep_answers(connection, schema, &HashMap::from([(answer.key.clone(), kept)]))?;
         }
+        // From the commit on others may see it in the table.
+        change = next.map(|_| table.contents.places.begin_change());
         Ok(Decision::Commit((CommitOutcome::Committed(receipt), next)))
     });
-    // Not earlier: until the transaction has ended, a read may see either version.
-    drop(change);
     let (outcome, next) = outcome?;
+    if let Some(next) = next {
+        let has_replaced = matches!(&outcome, CommitOutcome::Committed(receipt) if receipt.updated > 0);
+        // Only the engine knows which.
+        let emptied = if has_replaced { Emptied::Unknown } else { Emptied::Places(Vec::new()) };
+        table.tell_of(connection, next, emptied);
+    }
+    drop(change);
     Ok((EndedWrite { outcome, conflicts: conflicts.into_conflicts() }, next))
 }
 

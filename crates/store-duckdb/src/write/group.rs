@@ -18,7 +18,7 @@ use crate::catalog::Counters;
 use crate::file::settings::GroupSettings;
 use crate::table::change_queue::{self, Waiting};
 use crate::table::flush;
-use crate::table::record_cache::Ids;
+use crate::table::places::Emptied;
 use crate::table::{Shared, WriteLock};
 use crate::write::changes::{apply, bytes_of, id_of};
 use crate::write::logged;
@@ -61,13 +61,15 @@ pub(crate) async fn run(
         if group.waiting.is_empty() {
             continue;
         }
-        if logged::is_for(&schema) {
-            logged::commit(&shared, &mut logged, group.waiting, lock).await;
-            continue;
-        }
+        let left = if logged::is_for(&schema) {
+            logged::commit(&shared, &mut logged, group.waiting, lock).await
+        } else {
+            Some((group.waiting, lock))
+        };
+        let Some((waiting, lock)) = left else { continue };
         match flush::with_table(&shared, lock).await {
-            Ok(lock) => commit(&shared, &schema, group.waiting, lock).await,
-            Err(error) => answer_all(group.waiting.into_iter().map(|waiting| waiting.answer), &error),
+            Ok(lock) => commit(&shared, &schema, waiting, lock).await,
+            Err(error) => answer_all(waiting.into_iter().map(|waiting| waiting.answer), &error),
         }
     }
 }
@@ -158,13 +160,13 @@ fn commit_on(
     changes: &[Change],
     mut lock: WriteLock,
 ) -> Vec<Result<ChangeOutcome, StoreError>> {
-    let named = changes.iter().filter(|change| !matches!(change, Change::Create { .. })).map(id_of);
-    let named: HashSet<Uuid> = named.collect();
-    let (records, has_deletions) = (lock.records(), !named.is_empty());
-    let _change = has_deletions.then(|| records.begin_change(Ids::Some(named)));
+    let has_deletions = changes.iter().any(|change| !matches!(change, Change::Create { .. }));
+    let table = lock.table().clone();
+    let _change = table.contents.places.begin_change();
     let mut run = |changes: &[Change]| -> Result<Vec<ChangeOutcome>, StoreError> {
         let (outcomes, next): (_, Option<Counters>) = apply(connection, schema, changes, lock.counters(), lock.ids())?;
         if let Some(next) = next {
+            table.tell_of(connection, next, if has_deletions { Emptied::Unknown } else { Emptied::Places(Vec::new()) });
             if has_deletions { lock.advance_deleted(next) } else { lock.advance_appended(next) }
         }
         Ok(outcomes)

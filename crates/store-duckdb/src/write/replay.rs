@@ -55,6 +55,7 @@ fn store(connection: &Connection, loaded: &mut LoadedSchema, entries: Vec<Entry>
             records,
             gone: entry.gone_ids().collect(),
             answers: entry.kept_answers()?,
+            keys: Vec::new(),
             first: entry.first,
             after,
         };

@@ -14,7 +14,7 @@ use crate::catalog::Counters;
 use crate::sql;
 use crate::table::Shared;
 use crate::table::flush::table_lock;
-use crate::table::record_cache::{CachedRecords, Ids};
+use crate::table::places::Emptied;
 use crate::write::unique_keys::keys_of;
 
 /// Applies rules together to every record that breaks them now.
@@ -28,9 +28,11 @@ pub(crate) async fn apply(
     let mut lock = table_lock(shared, schema).await?;
     let (begun, relation) = (Instant::now(), shared.table_of(schema)?.relation);
     let outcome = worker::write(&shared.pool, move |connection| {
-        let (counters, records) = (lock.counters(), lock.records());
-        let (written, next) = write(connection, &relation, &request, counters, &records)?;
+        let (counters, table) = (lock.counters(), lock.table().clone());
+        let _change = table.contents.places.begin_change();
+        let (written, next) = write(connection, &relation, &request, counters)?;
         if let Some(next) = next {
+            table.tell_of(connection, next, Emptied::Unknown);
             lock.advance_deleted(next);
         }
         Ok(written.unwrap_or_else(|| SuggestionOutcome::Written {
@@ -51,24 +53,19 @@ fn write(
     relation: &Relation,
     request: &SuggestionRequest,
     counters: Counters,
-    cache: &CachedRecords,
 ) -> Result<(Option<SuggestionOutcome>, Option<Counters>), StoreError> {
     let schema = relation.schema();
-    let mut change = None;
-    let written = transaction(connection, || {
+    transaction(connection, || {
         let (records, changed) = match suggest(connection, relation, request, &keys_of(schema, false))? {
             Suggested::Nothing => return Ok(Decision::RollBack((None, None))),
             Suggested::Refused(outcome) => return Ok(Decision::RollBack((Some(outcome), None))),
             Suggested::Made { records, changed } => (records, changed),
         };
-        change = Some(cache.begin_change(Ids::All));
         for statement in sql::replace_suggested(schema, counters.next_sequence()) {
             connection.execute_batch(&statement).map_err(store_error)?;
         }
         let next = counters.after(records);
         let receipt = CommitReceipt { rows: records.unsigned_abs(), commit_seq: next.commit_seq() };
         Ok(Decision::Commit((Some(SuggestionOutcome::Written { receipt, changed }), Some(next))))
-    });
-    drop(change);
-    written
+    })
 }

@@ -67,8 +67,8 @@ impl BatchWriter for StagedWriter {
         let (waited, begun) = (started.elapsed(), Instant::now());
         let ended = worker::write(&shared.pool, move |connection| {
             let counters = lock.counters();
-            let records = lock.records();
-            let (ended, next) = commit(connection, &request, staging, &terms, counters, lock.ids(), &records)?;
+            let table = lock.table().clone();
+            let (ended, next) = commit(connection, &request, staging, &terms, counters, lock.ids(), &table)?;
             if let Some(next) = next {
                 let has_deletions = matches!(&ended.outcome, CommitOutcome::Committed(receipt) if receipt.updated > 0);
                 if has_deletions { lock.advance_deleted(next) } else { lock.advance_appended(next) }

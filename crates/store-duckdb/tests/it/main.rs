@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod backup;
+mod by_index;
 mod change_log;
 mod changes;
 mod contract;

@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("eider-engine-duckdb", &["quality", "read", "sql", "relation", "connection", "columns", "ident", "error"]),
-    ("eider-store-duckdb", &["store", "write", "read", "operate", "table", "catalog", "sql", "file"]),
+    ("eider-store-duckdb", &["store", "write", "read", "operate", "table", "catalog", "sql", "index", "file"]),
     (
         "eider-testkit",
         &["contract", "strategies", "reports", "memory", "reference", "query", "ids", "batch", "column", "clock"],

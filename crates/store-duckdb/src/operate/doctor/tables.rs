@@ -7,16 +7,22 @@ use eider_engine_duckdb::error::store_error;
 use eider_engine_duckdb::ident;
 use eider_engine_duckdb::sql;
 
-use super::indexes::index;
+use super::indexes::{index, indexes_of};
 use super::nested::{nested, opening};
 use super::{Finding, REBUILD, RESTORE, Thoroughness, columns, told};
 use crate::catalog::{self, StoredSchema};
 use crate::file::names;
+use crate::index::tree::Tree;
 
 pub(super) type Outcome = Result<String, (String, &'static str)>;
 
 /// The findings of one schema. After a table that is not as it should be nothing else of it is looked at.
-pub(super) fn examine(connection: &Connection, stored: &StoredSchema, how: Thoroughness) -> Vec<Finding> {
+pub(super) fn examine(
+    connection: &Connection,
+    stored: &StoredSchema,
+    tree: Option<&Tree>,
+    how: Thoroughness,
+) -> Vec<Finding> {
     let schema = &stored.schema;
     let name = schema.name().to_string();
     let told_as = |error: &StoreError| (told(error), RESTORE);
@@ -34,11 +40,23 @@ pub(super) fn examine(connection: &Connection, stored: &StoredSchema, how: Thoro
     check("sequence", &name, sequence(connection, stored));
     check("versions", &name, versions(connection, schema));
     for asked in schema.indexes() {
-        let subject = asked.fields.iter().fold(name.clone(), |subject, field| format!("{subject}.{field}"));
         if asked.is_unique {
-            check("unique", &subject, unique(connection, schema, &asked.fields));
+            check("unique", &subject_of(&name, &asked.fields), unique(connection, schema, &asked.fields));
         }
-        check("index", &subject, index(connection, schema, &asked, how.all_keys));
+    }
+    if let Some(tree) = tree {
+        match indexes_of(connection, stored, tree) {
+            Ok((schema, indexes)) => {
+                for asked in indexes {
+                    let subject =
+                        if asked.fields.is_empty() { format!("{name}.id") } else { subject_of(&name, &asked.fields) };
+                    check("index", &subject, index(connection, &schema, tree, &asked, how.all_keys));
+                }
+            }
+            Err(error) => {
+                check("index", &name, Err(error));
+            }
+        }
     }
     for property in schema.properties() {
         if let Some(opening) = opening(property.data_type) {
@@ -47,6 +65,10 @@ pub(super) fn examine(connection: &Connection, stored: &StoredSchema, how: Thoro
         }
     }
     findings
+}
+
+fn subject_of(schema: &str, fields: &[Field]) -> String {
+    fields.iter().fold(schema.to_owned(), |subject, field| format!("{subject}.{field}"))
 }
 
 /// Whether the table has the columns of the schema.

@@ -1,4 +1,4 @@
-//! What the cache keeps and what it must not.
+//! What the cache keeps, in either form.
 
 use eider_testkit::{batch, schema};
 use serde_json::{Value as Json, json};
@@ -10,105 +10,70 @@ fn records_within(max_bytes: u64) -> CachedRecords {
     CachedRecords::new(Arc::new(RecordCache::new(max_bytes)), Arc::new(schema(definition)))
 }
 
-fn id(number: u128) -> Uuid {
-    Uuid::from_u128(number)
+fn notes(records: &CachedRecords, texts: &[&str]) -> RecordBatch {
+    batch(&records.schema, texts.iter().map(|text| json!({"text": text})).collect())
 }
 
-fn note(records: &CachedRecords, number: u128, text: &str) -> RecordBatch {
-    batch(&records.schema, json!([{"id": id(number).to_string(), "text": text}]))
+fn texts(records: &CachedRecords, places: &[i64]) -> Option<Vec<Json>> {
+    let kept: Vec<Kept> = places.iter().map(|place| records.get(*place)).collect::<Option<_>>()?;
+    let found = records.batch(&kept.iter().collect::<Vec<_>>()).unwrap();
+    Some(eider_testkit::rows(&found).iter().map(|row| row["text"].clone()).collect())
 }
 
-fn texts(records: &CachedRecords, numbers: &[u128]) -> Vec<Option<Json>> {
-    let text = |number: &u128| {
-        let record = records.get(id(*number)).unwrap()?;
-        Some(eider_testkit::rows(&record)[0]["text"].clone())
-    };
-    numbers.iter().map(text).collect()
-}
-
-fn keep(records: &CachedRecords, number: u128, text: &str) {
-    records.begin_read().keep(&note(records, number, text)).unwrap();
-}
-
-fn some(ids: &[u128]) -> Ids {
-    Ids::Some(ids.iter().copied().map(id).collect())
+/// Keeps the block of a place, which holds these records.
+fn keep_block(records: &CachedRecords, place: i64, places: &[i64], found: &[&str]) {
+    let range = records.places_around(place);
+    records.keep_block(&range, Block { places: places.to_vec(), records: notes(records, found) });
 }
 
 #[test]
-fn a_record_that_was_read_is_kept() {
+fn records_are_kept_one_by_one_and_in_blocks() {
     let records = records_within(1 << 20);
-    assert_eq!(texts(&records, &[1]), [None]);
-    keep(&records, 1, "a");
-    assert_eq!(records.get(id(1)).unwrap(), Some(note(&records, 1, "a")));
-    let RecordCacheStatistics { hits, misses, .. } = records.cache.statistics().unwrap();
-    assert_eq!((hits, misses), (1, 1));
+    assert_eq!(texts(&records, &[1]), None);
+    records.keep(&notes(&records, &["a", "b"]), &[1, 7]).unwrap();
+    assert_eq!(texts(&records, &[7, 1]), Some(vec![json!("b"), json!("a")]));
+    keep_block(&records, 1, &[1], &["to see how large records are"]);
+    keep_block(&records, 3, &[3, 5], &["c", "d"]);
+    assert_eq!(texts(&records, &[5, 7, 3, 1]), Some(["d", "b", "c", "a"].map(Json::from).to_vec()));
+    assert_eq!(texts(&records, &[5, 4]), None, "nothing is at this place");
 }
 
 #[test]
-fn a_change_takes_what_it_names_and_leaves_the_rest() {
+fn a_block_is_kept_as_a_whole_or_not_at_all() {
     let records = records_within(1 << 20);
-    for number in 1..=3 {
-        keep(&records, number, "a");
-    }
-    drop(records.begin_change(some(&[1])));
-    assert_eq!(texts(&records, &[1, 2, 3]), [None, Some(json!("a")), Some(json!("a"))]);
-    drop(records.begin_change(Ids::All));
-    assert_eq!(texts(&records, &[1, 2, 3]), [None, None, None]);
-    keep(&records, 1, "b");
-    assert_eq!(texts(&records, &[1]), [Some(json!("b"))]);
+    keep_block(&records, 1, &[1, 2], &["a", "b"]);
+    assert_eq!(texts(&records, &[1]), None, "what was read to see how large records are is no block");
+    let range = records.places_around(1);
+    assert_eq!(records.block_of(range.start), records.block_of(range.end - 1));
+    assert_ne!(records.block_of(range.start), records.block_of(range.end));
 }
 
 #[test]
-fn a_read_that_overlaps_a_change_keeps_nothing_of_it() {
-    for changed in [some(&[1]), Ids::All] {
-        let is_all = matches!(changed, Ids::All);
-        let kept_of_another = |text: &str| (!is_all).then(|| json!(text));
-        let records = records_within(1 << 20);
-        let both = |text: &str| {
-            batch(
-                &records.schema,
-                json!([{"id": id(1).to_string(), "text": text}, {"id": id(2).to_string(), "text": text}]),
-            )
-        };
-
-        let before = records.begin_read();
-        drop(records.begin_change(changed.clone()));
-        before.keep(&both("began before, ended after")).unwrap();
-        assert_eq!(texts(&records, &[1, 2]), [None, kept_of_another("began before, ended after")]);
-
-        let change = records.begin_change(changed.clone());
-        records.begin_read().keep(&both("within")).unwrap();
-        assert_eq!(texts(&records, &[1, 2]), [None, kept_of_another("within")]);
-
-        let within = records.begin_read();
-        drop(change);
-        within.keep(&both("began within, ended after")).unwrap();
-        assert_eq!(texts(&records, &[1, 2]), [None, kept_of_another("began within, ended after")]);
-
-        records.begin_read().keep(&both("after")).unwrap();
-        assert_eq!(texts(&records, &[1, 2]), [Some(json!("after")), Some(json!("after"))]);
-    }
+fn another_version_of_a_schema_keeps_records_of_its_own() {
+    let records = records_within(1 << 20);
+    records.keep(&notes(&records, &["a"]), &[1]).unwrap();
+    let next = CachedRecords::new(Arc::clone(&records.cache), Arc::clone(&records.schema));
+    assert_eq!((texts(&next, &[1]), texts(&records, &[1])), (None, Some(vec![json!("a")])));
 }
 
 #[test]
-fn the_cache_stays_within_its_bytes() {
-    let records = records_within(100_000);
-    for number in 0..1_000 {
-        keep(&records, number, &"x".repeat(1_000));
+fn the_least_used_records_go_when_there_is_no_room() {
+    let records = records_within(20_000);
+    for place in 1..=1_000 {
+        records.keep(&notes(&records, &["a record"]), &[place]).unwrap();
     }
-    let entries = records.cache.entries.as_ref().unwrap();
-    entries.run_pending_tasks();
+    if let Some(entries) = &records.cache.entries {
+        entries.run_pending_tasks();
+    }
     let RecordCacheStatistics { entries, bytes, .. } = records.cache.statistics().unwrap();
-    assert!(bytes <= 100_000 && (50..100).contains(&entries), "{entries} entries of {bytes} bytes");
-    let largest = (0..1_000).filter_map(|number| records.get(id(number)).unwrap());
-    let largest = largest.map(|record| record.get_array_memory_size()).max().unwrap();
-    assert!(largest < 10_000, "{largest} bytes of one record of 1,000");
+    assert!(bytes <= 20_000 && entries > 10, "{entries} {bytes}");
 }
 
 #[test]
-fn a_cache_of_no_bytes_keeps_nothing() {
+fn without_room_nothing_is_kept() {
     let records = records_within(0);
-    keep(&records, 1, "a");
-    assert_eq!(texts(&records, &[1]), [None]);
+    records.keep(&notes(&records, &["a"]), &[1]).unwrap();
+    records.keep_place(Uuid::nil(), 1);
+    assert_eq!((texts(&records, &[1]), records.place_of(Uuid::nil())), (None, None));
     assert_eq!(records.cache.statistics(), None);
 }
