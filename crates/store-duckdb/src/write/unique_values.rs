@@ -97,27 +97,37 @@ async fn holders(
     let table = lock.table();
     let contents = Arc::clone(&table.contents);
     // It reads files.
-    let Some(mut looked) = blocking::run(move || look(&contents, keys)).await? else { return Ok(None) };
-    if looked.candidates.is_empty() {
-        return Ok(Some(looked.holders));
-    }
-    let (contents, relation) = (Arc::clone(&table.contents), Arc::clone(&table.relation));
-    worker::write(&shared.pool, move |connection| {
-        let places: Vec<i64> = looked.candidates.iter().map(|(_, place)| *place).collect();
-        let mut fetched = fetch(connection, &relation, &contents.records, &places, contents.places.next())?;
-        for (key, place) in looked.candidates {
-            let Some(kept) = fetched.remove(&place).or_else(|| contents.records.get(place)) else { continue };
-            let record = contents.records.batch(&[&kept])?;
-            let Some(id) = ids_of(&record).next().filter(|_| key.is_of(&record)) else { continue };
-            // One that was replaced or deleted since has its values among what is pending, or none.
-            let is_as_stored = matches!(contents.pending.find(id), Found::Elsewhere);
-            if is_as_stored && contents.places.view().is_none_or(|view| view.holds(place)) {
-                looked.holders.insert(key.bytes, id);
+    let Some(looked) = blocking::run(move || look(&contents, keys)).await? else { return Ok(None) };
+    let Looked { mut holders, candidates } = looked;
+    let (mut kept, mut missing) = (HashMap::new(), Vec::new());
+    for (_, place) in &candidates {
+        match table.contents.records.get(*place) {
+            Some(record) => {
+                kept.insert(*place, record);
             }
+            None => missing.push(*place),
         }
-        Ok(Some(looked.holders))
-    })
-    .await
+    }
+    if !missing.is_empty() {
+        let (contents, relation) = (Arc::clone(&table.contents), Arc::clone(&table.relation));
+        let fetched = worker::write(&shared.pool, move |connection| {
+            fetch(connection, &relation, &contents.records, &missing, contents.places.next())
+        });
+        kept.extend(fetched.await?);
+    }
+    let Contents { pending, places, records, .. } = &*table.contents;
+    for (key, place) in candidates {
+        // A record may hold several of the keys.
+        let Some(kept) = kept.get(&place) else { continue };
+        let record = records.batch(&[kept])?;
+        let Some(id) = ids_of(&record).next().filter(|_| key.is_of(&record)) else { continue };
+        // One that was replaced or deleted since has its values among what is pending, or none.
+        let is_as_stored = matches!(pending.find(id), Found::Elsewhere);
+        if is_as_stored && places.view().is_none_or(|view| view.holds(place)) {
+            holders.insert(key.bytes, id);
+        }
+    }
+    Ok(Some(holders))
 }
 
 /// What is found of keys without the table.

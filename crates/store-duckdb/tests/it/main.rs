@@ -18,3 +18,4 @@ mod profiles;
 mod ranges;
 mod reads;
 mod statistics;
+mod unique;
